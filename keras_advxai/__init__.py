@@ -1,0 +1,40 @@
+"""Explanations under attack, for Keras: Grad-CAM, adversarial evaluation and the drift between the two.
+
+Importing this module loads neither Keras nor TensorFlow; each public name is loaded when it is used.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+__version__ = "0.1.0"
+
+_MODULES = ("attacks", "callbacks", "datasets", "explainers", "figures", "metrics")
+_NAMES = {
+    "EvaluationReport": "keras_advxai.evaluation.report",
+    "ImageClassifier": "keras_advxai.models",
+    "evaluate": "keras_advxai.api",
+}
+
+__all__ = ["__version__", *_MODULES, *_NAMES]
+
+if TYPE_CHECKING:
+    from keras_advxai import attacks, callbacks, datasets, explainers, figures, metrics
+    from keras_advxai.api import evaluate
+    from keras_advxai.evaluation.report import EvaluationReport
+    from keras_advxai.models import ImageClassifier
+
+
+def __getattr__(name: str) -> Any:
+    if name in _MODULES:
+        return importlib.import_module(f"{__name__}.{name}")
+    if name in _NAMES:
+        value = getattr(importlib.import_module(_NAMES[name]), name)
+        globals()[name] = value
+        return value
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}; it has {', '.join(__all__)}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -1,0 +1,196 @@
+"""Configurations, and how each kind of them is found by name, serialised and built again."""
+
+from __future__ import annotations
+
+import abc
+import difflib
+import inspect
+import re
+from collections.abc import Iterable
+from typing import Any, Generic, TypeVar
+
+from keras_advxai import _backend as _backend  # refuses other backends before Keras is imported
+
+import keras  # isort: skip
+
+T = TypeVar("T")
+C = TypeVar("C", bound="Configuration")
+
+
+class _Frozen(abc.ABCMeta):
+    """Builds an instance with its ordinary `__init__`, then closes it to assignment."""
+
+    def __call__(cls, *args: Any, **kwargs: Any) -> Any:
+        instance = super().__call__(*args, **kwargs)
+        object.__setattr__(instance, "_frozen", True)
+        return instance
+
+
+class Configuration(metaclass=_Frozen):
+    """An immutable set of hyperparameters: the base of attacks and explainers.
+
+    A subclass takes its hyperparameters in `__init__` and keeps each under its own name; that is all
+    that `get_config`, `from_config`, `repr`, equality and hashing need. Two instances with equal
+    hyperparameters are equal, and so share what was compiled for them.
+    """
+
+    _frozen = False
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if self._frozen:
+            raise AttributeError(
+                f"{type(self).__name__} is immutable: build another one with `{name}` changed. "
+                f"Received: {name}={value!r}"
+            )
+        object.__setattr__(self, name, value)
+
+    def get_config(self) -> dict[str, Any]:
+        """The hyperparameters, by the names that the constructor takes."""
+        return {name: getattr(self, name) for name in _parameters(type(self))}
+
+    @classmethod
+    def from_config(cls: type[C], config: dict[str, Any]) -> C:
+        """The instance that `get_config` described."""
+        return cls(**config)
+
+    @property
+    def name(self) -> str:
+        """Short name for reports and plots: the class, then what differs from the defaults."""
+        parts = [snake_case(type(self).__name__)]
+        for key, default in _parameters(type(self)).items():
+            value = getattr(self, key)
+            if value == default:
+                continue
+            if value is True:
+                parts.append(key)
+            elif value is False:
+                parts.append(f"no_{key}")
+            else:
+                parts.append(str(value) if isinstance(value, str) else f"{key}{value}")
+        return re.sub(r"[^\w.]+", "-", "_".join(parts))
+
+    def __repr__(self) -> str:
+        arguments = ", ".join(f"{key}={value!r}" for key, value in self.get_config().items())
+        return f"{type(self).__name__}({arguments})"
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Configuration) and (type(self), self._key()) == (type(other), other._key())
+
+    def __hash__(self) -> int:
+        return hash((type(self), self._key()))
+
+    def _key(self) -> tuple[Any, ...]:
+        return tuple((name, _hashable(value)) for name, value in self.get_config().items())
+
+
+class Registry(Generic[T]):
+    """One kind of configuration: its base class and the classes known by name.
+
+    Args:
+        kind: What the kind is called in messages, for example `"attack"`.
+        base: The class that every instance must have.
+        classes: The classes found by name. Case, hyphens and underscores do not matter.
+    """
+
+    def __init__(self, kind: str, base: type[T], classes: Iterable[type[T]]) -> None:
+        self.kind = kind
+        self.base = base
+        self.classes = {snake_case(cls.__name__): cls for cls in classes}
+
+    def get(self, identifier: str | dict[str, Any] | T | type[T]) -> T:
+        """The instance that `identifier` means.
+
+        Args:
+            identifier: A name, a configuration made by `serialize`, a class, or an instance.
+
+        Raises:
+            ValueError: The name is unknown; the message lists the known ones and the nearest.
+            TypeError: `identifier` is something else.
+        """
+        if isinstance(identifier, self.base):
+            return identifier
+        if isinstance(identifier, type) and issubclass(identifier, self.base):
+            return identifier()
+        if isinstance(identifier, str):
+            return self._by_name(identifier)()
+        if isinstance(identifier, dict):
+            return self.deserialize(identifier)
+        raise TypeError(
+            f"Argument `identifier` must be the name of a known {self.kind} ({', '.join(self.classes)}), a "
+            f"configuration, or an instance of {self.base.__name__}. "
+            f"Received: {identifier!r} (of type {type(identifier).__name__})"
+        )
+
+    def serialize(self, instance: T) -> dict[str, Any]:
+        """A configuration of plain Python values, from which `deserialize` builds an equal instance."""
+        config: dict[str, Any] = keras.saving.serialize_keras_object(instance)
+        return config
+
+    def deserialize(self, config: dict[str, Any]) -> T:
+        """The instance that `serialize` described.
+
+        Raises:
+            TypeError: The configuration is of something else. (Keras returns some unknown
+                configurations unchanged, and others as classes.)
+        """
+        instance = keras.saving.deserialize_keras_object(config)
+        if not isinstance(instance, self.base):
+            raise TypeError(
+                f"Argument `config` must be what `serialize` made of some {self.kind}. "
+                f"Received: {config!r}, which describes a {type(instance).__name__}"
+            )
+        return instance
+
+    def _by_name(self, name: str) -> type[T]:
+        known = {_squeeze(key): cls for key, cls in self.classes.items()}
+        if _squeeze(name) in known:
+            return known[_squeeze(name)]
+        near = nearest(name, self.classes)
+        raise ValueError(
+            f"Unknown {self.kind} {name!r}.{near} Known: {', '.join(sorted(self.classes))}. "
+            f"An instance of a subclass of {self.base.__name__} may be passed as well."
+        )
+
+
+def nearest(name: str, known: Iterable[str]) -> str:
+    """A sentence that names the known names nearest to `name`, or an empty string."""
+    close = difflib.get_close_matches(name.lower(), list(known), n=3, cutoff=0.5)
+    return f" Did you mean {' or '.join(repr(item) for item in close)}?" if close else ""
+
+
+def snake_case(name: str) -> str:
+    """`GradCAM` to `grad_cam`, `FGSM` to `fgsm`, `UniformNoise` to `uniform_noise`."""
+    name = re.sub(r"([a-z0-9])([A-Z])", r"\1_\2", name)
+    return re.sub(r"([A-Z]+)([A-Z][a-z])", r"\1_\2", name).lower()
+
+
+def _hashable(value: Any) -> Any:
+    """`value` where it can be hashed, else something as distinct: its parts, or its identity."""
+    if isinstance(value, (list, tuple)):
+        return tuple(_hashable(item) for item in value)
+    if isinstance(value, dict):
+        return tuple((key, _hashable(item)) for key, item in value.items())
+    try:
+        hash(value)
+    except TypeError:
+        return id(value)
+    return value
+
+
+def _squeeze(name: str) -> str:
+    return re.sub(r"[\s_-]", "", name).lower()
+
+
+def _parameters(cls: type) -> dict[str, Any]:
+    """The constructor's parameters with their defaults, those passed on to the base class included."""
+    found: dict[str, Any] = {}
+    for klass in cls.__mro__:
+        if "__init__" not in vars(klass) or klass is object:
+            continue
+        parameters = list(inspect.signature(klass.__init__).parameters.values())[1:]
+        for parameter in parameters:
+            if parameter.kind not in (parameter.VAR_KEYWORD, parameter.VAR_POSITIONAL):
+                found.setdefault(parameter.name, parameter.default)
+        if not any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters):
+            break
+    return found

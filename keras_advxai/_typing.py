@@ -1,0 +1,24 @@
+"""Aliases for the types that recur in public signatures."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Literal, TypeAlias
+
+Tensor: TypeAlias = Any
+"""A NumPy array or a TensorFlow tensor. Neither package is imported to say so."""
+
+Bounds: TypeAlias = tuple[float, float]
+"""The smallest and the largest value that a pixel may take, in image space."""
+
+Norm: TypeAlias = Literal["linf", "l2"]
+"""The norm in which a perturbation is measured."""
+
+Score: TypeAlias = Literal["logit", "probability"]
+"""What an explainer differentiates: the value before or after the softmax."""
+
+TargetMode: TypeAlias = Literal["predicted", "clean", "label"]
+"""Whose class a heatmap explains: each image's own prediction, the clean one, or the label."""
+
+Preprocess: TypeAlias = str | Callable[[Any], Any] | None
+"""A map from image space to what the network takes, or the name of a `keras.applications` module."""

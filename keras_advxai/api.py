@@ -1,0 +1,113 @@
+"""`evaluate`: the whole package in one call."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from typing import Any
+
+import keras
+
+from keras_advxai._typing import Bounds, Preprocess, TargetMode
+from keras_advxai.attacks import Attack
+from keras_advxai.evaluation import EvaluationReport, Evaluator
+from keras_advxai.explainers import Explainer
+from keras_advxai.models import ImageClassifier
+from keras_advxai.tensorboard.directory import check_log_dir
+from keras_advxai.tensorboard.writer import ReportWriter
+
+
+def evaluate(
+    model: keras.Model | ImageClassifier,
+    data: Any,
+    *,
+    attacks: Sequence[str | Attack] | str | Attack = ("fgsm",),
+    explainers: Sequence[str | Explainer] | str | Explainer = ("grad_cam",),
+    epsilons: Sequence[float] = (1 / 255, 2 / 255, 4 / 255, 8 / 255),
+    bounds: Bounds | None = None,
+    preprocess: Preprocess = None,
+    target: TargetMode = "predicted",
+    batch_size: int = 32,
+    noise_control: bool = True,
+    seed: int = 0,
+    log_dir: str | os.PathLike[str] | None = None,
+    images: int = 8,
+    progress: bool = True,
+) -> EvaluationReport:
+    """Measure how accuracy falls, and how far explanations drift, under attacks of several strengths.
+
+    One compiled step serves all: one pass over the clean images for predictions, explanations and the first
+    gradient of every attack, and one more pass for each attack and strength. The model's weights, state and
+    layers are left as they are.
+
+    Args:
+        model: A `keras.Model`, or an `ImageClassifier` for a model that needs more to be said about it.
+        data: `(x, y)` arrays, `x` alone, a batched `tf.data.Dataset` or a `keras.utils.PyDataset`. Images are
+            `(batch, height, width, channels)` in image space; labels are class indices or one-hot. Without
+            labels, attacks run against the clean predictions, and the report says so.
+        attacks: Names or instances. Defaults to `("fgsm",)`.
+        explainers: Names or instances; an empty tuple measures accuracy alone. Defaults to `("grad_cam",)`.
+        epsilons: Attack strengths, as fractions of the bounds' width: 8/255 means eight grey levels whatever
+            the bounds. VID is a spread over them, so give several. Defaults to 1, 2, 4 and 8 grey levels.
+        bounds: The smallest and largest value of a pixel. Defaults to `(0, 1)`, and to `(0, 255)` where
+            `preprocess` is a name.
+        preprocess: A callable from images to what the network takes, or the name of a module of
+            `keras.applications`, such as `"resnet50"`. Defaults to `None`.
+        target: Whose class a heatmap explains: `"predicted"`, each image's own prediction; `"clean"`, the clean
+            prediction for both images; or `"label"`. Defaults to `"predicted"`.
+        batch_size: How many images of an array go through the model at once. Defaults to 32.
+        noise_control: Whether to measure the same under uniform noise of the same norm and budget, without
+            which drift under attack means little. Defaults to `True`.
+        seed: Seed of the noise and of the bootstrap intervals. Defaults to 0.
+        log_dir: Where to write TensorBoard logs and `advxai/report.json`. Defaults to `None`, nowhere.
+        images: How many of the first images to keep, with their heatmaps, for pictures. Defaults to 8.
+        progress: Whether to show a progress bar on standard error. Defaults to `True`.
+
+    Returns:
+        An `EvaluationReport`: print it, ask it, save it.
+
+    Raises:
+        TypeError: An argument is of a wrong kind.
+        ValueError: An argument is wrong, or the data do not fit the model. Nothing was computed then; what
+            arrives as a stream is checked batch by batch.
+
+    Example:
+
+    >>> import keras
+    >>> import keras_advxai as kax
+    >>> (x, y), _ = kax.datasets.faces.load_data()
+    >>> model = keras.Sequential([
+    ...     keras.layers.Input((25, 25, 1)),
+    ...     keras.layers.Conv2D(4, 3, activation="relu"),
+    ...     keras.layers.GlobalAveragePooling2D(),
+    ...     keras.layers.Dense(2, activation="softmax"),
+    ... ])
+    >>> report = kax.evaluate(model, (x, y), epsilons=(0.01, 0.1), progress=False)
+    >>> bool(report.accuracy("fgsm", 0.1) <= report.clean_accuracy)
+    True
+    >>> bool(0 <= report.mod("fgsm", "grad_cam", 0.01) <= 1)
+    True
+
+    References:
+        Chakraborty et al., "Generalizing adversarial explanations with Grad-CAM", CVPR workshops 2022.
+    """
+    directory = None if log_dir is None else check_log_dir(log_dir)
+    evaluator = Evaluator(
+        model,
+        attacks=attacks,
+        explainers=explainers,
+        epsilons=epsilons,
+        bounds=bounds,
+        preprocess=preprocess,
+        target=target,
+        noise_control=noise_control,
+        seed=seed,
+    )
+    batches = evaluator.batches(data, batch_size)
+    report = evaluator.run(batches, images=images, progress=progress)
+    if directory is not None:
+        with ReportWriter(directory) as writer:
+            writer.write(report, 0)
+            writer.write_hparams(report)
+        report.to_json(directory / "advxai" / "report.json")
+    return report

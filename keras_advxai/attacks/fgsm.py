@@ -1,0 +1,46 @@
+"""The fast gradient sign method."""
+
+from __future__ import annotations
+
+import keras
+
+from keras_advxai._typing import Tensor
+from keras_advxai.attacks.gradient_attack import GradientAttack
+from keras_advxai.models import Forward, ImageClassifier
+from keras_advxai.ops import norms
+
+
+@keras.saving.register_keras_serializable(package="keras_advxai")
+class FGSM(GradientAttack):
+    """Fast gradient sign method: one step of the whole budget along the steepest direction of the loss.
+
+    With `norm="linf"`, `x + radius * sign(gradient)`; with `norm="l2"`,
+    `x + radius * gradient / ||gradient||`; then clipped to the bounds. One gradient serves any number of
+    strengths.
+
+    Args:
+        norm: `"linf"` or `"l2"`. Defaults to `"linf"`.
+        loss: `"log_odds"` or `"cross_entropy"`; with the latter it equals cleverhans'
+            `fast_gradient_method` on the same logits. Defaults to `"log_odds"`.
+        targeted: Whether the labels are classes to reach. Defaults to `False`.
+
+    Example:
+
+    >>> import keras, numpy as np
+    >>> import keras_advxai as kax
+    >>> net = keras.Sequential([
+    ...     keras.layers.Input((2, 2, 1)),
+    ...     keras.layers.Flatten(),
+    ...     keras.layers.Dense(2, kernel_initializer=keras.initializers.Constant([[1, 0]] * 4)),
+    ... ])
+    >>> x = np.full((1, 2, 2, 1), 0.5, "float32")
+    >>> kax.attacks.FGSM()(net, x, [0], epsilon=0.25).ravel().tolist()
+    [0.25, 0.25, 0.25, 0.25]
+
+    References:
+        Goodfellow, Shlens and Szegedy, "Explaining and harnessing adversarial examples", ICLR 2015.
+    """
+
+    def perturb(self, model: ImageClassifier, x: Tensor, y: Tensor, radius: Tensor, forward: Forward) -> Tensor:
+        """One step along the steepest direction; see `Attack.perturb`."""
+        return x + radius * norms.steepest(self.gradient(forward, y), self.norm)

@@ -1,0 +1,55 @@
+"""Random noise: what an attack has to be compared with."""
+
+from __future__ import annotations
+
+import keras
+import tensorflow as tf
+
+from keras_advxai._typing import Norm, Tensor
+from keras_advxai.attacks.attack import Attack
+from keras_advxai.models import Forward, ImageClassifier
+from keras_advxai.ops import norms
+
+
+@keras.saving.register_keras_serializable(package="keras_advxai")
+class UniformNoise(Attack):
+    """Uniform random noise of the same norm and budget as an attack: the control.
+
+    What accuracy or explanations lose under an attack means something only next to what they lose under
+    noise of the same size. With `norm="linf"`, every pixel moves by a number drawn from
+    `[-radius, radius]`; with `norm="l2"`, that noise is scaled to a length of exactly `radius`.
+
+    The noise of an image is drawn from the seed and the image itself, so it depends neither on its place in
+    the data nor on the batch size, and it is the same at every strength but for its scale.
+
+    Args:
+        norm: `"linf"` or `"l2"`. Defaults to `"linf"`.
+        seed: A whole number. Defaults to 0.
+
+    Example:
+
+    >>> import keras, numpy as np
+    >>> import keras_advxai as kax
+    >>> net = keras.Sequential([keras.layers.Input((4, 4, 1)), keras.layers.Flatten(), keras.layers.Dense(2)])
+    >>> x = np.full((1, 4, 4, 1), 0.5, "float32")
+    >>> noisy = kax.attacks.UniformNoise(seed=1)(net, x, epsilon=0.1)
+    >>> bool(0.05 < abs(noisy - x).max() <= 0.1)
+    True
+    """
+
+    def __init__(self, *, norm: Norm = "linf", seed: int = 0) -> None:
+        super().__init__(norm=norm)
+        if not isinstance(seed, int) or not -(2**31) <= seed < 2**31:
+            raise ValueError(f"Argument `seed` must be a whole number of 32 bits. Received: seed={seed!r}")
+        self.seed = seed
+
+    def perturb(self, model: ImageClassifier, x: Tensor, y: Tensor, radius: Tensor, forward: Forward) -> Tensor:
+        """Noise of the whole budget; see `Attack.perturb`."""
+        content = tf.reduce_sum(tf.bitcast(x, tf.int32), axis=tf.range(1, tf.rank(x)))
+
+        def draw(content_of_image: Tensor) -> Tensor:
+            seeds = tf.stack([self.seed, content_of_image])
+            return tf.random.stateless_uniform(tf.shape(x)[1:], seeds, minval=-1.0, maxval=1.0)
+
+        noise = tf.map_fn(draw, content, fn_output_signature=tf.TensorSpec(x.shape[1:], tf.float32))
+        return x + radius * (noise if self.norm == "linf" else norms.steepest(noise, "l2"))

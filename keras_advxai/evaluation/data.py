@@ -1,0 +1,177 @@
+"""Data as batches: arrays, tf.data datasets and Keras' PyDataset behind one face."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from keras_advxai.models import ImageClassifier
+from keras_advxai.models.inputs import check_images, check_labels, describe
+
+
+class Batches:
+    """Images and labels, batch by batch, checked against a classifier before anything is computed.
+
+    Arrays are checked as a whole when this is built; what arrives as a stream is checked as it arrives,
+    and the message names the batch.
+
+    Args:
+        data: `(x, y)` arrays, `x` alone, a batched `tf.data.Dataset` or a `keras.utils.PyDataset` of either.
+        classifier: What the images and labels have to fit.
+        batch_size: How many images a batch of arrays has; datasets keep their own batches.
+
+    Attributes:
+        images: How many images there are; `None` where a dataset cannot say.
+        has_labels: Whether there are labels; known after the first batch.
+
+    Raises:
+        TypeError: `data` is something else.
+        ValueError: It is empty, endless, not batched, or does not fit the classifier.
+    """
+
+    def __init__(self, data: Any, classifier: ImageClassifier, batch_size: int) -> None:
+        if not isinstance(batch_size, int) or batch_size < 1:
+            raise ValueError(f"Argument `batch_size` must be a whole number above 0. Received: {batch_size!r}")
+        self.classifier = classifier
+        self.batch_size = batch_size
+        self.images: int | None = None
+        self.has_labels = True
+        self.ignored_weights = False
+        self._data = data
+        self._arrays: tuple[Any, Any] | None = None
+        if isinstance(data, tf.data.Dataset):
+            self._check_dataset(data)
+        elif isinstance(data, keras.utils.PyDataset):
+            if len(data) == 0:
+                raise ValueError("The PyDataset is empty. Pass at least one batch.")
+        else:
+            self._arrays = self._checked_arrays(data)
+
+    def __iter__(self) -> Iterator[tuple[Any, np.ndarray | None]]:
+        """Yields the inputs, with images `(batch, height, width, channels)`, and labels `(batch,)` or `None`."""
+        if self._arrays is not None:
+            yield from self._slices(*self._arrays)
+            return
+        count = 0
+        for index, element in enumerate(self._stream()):
+            x, y = self._split(element)
+            where = f"batch {index} of the data"
+            images = check_images(
+                self.classifier.images_of(x), self.classifier.bounds, self.classifier.image_shape, where
+            )
+            if index == 0:
+                self.has_labels = y is not None
+            yield x, None if y is None else self._labels(y, len(images), f"the labels of {where}")
+            count += len(images)
+        if not count:
+            raise ValueError("The dataset is empty. Pass at least one image.")
+        self.images = count
+
+    def sample(self, count: int, seed: int) -> tuple[Any, np.ndarray | None]:
+        """A fixed random sample, as arrays: `(inputs, labels)`, in the order of the data.
+
+        Args:
+            count: At most so many images.
+            seed: Seed of the drawing.
+        """
+        generator = np.random.default_rng(seed)
+        if self._arrays is not None:
+            x, y = self._arrays
+            total = self.images or 0
+            chosen = np.sort(generator.permutation(total)[:count]) if total > count else np.arange(total)
+            return _take(x, chosen), None if y is None else y[chosen]
+        kept: list[tuple[int, Any, Any]] = []
+        seen = 0
+        for x, y in self:
+            for position in range(len(self.classifier.images_of(x))):
+                slot = seen if seen < count else int(generator.integers(0, seen + 1))
+                item = (seen, _take(x, [position]), None if y is None else y[position])
+                if slot < len(kept):
+                    kept[slot] = item
+                elif slot < count:
+                    kept.append(item)
+                seen += 1
+        kept.sort(key=lambda item: item[0])
+        x = keras.tree.map_structure(lambda *parts: np.concatenate(parts), *(item[1] for item in kept))
+        return x, np.stack([item[2] for item in kept]) if self.has_labels else None
+
+    def _checked_arrays(self, data: Any) -> tuple[Any, Any]:
+        x, y = self._split(data)
+        if not all(hasattr(part, "shape") for part in keras.tree.flatten(x)):
+            raise TypeError(
+                "Argument `data` must be (x, y) arrays, x alone, a batched tf.data.Dataset or a "
+                f"keras.utils.PyDataset. Received: {describe(data)}"
+            )
+        x = keras.tree.map_structure(np.asarray, x)
+        images = self.classifier.images_of(x)
+        check_images(images, self.classifier.bounds, self.classifier.image_shape, "the images of `data`")
+        self.images = len(images)
+        self.has_labels = y is not None
+        return x, None if y is None else self._labels(y, len(images), "the labels of `data`")
+
+    def _check_dataset(self, data: tf.data.Dataset) -> None:
+        cardinality = int(data.cardinality())
+        if cardinality == tf.data.INFINITE_CARDINALITY:
+            raise ValueError("The dataset is endless. Pass dataset.take(n), or leave `repeat` out.")
+        if cardinality == 0:
+            raise ValueError("The dataset is empty. Pass at least one image.")
+        spec = data.element_spec
+        inputs = spec[0] if isinstance(spec, tuple) else spec
+        image = self.classifier.images_of(inputs) if isinstance(inputs, (Mapping, list, tuple)) else inputs
+        if getattr(image, "shape", None) is not None and image.shape.rank == 3:
+            raise ValueError(
+                f"The dataset must be batched. Received: elements of shape {tuple(image.shape)}. "
+                "Pass dataset.batch(32)."
+            )
+
+    def _stream(self) -> Iterator[Any]:
+        if isinstance(self._data, tf.data.Dataset):
+            for element in self._data.prefetch(tf.data.AUTOTUNE):
+                yield keras.tree.map_structure(lambda tensor: tensor.numpy(), element)
+        else:
+            for index in range(len(self._data)):
+                yield keras.tree.map_structure(np.asarray, self._data[index])
+
+    def _split(self, element: Any) -> tuple[Any, Any]:
+        """Inputs and labels. A pair is inputs and labels, unless the model takes several inputs as a list."""
+        if isinstance(element, (tuple, list)) and len(element) in (2, 3):
+            self.ignored_weights |= len(element) == 3 and element[2] is not None
+            return element[0], element[1]
+        if isinstance(element, (tuple, list)) and len(element) == 1:
+            return element[0], None
+        return element, None
+
+    def _labels(self, y: Any, count: int, where: str) -> np.ndarray:
+        return check_labels(y, count, self.classifier.classes, self.classifier.binary, where)
+
+    def _slices(self, x: Any, y: Any) -> Iterator[tuple[Any, np.ndarray | None]]:
+        for start in range(0, self.images or 0, self.batch_size):
+            chosen = slice(start, start + self.batch_size)
+            yield _take(x, chosen), None if y is None else y[chosen]
+
+
+class Fingerprint:
+    """A SHA-256 hash over images and labels, the same for every batch size."""
+
+    def __init__(self) -> None:
+        self._images = hashlib.sha256()
+        self._labels = hashlib.sha256()
+
+    def update(self, images: Any, labels: np.ndarray | None) -> None:
+        """Add a batch."""
+        self._images.update(memoryview(np.ascontiguousarray(images)).cast("B"))
+        if labels is not None:
+            self._labels.update(memoryview(np.ascontiguousarray(labels)).cast("B"))
+
+    def hexdigest(self) -> str:
+        """The hash of all that was added."""
+        return hashlib.sha256(self._images.digest() + self._labels.digest()).hexdigest()
+
+
+def _take(x: Any, chosen: Any) -> Any:
+    return keras.tree.map_structure(lambda part: part[chosen], x)

@@ -1,0 +1,301 @@
+"""Runs the compiled step over data and makes the report."""
+
+from __future__ import annotations
+
+import collections
+from collections.abc import Sequence
+from importlib import metadata
+from typing import Any, get_args
+
+import keras
+import numpy as np
+import tensorflow as tf
+from tqdm.auto import tqdm
+
+from keras_advxai import attacks as attacks_module
+from keras_advxai import explainers as explainers_module
+from keras_advxai._registry import Configuration
+from keras_advxai._typing import Bounds, Preprocess, TargetMode
+from keras_advxai.attacks import Attack, UniformNoise
+from keras_advxai.evaluation.data import Batches, Fingerprint
+from keras_advxai.evaluation.examples import Example
+from keras_advxai.evaluation.report import EvaluationReport
+from keras_advxai.evaluation.samples import Samples
+from keras_advxai.evaluation.step import Step
+from keras_advxai.explainers import Explainer
+from keras_advxai.models import ImageClassifier
+from keras_advxai.models.inputs import check_epsilons
+
+_PACKAGES = ("keras-advxai", "tensorflow", "keras", "numpy")
+_SSIM = "7x7 uniform window, K1 0.01, K2 0.03, data range 1, bilinear resizing"
+
+
+class Evaluator:
+    """A classifier with the attacks, explainers and strengths that it is to be evaluated with.
+
+    Everything is validated when it is built, and the step is compiled once for each model, so one
+    evaluator (or several equal ones) may run after every epoch.
+
+    Args:
+        model: A `keras.Model`, or an `ImageClassifier`.
+        attacks: Names or instances.
+        explainers: Names or instances; none for accuracy alone.
+        epsilons: Strengths, fractions of the bounds' width.
+        bounds: The smallest and largest pixel. Defaults to `(0, 1)`; see `ImageClassifier`.
+        preprocess: From image space to what the network takes; see `ImageClassifier`.
+        target: Whose class the heatmaps explain: `"predicted"`, `"clean"` or `"label"`.
+        noise_control: Whether to run uniform noise of the same norm and budget beside the attacks.
+        seed: Seed of the noise and of the bootstrap.
+
+    Raises:
+        TypeError: One of the arguments is of a wrong kind.
+        ValueError: One of them is wrong; the message says which and what to do.
+    """
+
+    def __init__(
+        self,
+        model: keras.Model | ImageClassifier,
+        *,
+        attacks: Sequence[str | Attack] | str | Attack = ("fgsm",),
+        explainers: Sequence[str | Explainer] | str | Explainer = ("grad_cam",),
+        epsilons: Sequence[float] = (1 / 255, 2 / 255, 4 / 255, 8 / 255),
+        bounds: Bounds | None = None,
+        preprocess: Preprocess = None,
+        target: TargetMode = "predicted",
+        noise_control: bool = True,
+        seed: int = 0,
+    ) -> None:
+        self.classifier = _classifier(model, bounds, preprocess)
+        self.epsilons = check_epsilons(epsilons)
+        if target not in get_args(TargetMode):
+            raise ValueError(
+                f"Argument `target` must be one of {', '.join(get_args(TargetMode))}. Received: target={target!r}"
+            )
+        self.target: TargetMode = target
+        self.seed = seed
+        given = [attacks_module.get(item) for item in _listed(attacks)]
+        if not given:
+            raise ValueError(f"Argument `attacks` must name at least one attack. Received: {attacks!r}")
+        for attack in given:
+            if attack.targeted:
+                raise ValueError(
+                    "An evaluation measures untargeted attacks, because the data have no classes to reach. "
+                    f"Received: {attack!r}. Call a targeted attack by itself."
+                )
+        norms = dict.fromkeys(attack.norm for attack in given)
+        controls = [UniformNoise(norm=norm, seed=seed) for norm in norms] if noise_control else []
+        self.attacks = _distinct([*given, *(item for item in controls if item not in given)], "attacks")
+        self.explainers = _distinct([explainers_module.get(item) for item in _listed(explainers)], "explainers")
+        for explainer in self.explainers:
+            if explainer.signed:
+                raise ValueError(
+                    f"An evaluation compares heatmaps in [0, 1]. Received: {explainer!r}, whose heatmaps are signed. "
+                    "Leave its `relu` at True."
+                )
+        self.layers = {item.name: item.layers(self.classifier) for item in self.explainers}
+        self._step = Step(self.attacks, self.explainers, self.target)
+
+    def batches(self, data: Any, batch_size: int = 32) -> Batches:
+        """The data as batches that fit the classifier; see `Batches`.
+
+        Raises:
+            TypeError: `data` is of a wrong kind.
+            ValueError: It does not fit the classifier, or has no labels where the target needs them.
+        """
+        batches = Batches(data, self.classifier, batch_size)
+        self._check_target(batches.has_labels)
+        return batches
+
+    def warm_up(self, batches: Batches) -> None:
+        """Compile the step and run it on one batch, so that whatever can fail does so now."""
+        x, y = next(iter(batches))
+        self._run_step(x, y, keep=0)
+
+    def run(
+        self, data: Any, *, batch_size: int = 32, images: int = 8, progress: bool = True, title: str = "evaluating"
+    ) -> EvaluationReport:
+        """Evaluate the model, as its weights are now, on all of the data.
+
+        Args:
+            data: Arrays or a dataset, or batches that `batches` made.
+            batch_size: How many images go through the model at once.
+            images: How many of the first images to keep for pictures. Defaults to 8.
+            progress: Whether to show a bar.
+            title: What the bar says.
+
+        Returns:
+            The report.
+        """
+        batches = data if isinstance(data, Batches) else self.batches(data, batch_size)
+        found: list[dict[str, Any]] = []
+        fingerprint = Fingerprint()
+        count = 0
+        with tqdm(total=batches.images, unit="img", desc=f"{title} (compiling)", disable=not progress) as bar:
+            for x, y in batches:
+                self._check_target(y is not None)
+                given = self.classifier.images_of(x)
+                keep = min(max(0, images - count), len(given))
+                found.append(self._run_step(x, y, keep))
+                fingerprint.update(given, y)
+                count += len(given)
+                bar.set_description(title, refresh=False)
+                bar.update(len(given))
+        samples = self._samples(found)
+        return EvaluationReport(
+            samples=samples,
+            provenance=self._provenance(batches, fingerprint.hexdigest(), given.shape[1:]),
+            warnings=self._warnings(batches, samples),
+            examples=self._examples(found, samples),
+        )
+
+    def _run_step(self, x: Any, y: np.ndarray | None, keep: int) -> dict[str, Any]:
+        inputs = keras.tree.map_structure(tf.convert_to_tensor, x)
+        images = tf.cast(self.classifier.images_of(inputs), tf.float32)
+        inputs = self.classifier.with_images(inputs, images)
+        labels = None if y is None else tf.convert_to_tensor(y)
+        strengths = tf.constant(self.epsilons, tf.float32)
+        result = self.classifier.compiled(self._step, self._step, inputs, labels, strengths, tf.constant(keep))
+        found: dict[str, Any] = keras.tree.map_structure(lambda tensor: tensor.numpy(), result)
+        return found
+
+    def _check_target(self, has_labels: bool) -> None:
+        if self.target == "label" and not has_labels:
+            raise ValueError(
+                "target='label' explains the true class, but the data have no labels. Pass (x, y), or "
+                "target='predicted'."
+            )
+
+    def _samples(self, found: list[dict[str, Any]]) -> Samples:
+        def join(*path: str) -> np.ndarray:
+            parts = []
+            for batch in found:
+                value: Any = batch
+                for key in path:
+                    value = value[key]
+                parts.append(value)
+            return np.concatenate(parts, axis=-1)
+
+        blank = {item.name: join("blank", item.name) for item in self.explainers}
+        nissim: dict[str, Any] = collections.defaultdict(dict)
+        attacked_blank: dict[str, Any] = collections.defaultdict(dict)
+        for attack in (item.name for item in self.attacks):
+            for explainer in blank:
+                modes = found[0]["attacks"][attack]["nissim"][explainer]
+                nissim[attack][explainer] = {
+                    mode: np.where(blank[explainer], np.nan, join("attacks", attack, "nissim", explainer, mode))
+                    for mode in sorted(modes, key=lambda mode: mode != self.target)
+                }
+                attacked_blank[attack][explainer] = join("attacks", attack, "blank", explainer)
+        return Samples(
+            epsilons=self.epsilons,
+            labels=join("labels"),
+            predictions=join("predictions"),
+            confidence=join("confidence"),
+            attacked={item.name: join("attacks", item.name, "predictions") for item in self.attacks},
+            nissim=dict(nissim),
+            blank=dict(attacked_blank),
+            reference_blank=blank,
+        )
+
+    def _examples(self, found: list[dict[str, Any]], samples: Samples) -> tuple[Example, ...]:
+        """One example for each kept image, attack, explainer and strength."""
+        lower, width = self.classifier.bounds[0], self.classifier.width
+        examples = []
+        start = 0
+        for batch in found:
+            clean = batch["examples"]
+            for offset in range(len(clean["images"])):
+                index = start + offset
+                for attack in samples.attacked:
+                    after = batch["attacks"][attack]
+                    for explainer in samples.reference_blank:
+                        for level, epsilon in enumerate(self.epsilons):
+                            examples.append(
+                                Example(
+                                    attack=attack,
+                                    explainer=explainer,
+                                    epsilon=epsilon,
+                                    index=index,
+                                    label=int(samples.labels[index]),
+                                    image=(clean["images"][offset] - lower) / width,
+                                    adversarial=(after["examples"]["images"][level, offset] - lower) / width,
+                                    heatmap=clean["heatmaps"][explainer][offset, ..., 0],
+                                    adversarial_heatmap=after["examples"]["heatmaps"][explainer][level, offset, ..., 0],
+                                    prediction=int(samples.predictions[index]),
+                                    adversarial_prediction=int(after["predictions"][level, offset]),
+                                    confidence=float(samples.confidence[index]),
+                                    adversarial_confidence=float(after["confidence"][level, offset]),
+                                    nissim=float(samples.nissim[attack][explainer][self.target][level, index]),
+                                )
+                            )
+            start += len(batch["labels"])
+        return tuple(examples)
+
+    def _provenance(self, batches: Batches, fingerprint: str, shape: tuple[int, ...]) -> dict[str, Any]:
+        classifier = self.classifier
+        preprocess = classifier.preprocess
+        if callable(preprocess):
+            preprocess = getattr(preprocess, "__qualname__", repr(type(preprocess)))
+        return {
+            "model": classifier.model.name,
+            "bounds": list(classifier.bounds),
+            "preprocess": preprocess,
+            "head": classifier.head((None, *shape)),
+            "target": self.target,
+            "labels": "given" if batches.has_labels else "clean prediction",
+            "attacks": [attacks_module.serialize(item) for item in self.attacks],
+            "explainers": [explainers_module.serialize(item) for item in self.explainers],
+            "layers": {item.name: list(item.layers(classifier, shape)) for item in self.explainers},
+            "heatmap_size": list(shape[:2]),
+            "ssim": _SSIM,
+            "seed": self.seed,
+            "data_sha256": fingerprint,
+            "versions": {name: _version(name) for name in _PACKAGES},
+        }
+
+    def _warnings(self, batches: Batches, samples: Samples) -> tuple[str, ...]:
+        found = []
+        if not batches.has_labels:
+            found.append(
+                "The data have no labels: attacks run against the clean prediction, and accuracy is agreement with it."
+            )
+        if batches.ignored_weights:
+            found.append("The data have sample weights, which were not used.")
+        for name, blank in samples.reference_blank.items():
+            if blank.any():
+                found.append(
+                    f"{int(blank.sum())} of {len(samples)} clean heatmaps of {name} are blank; these images are left "
+                    "out of its MOD and VID."
+                )
+        return tuple(found)
+
+
+def _classifier(model: Any, bounds: Bounds | None, preprocess: Preprocess) -> ImageClassifier:
+    if not isinstance(model, ImageClassifier):
+        return ImageClassifier(model, bounds=bounds, preprocess=preprocess)
+    if bounds is not None or preprocess is not None:
+        raise ValueError(
+            "An ImageClassifier has bounds and preprocessing of its own. Received: an ImageClassifier with "
+            f"bounds={bounds}, preprocess={preprocess!r}. Set them where it is built."
+        )
+    return model
+
+
+def _listed(items: Any) -> list[Any]:
+    single = isinstance(items, (str, dict, type, Configuration))
+    return [items] if single else list(items)
+
+
+def _distinct(items: list[Any], what: str) -> tuple[Any, ...]:
+    names = [item.name for item in items]
+    twice = [name for name, count in collections.Counter(names).items() if count > 1]
+    if twice:
+        raise ValueError(f"Argument `{what}` must not name the same one twice. Received: {', '.join(twice)} twice")
+    return tuple(items)
+
+
+def _version(name: str) -> str:
+    try:
+        return metadata.version(name)
+    except metadata.PackageNotFoundError:
+        return "not installed"

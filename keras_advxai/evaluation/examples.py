@@ -1,0 +1,44 @@
+"""A few images with their heatmaps, kept for pictures."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Example:
+    """One image, its adversarial version and both heatmaps.
+
+    Attributes:
+        attack: Name of the attack.
+        explainer: Name of the explainer.
+        epsilon: The attack's strength, a fraction of the bounds' width.
+        index: The image's place in the data.
+        label: Its true class, or the clean prediction where there are no labels.
+        image: The original, `(height, width, channels)` float32, scaled from the bounds to [0, 1].
+        adversarial: The adversarial image, likewise.
+        heatmap: The original's heatmap, `(height, width)` in [0, 1].
+        adversarial_heatmap: The adversarial image's heatmap, likewise.
+        prediction: The class predicted for the original.
+        adversarial_prediction: The class predicted for the adversarial image.
+        confidence: The probability of `prediction`.
+        adversarial_confidence: The probability of `adversarial_prediction`.
+        nissim: The dissimilarity of the two heatmaps; NaN where the original's is blank.
+    """
+
+    attack: str
+    explainer: str
+    epsilon: float
+    index: int
+    label: int
+    image: np.ndarray
+    adversarial: np.ndarray
+    heatmap: np.ndarray
+    adversarial_heatmap: np.ndarray
+    prediction: int
+    adversarial_prediction: int
+    confidence: float
+    adversarial_confidence: float
+    nissim: float

@@ -1,0 +1,105 @@
+"""What an evaluation found of each image, as arrays."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Samples:
+    """Predictions and dissimilarities of every image; a sequence of one dictionary for each.
+
+    Attributes:
+        epsilons: The attack strengths.
+        labels: `(images,)`; the clean predictions where there are no labels.
+        predictions: Clean predictions, `(images,)`.
+        confidence: Probability of each clean prediction, `(images,)`.
+        attacked: Attack to predictions, `(epsilons, images)`.
+        nissim: Attack to explainer to target to NISSIM, `(epsilons, images)`; NaN where the clean heatmap is
+            blank, so that there is nothing to compare with.
+        blank: Attack to explainer to whether the adversarial heatmap is blank, `(epsilons, images)`.
+        reference_blank: Explainer to whether the clean heatmap is blank, `(images,)`.
+
+    Example:
+
+    >>> import numpy as np
+    >>> from keras_advxai.evaluation import Samples
+    >>> samples = Samples((0.1,), np.array([1]), np.array([1]), np.array([0.9]), {"fgsm": np.array([[0]])}, {}, {}, {})
+    >>> samples[0]["predictions"]
+    {'fgsm': {0.1: 0}}
+    """
+
+    epsilons: tuple[float, ...]
+    labels: np.ndarray
+    predictions: np.ndarray
+    confidence: np.ndarray
+    attacked: dict[str, np.ndarray]
+    nissim: dict[str, dict[str, dict[str, np.ndarray]]]
+    blank: dict[str, dict[str, np.ndarray]]
+    reference_blank: dict[str, np.ndarray]
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def __getitem__(self, index: int) -> dict[str, Any]:
+        if not -len(self) <= index < len(self):
+            raise IndexError(f"There are {len(self)} images. Received: index={index}")
+
+        def levels(values: np.ndarray) -> dict[float, Any]:
+            return dict(zip(self.epsilons, values[:, index].tolist(), strict=True))
+
+        return {
+            "index": index % len(self),
+            "label": int(self.labels[index]),
+            "prediction": int(self.predictions[index]),
+            "confidence": float(self.confidence[index]),
+            "predictions": {attack: levels(values) for attack, values in self.attacked.items()},
+            "nissim": {
+                attack: {
+                    explainer: {target: levels(values) for target, values in targets.items()}
+                    for explainer, targets in explainers.items()
+                }
+                for attack, explainers in self.nissim.items()
+            },
+        }
+
+    def __iter__(self) -> Iterator[dict[str, Any]]:
+        return (self[index] for index in range(len(self)))
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain lists and dictionaries, NaN as `None`."""
+        return {field.name: _plain(getattr(self, field.name)) for field in dataclasses.fields(self)}
+
+    @classmethod
+    def from_dict(cls, config: dict[str, Any]) -> Samples:
+        """The samples that `to_dict` described."""
+        return cls(
+            epsilons=tuple(config["epsilons"]),
+            labels=np.asarray(config["labels"], "int32"),
+            predictions=np.asarray(config["predictions"], "int32"),
+            confidence=np.asarray(config["confidence"], "float32"),
+            attacked=_arrays(config["attacked"], "int32"),
+            nissim=_arrays(config["nissim"], "float64"),
+            blank=_arrays(config["blank"], "bool"),
+            reference_blank=_arrays(config["reference_blank"], "bool"),
+        )
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _plain(item) for key, item in value.items()}
+    if isinstance(value, np.ndarray):
+        if value.dtype.kind == "f" and np.isnan(value).any():
+            return np.where(np.isnan(value), None, value.astype("object")).tolist()
+        return value.tolist()
+    return list(value) if isinstance(value, tuple) else value
+
+
+def _arrays(value: Any, dtype: str) -> Any:
+    if isinstance(value, dict):
+        return {key: _arrays(item, dtype) for key, item in value.items()}
+    return np.asarray(value, dtype)

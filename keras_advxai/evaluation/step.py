@@ -1,0 +1,123 @@
+"""What an evaluation does to one batch, made of the public calls and compiled as a whole."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+import tensorflow as tf
+
+from keras_advxai._typing import TargetMode, Tensor
+from keras_advxai.attacks import Attack
+from keras_advxai.explainers import Explainer, is_blank
+from keras_advxai.metrics import nissim
+from keras_advxai.models import Forward, ImageClassifier
+
+
+@dataclasses.dataclass(frozen=True)
+class Step:
+    """Attacks a batch at every strength and compares the explanations before and after.
+
+    One pass over the clean images serves their predictions, their explanations and the first gradient of
+    every attack. Each strength of each attack then costs what the attack itself takes, and one pass. The
+    strengths run in a loop, so that the traced graph and the memory do not grow with their number.
+
+    Args:
+        attacks: The attacks, the noise control among them.
+        explainers: The explainers.
+        target: Whose class the heatmaps explain.
+    """
+
+    attacks: tuple[Attack, ...]
+    explainers: tuple[Explainer, ...]
+    target: TargetMode
+
+    def __call__(
+        self, model: ImageClassifier, x: Any, y: Tensor | None, epsilons: Tensor, keep: Tensor
+    ) -> dict[str, Any]:
+        """Everything that the report needs of one batch. It runs while a graph is traced.
+
+        Args:
+            model: The classifier.
+            x: Images in image space, `(batch, height, width, channels)`.
+            y: True classes, `(batch,)`; `None` stands for the clean predictions.
+            epsilons: The strengths, `(epsilons,)`.
+            keep: How many of the batch's images and heatmaps to return for pictures.
+
+        Returns:
+            Nested dictionaries of tensors: predictions `(batch,)` and, for each attack, predictions, NISSIM and
+            blank flags `(epsilons, batch)`.
+        """
+        shape = tuple(model.images_of(x).shape[1:])
+        layers = tuple(dict.fromkeys(path for item in self.explainers for path in item.layers(model, shape)))
+        clean = model.forward(x, layers=layers)
+        labels = clean.predictions if y is None else y
+        reference = {item.name: self._maps(item, model, clean, clean, labels) for item in self.explainers}
+        result: dict[str, Any] = {
+            "labels": labels,
+            "predictions": clean.predictions,
+            "confidence": _confidence(clean),
+            "blank": {name: is_blank(maps[self.target]) for name, maps in reference.items()},
+            "examples": {
+                "images": clean.images[:keep],
+                "heatmaps": {name: maps[self.target][:keep] for name, maps in reference.items()},
+            },
+            "attacks": {},
+        }
+        for attack in self.attacks:
+
+            def at(epsilon: Tensor, attack: Attack = attack) -> dict[str, Any]:
+                images = attack(model, x, labels, epsilon, forward=clean)
+                forward = model.forward(model.with_images(x, images), layers=layers)
+                found = {item.name: self._maps(item, model, forward, clean, labels) for item in self.explainers}
+                return self._compare(reference, found, forward, keep)
+
+            signature = self._signature(reference, shape)
+            result["attacks"][attack.name] = tf.map_fn(at, epsilons, fn_output_signature=signature)
+        return result
+
+    def _maps(
+        self, explainer: Explainer, model: ImageClassifier, forward: Forward, clean: Forward, labels: Tensor
+    ) -> dict[str, Tensor]:
+        """The heatmaps of one pass, for each of the targets that are compared."""
+        targets = {"predicted": forward.predictions, "clean": clean.predictions, "label": labels}
+        modes = {self.target, "clean"} if explainer.cheap else {self.target}
+        return {mode: explainer(model, forward.images, targets[mode], forward=forward) for mode in sorted(modes)}
+
+    def _compare(
+        self, reference: dict[str, Any], found: dict[str, Any], forward: Forward, keep: Tensor
+    ) -> dict[str, Any]:
+        return {
+            "predictions": forward.predictions,
+            "confidence": _confidence(forward),
+            "nissim": {
+                name: {mode: nissim(reference[name][mode], maps[mode]) for mode in maps}
+                for name, maps in found.items()
+            },
+            "blank": {name: is_blank(maps[self.target]) for name, maps in found.items()},
+            "examples": {
+                "images": forward.images[:keep],
+                "heatmaps": {name: maps[self.target][:keep] for name, maps in found.items()},
+            },
+        }
+
+    def _signature(self, reference: dict[str, Any], shape: tuple[int | None, ...]) -> dict[str, Any]:
+        def each(dtype: Any) -> tf.TensorSpec:
+            return tf.TensorSpec([None], dtype)
+
+        heatmap = tf.TensorSpec([None, *shape[:-1], 1], tf.float32)
+        return {
+            "predictions": each(tf.int32),
+            "confidence": each(tf.float32),
+            "nissim": {name: {mode: each(tf.float64) for mode in maps} for name, maps in reference.items()},
+            "blank": {name: each(tf.bool) for name in reference},
+            "examples": {
+                "images": tf.TensorSpec([None, *shape], tf.float32),
+                "heatmaps": dict.fromkeys(reference, heatmap),
+            },
+        }
+
+
+def _confidence(forward: Forward) -> Tensor:
+    """The probability of each image's own prediction."""
+    return forward.score(forward.predictions, "probability")

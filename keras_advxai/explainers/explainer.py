@@ -1,0 +1,192 @@
+"""The base of every explainer: targets, resizing, normalisation, blank maps."""
+
+from __future__ import annotations
+
+import abc
+import warnings
+from collections.abc import Sequence
+from typing import Any, get_args
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from keras_advxai._registry import Configuration
+from keras_advxai._typing import Score, Tensor
+from keras_advxai.models import Forward, ImageClassifier, as_classifier
+from keras_advxai.models.inputs import check_labels
+from keras_advxai.ops import heatmaps
+
+
+class BlankHeatmapWarning(UserWarning):
+    """Some heatmaps show no evidence at all: they are zero everywhere, and compare with nothing."""
+
+
+class Explainer(Configuration):
+    """Shows which regions of an image speak for a class.
+
+    An explainer is an immutable configuration: hyperparameters in the constructor, the model in the call.
+    Calling it is final, and does what every explainer needs: it settles the targets, compiles the
+    explanation once for each model and image shape, sums over channels, resizes the map to the image and
+    divides it by its largest value. A subclass writes `attribute`.
+
+    Args:
+        score: What is differentiated: `"logit"`, the value of the class before the softmax, or
+            `"probability"`, the value after it. Defaults to `"logit"`.
+
+    Example:
+
+    An explainer of one's own, which may be passed wherever an explainer is taken:
+
+    >>> import keras, numpy as np
+    >>> import keras_advxai as kax
+    >>> class Brightness(kax.explainers.Explainer):
+    ...     def attribute(self, model, x, targets, forward):
+    ...         return forward.images
+    >>> net = keras.Sequential([keras.layers.Input((4, 4, 1)), keras.layers.Flatten(), keras.layers.Dense(2)])
+    >>> x = np.full((1, 4, 4, 1), 0.5, "float32")
+    >>> float(Brightness()(net, x).max())
+    1.0
+    """
+
+    cheap = False
+    """Whether another target on a pass already made costs only the layers behind the explained one."""
+
+    def __init__(self, *, score: Score = "logit") -> None:
+        if score not in get_args(Score):
+            raise ValueError(
+                f"Argument `score` must be one of {', '.join(get_args(Score))}. Received: score={score!r}"
+            )
+        self.score = score
+
+    @property
+    def signed(self) -> bool:
+        """Whether heatmaps tell evidence against the class (negative) from evidence for it."""
+        return False
+
+    @abc.abstractmethod
+    def attribute(self, model: ImageClassifier, x: Tensor, targets: Tensor, forward: Forward) -> Tensor:
+        """The raw attributions. It runs while a graph is traced.
+
+        Args:
+            model: The classifier, for further passes: `model.forward(images)`.
+            x: The images, `(batch, height, width, channels)` float32, in image space.
+            targets: The class to explain for each image, `(batch,)` int32.
+            forward: The pass over `x`, with its activations and gradients.
+
+        Returns:
+            Attributions, `(batch, h, w, channels)`, at any size.
+        """
+
+    def layers(self, model: ImageClassifier, shape: Sequence[int | None] | None = None) -> tuple[str, ...]:
+        """Paths of the layers that are looked at, found before anything is computed.
+
+        Args:
+            model: The classifier.
+            shape: `(height, width, channels)` of the images, for a model that leaves them open.
+
+        Raises:
+            ValueError: The model has no such layer.
+        """
+        return ()
+
+    def heatmap(self, attributions: Tensor) -> Tensor:
+        """One map for each image from the attributions of its channels: the sum of their absolute values."""
+        if attributions.shape[-1] == 1 and self.signed:
+            return attributions
+        return tf.reduce_sum(tf.abs(attributions), axis=-1, keepdims=True)
+
+    def __call__(
+        self,
+        model: keras.Model | ImageClassifier,
+        x: Tensor,
+        targets: int | Tensor | None = None,
+        *,
+        forward: Forward | None = None,
+    ) -> Tensor:
+        """Heatmaps.
+
+        Args:
+            model: A `keras.Model` that takes images in [0, 1], or an `ImageClassifier`.
+            x: Images in image space, `(batch, height, width, channels)`.
+            targets: The class to explain: one for all images, one for each, or `None` for the class that the
+                model predicts for each. Defaults to `None`.
+            forward: A pass over `x` already made by `model.forward(x)`.
+
+        Returns:
+            Heatmaps, `(batch, height, width, 1)` float32 at the image's size, divided by each one's maximum, so
+            in [0, 1] (signed explainers: in [-1, 1]). A map without any evidence stays zero everywhere.
+
+        Raises:
+            ValueError: Images, targets or layer are not what the model has; nothing was computed then.
+
+        Warns:
+            BlankHeatmapWarning: Some of the maps are zero everywhere.
+        """
+        if not tf.executing_eagerly():
+            return self._explain(as_classifier(model), x, targets, forward)
+        maps = self._run(model, x, targets, forward, self._explain, "heatmaps")
+        blank = np.asarray(heatmaps.is_blank(maps))
+        if blank.any():
+            warnings.warn(
+                f"{blank.sum()} of {blank.size} heatmaps of {self!r} are blank (image {np.flatnonzero(blank)[0]} the "
+                "first): nothing in them speaks for the class. They are zero everywhere.",
+                BlankHeatmapWarning,
+                stacklevel=2,
+            )
+        return maps
+
+    def attributions(
+        self,
+        model: keras.Model | ImageClassifier,
+        x: Tensor,
+        targets: int | Tensor | None = None,
+        *,
+        forward: Forward | None = None,
+    ) -> Tensor:
+        """The raw attributions, neither resized nor normalised.
+
+        Args:
+            model: As for calling the explainer.
+            x: As for calling the explainer.
+            targets: As for calling the explainer.
+            forward: As for calling the explainer.
+
+        Returns:
+            Attributions, `(batch, h, w, channels)` float32, at the explainer's own size.
+        """
+        if not tf.executing_eagerly():
+            return self._attribute(as_classifier(model), x, targets, forward)
+        return self._run(model, x, targets, forward, self._attribute, "attributions")
+
+    def _run(
+        self, model: Any, x: Any, targets: Any, forward: Forward | None, function: Any, what: str
+    ) -> Tensor:
+        classifier = as_classifier(model)
+        inputs = classifier.checked(x)
+        images = classifier.images_of(inputs)
+        self.layers(classifier, images.shape[1:])
+        if targets is not None:
+            targets = np.broadcast_to(targets, len(images)) if np.ndim(targets) == 0 else targets
+            targets = check_labels(targets, len(images), classifier.classes, classifier.binary, "`targets`")
+            targets = tf.convert_to_tensor(targets)
+        if forward is not None:
+            result = function(classifier, inputs, targets, forward)
+        else:
+            result = classifier.compiled((self, what), function, inputs, targets)
+        return result if tf.is_tensor(classifier.images_of(x)) else result.numpy()
+
+    def _attribute(
+        self, model: ImageClassifier, x: Any, targets: Tensor | None, forward: Forward | None = None
+    ) -> Tensor:
+        forward = model.forward(x) if forward is None else forward
+        targets = forward.predictions if targets is None else targets
+        return tf.cast(self.attribute(model, forward.images, targets, forward), tf.float32)
+
+    def _explain(
+        self, model: ImageClassifier, x: Any, targets: Tensor | None, forward: Forward | None = None
+    ) -> Tensor:
+        forward = model.forward(x) if forward is None else forward
+        maps = self.heatmap(self._attribute(model, x, targets, forward))
+        size = forward.images.shape[1:3]
+        return heatmaps.normalize(maps if maps.shape[1:3] == size else heatmaps.resize(maps, size))

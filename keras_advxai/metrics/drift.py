@@ -1,0 +1,306 @@
+"""Explanation drift: the mean of NISSIM at one attack strength (MOD) and its spread over strengths (VID)."""
+
+from __future__ import annotations
+
+import math
+import warnings
+from collections.abc import Sequence
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+from keras import ops
+
+from keras_advxai._typing import Tensor
+from keras_advxai.metrics.nissim import nissim
+
+
+def mod(nissim: np.ndarray, axis: int = -1) -> np.ndarray:
+    """Mean observed dissimilarity of NISSIM values that have been computed already.
+
+    Args:
+        nissim: NISSIM values, one for each image, of any shape; NaN marks a pair that is left out.
+        axis: The axis of the images. Defaults to `-1`.
+
+    Returns:
+        The means, float64, with the shape of `nissim` less that axis; NaN where no pair is left.
+
+    Example:
+    >>> import numpy as np
+    >>> from keras_advxai.metrics import mod
+    >>> mod(np.array([[0.1, 0.3, np.nan], [np.nan, np.nan, np.nan]]))
+    array([0.2, nan])
+    """
+    nissim = np.asarray(nissim, dtype="float64")
+    counted = np.sum(~np.isnan(nissim), axis=axis)
+    with np.errstate(invalid="ignore"):  # 0 / 0: no pair is left
+        means: np.ndarray = np.nansum(nissim, axis=axis) / counted
+    return means
+
+
+def vid(mods: np.ndarray) -> np.ndarray:
+    """Variation in dissimilarity over attack strengths: the population standard deviation of their MODs.
+
+    Args:
+        mods: MODs, shape `(..., epsilons)`.
+
+    Returns:
+        The spreads over the last axis, float64, shape `(...)`; NaN where a MOD is NaN, and with fewer than
+        two epsilons: the spread of one number is not 0 but unknown.
+
+    Example:
+    >>> import numpy as np
+    >>> from keras_advxai.metrics import vid
+    >>> vid(np.array([[0.125, 0.375], [0.25, np.nan]]))
+    array([0.125,   nan])
+    """
+    mods = np.asarray(mods, dtype="float64")
+    if mods.shape[-1] < 2:
+        return np.full(mods.shape[:-1], np.nan)
+    spreads: np.ndarray = np.std(mods, axis=-1)
+    return spreads
+
+
+class _Drift(keras.metrics.Metric):
+    """Sums over pairs of heatmaps, one for each level, from which mean and spread follow.
+
+    The state only adds up: replicas and shards are merged by adding their variables.
+    """
+
+    def __init__(self, shape: tuple[int, ...], name: str | None, dtype: Any) -> None:
+        super().__init__(name=name, dtype=dtype or "float64")
+        self.count = _sum_variable("count", shape)
+        self.total = _sum_variable("total", shape)
+        self.total_of_squares = _sum_variable("total_of_squares", shape)
+        self.blank = _sum_variable("blank", shape)
+
+    def _accumulate(
+        self, reference: Tensor, heatmaps: Tensor, sample_weight: Tensor | None, levels: bool | np.ndarray
+    ) -> None:
+        """Add the sums over one batch to the levels that are marked True."""
+        reference = ops.convert_to_tensor(reference)
+        values = ops.convert_to_tensor(nissim(reference, heatmaps))
+        blank = ops.all(ops.equal(reference, 0), axis=tuple(range(1, len(reference.shape))))
+        weight = _weights(sample_weight, values)
+        kept = ops.where(blank, 0.0, weight)
+        values = ops.where(kept > 0, values, 0.0)
+        sums = (
+            (self.count, kept),
+            (self.total, kept * values),
+            (self.total_of_squares, kept * values * values),
+            (self.blank, weight - kept),
+        )
+        for variable, terms in sums:
+            variable.assign_add(ops.where(levels, ops.sum(terms), 0.0))
+
+    def _means(self) -> tf.Tensor:
+        return self.total / self.count  # 0 / 0 is the NaN that is wanted where there are no data
+
+    @property
+    def nissim_std(self) -> tf.Tensor:
+        """Population standard deviation of NISSIM over the images, at each level; NaN without data.
+
+        Taken from sums in float64, and so not resolved below about 1e-8. It is not VID, which is a spread
+        over attack strengths.
+        """
+        variance = self.total_of_squares / self.count - ops.square(self._means())
+        return ops.sqrt(ops.where(variance < 0, 0.0, variance))
+
+    @property
+    def blank_count(self) -> tf.Tensor:
+        """Number of pairs that were left out because the reference heatmap is blank, at each level."""
+        return tf.convert_to_tensor(self.blank)
+
+
+@keras.saving.register_keras_serializable(package="keras_advxai")
+class MOD(_Drift):
+    """Mean observed dissimilarity: the mean of NISSIM over an adversarial set, at one attack strength.
+
+    A pair whose reference heatmap is blank (all zeros) has nothing that could drift: it is left out of the
+    mean and counted in `blank_count`. A pair of which only the adversarial heatmap is blank counts.
+
+    The state consists of sums in float64 (`count`, `total`, `total_of_squares` and `blank`), so that the
+    variables of metrics that have seen different shards of the data are merged by adding them up.
+
+    Args:
+        name: Name of the metric. Defaults to `"mod"`.
+        dtype: Dtype of the result; the state is float64 in any case. Defaults to `"float64"`.
+
+    Example:
+    >>> import numpy as np
+    >>> from keras_advxai.metrics import MOD
+    >>> clean, adversarial = np.zeros((3, 16, 16, 1)), np.zeros((3, 16, 16, 1))
+    >>> clean[:2, 2:8, 2:8], adversarial[0, 2:8, 2:8], adversarial[1, 8:14, 8:14] = 1.0, 1.0, 1.0
+    >>> metric = MOD()
+    >>> metric.update_state(clean, adversarial)
+    >>> round(float(metric.result()), 3), round(float(metric.nissim_std), 3), int(metric.blank_count)
+    (0.242, 0.242, 1)
+
+    References:
+        - [Chakraborty et al. 2022, Generalizing adversarial explanations with Grad-CAM, CVPR
+          workshops](https://arxiv.org/abs/2204.05427)
+    """
+
+    def __init__(self, name: str | None = "mod", dtype: Any = None) -> None:
+        super().__init__((), name, dtype)
+
+    def update_state(self, y_true: Tensor, y_pred: Tensor, sample_weight: Tensor | None = None) -> None:
+        """Add a batch of pairs.
+
+        Args:
+            y_true: Heatmaps of the original images, the reference: shape `(batch, height, width, 1)` or
+                `(batch, height, width)`, values in [0, 1].
+            y_pred: Heatmaps of the adversarial images, of the same shape.
+            sample_weight: Weights of the pairs, not negative, shape `(batch,)` or a scalar; 0 leaves a pair
+                out. `count` and `blank` are then sums of weights. Defaults to `None`, 1 for each.
+
+        Raises:
+            ValueError: As `keras_advxai.metrics.nissim` does, or if the weights are negative, not finite or
+                of another shape.
+        """
+        self._accumulate(y_true, y_pred, sample_weight, levels=True)
+
+    def result(self) -> tf.Tensor:
+        """MOD, a scalar tensor in [0, 1]; NaN as long as no pair has been counted."""
+        return ops.cast(self._means(), self.dtype)
+
+
+@keras.saving.register_keras_serializable(package="keras_advxai")
+class VID(_Drift):
+    """Variation in dissimilarity: how much MOD varies over the strengths of an attack.
+
+    With `m` the mean of MOD over all epsilons, the square root of the mean over all epsilons of
+    `(MOD(epsilon) - m)²`. The result is NaN as long as there is an epsilon without data, and always NaN with
+    a single epsilon, of which the constructor warns. The state is that of `MOD`, one value for each epsilon.
+
+    Args:
+        epsilons: The attack strengths, as fractions of the range of the pixel values: numbers in [0, 1], at
+            least two, all different.
+        name: Name of the metric. Defaults to `"vid"`.
+        dtype: Dtype of the result; the state is float64 in any case. Defaults to `"float64"`.
+
+    Raises:
+        ValueError: If `epsilons` is empty or holds duplicates or a number outside [0, 1].
+
+    Example:
+    >>> import numpy as np
+    >>> from keras_advxai.metrics import VID
+    >>> clean, adversarial = np.zeros((1, 16, 16, 1)), np.zeros((1, 16, 16, 1))
+    >>> clean[:, 2:8, 2:8], adversarial[:, 8:14, 8:14] = 1.0, 1.0
+    >>> metric = VID(epsilons=(2 / 255, 8 / 255))
+    >>> metric.update_state(clean, clean, epsilon=2 / 255)
+    >>> metric.update_state(clean, adversarial, epsilon=8 / 255)
+    >>> metric.mods.numpy().round(3)
+    array([0.   , 0.484])
+    >>> round(float(metric.result()), 3)
+    0.242
+
+    References:
+        - [Chakraborty et al. 2022, Generalizing adversarial explanations with Grad-CAM, CVPR
+          workshops](https://arxiv.org/abs/2204.05427)
+    """
+
+    def __init__(self, epsilons: Sequence[float], name: str | None = "vid", dtype: Any = None) -> None:
+        levels = tuple(float(epsilon) for epsilon in epsilons)
+        _check_epsilons(levels)
+        super().__init__((len(levels),), name, dtype)
+        self.epsilons = levels
+        if len(levels) < 2:
+            warnings.warn(
+                "VID is a spread over attack strengths and is NaN with a single epsilon; pass two or more. "
+                f"Received: epsilons={levels}. (The spread over the images is `nissim_std`.)",
+                UserWarning,
+                stacklevel=2,
+            )
+
+    def update_state(
+        self, y_true: Tensor, y_pred: Tensor, epsilon: float, sample_weight: Tensor | None = None
+    ) -> None:
+        """Add a batch of pairs at one attack strength.
+
+        Args:
+            y_true: Heatmaps of the original images, the reference: shape `(batch, height, width, 1)` or
+                `(batch, height, width)`, values in [0, 1].
+            y_pred: Heatmaps of the adversarial images, of the same shape.
+            epsilon: The strength at which the adversarial images were made, one of `epsilons`, known when a
+                `tf.function` is traced.
+            sample_weight: Weights of the pairs, as in `MOD.update_state`. Defaults to `None`, 1 for each.
+
+        Raises:
+            ValueError: As `MOD.update_state` does, or if `epsilon` is not one of `epsilons`.
+        """
+        if tf.is_symbolic_tensor(epsilon):
+            raise ValueError(
+                "Argument `epsilon` must be a number that is known when the function is traced; loop over "
+                f"the epsilons in Python. Received: epsilon={epsilon}"
+            )
+        matches = np.array([_same(float(epsilon), level) for level in self.epsilons])
+        if not matches.any():
+            raise ValueError(
+                f"Argument `epsilon` must be one of {self.epsilons}. Received: epsilon={epsilon}"
+            )
+        self._accumulate(y_true, y_pred, sample_weight, levels=matches)
+
+    @property
+    def mods(self) -> tf.Tensor:
+        """MOD at each of the epsilons, float64, shape `(epsilons,)`; NaN where there are no data."""
+        return self._means()
+
+    def result(self) -> tf.Tensor:
+        """VID, a scalar tensor in [0, 0.5]; NaN with an epsilon without data, or with a single epsilon."""
+        spread = ops.std(self._means()) if len(self.epsilons) > 1 else ops.cast(math.nan, "float64")
+        return ops.cast(spread, self.dtype)
+
+    def get_config(self) -> dict[str, Any]:
+        """The arguments of the constructor, for `from_config`."""
+        return {**super().get_config(), "epsilons": list(self.epsilons)}
+
+
+def _sum_variable(name: str, shape: tuple[int, ...]) -> keras.Variable:
+    """As `Metric.add_variable` makes it, but float64 even in a layer that computes in half precision."""
+    return keras.Variable(
+        "zeros",
+        shape=shape,
+        dtype="float64",
+        trainable=False,
+        autocast=False,
+        aggregation="sum",
+        synchronization="on_read",
+        name=name,
+    )
+
+
+def _same(epsilon: float, level: float) -> bool:
+    """Equal up to what a float32 loses."""
+    return math.isclose(epsilon, level, rel_tol=1e-6, abs_tol=1e-12)
+
+
+def _check_epsilons(epsilons: tuple[float, ...]) -> None:
+    if not epsilons:
+        raise ValueError("Argument `epsilons` must name at least two attack strengths. Received: epsilons=()")
+    if not all(0 <= epsilon <= 1 for epsilon in epsilons):
+        raise ValueError(
+            "Argument `epsilons` must hold fractions of the range of the pixel values, such as 8/255. "
+            f"Received: epsilons={epsilons}"
+        )
+    if any(_same(*pair) for pair in zip(sorted(epsilons), sorted(epsilons)[1:], strict=False)):
+        raise ValueError(f"Argument `epsilons` must hold each number once. Received: epsilons={epsilons}")
+
+
+def _weights(sample_weight: Tensor | None, values: tf.Tensor) -> tf.Tensor:
+    """The weights as a float64 tensor of the shape of the values, `(batch,)`."""
+    if sample_weight is None:
+        return ops.ones_like(values)
+    weight = ops.cast(ops.convert_to_tensor(sample_weight), "float64")
+    if weight.shape.rank != 0 and not weight.shape.is_compatible_with(values.shape):
+        raise ValueError(
+            "Argument `sample_weight` must be a scalar or have the shape (batch,), one weight per pair. "
+            f"Received: sample_weight.shape={weight.shape} for {values.shape[0]} pairs"
+        )
+    if not tf.is_symbolic_tensor(weight) and not np.all(np.isfinite(weight) & (np.asarray(weight) >= 0)):
+        raise ValueError(
+            "Argument `sample_weight` must hold finite weights that are not negative. "
+            f"Received: sample_weight={np.asarray(weight)}"
+        )
+    return ops.broadcast_to(weight, ops.shape(values))

@@ -1,0 +1,196 @@
+"""One recorded pass of a classifier, and the gradients that were asked of it."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterator, Sequence
+from typing import TYPE_CHECKING, Any
+
+import keras
+import tensorflow as tf
+
+from keras_advxai._typing import Score, Tensor
+from keras_advxai.models import discovery
+from keras_advxai.models.recording import record
+
+if TYPE_CHECKING:
+    from keras_advxai.models.classifier import ImageClassifier
+
+Objective = Callable[["Forward", Tensor], Tensor]
+"""A function of a pass and of one label for each image, with one value for each image, `(batch,)`."""
+
+
+class Forward:
+    """One pass of a classifier over a batch of images: outputs, activations and gradients.
+
+    Everything that looks at a model takes such a pass as `forward=`, so that a prediction, an attack and
+    any number of explanations of the same images cost one pass together. A gradient is computed when it is
+    first asked for, and remembered: an attack at five strengths takes one, however the five are traced.
+
+    Made by `ImageClassifier.forward`, inside a `tf.function` or eagerly. In a graph, gradients are taken
+    symbolically between exactly the tensors asked for, so Grad-CAM pays for the layers behind its own and
+    nothing else; eagerly, a tape records the pass.
+
+    Args:
+        classifier: The classifier to run.
+        x: Images in image space, `(batch, height, width, channels)`, or the model's inputs with them.
+        layers: Paths of layers whose gradients will be asked for together; asking for one computes all.
+
+    Attributes:
+        classifier: The classifier.
+        images: The images in image space, float32.
+        logits: `(batch, classes)` float32. One sigmoid unit counts as two classes with the logits (0, z).
+        scores: What an explainer differentiates before the softmax, `(batch, classes)`: the logits, or for
+            one sigmoid unit the log-odds (-z, z), so that class 0 has evidence of its own.
+        probabilities: `(batch, classes)` float32.
+        predictions: The most probable class of each image, `(batch,)` int32.
+    """
+
+    def __init__(self, classifier: ImageClassifier, x: Tensor, *, layers: Sequence[str] = ()) -> None:
+        self.classifier = classifier
+        self.layers = tuple(layers)
+        self.images = tf.cast(classifier.images_of(x), tf.float32)
+        self._graph = None if tf.executing_eagerly() else tf.compat.v1.get_default_graph()
+        self._tape = tf.GradientTape(persistent=True) if self._graph is None else None
+        self._remembered: dict[Any, tuple[Any, Any]] = {}
+        with self._recording():
+            if self._tape is not None:
+                self._tape.watch(self.images)
+            self._run(x)
+        self.predictions = tf.argmax(self.logits, axis=-1, output_type=tf.int32)
+
+    def activation(self, layer: str) -> Tensor:
+        """What a layer returned, `(batch, ...)`.
+
+        Args:
+            layer: The layer's path, as `ImageClassifier.layers` gives it.
+
+        Raises:
+            ValueError: The pass did not reach such a layer.
+        """
+        if layer not in self._activations:
+            raise ValueError(f"The pass did not reach a layer {layer!r}; it reached {', '.join(self._activations)}")
+        return self._activations[layer]
+
+    def score(self, targets: Tensor, kind: Score = "logit") -> Tensor:
+        """The score of one class for each image, before (`"logit"`) or after (`"probability"`) the softmax.
+
+        Args:
+            targets: Class indices, `(batch,)`.
+            kind: `"logit"` or `"probability"`.
+
+        Returns:
+            Scores, `(batch,)` float32.
+        """
+        values = self.scores if kind == "logit" else self.probabilities
+        return tf.gather(values, targets, batch_dims=1)
+
+    def gradient(self, objective: Objective, labels: Tensor, *, wrt: str | None = None) -> Tensor:
+        """The gradient of an objective, remembered for the next time that it is asked for.
+
+        Args:
+            objective: A function of this pass and of `labels`, one value for each image.
+            labels: Class indices, `(batch,)`.
+            wrt: The path of a layer, for the gradient to its output; `None` for the gradient to the images.
+
+        Returns:
+            The gradient, shaped as the images or as the layer's output.
+
+        Raises:
+            ValueError: The objective does not depend on it.
+        """
+        key = (objective, id(labels), wrt)
+        if key not in self._remembered:
+            together = self.layers if wrt in self.layers else (wrt,)
+            sources = [self.images if layer is None else self.activation(layer) for layer in together]
+            for layer, gradient in zip(together, self._differentiate(objective, labels, sources), strict=True):
+                self._remembered[objective, id(labels), layer] = (gradient, labels)
+        gradient, _ = self._remembered[key]
+        if gradient is None:
+            what = "the images" if wrt is None else f"the output of layer {wrt!r}"
+            raise ValueError(
+                f"The model's scores do not depend on {what} in a differentiable way, so there is no gradient. "
+                "Look for a rounding, an argmax or a stop_gradient in the model or in `preprocess`."
+            )
+        return tf.convert_to_tensor(gradient)
+
+    def _differentiate(self, objective: Objective, labels: Tensor, sources: list[Tensor]) -> list[Tensor | None]:
+        with self._recording():
+            value = objective(self, labels)
+        if self._tape is not None:
+            found: list[Tensor | None] = self._tape.gradient(value, sources)
+            return found
+        with self._recording():
+            found = tf.gradients(value, sources)
+            return found
+
+    @contextlib.contextmanager
+    def _recording(self) -> Iterator[None]:
+        """Where this pass' operations belong: on its tape, or in its graph even from inside of a loop."""
+        with self._tape if self._graph is None else self._graph.as_default():
+            yield
+
+    def _run(self, x: Tensor) -> None:
+        classifier = self.classifier
+        with record(classifier.model) as recorded, keras.StatelessScope(collect_losses=True):
+            outputs = classifier.model(classifier.network_inputs(x, self.images), training=False)
+        self.root = recorded()
+        self._activations = {call.path: call.output for call in self.root.walk() if tf.is_tensor(call.output)}
+        output = classifier.output_of(outputs)
+        if self._graph is not None:
+            logits, self.head = discovery.find_logits(output, classifier.from_logits)
+        else:
+            self.head = classifier.head(self.images.shape)
+            logits = _eager_logits(output, self.head)
+        self._read(tf.cast(logits, tf.float32))
+
+    def _read(self, logits: Tensor) -> None:
+        """Sets what depends on the logits, `(batch,)` or `(batch, units)`."""
+        if logits.shape.rank == 1:
+            logits = logits[:, None]
+        self.source = logits
+        if logits.shape.rank != 2 or logits.shape[-1] is None:
+            raise ValueError(
+                "The model's output must have the shape (batch, classes). Received: an output of shape "
+                f"{tuple(logits.shape)}. Pass ImageClassifier(model, output=...) if another output has the classes."
+            )
+        if logits.shape[-1] > 1:
+            self.logits = self.scores = logits
+            self.probabilities = tf.sigmoid(logits) if self.head == "sigmoid" else tf.nn.softmax(logits)
+            return
+        if self.head not in ("sigmoid", "probability") and not self.classifier.from_logits:
+            raise ValueError(
+                "The model ends in one linear unit, which may be a regression. Pass "
+                "ImageClassifier(model, from_logits=True) if it is the logit of class 1 against class 0."
+            )
+        if self.head == "probability":
+            logits = logits - tf.math.log1p(-tf.minimum(tf.exp(logits), 1 - 6e-8))
+        self.logits = tf.concat([tf.zeros_like(logits), logits], axis=-1)
+        self.scores = tf.concat([-logits, logits], axis=-1)
+        self.probabilities = tf.concat([tf.sigmoid(-logits), tf.sigmoid(logits)], axis=-1)
+
+
+def logit_score(forward: Forward, targets: Tensor) -> Tensor:
+    """The objective of an explanation before the softmax."""
+    return forward.score(targets, "logit")
+
+
+def probability_score(forward: Forward, targets: Tensor) -> Tensor:
+    """The objective of an explanation after the softmax."""
+    return forward.score(targets, "probability")
+
+
+SCORES: dict[str, Objective] = {"logit": logit_score, "probability": probability_score}
+
+
+def _eager_logits(output: Tensor, head: str) -> Tensor:
+    if head == "linear":
+        return output
+    if head == "probability":
+        return discovery.log_of(output)
+    if not hasattr(output, "_keras_logits"):
+        raise ValueError(
+            f"The logits in front of the model's {head} can be reached in a compiled function only. "
+            "Call `forward` inside of a `tf.function`."
+        )
+    return output._keras_logits

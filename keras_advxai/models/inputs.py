@@ -1,0 +1,190 @@
+"""Checks of images, labels and epsilons: each says what was received and what to do about it."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from keras_advxai._typing import Bounds, Tensor
+
+_TOLERANCE = 1e-6
+
+
+def check_bounds(bounds: Bounds) -> Bounds:
+    """Return the bounds as two floats.
+
+    Raises:
+        ValueError: They are not two finite numbers, the smaller one first.
+    """
+    try:
+        lower, upper = (float(value) for value in bounds)
+    except (TypeError, ValueError):
+        lower = upper = float("nan")
+    if not (np.isfinite(lower) and np.isfinite(upper) and lower < upper):
+        raise ValueError(
+            "Argument `bounds` must be the smallest and the largest value that a pixel may take, such as "
+            f"(0, 1) or (0, 255). Received: bounds={bounds!r}"
+        )
+    return lower, upper
+
+
+def check_images(
+    x: Tensor, bounds: Bounds, shape: Sequence[int | None] | None = None, where: str = "`x`"
+) -> np.ndarray:
+    """Return the images as an array (not a copy), after looking at every pixel.
+
+    Args:
+        x: Images, `(batch, height, width, channels)`, of a float or integer type.
+        bounds: The smallest and the largest value allowed.
+        shape: What the model takes, `(height, width, channels)`, `None` where it takes any; or `None`.
+        where: What the images are called in messages, such as `"batch 3 of `data`"`.
+
+    Raises:
+        ValueError: Wrong rank or shape, no images, NaN or infinite pixels, integers with narrow bounds,
+            or values outside of the bounds.
+        TypeError: `x` is not an array of numbers.
+    """
+    images = np.asarray(x)
+    if images.dtype == bool or not np.issubdtype(images.dtype, np.number):
+        if images.dtype.name not in ("bfloat16", "float8_e4m3fn"):
+            raise TypeError(f"{where} must be an array of numbers. Received: {type(x).__name__} of {images.dtype}")
+    _check_shape(images, shape, where)
+    lower, upper = bounds
+    if np.issubdtype(images.dtype, np.integer) and upper - lower <= 2:
+        raise ValueError(
+            f"{where} holds integers ({images.dtype}) while the bounds are ({lower:g}, {upper:g}). Pass "
+            "bounds=(0, 255) if the model takes pixels, or divide the images as in training, for example "
+            "x.astype('float32') / 255."
+        )
+    low, high = float(images.min()), float(images.max())
+    if not (np.isfinite(low) and np.isfinite(high)):
+        raise ValueError(f"{where} has NaN or infinite pixels ({_count_bad(images)}). Clean or drop these images.")
+    slack = _TOLERANCE * (upper - lower)
+    if low < lower - slack or high > upper + slack:
+        raise ValueError(
+            f"{where} must lie within the bounds ({lower:g}, {upper:g}). Received: values from {low:g} to "
+            f"{high:g}. {_bounds_hint(low, high)}"
+        )
+    if upper - lower > 200 and len(images) and 0 < high - lower <= (upper - lower) / 255:
+        warnings.warn(
+            f"{where} spans {low:g} to {high:g} while the bounds are ({lower:g}, {upper:g}): nearly black. If "
+            "these images are in [0, 1], pass bounds=(0, 1), or multiply them by 255.",
+            stacklevel=3,
+        )
+    return images
+
+
+def check_labels(y: Tensor, count: int, classes: int, binary: bool = False, where: str = "`y`") -> np.ndarray:
+    """Return the labels as class indices, `(batch,)` int32.
+
+    Args:
+        y: Class indices, `(batch,)` or `(batch, 1)`, or one-hot rows, `(batch, classes)`.
+        count: How many images there are.
+        classes: How many classes the model tells apart.
+        binary: Whether the model ends in one sigmoid unit, which takes 0 and 1.
+        where: What the labels are called in messages.
+
+    Raises:
+        ValueError: Wrong length or shape, not whole numbers, or out of range.
+    """
+    labels = np.asarray(y)
+    if labels.shape[:1] != (count,):
+        raise ValueError(f"{where} must have one label for each of the {count} images. Received: shape={labels.shape}")
+    if labels.ndim == 2 and labels.shape[1] > 1:
+        labels = _from_one_hot(labels, classes, binary, where)
+    elif labels.ndim == 2:
+        labels = labels[:, 0]
+    if labels.ndim != 1 or not np.issubdtype(labels.dtype, np.number) and labels.dtype != bool:
+        raise ValueError(
+            f"{where} must be class indices, (batch,), or one-hot rows, (batch, {classes}). "
+            f"Received: shape={np.shape(y)}, dtype={labels.dtype}"
+        )
+    if not np.all(np.isfinite(labels)) or np.any(labels != np.floor(labels)):
+        raise ValueError(f"{where} must be whole numbers. Received: {labels[:5]}...")
+    low, high = int(labels.min()), int(labels.max())
+    if low < 0 or high >= classes:
+        raise ValueError(
+            f"{where} must lie in 0..{classes - 1}, because the model tells {classes} classes apart. "
+            f"Received: labels from {low} to {high}"
+        )
+    return labels.astype(np.int32)
+
+
+def check_epsilons(epsilons: float | Sequence[float]) -> tuple[float, ...]:
+    """Return the attack strengths as floats.
+
+    Args:
+        epsilons: One or more fractions of the bounds' width, in [0, 1].
+
+    Raises:
+        ValueError: None given, one of them negative, above 1 or not finite, or the same one twice.
+    """
+    try:
+        values = tuple(float(value) for value in np.atleast_1d(np.asarray(epsilons, dtype="float64")))
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"Argument `epsilons` must be numbers in [0, 1]. Received: {epsilons!r}") from error
+    if not values:
+        raise ValueError("Argument `epsilons` must name at least one attack strength. Received: none")
+    for value in values:
+        if not 0 <= value <= 1:
+            raise ValueError(
+                "Argument `epsilons` must be fractions of the bounds' width, in [0, 1]: eight grey levels "
+                f"are 8/255, whatever the bounds. Received: {value!r}"
+            )
+    if len(set(values)) < len(values):
+        raise ValueError(f"Argument `epsilons` must not name one attack strength twice. Received: {values}")
+    return values
+
+
+def _check_shape(images: np.ndarray, shape: Sequence[int | None] | None, where: str) -> None:
+    wanted = "height, width, channels" if shape is None else ", ".join("any" if s is None else str(s) for s in shape)
+    hint = ""
+    if images.ndim == 3:
+        hint = " For one image pass x[None]; for grayscale images without channels x[..., None]."
+    mismatch = shape is not None and images.ndim == 4
+    if mismatch:
+        mismatch = any(s is not None and s != got for s, got in zip(shape or (), images.shape[1:], strict=True))
+    if images.ndim != 4 or mismatch:
+        raise ValueError(f"{where} must have the shape (batch, {wanted}). Received: shape={images.shape}.{hint}")
+    if len(images) == 0:
+        raise ValueError(f"{where} must hold at least one image. Received: shape={images.shape}")
+
+
+def _from_one_hot(labels: np.ndarray, classes: int, binary: bool, where: str) -> np.ndarray:
+    if binary:
+        raise ValueError(
+            f"{where} must be 0 or 1 for each image, (batch,), because the model ends in one sigmoid unit. "
+            f"Received: one-hot labels of shape {labels.shape}; pass y.argmax(-1)"
+        )
+    is_one_hot = np.all((labels == 0) | (labels == 1)) and np.all(labels.sum(-1) == 1)
+    if labels.shape[1] != classes or not is_one_hot:
+        raise ValueError(
+            f"{where} must be class indices, (batch,), or one-hot rows, (batch, {classes}). Received: "
+            f"shape={labels.shape}" + ("" if is_one_hot else ", with rows that are not one-hot")
+        )
+    indices: np.ndarray = labels.argmax(-1)
+    return indices
+
+
+def _bounds_hint(low: float, high: float) -> str:
+    for bounds in ((0, 1), (-1, 1), (0, 255)):
+        if bounds[0] <= low and high <= bounds[1]:
+            return f"These images fit bounds={bounds}: pass that, if the model was trained on such images."
+    return (
+        "Pass the bounds that the images were scaled to; images that went through a `preprocess_input` are no "
+        "longer images: pass the pixels and preprocess='...' instead."
+    )
+
+
+def _count_bad(images: np.ndarray) -> str:
+    bad = ~np.isfinite(np.asarray(images, dtype="float32")).reshape(len(images), -1).all(axis=1)
+    return f"in {int(bad.sum())} of {len(images)} images, the first at index {int(np.argmax(bad))}"
+
+
+def describe(value: Any) -> str:
+    """What a value is, for messages."""
+    shape = getattr(value, "shape", None)
+    return type(value).__name__ + (f" of shape {tuple(shape)}" if shape is not None else "")

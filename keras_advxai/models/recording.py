@@ -1,0 +1,114 @@
+"""Records every layer's call while a model runs, without changing the model."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import threading
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import keras
+
+_LOCK = threading.RLock()
+_ABSENT = object()
+
+
+@dataclasses.dataclass(eq=False)
+class Call:
+    """One call of one layer or operation during a recorded pass.
+
+    Attributes:
+        path: The layer's name, after those of the nested models around it: `"backbone/conv1"`. Empty for
+            the model itself.
+        operation: The layer or operation.
+        inputs: The tensors it was called on.
+        output: What it returned.
+        parts: The calls made inside of this one, in order.
+    """
+
+    path: str
+    operation: keras.Operation
+    inputs: list[Any]
+    output: Any = None
+    parts: list[Call] = dataclasses.field(default_factory=list)
+
+    def walk(self) -> Iterator[Call]:
+        """The calls inside of this one, innermost first, in the order in which they returned."""
+        for part in self.parts:
+            yield from part.walk()
+            yield part
+
+
+@contextlib.contextmanager
+def record(model: keras.Model) -> Iterator[Callable[[], Call]]:
+    """Record the calls that this thread makes inside of `model`, until the block is left.
+
+    Every layer's `call` is shadowed by an instance attribute for the duration, past Keras' own
+    `__setattr__`, and uncovered again whatever happens. Calls from other threads pass through
+    unrecorded, and two recordings never overlap.
+
+    Args:
+        model: A built model.
+
+    Yields:
+        A function that returns the recorded call of `model` itself.
+    """
+    owner = threading.get_ident()
+    root = Call("", model, [])
+    stack: list[Call] = []
+
+    def shadow(operation: keras.Operation) -> Callable[..., Any]:
+        original = operation.call
+
+        def call(*args: Any, **kwargs: Any) -> Any:
+            if threading.get_ident() != owner:
+                return original(*args, **kwargs)
+            if not stack:
+                current = root
+            else:
+                outer = stack[-1].path
+                current = Call(f"{outer}/{operation.name}" if outer else operation.name, operation, [])
+                stack[-1].parts.append(current)
+            current.inputs = [item for item in keras.tree.flatten((args, kwargs)) if hasattr(item, "shape")]
+            stack.append(current)
+            try:
+                current.output = original(*args, **kwargs)
+            finally:
+                stack.pop()
+            return current.output
+
+        return call
+
+    with _LOCK:
+        operations = all_operations(model)
+        before = [(operation, vars(operation).get("call", _ABSENT)) for operation in operations]
+        loss_ids = [(seen, set(seen)) for op in operations if (seen := getattr(op, "_loss_ids", None)) is not None]
+        try:
+            for operation in operations:
+                object.__setattr__(operation, "call", shadow(operation))
+            yield lambda: root
+        finally:
+            for operation, previous in before:
+                if previous is _ABSENT:
+                    vars(operation).pop("call", None)
+                else:
+                    object.__setattr__(operation, "call", previous)
+            for seen, previous_ids in loss_ids:
+                seen.intersection_update(previous_ids)
+
+
+def all_operations(model: keras.Model) -> list[keras.Operation]:
+    """The model and everything that it may call: nested layers, and operations of functional models."""
+    found: dict[int, keras.Operation] = {}
+    queue: list[keras.Operation] = [model]
+    while queue:
+        operation = queue.pop()
+        if id(operation) in found:
+            continue
+        found[id(operation)] = operation
+        if isinstance(operation, keras.layers.Layer):
+            queue.extend(getattr(operation, "_layers", ()))
+        if isinstance(operation, keras.Model):
+            queue.extend(getattr(operation, "_operations", ()))
+    return list(found.values())

@@ -1,0 +1,92 @@
+"""Norms of perturbations: measuring, steepest directions and projection.
+
+Every function takes one perturbation for each image, `(batch, ...)`, and treats each image by itself.
+"""
+
+from __future__ import annotations
+
+from typing import get_args
+
+from keras import ops
+
+from keras_advxai._typing import Norm, Tensor
+
+
+def check_norm(norm: str) -> Norm:
+    """Return `norm` if it is a known one.
+
+    Raises:
+        ValueError: It is not.
+    """
+    if norm not in get_args(Norm):
+        raise ValueError(f"Argument `norm` must be one of {', '.join(get_args(Norm))}. Received: norm={norm!r}")
+    return norm  # type: ignore[return-value]
+
+
+def length(delta: Tensor, norm: Norm) -> Tensor:
+    """The norm of each image's perturbation.
+
+    The Euclidean norm is scaled by the largest entry before it is squared, so that perturbations (and
+    gradients) as small as 1e-30 keep their length instead of underflowing to zero.
+
+    Args:
+        delta: Perturbations, `(batch, ...)`.
+        norm: `"linf"`, the largest absolute entry, or `"l2"`, the Euclidean norm.
+
+    Returns:
+        Norms, shaped `(batch, 1, ...)` so that they broadcast against `delta`.
+
+    Example:
+
+    >>> import numpy as np
+    >>> from keras_advxai.ops import norms
+    >>> norms.length(np.array([[3.0, -4.0]], "float32"), "l2").numpy().tolist()
+    [[5.0]]
+    """
+    axes = tuple(range(1, len(delta.shape)))
+    largest = ops.max(ops.abs(delta), axis=axes, keepdims=True)
+    if norm == "linf":
+        return largest
+    scaled = ops.divide_no_nan(delta, largest)
+    return largest * ops.sqrt(ops.sum(ops.square(scaled), axis=axes, keepdims=True))
+
+
+def steepest(gradient: Tensor, norm: Norm) -> Tensor:
+    """The direction of unit norm along which a linear function with this gradient rises fastest.
+
+    For `"linf"` that is the gradient's sign, for `"l2"` the gradient divided by its true norm (no floor
+    under it: a floor shortens the steps on confident models, and passes for robustness). Where the
+    gradient is zero, so is the direction.
+
+    Args:
+        gradient: Gradients, `(batch, ...)`.
+        norm: `"linf"` or `"l2"`.
+
+    Returns:
+        Directions, shaped as `gradient`.
+
+    References:
+        Goodfellow, Shlens and Szegedy, "Explaining and harnessing adversarial examples", 2015.
+    """
+    if norm == "linf":
+        return ops.sign(gradient)
+    largest = length(gradient, "linf")
+    scaled = ops.divide_no_nan(gradient, largest)
+    return ops.divide_no_nan(scaled, length(scaled, "l2"))
+
+
+def project(delta: Tensor, radius: Tensor, norm: Norm) -> Tensor:
+    """The nearest perturbation of at most the given norm.
+
+    Args:
+        delta: Perturbations, `(batch, ...)`.
+        radius: The largest norm allowed, a scalar in the units of `delta`.
+        norm: `"linf"` or `"l2"`.
+
+    Returns:
+        Perturbations, shaped as `delta`; those inside the ball are returned as they are.
+    """
+    if norm == "linf":
+        return ops.clip(delta, -radius, radius)
+    size = length(delta, "l2")
+    return ops.where(size > radius, delta * ops.divide_no_nan(radius, size), delta)
