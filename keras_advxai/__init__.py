@@ -8,6 +8,10 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
+from keras_advxai._backend import check_environment
+
+check_environment()
+
 __version__ = "0.1.0"
 
 _MODULES = ("attacks", "callbacks", "datasets", "explainers", "figures", "metrics")

@@ -5,26 +5,33 @@ from __future__ import annotations
 import os
 
 
-def require_tensorflow() -> None:
-    """Raise unless Keras runs on TensorFlow.
+def check_environment() -> None:
+    """Raise if the environment asks Keras for another backend than TensorFlow. It imports nothing.
 
-    The environment variable is read first, because importing Keras with another backend that is not
-    installed fails with a message about that backend, not about the choice.
+    This has to come before Keras is imported: if the other backend is not installed, that fails with a
+    message about the backend, not about the choice.
 
     Raises:
-        ImportError: The backend is not `"tensorflow"`.
+        ImportError: `KERAS_BACKEND` names another backend.
     """
-    backend = os.environ.get("KERAS_BACKEND") or None
-    if backend in (None, "tensorflow"):
-        import keras
+    _check(os.environ.get("KERAS_BACKEND") or "tensorflow")
 
-        backend = keras.config.backend()
+
+def check_keras() -> None:
+    """Raise if Keras runs on another backend than TensorFlow, because its configuration file says so.
+
+    Raises:
+        ImportError: It does.
+    """
+    import keras
+
+    _check(keras.config.backend())
+
+
+def _check(backend: str) -> None:
     if backend != "tensorflow":
         raise ImportError(
             "keras_advxai works on Keras' TensorFlow backend; other backends are not supported yet. "
             f"Received: KERAS_BACKEND={backend!r}. Set the environment variable KERAS_BACKEND=tensorflow "
             "(or the 'backend' entry of ~/.keras/keras.json) before Keras is imported."
         )
-
-
-require_tensorflow()

@@ -9,9 +9,11 @@ import re
 from collections.abc import Iterable
 from typing import Any, Generic, TypeVar
 
-from keras_advxai import _backend as _backend  # refuses other backends before Keras is imported
+import keras
 
-import keras  # isort: skip
+from keras_advxai._backend import check_keras
+
+check_keras()
 
 T = TypeVar("T")
 C = TypeVar("C", bound="Configuration")
@@ -44,6 +46,9 @@ class Configuration(metaclass=_Frozen):
             )
         object.__setattr__(self, name, value)
 
+    def __delattr__(self, name: str) -> None:
+        raise AttributeError(f"{type(self).__name__} is immutable. Received: del {name}")
+
     def get_config(self) -> dict[str, Any]:
         """The hyperparameters, by the names that the constructor takes."""
         return {name: getattr(self, name) for name in _parameters(type(self))}
@@ -55,11 +60,11 @@ class Configuration(metaclass=_Frozen):
 
     @property
     def name(self) -> str:
-        """Short name for reports and plots: the class, then what differs from the defaults."""
+        """Short name for reports and plots: the class, then what differs from the defaults, but for seeds."""
         parts = [snake_case(type(self).__name__)]
         for key, default in _parameters(type(self)).items():
             value = getattr(self, key)
-            if value == default:
+            if key == "seed" or value == default:
                 continue
             if value is True:
                 parts.append(key)

@@ -13,7 +13,7 @@ import tensorflow as tf
 from keras_advxai._registry import Configuration
 from keras_advxai._typing import Norm, Tensor
 from keras_advxai.models import Forward, ImageClassifier, as_classifier
-from keras_advxai.models.inputs import check_epsilons, check_labels
+from keras_advxai.models.inputs import check_epsilons, check_labels, traced_labels
 from keras_advxai.ops import norms
 
 
@@ -98,11 +98,13 @@ class Attack(Configuration):
             ValueError: Images, labels or epsilon are not what the model takes; nothing was computed then.
         """
         classifier = as_classifier(model)
-        if not tf.executing_eagerly():
-            return self._perturb(classifier, x, y, epsilon, forward)
         if self.targeted and y is None:
             raise ValueError("A targeted attack needs the classes to reach: pass them as `y`. Received: y=None")
-        strengths = tf.constant(check_epsilons(epsilon), tf.float32)
+        checked = None if tf.is_symbolic_tensor(epsilon) else check_epsilons(epsilon, self.norm)
+        if not tf.executing_eagerly():
+            labels = None if y is None else traced_labels(y, classifier.images_of(x))
+            return self._perturb(classifier, x, labels, epsilon, forward)
+        strengths = tf.constant(checked, tf.float32)
         inputs = classifier.checked(x)
         labels = y
         if y is not None:
@@ -138,5 +140,10 @@ class Attack(Configuration):
 
     def _within(self, model: ImageClassifier, x: Tensor, found: Tensor, radius: Tensor) -> Tensor:
         """The images nearest to what was found that keep the budget and the bounds."""
+        if not found.shape.is_compatible_with(x.shape):
+            raise ValueError(
+                f"{type(self).__name__}.perturb must return images shaped as `x`, {tuple(x.shape)}. "
+                f"Received: shape={tuple(found.shape)}"
+            )
         delta = norms.project(tf.cast(found, tf.float32) - x, radius, self.norm)
         return tf.clip_by_value(x + delta, *model.bounds)

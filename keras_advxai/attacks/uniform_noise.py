@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import numbers
+
 import keras
 import tensorflow as tf
 
@@ -39,9 +41,10 @@ class UniformNoise(Attack):
 
     def __init__(self, *, norm: Norm = "linf", seed: int = 0) -> None:
         super().__init__(norm=norm)
-        if not isinstance(seed, int) or not -(2**31) <= seed < 2**31:
+        whole = isinstance(seed, numbers.Integral) and not isinstance(seed, bool)
+        if not whole or not -(2**31) <= seed < 2**31:
             raise ValueError(f"Argument `seed` must be a whole number of 32 bits. Received: seed={seed!r}")
-        self.seed = seed
+        self.seed = int(seed)
 
     def perturb(self, model: ImageClassifier, x: Tensor, y: Tensor, radius: Tensor, forward: Forward) -> Tensor:
         """Noise of the whole budget; see `Attack.perturb`."""

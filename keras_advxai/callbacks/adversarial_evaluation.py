@@ -16,8 +16,9 @@ import numpy as np
 from keras_advxai._typing import Bounds, Preprocess, TargetMode
 from keras_advxai.attacks import Attack
 from keras_advxai.evaluation import EvaluationReport, Evaluator
+from keras_advxai.evaluation.data import first_inputs
 from keras_advxai.explainers import Explainer
-from keras_advxai.models import ImageClassifier
+from keras_advxai.models import ImageClassifier, applications
 from keras_advxai.tensorboard.directory import check_log_dir
 from keras_advxai.tensorboard.writer import ReportWriter
 
@@ -144,6 +145,8 @@ class AdversarialEvaluation(keras.callbacks.Callback):
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
         """Validate everything, draw the sample, and compile the step on one batch of it."""
         directory = None if self.log_dir is None else check_log_dir(self.log_dir)
+        if not self.model.built:
+            _build(self.model, first_inputs(self.data), self._model_settings["preprocess"])
         classifier = ImageClassifier(self.model, **self._model_settings)
         self._evaluator = Evaluator(classifier, **self._evaluation_settings)
         self._batches = self._evaluator.batches(self.data, self.batch_size)
@@ -198,6 +201,19 @@ class AdversarialEvaluation(keras.callbacks.Callback):
                 stacklevel=2,
             )
         return {key: self._values.get(key, 0.0) if math.isnan(value) else value for key, value in found.items()}
+
+
+def _build(model: keras.Model, x: Any, preprocess: Preprocess) -> None:
+    """Give a model its weights, as its first training step would do a moment later.
+
+    Initial weights come from seeds that the layers were given when they were made, so it does not matter
+    which images come first.
+    """
+    if isinstance(preprocess, str):
+        preprocess = applications.preprocess_input(preprocess)
+    if preprocess is not None and hasattr(x, "shape"):
+        x = preprocess(keras.ops.cast(x, "float32"))
+    model(x, training=False)
 
 
 def _whole_number(name: str, value: int, least: int) -> int:

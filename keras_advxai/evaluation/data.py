@@ -155,6 +155,24 @@ class Batches:
             yield _take(x, chosen), None if y is None else y[chosen]
 
 
+def first_inputs(data: Any) -> Any:
+    """The inputs of one image, to build a model on that has no weights yet.
+
+    Args:
+        data: What `Batches` takes.
+
+    Raises:
+        ValueError: There is none.
+    """
+    if isinstance(data, tf.data.Dataset):
+        data = next(iter(data.take(1)), None)
+    elif isinstance(data, keras.utils.PyDataset):
+        data = data[0] if len(data) else None
+    if data is None:
+        raise ValueError("The dataset is empty. Pass at least one image.")
+    return _take(data[0] if isinstance(data, (tuple, list)) else data, slice(0, 1))
+
+
 class Fingerprint:
     """A SHA-256 hash over images and labels, the same for every batch size."""
 

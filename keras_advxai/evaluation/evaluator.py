@@ -25,9 +25,9 @@ from keras_advxai.evaluation.step import Step
 from keras_advxai.explainers import Explainer
 from keras_advxai.models import ImageClassifier
 from keras_advxai.models.inputs import check_epsilons
+from keras_advxai.ops.ssim import window_size
 
 _PACKAGES = ("keras-advxai", "tensorflow", "keras", "numpy")
-_SSIM = "7x7 uniform window, K1 0.01, K2 0.03, data range 1, bilinear resizing"
 
 
 class Evaluator:
@@ -66,7 +66,6 @@ class Evaluator:
         seed: int = 0,
     ) -> None:
         self.classifier = _classifier(model, bounds, preprocess)
-        self.epsilons = check_epsilons(epsilons)
         if target not in get_args(TargetMode):
             raise ValueError(
                 f"Argument `target` must be one of {', '.join(get_args(TargetMode))}. Received: target={target!r}"
@@ -83,6 +82,7 @@ class Evaluator:
                     f"Received: {attack!r}. Call a targeted attack by itself."
                 )
         norms = dict.fromkeys(attack.norm for attack in given)
+        self.epsilons = check_epsilons(epsilons, "linf" if "linf" in norms else "l2")
         controls = [UniformNoise(norm=norm, seed=seed) for norm in norms] if noise_control else []
         self.attacks = _distinct([*given, *(item for item in controls if item not in given)], "attacks")
         self.explainers = _distinct([explainers_module.get(item) for item in _listed(explainers)], "explainers")
@@ -247,7 +247,7 @@ class Evaluator:
             "explainers": [explainers_module.serialize(item) for item in self.explainers],
             "layers": {item.name: list(item.layers(classifier, shape)) for item in self.explainers},
             "heatmap_size": list(shape[:2]),
-            "ssim": _SSIM,
+            "ssim": _ssim_text(*shape[:2]) if self.explainers else "",
             "seed": self.seed,
             "data_sha256": fingerprint,
             "versions": {name: _version(name) for name in _PACKAGES},
@@ -259,6 +259,8 @@ class Evaluator:
             found.append(
                 "The data have no labels: attacks run against the clean prediction, and accuracy is agreement with it."
             )
+        if self.explainers and len(self.epsilons) < 2:
+            found.append("VID is a spread over attack strengths: give two or more epsilons to have one.")
         if batches.ignored_weights:
             found.append("The data have sample weights, which were not used.")
         for name, blank in samples.reference_blank.items():
@@ -292,6 +294,11 @@ def _distinct(items: list[Any], what: str) -> tuple[Any, ...]:
     if twice:
         raise ValueError(f"Argument `{what}` must not name the same one twice. Received: {', '.join(twice)} twice")
     return tuple(items)
+
+
+def _ssim_text(height: int, width: int) -> str:
+    window = window_size(height, width)
+    return f"{window}x{window} uniform window, K1 0.01, K2 0.03, data range 1, bilinear resizing"
 
 
 def _version(name: str) -> str:

@@ -13,8 +13,8 @@ _ENTRIES_AT_A_TIME = 4_000_000
 def bootstrap_mods(nissim: np.ndarray, seed: int, resamples: int = RESAMPLES) -> np.ndarray:
     """MOD at every strength for resampled sets of images.
 
-    The images are drawn with replacement, the same ones for all strengths, because the strengths were
-    measured on the same images.
+    The images are drawn with replacement from those that count, the same ones for all strengths, because
+    the strengths were measured on the same images.
 
     Args:
         nissim: NISSIM, `(epsilons, images)`; NaN marks a pair that is left out.
@@ -27,9 +27,12 @@ def bootstrap_mods(nissim: np.ndarray, seed: int, resamples: int = RESAMPLES) ->
     References:
         Efron and Tibshirani, "An introduction to the bootstrap", 1993.
     """
-    generator = np.random.default_rng(seed)
+    nissim = nissim[:, ~np.isnan(nissim).any(axis=0)]
     levels, images = nissim.shape
-    chunk = max(1, _ENTRIES_AT_A_TIME // max(1, levels * images))
+    if not images:
+        return np.full((resamples, levels), np.nan)
+    generator = np.random.default_rng(seed)
+    chunk = max(1, _ENTRIES_AT_A_TIME // (levels * images))
     found = []
     for start in range(0, resamples, chunk):
         drawn = generator.integers(0, images, (min(chunk, resamples - start), images))

@@ -14,7 +14,7 @@ import tensorflow as tf
 from keras_advxai._registry import Configuration
 from keras_advxai._typing import Score, Tensor
 from keras_advxai.models import Forward, ImageClassifier, as_classifier
-from keras_advxai.models.inputs import check_labels
+from keras_advxai.models.inputs import check_labels, traced_labels
 from keras_advxai.ops import heatmaps
 
 
@@ -124,7 +124,7 @@ class Explainer(Configuration):
             BlankHeatmapWarning: Some of the maps are zero everywhere.
         """
         if not tf.executing_eagerly():
-            return self._explain(as_classifier(model), x, targets, forward)
+            return self._traced(model, x, targets, forward, self._explain)
         maps = self._run(model, x, targets, forward, self._explain, "heatmaps")
         blank = np.asarray(heatmaps.is_blank(maps))
         if blank.any():
@@ -156,8 +156,13 @@ class Explainer(Configuration):
             Attributions, `(batch, h, w, channels)` float32, at the explainer's own size.
         """
         if not tf.executing_eagerly():
-            return self._attribute(as_classifier(model), x, targets, forward)
+            return self._traced(model, x, targets, forward, self._attribute)
         return self._run(model, x, targets, forward, self._attribute, "attributions")
+
+    def _traced(self, model: Any, x: Any, targets: Any, forward: Forward | None, function: Any) -> Tensor:
+        classifier = as_classifier(model)
+        targets = None if targets is None else traced_labels(targets, classifier.images_of(x))
+        return function(classifier, x, targets, forward)
 
     def _run(
         self, model: Any, x: Any, targets: Any, forward: Forward | None, function: Any, what: str
@@ -181,7 +186,13 @@ class Explainer(Configuration):
     ) -> Tensor:
         forward = model.forward(x) if forward is None else forward
         targets = forward.predictions if targets is None else targets
-        return tf.cast(self.attribute(model, forward.images, targets, forward), tf.float32)
+        found = tf.cast(self.attribute(model, forward.images, targets, forward), tf.float32)
+        if found.shape.rank != 4:
+            raise ValueError(
+                f"{type(self).__name__}.attribute must return (batch, h, w, channels). "
+                f"Received: shape={tuple(found.shape)}"
+            )
+        return found
 
     def _explain(
         self, model: ImageClassifier, x: Any, targets: Tensor | None, forward: Forward | None = None

@@ -14,6 +14,7 @@ from keras import ops
 
 from keras_advxai._typing import Tensor
 from keras_advxai.metrics.nissim import nissim
+from keras_advxai.models.inputs import check_epsilons
 
 
 def mod(nissim: np.ndarray, axis: int = -1) -> np.ndarray:
@@ -176,7 +177,7 @@ class VID(_Drift):
 
     Args:
         epsilons: The attack strengths, as fractions of the range of the pixel values: numbers in [0, 1], at
-            least two, all different.
+            least two, all different. Defaults to 1, 2, 4 and 8 of 255, as in `evaluate`.
         name: Name of the metric. Defaults to `"vid"`.
         dtype: Dtype of the result; the state is float64 in any case. Defaults to `"float64"`.
 
@@ -201,9 +202,13 @@ class VID(_Drift):
           workshops](https://arxiv.org/abs/2204.05427)
     """
 
-    def __init__(self, epsilons: Sequence[float], name: str | None = "vid", dtype: Any = None) -> None:
-        levels = tuple(float(epsilon) for epsilon in epsilons)
-        _check_epsilons(levels)
+    def __init__(
+        self,
+        epsilons: Sequence[float] = (1 / 255, 2 / 255, 4 / 255, 8 / 255),
+        name: str | None = "vid",
+        dtype: Any = None,
+    ) -> None:
+        levels = check_epsilons(epsilons)
         super().__init__((len(levels),), name, dtype)
         self.epsilons = levels
         if len(levels) < 2:
@@ -274,18 +279,6 @@ def _sum_variable(name: str, shape: tuple[int, ...]) -> keras.Variable:
 def _same(epsilon: float, level: float) -> bool:
     """Equal up to what a float32 loses."""
     return math.isclose(epsilon, level, rel_tol=1e-6, abs_tol=1e-12)
-
-
-def _check_epsilons(epsilons: tuple[float, ...]) -> None:
-    if not epsilons:
-        raise ValueError("Argument `epsilons` must name at least two attack strengths. Received: epsilons=()")
-    if not all(0 <= epsilon <= 1 for epsilon in epsilons):
-        raise ValueError(
-            "Argument `epsilons` must hold fractions of the range of the pixel values, such as 8/255. "
-            f"Received: epsilons={epsilons}"
-        )
-    if any(_same(*pair) for pair in zip(sorted(epsilons), sorted(epsilons)[1:], strict=False)):
-        raise ValueError(f"Argument `epsilons` must hold each number once. Received: epsilons={epsilons}")
 
 
 def _weights(sample_weight: Tensor | None, values: tf.Tensor) -> tf.Tensor:

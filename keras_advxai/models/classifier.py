@@ -224,7 +224,8 @@ class ImageClassifier:
 
     def network_inputs(self, x: Any, images: Tensor) -> Any:
         """What the network takes: the inputs, with the images preprocessed."""
-        return self.with_images(x, images if self._preprocess is None else self._preprocess(images))
+        images = images if self._preprocess is None else self._preprocess(images)
+        return keras.tree.map_structure(tf.convert_to_tensor, self.with_images(x, images))
 
     def output_of(self, outputs: Any) -> Tensor:
         """The output with the classes."""
@@ -263,7 +264,10 @@ class ImageClassifier:
 
     def _probe(self, shape: Sequence[int | None] | None = None) -> dict[str, Any]:
         """What one traced pass shows of the model: head, classes and layers."""
-        shape = tuple(shape or self.image_shape or ())
+        own = self.image_shape or self._built_shape()
+        shape = tuple(shape or own)
+        if len(shape) == len(own):
+            shape = tuple(known if side is None else side for side, known in zip(shape, own, strict=True))
         if len(shape) != 3 or shape[-1] is None:
             raise ValueError(
                 f"The model {self.model.name!r} must take images, (batch, height, width, channels). "
@@ -273,6 +277,11 @@ class ImageClassifier:
         key = (self._identity(), "probe", size)
         found: dict[str, Any] = compiled.remember(self.model, key, lambda: self._trace_probe(size))
         return found
+
+    def _built_shape(self) -> tuple[int | None, ...]:
+        """What a subclassed model, which says nothing about its input, was built on."""
+        shapes = [shape for shape in (getattr(self.model, "_build_shapes_dict", None) or {}).values() if shape]
+        return tuple(shapes[0][1:]) if len(shapes) == 1 else ()
 
     def _trace_probe(self, shape: tuple[int, ...]) -> dict[str, Any]:
         found: dict[str, Any] = {}
@@ -294,12 +303,12 @@ class ImageClassifier:
         return found
 
     def _key(self, x: Any) -> Any:
+        names = model_names(self.model, "input")
         if isinstance(x, Mapping):
-            names = list(x)
+            names = names if all(name in x for name in names) else list(x)
             return self.input if self.input in x else names[self.input if isinstance(self.input, int) else 0]
-        if isinstance(self.input, str):
-            return model_names(self.model, "input").index(self.input)
-        return self.input or 0
+        index = names.index(self.input) if isinstance(self.input, str) else (self.input or 0)
+        return index % len(x)
 
     def _settings(self) -> dict[str, Any]:
         return {
@@ -351,6 +360,9 @@ def as_classifier(model: keras.Model | ImageClassifier) -> ImageClassifier:
 
 def model_names(model: keras.Model, what: str) -> list[str]:
     """The names of a model's inputs or outputs, as far as it declares them."""
+    structure = getattr(model, what, None) if hasattr(model, f"{what}s") else None
+    if isinstance(structure, dict):
+        return list(structure)
     names = getattr(model, f"{what}_names", None)
     if names:
         return list(names)

@@ -26,10 +26,20 @@ def remember(model: keras.Model, key: Hashable, build: Callable[[], Any]) -> Any
         key: What tells the values of one model apart.
         build: Makes the value. It must not keep a reference to the model, or the model would never be freed.
     """
-    structure = tuple((id(item), id(getattr(item, "activation", None))) for item in all_operations(model))
+    structure = tuple((_mark(item), _mark(getattr(item, "activation", None))) for item in all_operations(model))
     with _LOCK:
         values = _STORE.setdefault(model, {})
         full_key = (key, structure)
         if full_key not in values:
             values[full_key] = build()
         return values[full_key]
+
+
+def _mark(value: Any) -> Hashable:
+    """What equals itself as long as `value` lives, and nothing afterwards; an id would be given out again."""
+    try:
+        mark: Hashable = weakref.ref(value)
+        hash(mark)
+    except TypeError:
+        return id(value)
+    return mark

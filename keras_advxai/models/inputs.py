@@ -7,8 +7,9 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+import tensorflow as tf
 
-from keras_advxai._typing import Bounds, Tensor
+from keras_advxai._typing import Bounds, Norm, Tensor
 
 _TOLERANCE = 1e-6
 
@@ -48,7 +49,7 @@ def check_images(
         TypeError: `x` is not an array of numbers.
     """
     images = np.asarray(x)
-    if images.dtype == bool or not np.issubdtype(images.dtype, np.number):
+    if not any(np.issubdtype(images.dtype, kind) for kind in (np.floating, np.integer)):
         if images.dtype.name not in ("bfloat16", "float8_e4m3fn"):
             raise TypeError(f"{where} must be an array of numbers. Received: {type(x).__name__} of {images.dtype}")
     _check_shape(images, shape, where)
@@ -113,29 +114,51 @@ def check_labels(y: Tensor, count: int, classes: int, binary: bool = False, wher
     return labels.astype(np.int32)
 
 
-def check_epsilons(epsilons: float | Sequence[float]) -> tuple[float, ...]:
+def traced_labels(y: Tensor, images: Tensor) -> Tensor:
+    """Labels as class indices, `(batch,)`, where a graph is traced and no value can be looked at.
+
+    Labels that have that shape already are returned as they are, so that gradients remembered for them
+    are found again.
+
+    Args:
+        y: One class index for all images, class indices `(batch,)` or `(batch, 1)`, or one-hot rows.
+        images: The images, of which there are as many.
+    """
+    rank = len(y.shape) if hasattr(y, "shape") else np.ndim(y)
+    if rank == 0:
+        return tf.fill(tf.shape(images)[:1], tf.cast(y, tf.int32))
+    if rank == 2:
+        return y[:, 0] if y.shape[1] == 1 else tf.argmax(y, axis=-1, output_type=tf.int32)
+    return y
+
+
+def check_epsilons(epsilons: float | Sequence[float], norm: Norm = "linf") -> tuple[float, ...]:
     """Return the attack strengths as floats.
 
     Args:
-        epsilons: One or more fractions of the bounds' width, in [0, 1].
+        epsilons: One or more fractions of the bounds' width: in [0, 1], or with `"l2"`, where a budget may be
+            longer than one pixel can change, from 0.
+        norm: The norm that they are meant in. Defaults to `"linf"`.
 
     Raises:
-        ValueError: None given, one of them negative, above 1 or not finite, or the same one twice.
+        ValueError: None given, one of them negative, too large or not finite, or the same one twice.
     """
     try:
         values = tuple(float(value) for value in np.atleast_1d(np.asarray(epsilons, dtype="float64")))
     except (TypeError, ValueError) as error:
-        raise ValueError(f"Argument `epsilons` must be numbers in [0, 1]. Received: {epsilons!r}") from error
+        raise ValueError(f"Argument `epsilons` must be numbers in [0, 1]. Received: epsilons={epsilons!r}") from error
     if not values:
-        raise ValueError("Argument `epsilons` must name at least one attack strength. Received: none")
+        raise ValueError("Argument `epsilons` must name at least one attack strength. Received: epsilons=()")
+    largest = 1.0 if norm == "linf" else np.finfo("float32").max
     for value in values:
-        if not 0 <= value <= 1:
+        if not 0 <= value <= largest:
             raise ValueError(
                 "Argument `epsilons` must be fractions of the bounds' width, in [0, 1]: eight grey levels "
-                f"are 8/255, whatever the bounds. Received: {value!r}"
+                f"are 8/255, whatever the bounds. Received: epsilons={values}, of which {value!r} is not"
             )
-    if len(set(values)) < len(values):
-        raise ValueError(f"Argument `epsilons` must not name one attack strength twice. Received: {values}")
+    ordered = np.sort(values)
+    if np.any(np.isclose(ordered[1:], ordered[:-1], rtol=1e-6, atol=1e-12)):
+        raise ValueError(f"Argument `epsilons` must not name one attack strength twice. Received: epsilons={values}")
     return values
 
 

@@ -83,7 +83,7 @@ def record(model: keras.Model) -> Iterator[Callable[[], Call]]:
     with _LOCK:
         operations = all_operations(model)
         before = [(operation, vars(operation).get("call", _ABSENT)) for operation in operations]
-        loss_ids = [(seen, set(seen)) for op in operations if (seen := getattr(op, "_loss_ids", None)) is not None]
+        restore = _restorer(operations)
         try:
             for operation in operations:
                 object.__setattr__(operation, "call", shadow(operation))
@@ -94,8 +94,7 @@ def record(model: keras.Model) -> Iterator[Callable[[], Call]]:
                     vars(operation).pop("call", None)
                 else:
                     object.__setattr__(operation, "call", previous)
-            for seen, previous_ids in loss_ids:
-                seen.intersection_update(previous_ids)
+            restore()
 
 
 def all_operations(model: keras.Model) -> list[keras.Operation]:
@@ -112,3 +111,28 @@ def all_operations(model: keras.Model) -> list[keras.Operation]:
         if isinstance(operation, keras.Model):
             queue.extend(getattr(operation, "_operations", ()))
     return list(found.values())
+
+
+def _restorer(operations: list[keras.Operation]) -> Callable[[], None]:
+    """A function that puts back what calling a layer changes in it: notes of the first call, and losses."""
+    noted = [
+        (vars(operation), name, vars(operation)[name])
+        for operation in operations
+        for name in ("_called", "_parent_path")
+        if name in vars(operation)
+    ]
+    losses = [
+        (layer._losses, list(layer._losses), layer._loss_ids, set(layer._loss_ids))
+        for layer in operations
+        if isinstance(layer, keras.layers.Layer)
+    ]
+
+    def restore() -> None:
+        for attributes, name, value in noted:
+            attributes[name] = value
+        for own, own_before, ids, ids_before in losses:
+            own[:] = own_before
+            ids.clear()
+            ids.update(ids_before)
+
+    return restore

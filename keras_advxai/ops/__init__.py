@@ -1,3 +1,5 @@
 """Pure functions on arrays: norms, losses, heatmaps, structural similarity."""
 
-from keras_advxai import _backend as _backend  # refuses other backends before Keras is imported
+from keras_advxai._backend import check_keras
+
+check_keras()

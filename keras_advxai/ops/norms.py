@@ -84,9 +84,10 @@ def project(delta: Tensor, radius: Tensor, norm: Norm) -> Tensor:
         norm: `"linf"` or `"l2"`.
 
     Returns:
-        Perturbations, shaped as `delta`; those inside the ball are returned as they are.
+        Perturbations, shaped as `delta`; those inside the ball are returned as they are. What has no finite
+        length has no nearest one either: under `"l2"` it becomes NaN.
     """
     if norm == "linf":
         return ops.clip(delta, -radius, radius)
     size = length(delta, "l2")
-    return ops.where(size > radius, delta * ops.divide_no_nan(radius, size), delta)
+    return ops.where(size <= radius, delta, delta * ops.divide_no_nan(radius, size))

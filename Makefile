@@ -1,0 +1,77 @@
+# The commands of this repository. CI (.ci/run) and pre-commit call these same targets.
+
+PYTHON ?= python3
+VENV ?= .venv
+LOCK ?= requirements/lock.txt
+TEST_EXTRAS ?= test
+PYTEST_ARGS ?= -n 2 --dist loadfile
+DEMO_ARGS ?=
+
+# Leave TensorFlow's information messages out of the output.
+export TF_CPP_MIN_LOG_LEVEL ?= 2
+
+BIN = $(VENV)/bin
+# Wheels only: nothing that is installed needs a compiler.
+PIP_INSTALL = $(BIN)/python -m pip install --quiet --disable-pip-version-check --only-binary :all:
+UV_COMPILE = $(BIN)/uv pip compile setup.cfg --quiet --upgrade --python-version 3.11 \
+	--custom-compile-command "make lock"
+
+.DEFAULT_GOAL := help
+.NOTPARALLEL:
+.PHONY: help demo test lint format check test-lowest test-alibi lock build clean
+
+help:  ## Show this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
+	@echo
+	@echo "  PYTHON=$(PYTHON) makes the environment in VENV=$(VENV), the first time one is needed."
+
+demo: $(VENV)/.installed  ## Install the package and run its demo (DEMO_ARGS="--output DIR")
+	$(BIN)/keras-advxai demo $(DEMO_ARGS)
+
+test: $(VENV)/.installed-$(TEST_EXTRAS)  ## Run the tests (PYTEST_ARGS="-n 2 --dist loadfile")
+	$(BIN)/python -m pytest $(PYTEST_ARGS)
+
+lint: $(VENV)/.installed-dev  ## Check style, format and types, and change nothing
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+format: $(VENV)/.installed-dev  ## Sort the imports, apply the safe fixes and format the code
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+check: lint test  ## Everything that CI checks
+
+test-lowest:  ## Run the tests on the lowest versions that setup.cfg allows (Python 3.11 or 3.12)
+	$(MAKE) test VENV=.venv-lowest LOCK=requirements/lowest.txt
+
+test-alibi:  ## Run the tests with the alibi extra (Python 3.11 or 3.12)
+	$(MAKE) test VENV=.venv-alibi LOCK=requirements/alibi.txt TEST_EXTRAS=alibi,test
+
+lock: $(BIN)/pip  ## Resolve the files in requirements/ again, from the ranges in setup.cfg
+	$(PIP_INSTALL) 'uv>=0.13,<0.14'
+	$(UV_COMPILE) --extra dev --universal --fork-strategy fewest --output-file requirements/lock.txt
+	$(UV_COMPILE) --extra test --resolution lowest-direct --output-file requirements/lowest.txt
+	$(UV_COMPILE) --extra alibi --extra test --output-file requirements/alibi.txt
+
+build: $(VENV)/.installed-dev  ## Build the source distribution and the wheel into dist/
+	$(BIN)/python -m build
+
+clean:  ## Remove the environments, caches and build products of this folder
+	rm -rf .venv .venv-lowest .venv-alibi build dist *.egg-info .hypothesis .mypy_cache .pytest_cache .ruff_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# One environment, and in it one stamp for each set of extras: installed again only when one of these files changes.
+$(BIN)/pip:
+	@$(PYTHON) -c 'import sys; v = sys.version_info; (3, 11) <= v < (3, 14) or sys.exit(f"Python 3.11, 3.12 or 3.13 is needed, and $(PYTHON) is {v[0]}.{v[1]}. Name another: make PYTHON=python3.11 ...")'
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.installed: setup.cfg pyproject.toml $(LOCK) | $(BIN)/pip
+	@echo "Installing into $(VENV). TensorFlow is large: the first time takes a few minutes."
+	$(PIP_INSTALL) -c $(LOCK) -e .
+	@touch $@
+
+$(VENV)/.installed-%: setup.cfg pyproject.toml $(LOCK) | $(BIN)/pip
+	@echo "Installing into $(VENV). TensorFlow is large: the first time takes a few minutes."
+	$(PIP_INSTALL) -c $(LOCK) -e '.[$*]'
+	@touch $@

@@ -1,0 +1,138 @@
+"""Curves over the attack strength: accuracy, and how far the explanations drift."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import cycle
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import PercentFormatter
+
+from keras_advxai.evaluation.report import EvaluationReport
+from keras_advxai.evaluation.table import epsilon_text
+from keras_advxai.figures.captions import number
+
+_COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00")  # Okabe and Ito 2008
+_LINES = ("-", "--", "-.", (0, (3, 1, 1, 1, 1, 1)))
+_MARKERS = "osD^vP*X"
+_GRAYS = ("#555555", "#999999")
+_DOTS = (":", (0, (1, 1)), (0, (1, 4)))
+_SIZE = 9  # points
+
+
+def drift(report: EvaluationReport) -> Figure:
+    """Accuracy under attack, and MOD with its 95 % interval, against epsilon.
+
+    One panel for accuracy and one for each explainer. Each attack and the noise control has its own colour,
+    line style and marker, the same in every panel. VID stands in the legends.
+
+    Args:
+        report: The report of an evaluation.
+
+    Returns:
+        A figure that belongs to no backend; `figure.savefig("figure.png")` writes it.
+
+    Raises:
+        TypeError: `report` is not a report.
+
+    Example:
+
+    >>> import numpy as np
+    >>> from keras_advxai import EvaluationReport, figures
+    >>> from keras_advxai.evaluation import Samples
+    >>> zeros = np.zeros(2, "int32")
+    >>> samples = Samples((0.1,), zeros, zeros, np.ones(2), {"fgsm": np.array([[0, 1]])}, {}, {}, {})
+    >>> figure = figures.drift(EvaluationReport(samples, {"model": "net", "labels": "given"}))
+    >>> figure.axes[0].get_title()
+    'accuracy under attack'
+    """
+    if not isinstance(report, EvaluationReport):
+        raise TypeError(f"Argument `report` must be an EvaluationReport. Received: {type(report).__name__}")
+    columns = 1 + len(report.explainers)
+    legend = 0.22 * len(report.attacks)
+    figure = Figure(figsize=(max(4.6, 4.2 * columns), 3.6 + legend), facecolor="white", layout="constrained")
+    axes = figure.subplots(1, columns, squeeze=False)[0]
+    order = np.argsort(report.epsilons)
+    epsilons = np.asarray(report.epsilons)[order]
+    for each in axes:
+        _epsilon_axis(each, epsilons)
+    _draw_accuracy(axes[0], report, epsilons)
+    for each, explainer in zip(axes[1:], report.explainers, strict=True):
+        _draw_mod(each, report, explainer, epsilons)
+    top = max([0.05, *(each.get_ylim()[1] for each in axes[1:])])
+    for each in axes[1:]:
+        each.set_ylim(0, top)
+    for each in axes:
+        each.legend(
+            loc="upper center", bbox_to_anchor=(0.5, -0.2), fontsize=_SIZE, frameon=False, handlelength=3.5
+        )
+    figure.suptitle(_heading(report), fontsize=_SIZE + 1, parse_math=False)
+    return figure
+
+
+def _draw_accuracy(axes: Axes, report: EvaluationReport, epsilons: np.ndarray) -> None:
+    given = report.provenance["labels"] == "given"
+    axes.set_title(
+        "accuracy under attack" if given else "agreement with the clean prediction", fontsize=_SIZE + 1
+    )
+    for attack, style in _styles(report.attacks).items():
+        shares = [report.clean_accuracy, *(report.accuracy(attack, epsilon) for epsilon in epsilons)]
+        axes.plot([0, *epsilons], shares, label=attack, **style)
+    axes.set_ylim(-0.03, 1.03)
+    axes.yaxis.set_major_formatter(PercentFormatter(1, symbol=" %"))
+
+
+def _draw_mod(axes: Axes, report: EvaluationReport, explainer: str, epsilons: np.ndarray) -> None:
+    axes.set_title(f"MOD of {explainer}", fontsize=_SIZE + 1, parse_math=False)
+    for attack, style in _styles(report.attacks).items():
+        mods = np.array([report.mod(attack, explainer, epsilon) for epsilon in epsilons])
+        low, high = np.array([report.mod_interval(attack, explainer, epsilon) for epsilon in epsilons]).T
+        label = f"{attack}, VID {number(report.vid(attack, explainer))}"
+        axes.plot(epsilons, mods, label=label, **style)
+        if len(epsilons) > 1:
+            axes.fill_between(epsilons, low, high, color=style["color"], alpha=0.15, linewidth=0)
+        else:
+            axes.vlines(epsilons, low, high, color=style["color"], linewidth=1)
+
+
+def _epsilon_axis(axes: Axes, epsilons: np.ndarray) -> None:
+    """Ticks at the strengths themselves, as far as their labels have room."""
+    span = float(epsilons[-1]) or 1.0
+    axes.set_xlim(-0.03 * span, 1.03 * span)
+    kept: list[float] = []
+    for epsilon in [*epsilons[::-1], 0.0]:
+        if not kept or kept[-1] - epsilon > 0.11 * span:
+            kept.append(float(epsilon))
+    axes.set_xticks(kept, [epsilon_text(epsilon) for epsilon in kept])
+    axes.set_xticks(epsilons, minor=True)
+    axes.set_xlabel("epsilon", fontsize=_SIZE)
+    axes.tick_params(labelsize=_SIZE)
+    axes.grid(axis="y", color="0.9", linewidth=0.8)
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.set_axisbelow(True)
+
+
+def _styles(attacks: Sequence[str]) -> dict[str, dict[str, Any]]:
+    """How each attack is drawn: the attacks in colour, the noise controls in gray."""
+    controls = [attack for attack in attacks if attack.startswith("uniform_noise")]
+    others = [attack for attack in attacks if attack not in controls]
+    looks = zip(cycle(_COLORS), cycle(_LINES), cycle(_MARKERS), strict=False)
+    plain = zip(cycle(_GRAYS), cycle(_DOTS), cycle(".x+"), strict=False)
+    chosen = {**dict(zip(others, looks, strict=False)), **dict(zip(controls, plain, strict=False))}
+    return {
+        attack: {"color": color, "linestyle": line, "marker": marker, "markersize": 5, "linewidth": 1.6}
+        for attack, (color, line, marker) in chosen.items()
+    }
+
+
+def _heading(report: EvaluationReport) -> str:
+    text = f"{report.provenance['model']}, {len(report.samples)} images"
+    if report.explainers:
+        text += f", heatmaps of the {_TARGETS[report.target]}; bands: 95 % intervals"
+    return text
+
+
+_TARGETS = {"predicted": "predicted class", "clean": "clean prediction", "label": "label"}

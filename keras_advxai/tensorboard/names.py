@@ -1,0 +1,54 @@
+"""What runs and tags are called in TensorBoard. Loads neither Keras nor TensorFlow."""
+
+from __future__ import annotations
+
+import re
+import zlib
+from collections.abc import Sequence
+
+FOLDER = "advxai"
+CLEAN = "clean"
+HPARAMS = "hparams"
+
+_RESERVED = (CLEAN, HPARAMS)
+
+
+def safe(name: str) -> str:
+    """A name fit for a folder and for a tag: ASCII letters, digits, `.`, `_` and `-`.
+
+    A name that has to be changed gets a checksum of the original, so that different names stay different.
+
+    Args:
+        name: The name of an attack or explainer.
+
+    Example:
+
+    >>> from keras_advxai.tensorboard.names import safe
+    >>> safe("grad_cam"), safe("my/attack")
+    ('grad_cam', 'my-attack-37cd3d0b')
+    """
+    cleaned = re.sub(r"[^A-Za-z0-9._-]+", "-", name)
+    if cleaned != name or not cleaned.strip(".") or cleaned in _RESERVED:
+        return f"{cleaned.lstrip('.')}-{zlib.crc32(name.encode('utf-8')):08x}"
+    return cleaned
+
+
+def runs_by_epsilon(attack: str, epsilons: Sequence[float]) -> dict[float, str]:
+    """The run of one attack at each strength, such as `fgsm_eps0.0314`.
+
+    Four decimals, or as many more as it takes to tell the strengths apart.
+
+    Args:
+        attack: The name of the attack.
+        epsilons: Its strengths.
+
+    Example:
+
+    >>> from keras_advxai.tensorboard.names import runs_by_epsilon
+    >>> runs_by_epsilon("fgsm", [4 / 255, 8 / 255]).values()
+    dict_values(['fgsm_eps0.0157', 'fgsm_eps0.0314'])
+    """
+    digits = 4
+    while digits < 17 and len({f"{epsilon:.{digits}f}" for epsilon in epsilons}) < len(set(epsilons)):
+        digits += 1
+    return {epsilon: f"{safe(attack)}_eps{epsilon:.{digits}f}" for epsilon in epsilons}

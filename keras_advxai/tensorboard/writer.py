@@ -1,0 +1,196 @@
+"""Writes reports as TensorBoard logs."""
+
+from __future__ import annotations
+
+import os
+import pathlib
+import weakref
+from types import TracebackType
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from keras_advxai.evaluation.report import EvaluationReport
+from keras_advxai.figures.captions import ClassNames, class_text
+from keras_advxai.tensorboard import dashboards, montage, summaries
+from keras_advxai.tensorboard.names import CLEAN, FOLDER, HPARAMS, runs_by_epsilon, safe
+
+_OPEN: weakref.WeakValueDictionary[pathlib.Path, ReportWriter] = weakref.WeakValueDictionary()
+
+
+class ReportWriter:
+    """Writes reports to a TensorBoard log directory: one run for each condition, so that they overlay.
+
+    ```
+    <log_dir>/advxai/clean              accuracy on the original images
+    <log_dir>/advxai/fgsm_eps0.0314     attack x strength, the noise control too: accuracy, MOD and more
+    <log_dir>/advxai/fgsm               attack: VID
+    <log_dir>/advxai/hparams            settings and final figures
+    ```
+
+    Nothing is written to other folders, so `log_dir` may be that of `keras.callbacks.TensorBoard`. What is
+    not known (NaN) is not written. Each run is one event file as long as the writer is open.
+
+    TensorBoard reads the files of a run one after another and never returns to an earlier one, so a directory
+    has one writer at a time: making another one closes the first. To continue a training in the same
+    directory, go on with the next step: when a step is written again, TensorBoard forgets what the run logged
+    from that step on.
+
+    Args:
+        log_dir: The directory, which is created when something is written.
+        class_names: The names of the classes, for the pictures. Defaults to their numbers.
+
+    Attributes:
+        log_dir: The directory, as a path.
+
+    Example:
+
+    >>> import pathlib, tempfile
+    >>> import numpy as np
+    >>> from keras_advxai import EvaluationReport
+    >>> from keras_advxai.evaluation import Samples
+    >>> from keras_advxai.tensorboard import ReportWriter
+    >>> zeros = np.zeros(2, "int32")
+    >>> samples = Samples((0.1,), zeros, zeros, np.ones(2), {"fgsm": np.array([[0, 1]])}, {}, {}, {})
+    >>> report = EvaluationReport(samples, {"model": "net", "labels": "given"})
+    >>> with tempfile.TemporaryDirectory() as log_dir:
+    ...     with ReportWriter(log_dir) as writer:
+    ...         writer.write(report, step=0)
+    ...     sorted(path.name for path in pathlib.Path(log_dir, "advxai").iterdir())
+    ['clean', 'fgsm_eps0.1000']
+    """
+
+    def __init__(self, log_dir: str | os.PathLike[str], *, class_names: ClassNames = None) -> None:
+        self.log_dir = pathlib.Path(log_dir).expanduser()
+        self.class_names = class_names
+        self._files: dict[str, Any] = {}
+        self._is_open = True
+        self._has_layout = False
+        self._step = 0
+        place = self.log_dir.resolve()
+        if place in _OPEN:
+            _OPEN[place].close()
+        _OPEN[place] = self
+
+    def write(self, report: EvaluationReport, step: int, *, images: bool = True) -> None:
+        """Write everything in a report but its settings.
+
+        Args:
+            report: The report.
+            step: The epoch, from 0.
+            images: Whether to write pictures, of the largest epsilon. Defaults to `True`.
+
+        Raises:
+            TypeError: `report` is not a report, or `step` not a whole number.
+            ValueError: The step is below 0, or the writer is closed.
+        """
+        self._step = self._checked(report, step)
+        with tf.summary.record_if(True):  # Keras' TensorBoard callback records only every so many batches.
+            self._write_scalars(CLEAN, summaries.clean_scalars(report))
+            self._write_layout(report)
+            for attack in report.attacks:
+                runs = runs_by_epsilon(attack, report.epsilons)
+                for epsilon, run in runs.items():
+                    self._write_attack(report, attack, epsilon, run)
+                self._write_scalars(safe(attack), summaries.vid_scalars(report, attack))
+                if images:
+                    self._write_images(report, attack, runs[max(report.epsilons)])
+        self._flush()
+
+    def write_hparams(self, report: EvaluationReport, step: int | None = None) -> None:
+        """Write the settings, and the figures at the largest epsilon, for the HParams dashboard.
+
+        Args:
+            report: The report, in a training the last one.
+            step: The epoch. Defaults to the one that was written last.
+
+        Raises:
+            TypeError: `report` is not a report, or `step` not a whole number.
+            ValueError: The step is below 0, or the writer is closed.
+        """
+        self._step = self._checked(report, self._step if step is None else step)
+        with tf.summary.record_if(True):
+            self._write_raw(HPARAMS, dashboards.hparams(report, self.log_dir))
+            self._write_scalars(HPARAMS, summaries.final_scalars(report))
+        self._flush()
+
+    def close(self) -> None:
+        """Close the event files. A closed writer cannot write any more."""
+        for file in self._files.values():
+            file.close()
+        self._files.clear()
+        self._is_open = False
+
+    def __enter__(self) -> ReportWriter:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _checked(self, report: Any, step: Any) -> int:
+        if not isinstance(report, EvaluationReport):
+            raise TypeError(
+                f"Argument `report` must be an EvaluationReport. Received: {type(report).__name__}"
+            )
+        if isinstance(step, bool) or not isinstance(step, (int, np.integer)):
+            raise TypeError(f"Argument `step` must be a whole number, the epoch. Received: step={step!r}")
+        if step < 0:
+            raise ValueError(f"Argument `step` must be the epoch, from 0. Received: step={step!r}")
+        if not self._is_open:
+            raise ValueError(
+                f"The writer of {str(self.log_dir)!r} is closed: by `close`, or because another one was made "
+                "for the same directory since. Give each evaluation a `log_dir` of its own."
+            )
+        return int(step)
+
+    def _write_attack(self, report: EvaluationReport, attack: str, epsilon: float, run: str) -> None:
+        rows = [row for row in report.rows if (row.attack, row.epsilon) == (attack, epsilon)]
+        self._write_scalars(run, summaries.attack_scalars(rows))
+        with self._file(run).as_default(self._step):
+            for explainer in report.explainers:
+                values = report.nissim(attack, explainer, epsilon)
+                values = values[np.isfinite(values)]
+                if len(values):
+                    tf.summary.histogram(f"advxai_nissim/{safe(explainer)}", values)
+
+    def _write_images(self, report: EvaluationReport, attack: str, run: str) -> None:
+        named = report.provenance["labels"] == "given"
+        strongest = max(report.epsilons)
+        for example in report.examples:
+            if (example.attack, example.epsilon) != (attack, strongest) or not montage.is_drawable(example):
+                continue
+            label = class_text(example.label, self.class_names) if named else None
+            with self._file(run).as_default(self._step):
+                tf.summary.image(
+                    f"advxai_images/{safe(attack)}/{safe(example.explainer)}/{example.index}",
+                    montage.montage(example, self.class_names)[None],
+                    max_outputs=1,
+                    description=montage.description(example, label),
+                )
+
+    def _write_layout(self, report: EvaluationReport) -> None:
+        if not self._has_layout:
+            self._write_raw(CLEAN, dashboards.layout(report.explainers))
+            self._has_layout = True
+
+    def _write_scalars(self, run: str, scalars: dict[str, float]) -> None:
+        if scalars:
+            with self._file(run).as_default(self._step):
+                for tag, value in scalars.items():
+                    tf.summary.scalar(tag, value)
+
+    def _write_raw(self, run: str, summary: Any) -> None:
+        with self._file(run).as_default(self._step):
+            tf.summary.experimental.write_raw_pb(summary.SerializeToString())
+
+    def _file(self, run: str) -> Any:
+        if run not in self._files:
+            self._files[run] = tf.summary.create_file_writer(str(self.log_dir / FOLDER / run))
+        return self._files[run]
+
+    def _flush(self) -> None:
+        for file in self._files.values():
+            file.flush()

@@ -1,0 +1,141 @@
+"""The contract of attacks."""
+
+from __future__ import annotations
+
+import functools
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from keras_advxai import attacks
+from keras_advxai._typing import Tensor
+from keras_advxai.attacks import Attack
+from keras_advxai.models import ImageClassifier, as_classifier
+from keras_advxai.testing.common import (
+    check_configuration,
+    check_exception,
+    check_independence,
+    check_one_trace,
+    like,
+    naming,
+    predicted,
+    same_images,
+)
+from keras_advxai.testing.state import require, unchanged
+
+_EPSILONS = (0.02, 0.1)
+
+
+def check_attack(attack: Attack, model: keras.Model | ImageClassifier, x: np.ndarray, y: np.ndarray) -> None:
+    """Fail unless an attack keeps the contract of `keras_advxai.attacks.Attack`.
+
+    Its result has the kind and shape of the images and is float32, finite, within the bounds and the
+    budget; it does not depend on the batch size, on the other images of the batch or on how often it is
+    called; several strengths equal separate ones; composed in a function of one's own it gives the same; it
+    changes neither model nor arrays; its configuration makes the round trip; one trace serves all batches.
+
+    Args:
+        attack: The attack.
+        model: A small model that it works on.
+        x: Three or more images in the model's bounds, `(batch, height, width, channels)` float32.
+        y: Their classes, or the classes to reach, `(batch,)`.
+
+    Raises:
+        AssertionError: It does not; the message says in a sentence what it did.
+
+    Example:
+
+    >>> import keras, numpy as np
+    >>> import keras_advxai as kax
+    >>> from keras_advxai.testing import check_attack
+    >>> net = keras.Sequential([keras.layers.Input((4, 4, 1)), keras.layers.Flatten(), keras.layers.Dense(2)])
+    >>> x = np.linspace(0.1, 0.9, 48, dtype="float32").reshape(3, 4, 4, 1)
+    >>> check_attack(kax.attacks.FGSM(), net, x, np.array([0, 1, 0]))
+    """
+    classifier = as_classifier(model)
+
+    def run(classifier: ImageClassifier, images: np.ndarray, labels: np.ndarray) -> Tensor:
+        return attack(classifier, images, labels, epsilon=0.1)
+
+    with naming(attack), unchanged(classifier.model, x, y):
+        check_configuration(attack, attacks)
+        _check_images(attack, classifier, x, y)
+        check_independence(functools.partial(run, classifier), same_images, x, y)
+        _check_tensors(attack, classifier, x, y)
+        _check_budget(attack, classifier, x, y)
+        _check_pixels(attack, classifier, x, y)
+        _check_composed(attack, classifier, x, y)
+        _check_default_labels(attack, model, x)
+        check_one_trace(run, classifier, x, y)
+        check_exception(run, classifier, x, y)
+
+
+def _check_images(attack: Attack, classifier: ImageClassifier, x: np.ndarray, y: np.ndarray) -> None:
+    found = attack(classifier, x, y, epsilon=0.1)
+    require(isinstance(found, np.ndarray), f"It returned {type(found).__name__} for NumPy images.")
+    require(found.shape == x.shape, f"It returned the shape {found.shape} for images of {x.shape}.")
+    require(found.dtype == np.float32, f"It returned {found.dtype}, not float32.")
+    require(bool(np.isfinite(found).all()), "It returned NaN or infinite pixels.")
+
+
+def _check_tensors(attack: Attack, classifier: ImageClassifier, x: np.ndarray, y: np.ndarray) -> None:
+    found = attack(classifier, x, y, epsilon=0.1)
+    tensor = attack(classifier, tf.constant(x), tf.constant(y), epsilon=tf.constant(0.1))
+    require(tf.is_tensor(tensor), f"It returned {type(tensor).__name__} for a tensor.")
+    same_images(tensor, found, "It gives a tensor other images than a NumPy array.")
+
+
+def _check_budget(attack: Attack, classifier: ImageClassifier, x: np.ndarray, y: np.ndarray) -> None:
+    several = attack(classifier, x, y, epsilon=_EPSILONS)
+    require(several.shape == (len(_EPSILONS), *x.shape), f"Several strengths gave {several.shape}.")
+    lower, upper = classifier.bounds
+    for epsilon, found in zip(_EPSILONS, several, strict=True):
+        require(lower <= found.min() and found.max() <= upper, f"It left the bounds {classifier.bounds}.")
+        change = (found.astype("float64") - x).reshape(len(x), -1) / classifier.width
+        size = np.abs(change).max(1) if attack.norm == "linf" else np.linalg.norm(change, axis=1)
+        over = f"It changed an image by {size.max():.4g} with a budget of {epsilon}."
+        require(bool((size <= epsilon * (1 + 1e-4) + 1e-6).all()), over)
+        apart = f"It gives other images at several strengths than at epsilon={epsilon} alone."
+        same_images(attack(classifier, x, y, epsilon=epsilon), found, apart)
+    nothing = attack(classifier, x, y, epsilon=0)
+    require(np.array_equal(nothing, x), "It must return the images themselves at epsilon 0.")
+
+
+def _check_pixels(attack: Attack, classifier: ImageClassifier, x: np.ndarray, y: np.ndarray) -> None:
+    lower, width, inner = classifier.bounds[0], classifier.width, classifier.network_inputs
+
+    def preprocess(images: Tensor) -> Tensor:
+        scaled = lower + images * (width / 255)
+        return inner(scaled, scaled)
+
+    integers = np.round((x - lower) * (255 / width)).astype("uint8")
+    pixels = like(classifier, bounds=(0, 255), preprocess=preprocess)
+    found = attack(pixels, integers, y, epsilon=0.1)
+    require(found.dtype == np.float32, f"It returned {found.dtype} for uint8 images, not float32.")
+    floats = attack(pixels, integers.astype("float32"), y, epsilon=0.1)
+    same_images(found, floats, "It gives uint8 images another result than equal floats.")
+
+
+def _check_composed(attack: Attack, classifier: ImageClassifier, x: np.ndarray, y: np.ndarray) -> None:
+    @tf.function
+    def composed(images: Tensor, labels: Tensor) -> Tensor:
+        return attack(classifier, images, labels, 0.1, forward=classifier.forward(images))
+
+    found = composed(tf.constant(x), tf.constant(y))
+    apart = "It gives other images inside of a tf.function with forward= than by itself."
+    same_images(found, attack(classifier, x, y, epsilon=0.1), apart)
+
+
+def _check_default_labels(attack: Attack, model: Any, x: np.ndarray) -> None:
+    classifier = as_classifier(model)
+    if attack.targeted:
+        try:
+            attack(classifier, x)
+        except ValueError:
+            return
+        raise AssertionError("It is targeted, and must ask for the classes to reach.")
+    found = attack(model, x, epsilon=0.1)
+    apart = "Without labels it differs from what it does with the model's own predictions."
+    same_images(found, attack(classifier, x, predicted(classifier, x), epsilon=0.1), apart)

@@ -1,0 +1,123 @@
+"""What the contracts of attacks and of explainers have in common."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from keras_advxai._registry import Configuration
+from keras_advxai._typing import Tensor
+from keras_advxai.models import ImageClassifier
+from keras_advxai.testing.state import require, unchanged
+
+_STRAYING = 0.01
+
+
+def check_configuration(instance: Configuration, module: Any) -> None:
+    """Fail unless a configuration makes the round trip through `module`, and cannot be assigned to."""
+    config = json.loads(json.dumps(module.serialize(instance)))
+    try:
+        again = module.deserialize(config)
+    except (TypeError, ValueError) as error:
+        raise AssertionError(
+            f"It cannot be built from its serialised configuration. Decorate the class with "
+            f"keras.saving.register_keras_serializable. The error was: {error}"
+        ) from error
+    for other in (again, type(instance).from_config(instance.get_config()), module.get(config)):
+        require(other == instance, f"It became {other!r} in a round trip through its configuration.")
+        require(hash(other) == hash(instance), "Two equal instances have different hashes.")
+    require(module.get(instance) is instance, "`get` must return an instance as it is.")
+    missing = [key for key in instance.get_config() if f"{key}=" not in repr(instance)]
+    require(not missing, f"The repr leaves out {', '.join(missing)}.")
+    for key in (*instance.get_config(), "anything"):
+        try:
+            setattr(instance, key, getattr(instance, key, None))
+        except AttributeError:
+            continue
+        raise AssertionError(f"It must be immutable, but its attribute {key!r} can be assigned.")
+
+
+def check_independence(
+    run: Callable[..., Any], same: Callable[[Any, Any, str], None], *arrays: np.ndarray
+) -> None:
+    """Fail unless each image's result depends on nothing but the image."""
+    whole = run(*arrays)
+    same(run(*arrays), whole, "It gives another result when it is called again.")
+    singles = np.concatenate([run(*(array[[index]] for array in arrays)) for index in range(len(arrays[0]))])
+    same(singles, whole, "It treats an image differently beside other images than alone.")
+
+
+def check_one_trace(run: Callable[..., Any], classifier: ImageClassifier, *arrays: np.ndarray) -> None:
+    """Fail unless one trace serves all batch sizes."""
+    traces = 0
+
+    def preprocess(images: Tensor) -> Tensor:
+        nonlocal traces
+        traces += 1
+        return classifier.network_inputs(images, images)
+
+    counted = like(classifier, bounds=classifier.bounds, preprocess=preprocess)
+    run(counted, *arrays)
+    before = traces
+    for size in (1, 2, len(arrays[0])):
+        run(counted, *(array[:size] for array in arrays))
+    require(traces == before, "It is traced again for another batch size.")
+
+
+def check_exception(run: Callable[..., Any], classifier: ImageClassifier, *arrays: np.ndarray) -> None:
+    """Fail unless the model is as it was after an exception in the middle of a pass."""
+
+    def preprocess(images: Tensor) -> Tensor:
+        raise _ExpectedError
+
+    with contextlib.suppress(_ExpectedError), unchanged(classifier.model):
+        run(like(classifier, bounds=classifier.bounds, preprocess=preprocess), *arrays)
+
+
+class _ExpectedError(Exception):
+    """Raised on purpose."""
+
+
+def like(classifier: ImageClassifier, *, bounds: Any, preprocess: Any) -> ImageClassifier:
+    """The same classifier for other images."""
+    kept = {key: getattr(classifier, key) for key in ("from_logits", "output", "input")}
+    return ImageClassifier(classifier.model, bounds=bounds, preprocess=preprocess, **kept)
+
+
+def predicted(classifier: ImageClassifier, x: np.ndarray) -> np.ndarray:
+    """The model's own predictions, `(batch,)`."""
+    run = tf.function(lambda images: classifier.forward(images).predictions)
+    predictions: np.ndarray = run(tf.constant(x)).numpy()
+    return predictions
+
+
+def same_images(first: Any, second: Any, sentence: str) -> None:
+    """Fail unless two sets of images are equal, but for a few pixels.
+
+    Where a gradient is zero but for rounding, its sign may be either.
+    """
+    first, second = np.asarray(first), np.asarray(second)
+    require(first.shape == second.shape, sentence)
+    straying = ~np.isclose(first, second, rtol=1e-3, atol=1e-5 * max(1.0, float(np.abs(second).max())))
+    require(float(straying.mean()) <= _STRAYING, sentence)
+
+
+def same_maps(first: Any, second: Any, sentence: str) -> None:
+    """Fail unless two sets of maps are equal but for rounding."""
+    first, second = np.asarray(first), np.asarray(second)
+    require(first.shape == second.shape, sentence)
+    require(np.allclose(first, second, rtol=1e-3, atol=1e-4 * float(np.abs(second).max())), sentence)
+
+
+@contextlib.contextmanager
+def naming(instance: Configuration) -> Iterator[None]:
+    """Begin the sentences of what fails inside of the block with the instance."""
+    try:
+        yield
+    except AssertionError as error:
+        raise AssertionError(f"{instance!r}: {error}") from error

@@ -1,0 +1,127 @@
+"""The drift figure: its lines are the report's numbers."""
+
+from __future__ import annotations
+
+import dataclasses
+import io
+
+import numpy as np
+import pytest
+from figures.made_report import EPSILONS, make_report, without_explainers
+from matplotlib._pylab_helpers import Gcf
+
+from keras_advxai import figures
+
+
+@pytest.fixture(scope="module")
+def report():
+    return make_report()
+
+
+def legend(axes):
+    return [text.get_text() for text in axes.get_legend().get_texts()]
+
+
+def saved(figure):
+    file = io.BytesIO()
+    figure.savefig(file, format="png", dpi=30)
+    return file.getvalue()
+
+
+def test_one_panel_for_accuracy_and_one_for_each_explainer(report):
+    figure = figures.drift(report)
+    assert [axes.get_title() for axes in figure.axes] == [
+        "accuracy under attack",
+        "MOD of grad_cam",
+        "MOD of integrated_gradients",
+    ]
+    assert figure.get_suptitle() == "net, 6 images, heatmaps of the predicted class; bands: 95 % intervals"
+    assert saved(figure).startswith(b"\x89PNG")
+    assert not Gcf.get_all_fig_managers()
+
+
+def test_accuracy_starts_at_the_clean_accuracy(report):
+    for line, attack in zip(figures.drift(report).axes[0].lines, report.attacks, strict=True):
+        np.testing.assert_allclose(line.get_xdata(), [0, *EPSILONS])
+        expected = [report.clean_accuracy, *(report.accuracy(attack, epsilon) for epsilon in EPSILONS)]
+        np.testing.assert_allclose(line.get_ydata(), expected)
+
+
+def test_mod_with_its_interval(report):
+    axes = figures.drift(report).axes[1]
+    for line, band, attack in zip(axes.lines, axes.collections, report.attacks, strict=True):
+        mods = [report.mod(attack, "grad_cam", epsilon) for epsilon in EPSILONS]
+        np.testing.assert_allclose(line.get_ydata(), mods)
+        intervals = [report.mod_interval(attack, "grad_cam", epsilon) for epsilon in EPSILONS]
+        heights = band.get_paths()[0].vertices[:, 1]
+        assert set(np.ravel(intervals).round(9)) <= set(heights.round(9))
+
+
+def test_legends_tell_vid(report):
+    figure = figures.drift(report)
+    assert legend(figure.axes[0]) == ["fgsm", "uniform_noise"]
+    assert legend(figure.axes[1])[0] == f"fgsm, VID {report.vid('fgsm', 'grad_cam'):.3f}"
+    assert legend(figure.axes[2]) == ["fgsm, VID -", "uniform_noise, VID -"]
+
+
+def test_legends_do_not_hide_data(report):
+    figure = figures.drift(report)
+    saved(figure)
+    for axes in figure.axes:
+        assert not axes.get_legend().get_window_extent().overlaps(axes.get_window_extent())
+
+
+def test_attacks_differ_in_colour_line_and_marker():
+    names = ("fgsm", "pgd", "cw", "spsa", "uniform_noise", "uniform_noise_l2")
+    lines = figures.drift(make_report(attacks=names)).axes[0].lines
+    for looks in ("get_color", "get_marker"):
+        assert len({getattr(line, looks)() for line in lines}) == len(names)
+    assert len({str(line._dash_pattern) for line in lines}) == len(names)
+
+
+def test_strengths_are_drawn_in_order():
+    lines = figures.drift(make_report(epsilons=(0.2, 0.1))).axes[0].lines
+    assert list(lines[0].get_xdata()) == [0, 0.1, 0.2]
+
+
+def test_ticks_are_the_strengths():
+    axes = figures.drift(make_report()).axes[0]
+    assert {text.get_text() for text in axes.get_xticklabels()} == {"0", "8/255", "16/255"}
+
+
+def test_panels_of_mod_have_one_scale(report):
+    axes = figures.drift(report).axes
+    assert axes[1].get_ylim() == axes[2].get_ylim()
+
+
+@pytest.mark.parametrize("epsilons", [(0.1,), (0.0,), (0.001, 0.0011, 0.2)])
+def test_any_strengths(epsilons):
+    assert saved(figures.drift(make_report(epsilons=epsilons)))
+
+
+def test_an_evaluation_without_explainers(report):
+    figure = figures.drift(without_explainers(report))
+    assert [axes.get_title() for axes in figure.axes] == ["accuracy under attack"]
+    assert saved(figure)
+
+
+def test_without_labels_accuracy_is_called_agreement():
+    axes = figures.drift(make_report(labels="clean prediction")).axes[0]
+    assert axes.get_title() == "agreement with the clean prediction"
+
+
+def test_a_report_from_a_file_is_enough(report, tmp_path):
+    report.to_json(tmp_path / "report.json")
+    again = type(report).from_json(tmp_path / "report.json")
+    assert len(figures.drift(again).axes) == 3
+
+
+def test_dollar_signs_are_not_formulas(report):
+    assert saved(
+        figures.drift(dataclasses.replace(report, provenance={**report.provenance, "model": "$a_b"}))
+    )
+
+
+def test_other_things_are_refused():
+    with pytest.raises(TypeError, match="Received: dict"):
+        figures.drift({})

@@ -1,0 +1,105 @@
+"""Every attack and explainer, and every option, keeps the contract of its kind."""
+
+from __future__ import annotations
+
+import copy
+import pickle
+
+import numpy as np
+import pytest
+from contracts import ATTACKS, EXPLAINERS
+
+import keras_advxai as kax
+from keras_advxai.attacks import Attack
+from keras_advxai.explainers import Explainer
+from keras_advxai.testing import check_attack, check_explainer
+
+BOTH = [*ATTACKS, *EXPLAINERS]
+
+
+@pytest.fixture(scope="module", params=["softmax", "one sigmoid unit", "linear, in [-1, 1]"])
+def case(request, build, few):
+    """A model, images in its bounds and labels. (Every head in every kind of model: tests/models.)"""
+    x, y = few
+    if request.param == "softmax":
+        return build("softmax", "functional"), x, y
+    if request.param == "one sigmoid unit":
+        return build("sigmoid", "sequential"), x, y
+    linear = kax.ImageClassifier(
+        build("linear", "functional"), bounds=(-1, 1), preprocess=lambda images: (images + 1) / 2
+    )
+    return linear, 2 * x - 1, y
+
+
+@pytest.mark.parametrize("attack", ATTACKS, ids=repr)
+def test_attacks(attack, case):
+    check_attack(attack, *case)
+
+
+@pytest.mark.parametrize("explainer", EXPLAINERS, ids=repr)
+def test_explainers(explainer, case):
+    check_explainer(explainer, *case[:2])
+
+
+def test_every_public_class_is_in_the_list():
+    assert {type(item) for item in ATTACKS} == set(kax.attacks.ALL_OBJECTS)
+    assert {type(item) for item in EXPLAINERS} == set(kax.explainers.ALL_OBJECTS)
+    names = set(kax.attacks.__all__) | set(kax.explainers.__all__)
+    assert {cls.__name__ for cls in (*kax.attacks.ALL_OBJECTS, *kax.explainers.ALL_OBJECTS)} <= names
+
+
+@pytest.mark.parametrize("item", BOTH, ids=repr)
+def test_copies_are_equal(item):
+    for other in (copy.copy(item), copy.deepcopy(item), pickle.loads(pickle.dumps(item))):
+        assert other == item
+        assert hash(other) == hash(item)
+        with pytest.raises(AttributeError, match="immutable"):
+            other.anything = 1
+
+
+def test_each_is_equal_to_itself_alone_and_has_a_name_and_a_repr_of_its_own():
+    for index, item in enumerate(BOTH):
+        assert [other == item for other in BOTH] == [position == index for position in range(len(BOTH))]
+    assert len({item.name for item in BOTH}) == len({repr(item) for item in BOTH}) == len(BOTH)
+    assert len(set(BOTH)) == len(BOTH)
+
+
+@pytest.mark.parametrize("item", BOTH, ids=repr)
+def test_the_repr_builds_an_equal_one(item):
+    scope = {cls.__name__: cls for cls in (*kax.attacks.ALL_OBJECTS, *kax.explainers.ALL_OBJECTS)}
+    assert eval(repr(item), scope) == item
+
+
+@pytest.mark.parametrize("item", BOTH, ids=repr)
+def test_the_hyperparameters_can_be_neither_assigned_nor_deleted(item):
+    for name in item.get_config():
+        with pytest.raises(AttributeError, match=f"{type(item).__name__} is immutable"):
+            setattr(item, name, "l2")
+        with pytest.raises(AttributeError, match=f"{type(item).__name__} is immutable"):
+            delattr(item, name)
+
+
+@pytest.mark.parametrize("item", BOTH, ids=repr)
+def test_a_model_may_be_trained_between_two_calls(item, build, few):
+    x, y = few
+    trained = build()
+    before = item(trained, x, y)
+    generator = np.random.default_rng(0)
+    trained.set_weights([generator.normal(weight, 0.01) for weight in trained.get_weights()])
+    after = item(trained, x, y)
+    other = build()
+    other.set_weights(trained.get_weights())
+    np.testing.assert_allclose(after, item(other, x, y), atol=1e-5)
+    if not isinstance(item, kax.attacks.UniformNoise):
+        assert not np.allclose(after, before, atol=1e-3)
+
+
+def test_kinds_are_told_apart():
+    assert all(isinstance(item, Attack) for item in ATTACKS)
+    assert all(isinstance(item, Explainer) for item in EXPLAINERS)
+    for item in ATTACKS:
+        with pytest.raises(TypeError, match="identifier"):
+            kax.explainers.get(item)
+    for item in EXPLAINERS:
+        with pytest.raises(TypeError, match="identifier"):
+            kax.attacks.get(item)

@@ -1,0 +1,300 @@
+"""The contract checks pass what is right, and say in a sentence what is wrong."""
+
+from __future__ import annotations
+
+import warnings
+
+import helpers
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+import keras_advxai as kax
+from keras_advxai.testing import check_attack, check_explainer, unchanged
+
+registered = keras.saving.register_keras_serializable(package="tests")
+
+
+@registered
+class Brighten(kax.attacks.Attack):
+    def perturb(self, model, x, y, radius, forward):
+        return x + radius
+
+
+class Unregistered(Brighten):
+    def __init__(self, *, names=()):
+        super().__init__()
+        self.names = names
+
+    @classmethod
+    def from_config(cls, config):
+        raise TypeError("cannot be built")
+
+
+@registered
+class Mutable(Brighten):
+    def __setattr__(self, name, value):
+        object.__setattr__(self, name, value)
+
+
+@registered
+class Drifting(Brighten):
+    def __init__(self, *, power=1):
+        super().__init__()
+        self.power = power + 1
+
+
+@registered
+class Laconic(Brighten):
+    def __repr__(self):
+        return "Laconic()"
+
+
+@registered
+class OfTheBatch(Brighten):
+    def perturb(self, model, x, y, radius, forward):
+        return x + radius * tf.sign(x - tf.reduce_mean(x, axis=0))
+
+
+@registered
+class NotANumber(Brighten):
+    def perturb(self, model, x, y, radius, forward):
+        return x * float("nan")
+
+
+@registered
+class Restless(Brighten):
+    def perturb(self, model, x, y, radius, forward):
+        return x + radius * tf.random.uniform(tf.shape(x))
+
+
+@registered
+class Careless(Brighten):
+    def perturb(self, model, x, y, radius, forward):
+        model.model.get_layer("head").last_images = x.name
+        return x
+
+
+@registered
+class Greedy(Brighten):
+    def __call__(self, model, x, y=None, epsilon=8 / 255, *, forward=None):
+        return super().__call__(model, x, y, 2 * np.array(epsilon), forward=forward)
+
+
+@registered
+class Outside(Brighten):
+    def __call__(self, model, x, y=None, epsilon=8 / 255, *, forward=None):
+        found = super().__call__(model, x, y, epsilon, forward=forward)
+        return found * np.float32(1.2)
+
+
+@registered
+class NeverNothing(Brighten):
+    def __call__(self, model, x, y=None, epsilon=8 / 255, *, forward=None):
+        return super().__call__(model, x, y, epsilon or 0.001, forward=forward)
+
+
+@registered
+class Double(Brighten):
+    def __call__(self, model, x, y=None, epsilon=8 / 255, *, forward=None):
+        found = super().__call__(model, x, y, epsilon, forward=forward)
+        return found if tf.is_tensor(found) else found.astype("float64")
+
+
+@registered
+class OneStrength(Brighten):
+    def __call__(self, model, x, y=None, epsilon=8 / 255, *, forward=None):
+        found = super().__call__(model, x, y, epsilon, forward=forward)
+        return np.stack([found[0]] * len(found)) if np.ndim(epsilon) else found
+
+
+@registered
+class AsItIsInside(Brighten):
+    def __call__(self, model, x, y=None, epsilon=8 / 255, *, forward=None):
+        return super().__call__(model, x, y, epsilon, forward=forward) if tf.executing_eagerly() else x
+
+
+@registered
+class InPlace(Brighten):
+    def __call__(self, model, x, y=None, epsilon=8 / 255, *, forward=None):
+        found = super().__call__(model, x, y, epsilon, forward=forward)
+        if isinstance(x, np.ndarray):
+            x[0, 0, 0, 0] = 0.123
+        return found
+
+
+@registered
+class Training(Brighten):
+    def __call__(self, model, x, y=None, epsilon=8 / 255, *, forward=None):
+        model.model.weights[0].assign_add(tf.ones_like(model.model.weights[0]))
+        return super().__call__(model, x, y, epsilon, forward=forward)
+
+
+@registered
+class ZeroByDefault(kax.attacks.FGSM):
+    def __call__(self, model, x, y=None, epsilon=8 / 255, *, forward=None):
+        return super().__call__(model, x, np.zeros(len(x)) if y is None else y, epsilon, forward=forward)
+
+
+@registered
+class Retraced(Brighten):
+    def __call__(self, model, x, y=None, epsilon=8 / 255, *, forward=None):
+        if isinstance(model, kax.ImageClassifier) and model.preprocess:
+            inner = model.preprocess
+            model = kax.ImageClassifier(model.model, bounds=model.bounds, preprocess=lambda images: inner(images))
+        return super().__call__(model, x, y, epsilon, forward=forward)
+
+
+BROKEN_ATTACKS = {
+    Unregistered: "cannot be built from its serialised configuration.*register_keras_serializable",
+    Mutable: "must be immutable, but its attribute 'norm' can be assigned",
+    Drifting: r"became Drifting\(power=3",
+    Laconic: "The repr leaves out norm",
+    OfTheBatch: "treats an image differently beside other images",
+    NotANumber: "returned NaN or infinite pixels",
+    Restless: "gives another result when it is called again",
+    Careless: "The attribute 'last_images' of the model's layer 'head' was changed",
+    Greedy: "changed an image by 0.04 with a budget of 0.02",
+    Outside: "left the bounds",
+    NeverNothing: "must return the images themselves at epsilon 0",
+    Double: "returned float64, not float32",
+    OneStrength: "gives other images at several strengths",
+    AsItIsInside: "gives other images inside of a tf.function",
+    InPlace: "An array was changed in place",
+    Training: "The model's variable .* was changed|gives another result",
+    ZeroByDefault: "Without labels it differs",
+    Retraced: "traced again for another batch size",
+}
+
+
+@registered
+class Brightness(kax.explainers.Explainer):
+    def attribute(self, model, x, targets, forward):
+        return forward.images
+
+
+@registered
+class MapOfTheBatch(Brightness):
+    def attribute(self, model, x, targets, forward):
+        return x - tf.reduce_mean(x, axis=0)
+
+
+@registered
+class MapOfNothing(Brightness):
+    def attribute(self, model, x, targets, forward):
+        return x * float("nan")
+
+
+@registered
+class Halved(Brightness):
+    def __call__(self, model, x, targets=None, *, forward=None):
+        return super().__call__(model, x, targets, forward=forward) * np.float32(0.5)
+
+
+@registered
+class Negative(Brightness):
+    def __call__(self, model, x, targets=None, *, forward=None):
+        return -super().__call__(model, x, targets, forward=forward)
+
+
+@registered
+class Flat(Brightness):
+    def __call__(self, model, x, targets=None, *, forward=None):
+        return super().__call__(model, x, targets, forward=forward)[..., 0]
+
+
+@registered
+class Silent(Brightness):
+    def attribute(self, model, x, targets, forward):
+        return tf.zeros_like(x)
+
+    def __call__(self, model, x, targets=None, *, forward=None):
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return super().__call__(model, x, targets, forward=forward)
+
+
+@registered
+class ZeroTarget(kax.explainers.GradCAM):
+    def __call__(self, model, x, targets=None, *, forward=None):
+        return super().__call__(model, x, 0 if targets is None else targets, forward=forward)
+
+
+@registered
+class OtherInside(Brightness):
+    def __call__(self, model, x, targets=None, *, forward=None):
+        found = super().__call__(model, x, targets, forward=forward)
+        return found if tf.executing_eagerly() else found * found
+
+
+BROKEN_EXPLAINERS = {
+    MapOfTheBatch: "treats an image differently beside other images",
+    MapOfNothing: "returned heatmaps with NaN or infinite values",
+    Halved: "The largest values must be 1",
+    Negative: r"returned values from -1.0 to .*, not in \[0, 1\]",
+    Flat: "returned the shape",
+    Silent: "must warn of blank heatmaps",
+    ZeroTarget: "differ from targets=None",
+    OtherInside: "gives other heatmaps inside of a tf.function",
+}
+
+
+@pytest.fixture
+def arrays(few):
+    return few[0].copy(), few[1].copy()
+
+
+@pytest.mark.parametrize("attack", [Brighten(), Brighten(norm="l2")], ids=repr)
+def test_an_attack_that_is_right_passes(attack, model, arrays):
+    check_attack(attack, model, *arrays)
+
+
+def test_an_explainer_that_is_right_passes(model, arrays):
+    check_explainer(Brightness(), model, arrays[0])
+
+
+@pytest.mark.parametrize("cls", BROKEN_ATTACKS, ids=lambda cls: cls.__name__)
+def test_a_broken_attack_is_found(cls, build, arrays):
+    with pytest.raises(AssertionError, match=BROKEN_ATTACKS[cls]):
+        check_attack(cls(), build(), *arrays)
+
+
+@pytest.mark.parametrize("cls", BROKEN_EXPLAINERS, ids=lambda cls: cls.__name__)
+def test_a_broken_explainer_is_found(cls, model, arrays):
+    with pytest.raises(AssertionError, match=BROKEN_EXPLAINERS[cls]):
+        check_explainer(cls(), model, arrays[0])
+
+
+def test_the_message_begins_with_what_was_checked(model, arrays):
+    with pytest.raises(AssertionError, match=r"^NotANumber\(norm='linf'\): It returned"):
+        check_attack(NotANumber(), model, *arrays)
+
+
+def test_unchanged_finds_every_kind_of_change(build):
+    model = build()
+    model.compile("sgd", "sparse_categorical_crossentropy")
+    array = np.zeros(3)
+
+    def train():
+        model.fit(helpers.random_images(2), np.array([0, 1]), verbose=0)
+
+    changes = {
+        "array was changed": lambda: array.__setitem__(0, 1.0),
+        "variable .*kernel": lambda: model.weights[0].assign_add(tf.ones_like(model.weights[0])),
+        "'trainable'|'_trainable'": lambda: setattr(model, "trainable", False),
+        "'call' of the model's layer 'conv1'": lambda: object.__setattr__(model.get_layer("conv1"), "call", len),
+        "changed": train,
+    }
+    for message, change in changes.items():
+        with pytest.raises(AssertionError, match=message), unchanged(model, array):
+            change()
+
+
+def test_unchanged_looks_even_after_an_exception(build):
+    model = build()
+    with pytest.raises(AssertionError, match="'note'"), unchanged(model):
+        model.note = 1
+        raise KeyError
+    with pytest.raises(KeyError), unchanged(model):
+        raise KeyError
