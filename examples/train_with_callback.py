@@ -34,9 +34,7 @@ model = keras.Sequential(
 model.compile("adam", "sparse_categorical_crossentropy", metrics=["accuracy"])
 
 # The one line that matters. An epsilon of 0.05 lets every pixel change by 5 % of the way from black to white.
-evaluation = kax.callbacks.AdversarialEvaluation(
-    (x_test, y_test), epsilons=(0.01, 0.02, 0.05), log_dir=directory
-)
+evaluation = kax.callbacks.AdversarialEvaluation((x_test, y_test), epsilons=(0.01, 0.02, 0.05), log_dir=directory)
 
 history = model.fit(
     x_train,
@@ -61,9 +59,7 @@ print()
 print(evaluation.report)
 
 # The first four images under the strongest attack, and where the model looks in each.
-strongest = [
-    example for example in evaluation.report.examples if example.attack == "fgsm" and example.epsilon == 0.05
-]
+strongest = [example for example in evaluation.report.examples if example.attack == "fgsm" and example.epsilon == 0.05]
 figure = kax.figures.comparison(strongest[:4], class_names=kax.datasets.faces.CLASS_NAMES)
 figure.savefig(directory / "comparison.png")
 

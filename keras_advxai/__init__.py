@@ -21,7 +21,18 @@ _NAMES = {
     "evaluate": "keras_advxai.api",
 }
 
-__all__ = ["__version__", *_MODULES, *_NAMES]
+__all__ = [
+    "EvaluationReport",
+    "ImageClassifier",
+    "__version__",
+    "attacks",
+    "callbacks",
+    "datasets",
+    "evaluate",
+    "explainers",
+    "figures",
+    "metrics",
+]
 
 if TYPE_CHECKING:
     from keras_advxai import attacks, callbacks, datasets, explainers, figures, metrics

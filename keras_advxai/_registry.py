@@ -192,7 +192,7 @@ def _parameters(cls: type) -> dict[str, Any]:
     for klass in cls.__mro__:
         if "__init__" not in vars(klass) or klass is object:
             continue
-        parameters = list(inspect.signature(klass.__init__).parameters.values())[1:]
+        parameters = list(inspect.signature(vars(klass)["__init__"]).parameters.values())[1:]
         for parameter in parameters:
             if parameter.kind not in (parameter.VAR_KEYWORD, parameter.VAR_POSITIONAL):
                 found.setdefault(parameter.name, parameter.default)

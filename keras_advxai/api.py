@@ -13,7 +13,7 @@ from keras_advxai.attacks import Attack
 from keras_advxai.evaluation import EvaluationReport, Evaluator
 from keras_advxai.explainers import Explainer
 from keras_advxai.models import ImageClassifier
-from keras_advxai.tensorboard.directory import check_log_dir
+from keras_advxai.tensorboard.directory import check_log_dir, next_step
 from keras_advxai.tensorboard.writer import ReportWriter
 
 
@@ -59,7 +59,8 @@ def evaluate(
         noise_control: Whether to measure the same under uniform noise of the same norm and budget, without
             which drift under attack means little. Defaults to `True`.
         seed: Seed of the noise and of the bootstrap intervals. Defaults to 0.
-        log_dir: Where to write TensorBoard logs and `advxai/report.json`. Defaults to `None`, nowhere.
+        log_dir: Where to write TensorBoard logs and `advxai/report.json`. In the directory of a training, the
+            evaluation is logged one step after the last epoch. Defaults to `None`, nowhere.
         images: How many of the first images to keep, with their heatmaps, for pictures. Defaults to 8.
         progress: Whether to show a progress bar on standard error. Defaults to `True`.
 
@@ -107,7 +108,7 @@ def evaluate(
     report = evaluator.run(batches, images=images, progress=progress)
     if directory is not None:
         with ReportWriter(directory) as writer:
-            writer.write(report, 0)
+            writer.write(report, next_step(directory))
             writer.write_hparams(report)
         report.to_json(directory / "advxai" / "report.json")
     return report

@@ -10,7 +10,6 @@ import numpy as np
 import pytest
 
 from keras_advxai.datasets import faces
-from keras_advxai import datasets
 from keras_advxai.testing import unchanged
 
 Data = tuple[np.ndarray, np.ndarray]
@@ -89,21 +88,3 @@ def any_model(request, build) -> Iterator[keras.Model]:
     shared = build(*request.param)
     with unchanged(shared):
         yield shared
-
-
-@pytest.fixture(scope="session")
-def train_faces() -> tuple[np.ndarray, np.ndarray]:
-    """The 150 images to train on."""
-    return datasets.faces.load_data()[0]
-
-
-@pytest.fixture(scope="session")
-def test_faces() -> tuple[np.ndarray, np.ndarray]:
-    """The 50 images to test on."""
-    return datasets.faces.load_data()[1]
-
-
-@pytest.fixture(scope="module")
-def faces_model(build) -> keras.Model:
-    """A trained sequential model with a softmax, a module's own."""
-    return build("softmax", "sequential")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from types import SimpleNamespace
 from typing import Any
 
 import keras
@@ -62,13 +63,14 @@ class Executions(keras.layers.Layer):
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        self.counts = Counter()  # a Counter is not tracked by Keras as a layer's state
+        self.seen = SimpleNamespace(traced=0, computed=0)
 
     def call(self, inputs: Any) -> Any:
-        self.counts["traced"] += 1
+        seen = self.seen
+        seen.traced += 1
 
         def count() -> np.ndarray:
-            self.counts["computed"] += 1
+            seen.computed += 1
             return np.float32(1.0)
 
         computed = tf.numpy_function(count, [], tf.float32)

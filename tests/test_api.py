@@ -47,7 +47,7 @@ def test_what_is_written(faces_model, test_faces, tmp_path):
 def test_a_log_directory_that_cannot_be_written(faces_model, test_faces, tmp_path, place):
     (tmp_path / "file").write_text("mine")
     before = sorted(tmp_path.rglob("*"))
-    with pytest.raises(ValueError, match="`log_dir` must be a directory that can be written to. Received"):
+    with pytest.raises(ValueError, match=r"`log_dir` must be a directory that can be written to\. Received"):
         kax.evaluate(faces_model, test_faces, log_dir=tmp_path / place, progress=False)
     assert sorted(tmp_path.rglob("*")) == before
     assert (tmp_path / "file").read_text() == "mine"

@@ -53,9 +53,7 @@ class Attack(Configuration):
         return False
 
     @abc.abstractmethod
-    def perturb(
-        self, model: ImageClassifier, x: Tensor, y: Tensor, radius: Tensor, forward: Forward
-    ) -> Tensor:
+    def perturb(self, model: ImageClassifier, x: Tensor, y: Tensor, radius: Tensor, forward: Forward) -> Tensor:
         """Perturbed images for one attack strength. It runs while a graph is traced.
 
         Args:

@@ -123,7 +123,7 @@ class AdversarialEvaluation(keras.callbacks.Callback):
         self.seed = seed
         self.report: EvaluationReport | None = None
         self.reports: dict[int, EvaluationReport] = {}
-        self._model_settings = {
+        self._model_settings: dict[str, Any] = {
             "bounds": bounds,
             "preprocess": preprocess,
             "from_logits": from_logits,
@@ -156,6 +156,11 @@ class AdversarialEvaluation(keras.callbacks.Callback):
         self._writer = None if directory is None else ReportWriter(directory)
         self._values = {}
         self._warned = False
+
+    def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        """Make sure that the epoch can be logged, before it is paid for."""
+        if self._writer is not None:
+            self._writer.check_open()
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Evaluate the sample if it is time to, and put the values into `logs`."""

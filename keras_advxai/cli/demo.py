@@ -7,9 +7,9 @@ import argparse
 import math
 import pathlib
 import shlex
-import shutil
-import sys
 from typing import TYPE_CHECKING, Any
+
+from keras_advxai.cli.terminal import tensorboard_program, whole_number
 
 if TYPE_CHECKING:
     import keras
@@ -48,12 +48,8 @@ def add_command(commands: Any) -> None:
         metavar="DIR",
         help="where to write; the report and the pictures of an earlier demo there are replaced",
     )
-    parser.add_argument(
-        "--epochs", type=_whole_number(1), default=15, metavar="N", help="passes over the images"
-    )
-    parser.add_argument(
-        "--seed", type=_whole_number(0), default=0, metavar="N", help="seed of weights and batches"
-    )
+    parser.add_argument("--epochs", type=whole_number(1), default=15, metavar="N", help="passes over the images")
+    parser.add_argument("--seed", type=whole_number(0), default=0, metavar="N", help="seed of weights and batches")
     parser.set_defaults(run=run)
 
 
@@ -92,7 +88,7 @@ def run(args: argparse.Namespace) -> int:
     report = kax.evaluate(model, test, epsilons=EPSILONS, images=len(test[0]), progress=False)
     print(report)
     write(report, args.output)
-    command = f"{_tensorboard()} --logdir {shlex.quote(str(logs))} --samples_per_plugin images=100"
+    command = f"{tensorboard_program()} --logdir {shlex.quote(str(logs))} --samples_per_plugin images=100"
     print(_GUIDE.format(output=args.output, command=command))
     return 0
 
@@ -143,11 +139,7 @@ def choose(report: EvaluationReport, count: int = 4) -> list[Example]:
         count: How many. Defaults to 4.
     """
     shown = (report.attacks[0], report.explainers[0], SHOWN)
-    examples = [
-        example
-        for example in report.examples
-        if (example.attack, example.explainer, example.epsilon) == shown
-    ]
+    examples = [example for example in report.examples if (example.attack, example.explainer, example.epsilon) == shown]
     measured = [example for example in examples if not math.isnan(example.nissim)] or examples
     measured.sort(key=lambda example: example.nissim)
     return [measured[place * (len(measured) - 1) // (count - 1)] for place in range(count)]
@@ -155,9 +147,7 @@ def choose(report: EvaluationReport, count: int = 4) -> list[Example]:
 
 def _print_epoch(epoch: int, logs: dict[str, float], report: EvaluationReport) -> None:
     if epoch == 0:
-        print(
-            f"  epoch  training    test  attacked    MOD    (accuracies; attacked by fgsm at epsilon {SHOWN})"
-        )
+        print(f"  epoch  training    test  attacked    MOD    (accuracies; attacked by fgsm at epsilon {SHOWN})")
     attack, explainer = report.attacks[0], report.explainers[0]
     shares = logs["accuracy"], report.clean_accuracy, report.accuracy(attack, SHOWN)
     training, test, attacked = (f"{100 * share:.1f} %" for share in shares)
@@ -176,31 +166,8 @@ TensorBoard shows every epoch:
 
 
 def _new_directory(parent: pathlib.Path) -> pathlib.Path:
-    """A directory for the logs of this run alone: TensorBoard would draw two runs in one as one zigzag."""
+    """A directory for the logs of this run alone, because TensorBoard takes two runs in one for one run."""
     number = 1
     while (parent / f"run-{number}").exists():
         number += 1
     return parent / f"run-{number}"
-
-
-def _tensorboard() -> str:
-    """The TensorBoard that belongs to this Python, as a shell would find it."""
-    beside = pathlib.Path(sys.executable).with_name("tensorboard")
-    found = shutil.which("tensorboard")
-    if not beside.exists() or (found is not None and pathlib.Path(found) == beside):
-        return "tensorboard"
-    here = pathlib.Path.cwd()
-    return shlex.quote(str(beside.relative_to(here) if beside.is_relative_to(here) else beside))
-
-
-def _whole_number(least: int) -> Any:
-    def parse(text: str) -> int:
-        value = int(text)
-        if not least <= value < 2**32:
-            raise argparse.ArgumentTypeError(
-                f"must be a whole number of at least {least}, below 2**32: {text}"
-            )
-        return value
-
-    parse.__name__ = "whole number"
-    return parse

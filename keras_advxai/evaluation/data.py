@@ -182,9 +182,9 @@ class Fingerprint:
 
     def update(self, images: Any, labels: np.ndarray | None) -> None:
         """Add a batch."""
-        self._images.update(memoryview(np.ascontiguousarray(images)).cast("B"))
+        self._images.update(np.ascontiguousarray(images).data)
         if labels is not None:
-            self._labels.update(memoryview(np.ascontiguousarray(labels)).cast("B"))
+            self._labels.update(np.ascontiguousarray(labels).data)
 
     def hexdigest(self) -> str:
         """The hash of all that was added."""

@@ -206,6 +206,7 @@ class Evaluator:
             clean = batch["examples"]
             for offset in range(len(clean["images"])):
                 index = start + offset
+                image = (clean["images"][offset] - lower) / width
                 for attack in samples.attacked:
                     after = batch["attacks"][attack]
                     for explainer in samples.reference_blank:
@@ -217,7 +218,7 @@ class Evaluator:
                                     epsilon=epsilon,
                                     index=index,
                                     label=int(samples.labels[index]),
-                                    image=(clean["images"][offset] - lower) / width,
+                                    image=image,
                                     adversarial=(after["examples"]["images"][level, offset] - lower) / width,
                                     heatmap=clean["heatmaps"][explainer][offset, ..., 0],
                                     adversarial_heatmap=after["examples"]["heatmaps"][explainer][level, offset, ..., 0],

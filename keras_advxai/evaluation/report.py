@@ -105,7 +105,8 @@ class EvaluationReport:
     @property
     def target(self) -> TargetMode:
         """Whose class the heatmaps explain."""
-        return self.provenance["target"]  # type: ignore[no-any-return]
+        target: TargetMode = self.provenance["target"]
+        return target
 
     @property
     def clean_accuracy(self) -> float:
@@ -196,7 +197,7 @@ class EvaluationReport:
         return values
 
     def nissim_std(self, attack: str | Configuration, explainer: str | Configuration, epsilon: float) -> float:
-        """Standard deviation of NISSIM over the images, at one strength. (VID is another number.)"""
+        """Standard deviation of NISSIM over the images, at one strength, which is not VID."""
         values = self.nissim(attack, explainer, epsilon)
         values = values[~np.isnan(values)]
         return float(np.std(values)) if len(values) else math.nan
@@ -208,9 +209,7 @@ class EvaluationReport:
         """
         return float(vid(np.array([self.mod(attack, explainer, epsilon) for epsilon in self.epsilons])))
 
-    def vid_interval(
-        self, attack: str | Configuration, explainer: str | Configuration
-    ) -> tuple[float, float]:
+    def vid_interval(self, attack: str | Configuration, explainer: str | Configuration) -> tuple[float, float]:
         """The 95 % bootstrap interval of VID."""
         return statistics.vid_interval(self._resampled(self._attack(attack), self._explainer(explainer)))
 
@@ -352,9 +351,7 @@ class EvaluationReport:
     def _level(self, epsilon: float) -> int:
         close = np.isclose(self.epsilons, epsilon, rtol=1e-6, atol=1e-12)
         if not close.any():
-            raise ValueError(
-                f"Argument `epsilon` must be one of the strengths {self.epsilons}. Received: {epsilon!r}"
-            )
+            raise ValueError(f"Argument `epsilon` must be one of the strengths {self.epsilons}. Received: {epsilon!r}")
         return int(np.argmax(close))
 
 
@@ -369,6 +366,4 @@ def _known(identifier: str | Configuration, names: Iterable[str], kind: str) -> 
 
 
 def _without_nan(values: dict[str, Any]) -> dict[str, Any]:
-    return {
-        key: None if isinstance(value, float) and math.isnan(value) else value for key, value in values.items()
-    }
+    return {key: None if isinstance(value, float) and math.isnan(value) else value for key, value in values.items()}

@@ -93,9 +93,9 @@ def _plain(value: Any) -> Any:
     if isinstance(value, dict):
         return {key: _plain(item) for key, item in value.items()}
     if isinstance(value, np.ndarray):
-        if value.dtype.kind == "f" and np.isnan(value).any():
-            return np.where(np.isnan(value), None, value.astype("object")).tolist()
-        return value.tolist()
+        plain = value.astype("object")
+        plain[value != value] = None
+        return plain.tolist()
     return list(value) if isinstance(value, tuple) else value
 
 

@@ -91,8 +91,7 @@ class Step:
             "predictions": forward.predictions,
             "confidence": _confidence(forward),
             "nissim": {
-                name: {mode: nissim(reference[name][mode], maps[mode]) for mode in maps}
-                for name, maps in found.items()
+                name: {mode: nissim(reference[name][mode], maps[mode]) for mode in maps} for name, maps in found.items()
             },
             "blank": {name: is_blank(maps[self.target]) for name, maps in found.items()},
             "examples": {

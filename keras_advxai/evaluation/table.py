@@ -61,10 +61,8 @@ def _drift_table(report: EvaluationReport, explainer: str) -> Table:
     table = _table(f"{explainer}{f' at layer {layers}' if layers else ''}")
     for name in ("attack", "epsilon", "accuracy", "flipped", "success"):
         table.add_column(name, justify="left" if name == "attack" else "right")
-    for name in ("MOD", "95 % interval", "std", "flipped", "kept", "clean target", "blank"):
-        table.add_column(name if name in ("MOD", "95 % interval", "blank") else f"MOD {name}" if name != "std" else name)
-    for column in table.columns[5:]:
-        column.justify = "right"
+    for name in ("MOD", "95 % interval", "std", "MOD flipped", "MOD kept", "MOD clean target", "blank"):
+        table.add_column(name, justify="right")
     for attack in report.attacks:
         for row in (row for row in report.rows if (row.attack, row.explainer) == (attack, explainer)):
             table.add_row(*_accuracy_cells(row), *_drift_cells(row))

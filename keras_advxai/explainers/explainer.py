@@ -54,9 +54,7 @@ class Explainer(Configuration):
 
     def __init__(self, *, score: Score = "logit") -> None:
         if score not in get_args(Score):
-            raise ValueError(
-                f"Argument `score` must be one of {', '.join(get_args(Score))}. Received: score={score!r}"
-            )
+            raise ValueError(f"Argument `score` must be one of {', '.join(get_args(Score))}. Received: score={score!r}")
         self.score = score
 
     @property
@@ -164,9 +162,7 @@ class Explainer(Configuration):
         targets = None if targets is None else traced_labels(targets, classifier.images_of(x))
         return function(classifier, x, targets, forward)
 
-    def _run(
-        self, model: Any, x: Any, targets: Any, forward: Forward | None, function: Any, what: str
-    ) -> Tensor:
+    def _run(self, model: Any, x: Any, targets: Any, forward: Forward | None, function: Any, what: str) -> Tensor:
         classifier = as_classifier(model)
         inputs = classifier.checked(x)
         images = classifier.images_of(inputs)
@@ -200,4 +196,8 @@ class Explainer(Configuration):
         forward = model.forward(x) if forward is None else forward
         maps = self.heatmap(self._attribute(model, x, targets, forward))
         size = forward.images.shape[1:3]
-        return heatmaps.normalize(maps if maps.shape[1:3] == size else heatmaps.resize(maps, size))
+        if not size.is_fully_defined():
+            maps = heatmaps.resize(maps, tf.shape(forward.images)[1:3])
+        elif maps.shape[1:3] != size:
+            maps = heatmaps.resize(maps, size)
+        return heatmaps.normalize(maps)

@@ -66,18 +66,14 @@ def drift(report: EvaluationReport) -> Figure:
     for each in axes[1:]:
         each.set_ylim(0, top)
     for each in axes:
-        each.legend(
-            loc="upper center", bbox_to_anchor=(0.5, -0.2), fontsize=_SIZE, frameon=False, handlelength=3.5
-        )
+        each.legend(loc="upper center", bbox_to_anchor=(0.5, -0.2), fontsize=_SIZE, frameon=False, handlelength=3.5)
     figure.suptitle(_heading(report), fontsize=_SIZE + 1, parse_math=False)
     return figure
 
 
 def _draw_accuracy(axes: Axes, report: EvaluationReport, epsilons: np.ndarray) -> None:
     given = report.provenance["labels"] == "given"
-    axes.set_title(
-        "accuracy under attack" if given else "agreement with the clean prediction", fontsize=_SIZE + 1
-    )
+    axes.set_title("accuracy under attack" if given else "agreement with the clean prediction", fontsize=_SIZE + 1)
     for attack, style in _styles(report.attacks).items():
         shares = [report.clean_accuracy, *(report.accuracy(attack, epsilon) for epsilon in epsilons)]
         axes.plot([0, *epsilons], shares, label=attack, **style)

@@ -13,9 +13,7 @@ _LUMA = np.array([0.2126, 0.7152, 0.0722])
 _TOLERANCE = 1e-3
 
 
-def overlay(
-    image: np.ndarray, heatmap: np.ndarray, *, colormap: str = HEAT, alpha: float = OPACITY
-) -> np.ndarray:
+def overlay(image: np.ndarray, heatmap: np.ndarray, *, colormap: str = HEAT, alpha: float = OPACITY) -> np.ndarray:
     """A heatmap laid over an image.
 
     The image loses its colours, so that whatever is coloured is heat. The opacity grows with the square root
@@ -107,8 +105,7 @@ def as_heat(heatmap: np.ndarray, like: tuple[int, ...] | None = None) -> np.ndar
     if heat.ndim != 2 or 0 in heat.shape or (like is not None and heat.shape != like[:2]):
         size = "(height, width)" if like is None else f"{tuple(like[:2])}, as what it is shown with"
         raise ValueError(
-            f"Argument `heatmap` must be one heatmap of shape {size}. "
-            f"Received: an array of shape {np.shape(heatmap)}"
+            f"Argument `heatmap` must be one heatmap of shape {size}. Received: an array of shape {np.shape(heatmap)}"
         )
     _check_range("heatmap", heat, "Divide it by its maximum first.")
     return np.clip(heat, 0, 1)

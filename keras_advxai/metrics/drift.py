@@ -219,9 +219,7 @@ class VID(_Drift):
                 stacklevel=2,
             )
 
-    def update_state(
-        self, y_true: Tensor, y_pred: Tensor, epsilon: float, sample_weight: Tensor | None = None
-    ) -> None:
+    def update_state(self, y_true: Tensor, y_pred: Tensor, epsilon: float, sample_weight: Tensor | None = None) -> None:
         """Add a batch of pairs at one attack strength.
 
         Args:
@@ -242,9 +240,7 @@ class VID(_Drift):
             )
         matches = np.array([_same(float(epsilon), level) for level in self.epsilons])
         if not matches.any():
-            raise ValueError(
-                f"Argument `epsilon` must be one of {self.epsilons}. Received: epsilon={epsilon}"
-            )
+            raise ValueError(f"Argument `epsilon` must be one of {self.epsilons}. Received: epsilon={epsilon}")
         self._accumulate(y_true, y_pred, sample_weight, levels=matches)
 
     @property

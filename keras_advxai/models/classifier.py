@@ -134,12 +134,14 @@ class ImageClassifier:
     @property
     def classes(self) -> int:
         """How many classes the model tells apart; one sigmoid unit tells two."""
-        return self._probe()["classes"]  # type: ignore[no-any-return]
+        classes: int = self._probe()["classes"]
+        return classes
 
     @property
     def binary(self) -> bool:
         """Whether the model ends in one unit, which stands for two classes."""
-        return self._probe()["binary"]  # type: ignore[no-any-return]
+        binary: bool = self._probe()["binary"]
+        return binary
 
     def layers(self, shape: Sequence[int | None] | None = None) -> tuple[discovery.LayerInfo, ...]:
         """Every layer that can be explained, in execution order.
@@ -147,12 +149,14 @@ class ImageClassifier:
         Args:
             shape: `(height, width, channels)` of the images, for a model that leaves them open.
         """
-        return self._probe(shape)["layers"]  # type: ignore[no-any-return]
+        layers: tuple[discovery.LayerInfo, ...] = self._probe(shape)["layers"]
+        return layers
 
     def head(self, shape: Sequence[int | None] | None = None) -> str:
         """The kind of head: `"softmax"`, `"sigmoid"`, `"linear"` or `"probability"`."""
         probe = self._probe(None if shape is None else tuple(shape)[1:])
-        return probe["head"]  # type: ignore[no-any-return]
+        head: str = probe["head"]
+        return head
 
     def layer_path(self, layer: str | None, shape: Sequence[int | None] | None = None) -> str:
         """The full path of a layer that can be explained.
@@ -257,9 +261,7 @@ class ImageClassifier:
         signature = [keras.tree.map_structure(_spec, args[index]) for index in given]
         key = (self._identity(), key, tuple(given), str(signature))
         trace = _Trace(function, weakref.ref(self.model), self._settings(), len(args), given)
-        run = compiled.remember(
-            self.model, key, lambda: tf.function(trace, autograph=False, input_signature=signature)
-        )
+        run = compiled.remember(self.model, key, lambda: tf.function(trace, autograph=False, input_signature=signature))
         return run(*(args[index] for index in given))
 
     def _probe(self, shape: Sequence[int | None] | None = None) -> dict[str, Any]:

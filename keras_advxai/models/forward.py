@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import keras
@@ -117,18 +117,16 @@ class Forward:
     def _differentiate(self, objective: Objective, labels: Tensor, sources: list[Tensor]) -> list[Tensor | None]:
         with self._recording():
             value = objective(self, labels)
-        if self._tape is not None:
-            found: list[Tensor | None] = self._tape.gradient(value, sources)
-            return found
-        with self._recording():
-            found = tf.gradients(value, sources)
-            return found
+            if self._tape is None:
+                return list(tf.gradients(value, sources))
+        return list(self._tape.gradient(value, sources))
 
-    @contextlib.contextmanager
-    def _recording(self) -> Iterator[None]:
+    def _recording(self) -> contextlib.AbstractContextManager[Any]:
         """Where this pass' operations belong: on its tape, or in its graph even from inside of a loop."""
-        with self._tape if self._graph is None else self._graph.as_default():
-            yield
+        if self._graph is not None:
+            context: contextlib.AbstractContextManager[Any] = self._graph.as_default()
+            return context
+        return self._tape or contextlib.nullcontext()
 
     def _run(self, x: Tensor) -> None:
         classifier = self.classifier

@@ -49,9 +49,9 @@ def check_images(
         TypeError: `x` is not an array of numbers.
     """
     images = np.asarray(x)
-    if not any(np.issubdtype(images.dtype, kind) for kind in (np.floating, np.integer)):
-        if images.dtype.name not in ("bfloat16", "float8_e4m3fn"):
-            raise TypeError(f"{where} must be an array of numbers. Received: {type(x).__name__} of {images.dtype}")
+    numeric = np.issubdtype(images.dtype, np.floating) or np.issubdtype(images.dtype, np.integer)
+    if not numeric and images.dtype.name != "bfloat16":
+        raise TypeError(f"{where} must be an array of numbers. Received: {type(x).__name__} of {images.dtype}")
     _check_shape(images, shape, where)
     lower, upper = bounds
     if np.issubdtype(images.dtype, np.integer) and upper - lower <= 2:
@@ -98,7 +98,7 @@ def check_labels(y: Tensor, count: int, classes: int, binary: bool = False, wher
         labels = _from_one_hot(labels, classes, binary, where)
     elif labels.ndim == 2:
         labels = labels[:, 0]
-    if labels.ndim != 1 or not np.issubdtype(labels.dtype, np.number) and labels.dtype != bool:
+    if labels.ndim != 1 or not (np.issubdtype(labels.dtype, np.number) or labels.dtype == bool):
         raise ValueError(
             f"{where} must be class indices, (batch,), or one-hot rows, (batch, {classes}). "
             f"Received: shape={np.shape(y)}, dtype={labels.dtype}"

@@ -46,7 +46,8 @@ def record(model: keras.Model) -> Iterator[Callable[[], Call]]:
 
     Every layer's `call` is shadowed by an instance attribute for the duration, past Keras' own
     `__setattr__`, and uncovered again whatever happens. Calls from other threads pass through
-    unrecorded, and two recordings never overlap.
+    unrecorded, and two recordings never overlap. A `call` that is a `tf.function`, and rematerialisation,
+    would hide tensors in graphs of their own; both are stepped around.
 
     Args:
         model: A built model.
@@ -59,7 +60,7 @@ def record(model: keras.Model) -> Iterator[Callable[[], Call]]:
     stack: list[Call] = []
 
     def shadow(operation: keras.Operation) -> Callable[..., Any]:
-        original = operation.call
+        original = getattr(operation.call, "python_function", operation.call)
 
         def call(*args: Any, **kwargs: Any) -> Any:
             if threading.get_ident() != owner:
@@ -82,18 +83,21 @@ def record(model: keras.Model) -> Iterator[Callable[[], Call]]:
 
     with _LOCK:
         operations = all_operations(model)
-        before = [(operation, vars(operation).get("call", _ABSENT)) for operation in operations]
+        covers: list[tuple[keras.Operation, str, Any]]
+        covers = [(operation, "call", shadow(operation)) for operation in operations]
+        covers += [(item, "_remat_mode", None) for item in operations if getattr(item, "_remat_mode", None)]
+        before = [(operation, name, vars(operation).get(name, _ABSENT)) for operation, name, _ in covers]
         restore = _restorer(operations)
         try:
-            for operation in operations:
-                object.__setattr__(operation, "call", shadow(operation))
+            for operation, name, cover in covers:
+                object.__setattr__(operation, name, cover)
             yield lambda: root
         finally:
-            for operation, previous in before:
+            for operation, name, previous in before:
                 if previous is _ABSENT:
-                    vars(operation).pop("call", None)
+                    vars(operation).pop(name, None)
                 else:
-                    object.__setattr__(operation, "call", previous)
+                    object.__setattr__(operation, name, previous)
             restore()
 
 

@@ -4,22 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import tensorflow as tf
 from keras import ops
 
 from keras_advxai._typing import Tensor
 
 
-def resize(maps: Tensor, size: Sequence[int | Tensor]) -> Tensor:
+def resize(maps: Tensor, size: Sequence[int] | Tensor) -> Tensor:
     """Maps at the images' size, bilinear with half-pixel centres, as `tf.image.resize`.
 
     Args:
         maps: `(batch, height, width, 1)`.
-        size: `(height, width)` of the images, in pixels.
+        size: `(height, width)` of the images, in pixels, as numbers or as a tensor.
 
     Returns:
         Maps, `(batch, *size, 1)`.
     """
-    return ops.image.resize(maps, size, interpolation="bilinear", data_format="channels_last")
+    maps = ops.convert_to_tensor(maps)
+    return ops.cast(tf.image.resize(maps, size), maps.dtype)
 
 
 def normalize(maps: Tensor, method: str = "max") -> Tensor:
@@ -35,6 +37,9 @@ def normalize(maps: Tensor, method: str = "max") -> Tensor:
     Returns:
         Maps in [0, 1], or in [-1, 1] where `maps` has negative values and `method` is `"max"`.
 
+    Raises:
+        ValueError: The method is unknown.
+
     Example:
 
     >>> import numpy as np
@@ -43,6 +48,8 @@ def normalize(maps: Tensor, method: str = "max") -> Tensor:
     >>> heatmaps.normalize(tiny).numpy().ravel().tolist()
     [1.0, 0.5]
     """
+    if method not in ("max", "min_max"):
+        raise ValueError(f"Argument `method` must be max or min_max. Received: method={method!r}")
     if method == "min_max":
         maps = maps - ops.min(maps, axis=(1, 2, 3), keepdims=True)
     return ops.divide_no_nan(maps, ops.max(ops.abs(maps), axis=(1, 2, 3), keepdims=True))

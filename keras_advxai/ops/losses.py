@@ -61,8 +61,7 @@ def check_loss(loss: str) -> str:
     """
     if loss not in LOSSES:
         raise ValueError(
-            f"Argument `loss` must be one of {', '.join(LOSSES)}.{nearest(str(loss), LOSSES)} "
-            f"Received: loss={loss!r}"
+            f"Argument `loss` must be one of {', '.join(LOSSES)}.{nearest(str(loss), LOSSES)} Received: loss={loss!r}"
         )
     return loss
 

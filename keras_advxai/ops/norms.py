@@ -5,7 +5,7 @@ Every function takes one perturbation for each image, `(batch, ...)`, and treats
 
 from __future__ import annotations
 
-from typing import get_args
+from typing import cast, get_args
 
 from keras import ops
 
@@ -20,7 +20,7 @@ def check_norm(norm: str) -> Norm:
     """
     if norm not in get_args(Norm):
         raise ValueError(f"Argument `norm` must be one of {', '.join(get_args(Norm))}. Received: norm={norm!r}")
-    return norm  # type: ignore[return-value]
+    return cast(Norm, norm)
 
 
 def length(delta: Tensor, norm: Norm) -> Tensor:

@@ -63,9 +63,7 @@ def ssim(
           https://scikit-image.org/docs/stable/api/skimage.metrics.html#skimage.metrics.structural_similarity)
     """
     if not (math.isfinite(data_range) and data_range > 0):
-        raise ValueError(
-            f"Argument `data_range` must be a positive number. Received: data_range={data_range}"
-        )
+        raise ValueError(f"Argument `data_range` must be a positive number. Received: data_range={data_range}")
     a, b = ops.convert_to_tensor(a), ops.convert_to_tensor(b)
     return _ssim(a, b, _checked_window(a.shape, b.shape, win_size), float(data_range))
 

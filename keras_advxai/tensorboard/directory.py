@@ -1,4 +1,4 @@
-"""Checks that a log directory can be written to, before anything is computed and without a trace."""
+"""Looks at a log directory before anything is written to it."""
 
 from __future__ import annotations
 
@@ -6,9 +6,30 @@ import os
 import pathlib
 import tempfile
 
+from keras_advxai.tensorboard.names import CLEAN, FOLDER
+
+
+def next_step(log_dir: str | os.PathLike[str]) -> int:
+    """The step after the last one that was logged in a directory; 0 in a new one.
+
+    TensorBoard drops what was logged at later steps when a run goes back to an earlier one, so an evaluation
+    after a training, in the training's directory, has to come after its epochs.
+
+    Args:
+        log_dir: The directory.
+    """
+    from tensorboard.backend.event_processing.event_accumulator import TENSORS, EventAccumulator
+
+    folder = pathlib.Path(log_dir).expanduser() / FOLDER / CLEAN
+    if not folder.is_dir():
+        return 0
+    events = EventAccumulator(str(folder), size_guidance={TENSORS: 1}).Reload()
+    steps = [events.Tensors(tag)[-1].step for tag in events.Tags()["tensors"]]
+    return max(steps, default=-1) + 1
+
 
 def check_log_dir(log_dir: str | os.PathLike[str]) -> pathlib.Path:
-    """Return the directory as a path; it is not created yet.
+    """Return the directory as a path, if it can be written to. It is not created, and nothing is left in it.
 
     Args:
         log_dir: Where to write. Folders that do not exist are created when something is written.
@@ -33,7 +54,7 @@ def check_log_dir(log_dir: str | os.PathLike[str]) -> pathlib.Path:
     except OSError as error:
         reason = "it is a file, not a directory" if existing.is_file() else error.strerror or str(error)
         raise ValueError(
-            f"Argument `log_dir` must be a directory that can be written to. Received: {os.fspath(log_dir)!r}; "
-            f"{existing}: {reason}"
+            "Argument `log_dir` must be a directory that can be written to. "
+            f"Received: {os.fspath(log_dir)!r}; {existing}: {reason}"
         ) from error
     return path

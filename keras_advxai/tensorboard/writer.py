@@ -115,6 +115,18 @@ class ReportWriter:
             self._write_scalars(HPARAMS, summaries.final_scalars(report))
         self._flush()
 
+    def check_open(self) -> None:
+        """Raise if nothing can be written any more.
+
+        Raises:
+            ValueError: The writer was closed, or another one was made for its directory since.
+        """
+        if not self._is_open:
+            raise ValueError(
+                f"The writer of {str(self.log_dir)!r} is closed: by `close`, or because another one was made "
+                "for the same directory since. Give each evaluation a `log_dir` of its own."
+            )
+
     def close(self) -> None:
         """Close the event files. A closed writer cannot write any more."""
         for file in self._files.values():
@@ -132,18 +144,12 @@ class ReportWriter:
 
     def _checked(self, report: Any, step: Any) -> int:
         if not isinstance(report, EvaluationReport):
-            raise TypeError(
-                f"Argument `report` must be an EvaluationReport. Received: {type(report).__name__}"
-            )
+            raise TypeError(f"Argument `report` must be an EvaluationReport. Received: {type(report).__name__}")
         if isinstance(step, bool) or not isinstance(step, (int, np.integer)):
             raise TypeError(f"Argument `step` must be a whole number, the epoch. Received: step={step!r}")
         if step < 0:
             raise ValueError(f"Argument `step` must be the epoch, from 0. Received: step={step!r}")
-        if not self._is_open:
-            raise ValueError(
-                f"The writer of {str(self.log_dir)!r} is closed: by `close`, or because another one was made "
-                "for the same directory since. Give each evaluation a `log_dir` of its own."
-            )
+        self.check_open()
         return int(step)
 
     def _write_attack(self, report: EvaluationReport, attack: str, epsilon: float, run: str) -> None:

@@ -42,9 +42,7 @@ def check_configuration(instance: Configuration, module: Any) -> None:
         raise AssertionError(f"It must be immutable, but its attribute {key!r} can be assigned.")
 
 
-def check_independence(
-    run: Callable[..., Any], same: Callable[[Any, Any, str], None], *arrays: np.ndarray
-) -> None:
+def check_independence(run: Callable[..., Any], same: Callable[[Any, Any, str], None], *arrays: np.ndarray) -> None:
     """Fail unless each image's result depends on nothing but the image."""
     whole = run(*arrays)
     same(run(*arrays), whole, "It gives another result when it is called again.")

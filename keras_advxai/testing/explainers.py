@@ -111,9 +111,7 @@ def _check_targets(explainer: Explainer, model: Any, x: np.ndarray, targets: np.
         )
 
 
-def _check_composed(
-    explainer: Explainer, classifier: ImageClassifier, x: np.ndarray, targets: np.ndarray
-) -> None:
+def _check_composed(explainer: Explainer, classifier: ImageClassifier, x: np.ndarray, targets: np.ndarray) -> None:
     @tf.function
     def composed(images: Tensor, classes: Tensor) -> tuple[Tensor, ...]:
         forward = classifier.forward(images)

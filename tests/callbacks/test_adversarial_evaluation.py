@@ -44,6 +44,17 @@ def build(seed: int = 0) -> keras.Model:
     return model
 
 
+class Watch(keras.callbacks.Callback):
+    """Notes the epochs that begin."""
+
+    def __init__(self):
+        super().__init__()
+        self.epochs = []
+
+    def on_epoch_begin(self, epoch, logs=None):
+        self.epochs.append(epoch)
+
+
 def callback(data, **settings) -> kax.callbacks.AdversarialEvaluation:
     return kax.callbacks.AdversarialEvaluation(data, **{"epsilons": EPSILONS, "max_samples": 24, **settings})
 
@@ -171,18 +182,19 @@ def test_every_mistake_shows_before_the_first_epoch(train_faces, test_faces):
         (callback(x, target="label"), "target='label' explains the true class"),
     ]
     for mistake, message in mistakes:
-        epochs = []
+        watch = Watch()
         model = build()
         weights = model.get_weights()
-        watch = keras.callbacks.LambdaCallback(on_epoch_begin=lambda epoch, logs: epochs.append(epoch))
         with pytest.raises(ValueError, match=message):
             fit(model, train_faces, mistake, watch)
-        assert not epochs
+        assert not watch.epochs
         for left, right in zip(weights, model.get_weights(), strict=True):
             np.testing.assert_array_equal(left, right)
 
 
-@pytest.mark.parametrize("setting", [{"every": 0}, {"max_samples": 0}, {"images": -1}, {"every": 1.5}, {"batch_size": 0}])
+@pytest.mark.parametrize(
+    "setting", [{"every": 0}, {"max_samples": 0}, {"images": -1}, {"every": 1.5}, {"batch_size": 0}]
+)
 def test_numbers_are_checked_when_it_is_built(test_faces, setting):
     with pytest.raises(ValueError, match=f"`{next(iter(setting))}` must be a whole number"):
         callback(test_faces, **setting)
@@ -256,3 +268,23 @@ def test_what_it_writes_and_says(train_faces, test_faces, tmp_path, caplog, caps
     assert [event.step for event in found] == [0, 1]
     written = [float(tf.make_ndarray(event.tensor_proto)) for event in found]
     assert written == pytest.approx([ours.reports[epoch].mod("fgsm", "grad_cam", 0.1) for epoch in (0, 1)])
+
+
+def test_two_of_them_in_one_directory_fail_before_the_first_epoch(train_faces, test_faces, tmp_path):
+    batches = []
+    watch = keras.callbacks.LambdaCallback(on_train_batch_begin=lambda batch, logs: batches.append(batch))
+    with pytest.raises(ValueError, match="Give each evaluation a `log_dir` of its own"):
+        fit(build(), train_faces, *(callback(test_faces, log_dir=tmp_path) for _ in range(2)), watch)
+    assert not batches
+
+
+def test_an_evaluation_after_training_is_logged_after_its_epochs(train_faces, test_faces, tmp_path):
+    model = build()
+    fit(model, train_faces, callback(test_faces, log_dir=tmp_path), epochs=2)
+    report = kax.evaluate(model, test_faces, epsilons=EPSILONS, log_dir=tmp_path, progress=False)
+    events = EventAccumulator(str(tmp_path / "advxai" / "fgsm_eps0.1000"))
+    events.Reload()
+    found = events.Tensors("advxai/accuracy")
+    assert [event.step for event in found] == [0, 1, 2]
+    written = float(tf.make_ndarray(found[-1].tensor_proto))
+    assert written == pytest.approx(report.accuracy("fgsm", 0.1))

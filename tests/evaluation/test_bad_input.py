@@ -67,8 +67,8 @@ def broken(x, y):
         "nan": ((nan, y), "NaN or infinite pixels (in 1 of 50 images, the first at index 11)"),
         "integers": (((x * 255).astype("uint8"), y), "holds integers (uint8) while the bounds are (0, 1)"),
         "rank": ((x[0], y), "must have the shape (batch, 25, 25, 1). Received: shape=(25, 25, 1). For one image"),
-        "channels": ((np.repeat(x, 3, -1), y), "must have the shape (batch, 25, 25, 1). Received: shape=(50, 25, 25, 3)"),
-        "range": ((x, y + 1), "must lie in 0..1, because the model tells 2 classes apart. Received: labels from 1 to 2"),
+        "channels": ((np.repeat(x, 3, -1), y), "the shape (batch, 25, 25, 1). Received: shape=(50, 25, 25, 3)"),
+        "range": ((x, y + 1), "because the model tells 2 classes apart. Received: labels from 1 to 2"),
         "length": ((x, y[:-1]), "one label for each of the 50 images. Received: shape=(49,)"),
         "one_hot": ((x, np.eye(3)[y]), "one-hot rows, (batch, 2). Received: shape=(50, 3)"),
         "soft": ((x, np.full((50, 2), 0.5)), "with rows that are not one-hot"),
@@ -104,7 +104,7 @@ def test_a_stream_is_checked_batch_by_batch_and_the_message_names_the_batch(face
     outside[20] = -0.5
     with pytest.raises(ValueError, match="batch 2 of the data must lie within the bounds"):
         Evaluator(faces_model).run(dataset(outside, y), progress=False)
-    with pytest.raises(ValueError, match="the labels of batch 3 of the data must lie in 0..1"):
+    with pytest.raises(ValueError, match=r"the labels of batch 3 of the data must lie in 0\.\.1"):
         Evaluator(faces_model).run(dataset(x, np.where(np.arange(50) == 30, 7, y)), progress=False)
 
 

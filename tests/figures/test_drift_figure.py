@@ -117,9 +117,7 @@ def test_a_report_from_a_file_is_enough(report, tmp_path):
 
 
 def test_dollar_signs_are_not_formulas(report):
-    assert saved(
-        figures.drift(dataclasses.replace(report, provenance={**report.provenance, "model": "$a_b"}))
-    )
+    assert saved(figures.drift(dataclasses.replace(report, provenance={**report.provenance, "model": "$a_b"})))
 
 
 def test_other_things_are_refused():

@@ -19,9 +19,7 @@ def test_without_heat_the_image_shows_as_it_is():
 
 def test_full_heat_and_full_alpha_is_the_colour_map():
     shown = overlay(np.full((3, 4), 0.3), np.ones((3, 4)), colormap="magma", alpha=1.0)
-    np.testing.assert_allclose(
-        shown, np.broadcast_to(matplotlib.colormaps["magma"](1.0)[:3], (3, 4, 3)), rtol=1e-6
-    )
+    np.testing.assert_allclose(shown, np.broadcast_to(matplotlib.colormaps["magma"](1.0)[:3], (3, 4, 3)), rtol=1e-6)
 
 
 def test_a_pixel_computed_by_hand():

@@ -128,9 +128,7 @@ def test_maps_are_checked():
         VID(EPSILONS).update_state(ONES, np.concatenate([ONES, ONES]), epsilon=1 / 255)
 
 
-@pytest.mark.parametrize(
-    "convert", [np.asarray, tf.constant, lambda x: x[..., 0], lambda x: x.astype("float32")]
-)
+@pytest.mark.parametrize("convert", [np.asarray, tf.constant, lambda x: x[..., 0], lambda x: x.astype("float32")])
 def test_kinds_of_input(convert):
     metric = MOD()
     metric.update_state(convert(ONES), convert(ZEROS))
@@ -196,9 +194,7 @@ def test_unknown_epsilon():
         traced(ONES, ZEROS, tf.constant(0.1))
 
 
-@pytest.mark.parametrize(
-    "epsilons", [(), (0.1, 0.1), (0.1, 0.2, np.float32(0.1)), (-0.1, 0.1), (8, 16), (0.1, np.nan)]
-)
+@pytest.mark.parametrize("epsilons", [(), (0.1, 0.1), (0.1, 0.2, np.float32(0.1)), (-0.1, 0.1), (8, 16), (0.1, np.nan)])
 def test_wrong_epsilons(epsilons):
     with pytest.raises(ValueError, match=r"Argument `epsilons` must .*Received: epsilons="):
         VID(epsilons)

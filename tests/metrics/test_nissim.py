@@ -18,8 +18,7 @@ def heatmaps(batch: int = 3, side: int = 16, seed: int = 0) -> np.ndarray:
 def test_is_half_of_one_minus_scikit_images_ssim():
     a, b = heatmaps(seed=1), heatmaps(seed=2)
     expected = [
-        (1 - structural_similarity(x[..., 0], y[..., 0], data_range=1.0)) / 2
-        for x, y in zip(a, b, strict=True)
+        (1 - structural_similarity(x[..., 0], y[..., 0], data_range=1.0)) / 2 for x, y in zip(a, b, strict=True)
     ]
     np.testing.assert_allclose(nissim(a, b), expected, rtol=0, atol=1e-14)
 
@@ -83,9 +82,7 @@ def test_empty_batch():
 def test_tiny_maps_are_refused(scale):
     a, b = heatmaps(seed=1), heatmaps(seed=2)
     a[1:], b[1:] = scale * a[1:], scale * b[1:]
-    with pytest.raises(
-        ValueError, match=r"normalised first.*Received: 2 such pair\(s\), the largest value of pair 1"
-    ):
+    with pytest.raises(ValueError, match=r"normalised first.*Received: 2 such pair\(s\), the largest value of pair 1"):
         nissim(a, b)
 
 

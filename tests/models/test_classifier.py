@@ -47,7 +47,7 @@ def test_a_model_without_weights_is_refused_and_the_message_says_how_to_build_it
     assert kax.explainers.GradCAM()(model, helpers.random_images(2, (6, 6, 1)), [0, 0]).shape == (2, 6, 6, 1)
 
 
-@pytest.mark.parametrize("bounds", [(1, 0), (0, 0), (0,), (0, 1, 2), "01", None.__class__, (0, float("nan")), (0, np.inf), 3])
+@pytest.mark.parametrize("bounds", [(1, 0), (0, 0), (0,), (0, 1, 2), "ab", (0, np.nan), (0, np.inf), 3])
 def test_bounds_that_are_none(bounds, model):
     with pytest.raises(ValueError, match=r"Argument `bounds` must be .* such as \(0, 1\) or \(0, 255\). Received: bounds="):
         kax.ImageClassifier(model, bounds=bounds)

@@ -18,9 +18,7 @@ def expected_window(height: int, width: int) -> int:
     return max(odd for odd in (3, 5, 7) if odd <= min(height, width))
 
 
-def reference(
-    a: np.ndarray, b: np.ndarray, data_range: float = 1.0, win_size: int | None = None
-) -> np.ndarray:
+def reference(a: np.ndarray, b: np.ndarray, data_range: float = 1.0, win_size: int | None = None) -> np.ndarray:
     """scikit-image, one image at a time."""
     win_size = win_size or expected_window(*a.shape[1:3])
     return np.array(
@@ -46,9 +44,7 @@ def pair(shape: tuple[int, ...], seed: int = 0, noise: float = 0.2) -> tuple[np.
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_equals_scikit_image(size, dtype):
     a, b = (x.astype(dtype) for x in pair((3, *size, 1)))
-    np.testing.assert_allclose(
-        ssim(a, b), reference(a.astype("float64"), b.astype("float64")), rtol=0, atol=1e-12
-    )
+    np.testing.assert_allclose(ssim(a, b), reference(a.astype("float64"), b.astype("float64")), rtol=0, atol=1e-12)
 
 
 def test_equals_scikit_image_at_every_size():
@@ -82,9 +78,7 @@ def test_properties(size, batch, channels, seed, noise, scale):
 def test_data_range_and_window():
     a, b = pair((2, 13, 17, 3))
     expected = reference(255 * a, 255 * b, data_range=255, win_size=11)
-    np.testing.assert_allclose(
-        ssim(255 * a, 255 * b, data_range=255, win_size=11), expected, rtol=0, atol=1e-12
-    )
+    np.testing.assert_allclose(ssim(255 * a, 255 * b, data_range=255, win_size=11), expected, rtol=0, atol=1e-12)
     np.testing.assert_allclose(ssim(a, b, win_size=11), expected, rtol=0, atol=1e-12)
     assert not np.allclose(ssim(a, b), expected, atol=1e-3)
     assert not np.allclose(ssim(a, b, data_range=255, win_size=11), expected, atol=1e-3)

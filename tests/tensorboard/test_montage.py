@@ -15,9 +15,7 @@ BLANK = np.zeros((5, 6))
 def example_of(height: int, width: int, channels: int = 3, **changes):
     image = np.full((height, width, channels), 0.5, "float32")
     heatmap = np.ones((height, width), "float32")
-    return make_example(
-        image=image, adversarial=image, heatmap=heatmap, adversarial_heatmap=heatmap, **changes
-    )
+    return make_example(image=image, adversarial=image, heatmap=heatmap, adversarial_heatmap=heatmap, **changes)
 
 
 def test_small_images_are_enlarged_by_whole_pixels():
@@ -92,9 +90,7 @@ def test_description_holds_for_all_steps():
     text = description(make_example(index=3), "dog")
     assert text.startswith("Image 3, labelled dog. fgsm at epsilon 8/255, heatmaps of grad_cam")
     assert "labelled" not in description(make_example(), None)
-    assert description(make_example(nissim=0.1, adversarial_prediction=0), "dog") == description(
-        make_example(), "dog"
-    )
+    assert description(make_example(nissim=0.1, adversarial_prediction=0), "dog") == description(make_example(), "dog")
 
 
 def test_numbers_that_are_not_finite_cannot_be_drawn():

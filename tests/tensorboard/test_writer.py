@@ -40,11 +40,7 @@ def read(log_dir, run):
 
 def by_plugin(events, plugin):
     """The values of a plugin: tag to step to array."""
-    tags = [
-        tag
-        for tag in events.Tags()["tensors"]
-        if events.SummaryMetadata(tag).plugin_data.plugin_name == plugin
-    ]
+    tags = [tag for tag in events.Tags()["tensors"] if events.SummaryMetadata(tag).plugin_data.plugin_name == plugin]
     return {tag: {e.step: tf.make_ndarray(e.tensor_proto) for e in events.Tensors(tag)} for tag in tags}
 
 
@@ -90,9 +86,7 @@ def test_scalars_of_an_attack_are_the_numbers_of_the_report(log_dir):
             "~advxai_details/nissim_std/grad_cam": "nissim_std",
             "~advxai_details/blank_rate/grad_cam": "blank_rate",
         }.items():
-            expected = {
-                step: getattr(row, name) for step, row in rows.items() if not math.isnan(getattr(row, name))
-            }
+            expected = {step: getattr(row, name) for step, row in rows.items() if not math.isnan(getattr(row, name))}
             assert found.pop(tag, {}) == pytest.approx(expected), tag
         assert set(found) == {"~advxai_details/blank_rate/integrated_gradients"}
 
@@ -160,9 +154,7 @@ def test_layout_of_custom_scalars_names_tags_that_exist(log_dir):
     tags = set(scalars(log_dir, "fgsm_eps0.0627"))
     (pattern,) = accuracy.multiline.tag
     assert [tag for tag in tags if re.match(pattern, tag)] == ["advxai/accuracy"]
-    assert [chart.title for chart in margins] == [
-        f"MOD of {name}, with its 95 % interval" for name in EXPLAINERS
-    ]
+    assert [chart.title for chart in margins] == [f"MOD of {name}, with its 95 % interval" for name in EXPLAINERS]
     (series,) = margins[0].margin.series
     assert {series.value, series.lower, series.upper} <= tags
 
@@ -304,9 +296,7 @@ def test_without_pictures(tmp_path, how):
     if how == "no examples":
         report = dataclasses.replace(report, examples=())
     if how == "not finite":
-        broken = [
-            dataclasses.replace(e, adversarial=np.full_like(e.adversarial, NAN)) for e in report.examples
-        ]
+        broken = [dataclasses.replace(e, adversarial=np.full_like(e.adversarial, NAN)) for e in report.examples]
         report = dataclasses.replace(report, examples=tuple(broken))
     with ReportWriter(tmp_path) as writer:
         writer.write(report, 0, images=how != "images=False")

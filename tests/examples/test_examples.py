@@ -1,0 +1,61 @@
+import csv
+import os
+import pathlib
+import subprocess
+import sys
+
+import pytest
+
+from keras_advxai import EvaluationReport
+
+EXAMPLES = pathlib.Path(__file__).parents[2] / "examples"
+PNG = b"\x89PNG\r\n\x1a\n"
+
+pytestmark = pytest.mark.slow
+
+
+def _run(name, directory):
+    done = subprocess.run(
+        [sys.executable, str(EXAMPLES / name), "output"],
+        cwd=directory,
+        capture_output=True,
+        text=True,
+        timeout=600,
+        env={**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"},
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout, directory / "output"
+
+
+def test_train_with_callback(tmp_path):
+    printed, output = _run("train_with_callback.py", tmp_path)
+    with open(output / "epochs.csv", encoding="utf-8") as file:
+        epochs = list(csv.DictReader(file))
+    assert len(epochs) == 15
+    assert all(0 <= float(epoch["val_accuracy_fgsm"]) <= float(epoch["val_accuracy"]) for epoch in epochs)
+    assert float(epochs[-1]["val_mod_fgsm_grad_cam"]) > float(epochs[-1]["val_mod_uniform_noise_grad_cam"])
+    report = EvaluationReport.from_json(output / "advxai" / "report.json")
+    assert str(report) in printed
+    assert "tensorboard --logdir output" in printed
+    assert (output / "comparison.png").read_bytes().startswith(PNG)
+    assert {"train", "validation", "advxai"} <= {path.name for path in output.iterdir()}
+
+
+def test_evaluate_after_training(tmp_path):
+    printed, output = _run("evaluate_after_training.py", tmp_path)
+    report = EvaluationReport.from_json(output / "report.json")
+    assert report.explainers == ("grad_cam", "grad_cam_probability")
+    assert report.clean_accuracy > 0.9
+    assert str(report) in printed
+    assert f"drift under attack: {report.mod('fgsm', 'grad_cam', 0.05):.3f}" in printed
+    assert f"read again: VID {report.vid('fgsm', 'grad_cam'):.3f}, of 50 images" in printed
+    assert "dissimilarity of the first eight pairs" in printed
+    assert (output / "drift.png").read_bytes().startswith(PNG)
+    assert (output / "logs" / "advxai").is_dir()
+    assert (output / "model.keras").exists()
+
+
+def test_every_example_is_tested():
+    names = {path.stem for path in EXAMPLES.glob("*.py")}
+    assert {f"test_{name}" for name in names} <= set(globals())
