@@ -11,7 +11,8 @@ from rich.console import Console
 from rich.table import Table
 
 if TYPE_CHECKING:
-    from keras_advxai.evaluation.report import EvaluationReport, Row
+    from keras_advxai.evaluation.report import EvaluationReport
+    from keras_advxai.evaluation.row import Row
 
 _TARGETS = {
     "predicted": "each image's own prediction",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import weakref
-from collections.abc import Callable, Hashable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from typing import Any
 
 import keras
@@ -14,6 +14,7 @@ from keras_advxai._registry import nearest
 from keras_advxai._typing import Bounds, Preprocess, Tensor
 from keras_advxai.models import applications, compiled, discovery, inputs
 from keras_advxai.models.forward import Forward
+from keras_advxai.models.selection import Selection, is_structure
 
 _NOMINAL_SIZE = 224
 
@@ -100,8 +101,8 @@ class ImageClassifier:
         self.from_logits = from_logits
         self.output = output
         self.input = input
-        self._check_selection("input", input, model_names(model, "input"))
-        self._check_selection("output", output, model_names(model, "output"))
+        self._images = Selection(model, "input", input)
+        self._classes = Selection(model, "output", output)
 
     def __repr__(self) -> str:
         settings = ", ".join(f"{key}={value!r}" for key, value in self._settings().items())
@@ -210,21 +211,16 @@ class ImageClassifier:
         """The inputs as float32 tensors, after the images were checked against shape and bounds."""
         images = inputs.check_images(self.images_of(x), self.bounds, self.image_shape, where)
         tensor = tf.cast(tf.convert_to_tensor(images), tf.float32)
-        others = keras.tree.map_structure(tf.convert_to_tensor, x) if isinstance(x, (Mapping, list, tuple)) else x
+        others = keras.tree.map_structure(tf.convert_to_tensor, x) if is_structure(x) else x
         return self.with_images(others, tensor)
 
     def images_of(self, x: Any) -> Any:
         """The images among the model's inputs: `x` itself unless the model takes several."""
-        return x if not isinstance(x, (Mapping, list, tuple)) else x[self._key(x)]
+        return self._images.pick(x)
 
     def with_images(self, x: Any, images: Tensor) -> Any:
         """The model's inputs with other images: `images` itself unless the model takes several."""
-        if not isinstance(x, (Mapping, list, tuple)):
-            return images
-        key = self._key(x)
-        if isinstance(x, Mapping):
-            return {**x, key: images}
-        return [images if index == key else item for index, item in enumerate(x)]
+        return self._images.replace(x, images)
 
     def network_inputs(self, x: Any, images: Tensor) -> Any:
         """What the network takes: the inputs, with the images preprocessed."""
@@ -233,19 +229,7 @@ class ImageClassifier:
 
     def output_of(self, outputs: Any) -> Tensor:
         """The output with the classes."""
-        if tf.is_tensor(outputs):
-            return outputs
-        if isinstance(outputs, Mapping):
-            keys = list(outputs)
-            if self.output is None and len(keys) > 1:
-                self._check_selection("output", None, keys)
-            key = self.output if self.output in outputs else keys[self.output if isinstance(self.output, int) else 0]
-            return outputs[key]
-        names = model_names(self.model, "output")
-        if self.output is None and len(outputs) > 1:
-            self._check_selection("output", None, names or [str(index) for index in range(len(outputs))])
-        index = names.index(self.output) if isinstance(self.output, str) else (self.output or 0)
-        return outputs[index]
+        return self._classes.pick(outputs)
 
     def compiled(self, key: Hashable, function: Callable[..., Any], *args: Any) -> Any:
         """The result of `function(classifier, *args)`, compiled once for this model, `key` and kind of arguments.
@@ -297,20 +281,12 @@ class ImageClassifier:
 
         images = tf.TensorSpec((None, *shape), tf.float32)
         specs = images
-        if len(model_names(self.model, "input")) > 1:
+        if len(self._images.names) > 1:
             specs = self.with_images(
                 keras.tree.map_structure(lambda item: tf.TensorSpec(item.shape, item.dtype), self.model.input), images
             )
         tf.function(look, autograph=False).get_concrete_function(specs)
         return found
-
-    def _key(self, x: Any) -> Any:
-        names = model_names(self.model, "input")
-        if isinstance(x, Mapping):
-            names = names if all(name in x for name in names) else list(x)
-            return self.input if self.input in x else names[self.input if isinstance(self.input, int) else 0]
-        index = names.index(self.input) if isinstance(self.input, str) else (self.input or 0)
-        return index % len(x)
 
     def _settings(self) -> dict[str, Any]:
         return {
@@ -323,19 +299,6 @@ class ImageClassifier:
 
     def _identity(self) -> Hashable:
         return tuple(self._settings().values())
-
-    def _check_selection(self, what: str, chosen: str | int | None, names: list[str]) -> None:
-        if len(names) > 1 and chosen is None:
-            raise ValueError(
-                f"The model has {len(names)} {what}s, {', '.join(names)}. Pass {what}= with the name or index of the "
-                f"one with the {'images' if what == 'input' else 'classes'}."
-            )
-        known = chosen is None or not names or chosen in names
-        if not known and not (isinstance(chosen, int) and -len(names) <= chosen < len(names)):
-            raise ValueError(
-                f"Argument `{what}` must be one of {', '.join(names)}, or an index.{nearest(str(chosen), names)} "
-                f"Received: {what}={chosen!r}"
-            )
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -358,18 +321,6 @@ class _Trace:
 def as_classifier(model: keras.Model | ImageClassifier) -> ImageClassifier:
     """`model` itself if it is an `ImageClassifier`, else one around it with bounds (0, 1)."""
     return model if isinstance(model, ImageClassifier) else ImageClassifier(model)
-
-
-def model_names(model: keras.Model, what: str) -> list[str]:
-    """The names of a model's inputs or outputs, as far as it declares them."""
-    structure = getattr(model, what, None) if hasattr(model, f"{what}s") else None
-    if isinstance(structure, dict):
-        return list(structure)
-    names = getattr(model, f"{what}_names", None)
-    if names:
-        return list(names)
-    tensors = getattr(model, f"{what}s", None)
-    return [tensor.name for tensor in tensors] if isinstance(tensors, list) else []
 
 
 def _spec(value: Any) -> tf.TensorSpec:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from keras_advxai.evaluation.report import EvaluationReport, Row
+from keras_advxai.evaluation import EvaluationReport, Row
 from keras_advxai.tensorboard.names import safe
 
 ACCURACY = "advxai/accuracy"

@@ -1,0 +1,47 @@
+"""One line of a report."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+
+
+@dataclasses.dataclass(frozen=True)
+class Row:
+    """One attack at one strength, seen by one explainer.
+
+    Attributes:
+        attack: Name of the attack.
+        explainer: Name of the explainer; empty in an evaluation without explainers.
+        epsilon: The attack's strength.
+        images: How many images were attacked.
+        accuracy: Share of the images that are classified as labelled.
+        flip_rate: Share of the images whose prediction changed.
+        attack_success_rate: Share misclassified among those that were right on the clean image.
+        mod: Mean observed dissimilarity.
+        mod_low: Lower end of its 95 % bootstrap interval.
+        mod_high: Upper end.
+        nissim_std: Standard deviation of NISSIM over the images (which is not VID).
+        mod_flipped: MOD of the images whose prediction changed.
+        mod_kept: MOD of the images whose prediction stayed.
+        mod_clean: MOD where both heatmaps explain the clean prediction; NaN for costly explainers.
+        blank_rate: Share of the adversarial heatmaps that are blank.
+        left_out: How many pairs were left out of MOD because the clean heatmap is blank.
+    """
+
+    attack: str
+    explainer: str
+    epsilon: float
+    images: int
+    accuracy: float
+    flip_rate: float
+    attack_success_rate: float
+    mod: float = math.nan
+    mod_low: float = math.nan
+    mod_high: float = math.nan
+    nissim_std: float = math.nan
+    mod_flipped: float = math.nan
+    mod_kept: float = math.nan
+    mod_clean: float = math.nan
+    blank_rate: float = math.nan
+    left_out: int = 0

@@ -1,0 +1,83 @@
+"""Which of a model's inputs has the images, and which of its outputs the classes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Literal
+
+import keras
+
+from keras_advxai._registry import nearest
+
+
+class Selection:
+    """One of the tensors that a model takes or returns, chosen by name or index.
+
+    Args:
+        model: The model. It is not kept.
+        what: `"input"` or `"output"`.
+        chosen: The name or index; `None` where there is only one.
+
+    Attributes:
+        names: The names that the model declares; none for most subclassed models.
+
+    Raises:
+        ValueError: There are several and none was chosen, or there is no such one.
+    """
+
+    def __init__(self, model: keras.Model, what: Literal["input", "output"], chosen: str | int | None) -> None:
+        self.what = what
+        self.chosen = chosen
+        self.names = _names(model, what)
+        self._check(self.names)
+
+    def pick(self, parts: Any) -> Any:
+        """The chosen one among `parts`, a dictionary or a sequence; `parts` itself if it is neither."""
+        return parts[self._key(parts)] if is_structure(parts) else parts
+
+    def replace(self, parts: Any, value: Any) -> Any:
+        """`parts` with `value` for the chosen one; `value` itself if `parts` is not a structure."""
+        if not is_structure(parts):
+            return value
+        key = self._key(parts)
+        if isinstance(parts, Mapping):
+            return {**parts, key: value}
+        return [value if index == key else part for index, part in enumerate(parts)]
+
+    def _key(self, parts: Any) -> Any:
+        if not isinstance(parts, Mapping):
+            self._check(self.names or [str(index) for index in range(len(parts))])
+            index = self.names.index(self.chosen) if isinstance(self.chosen, str) else self.chosen or 0
+            return index % len(parts)
+        names = self.names if self.names and all(name in parts for name in self.names) else list(parts)
+        self._check(names)
+        return self.chosen if self.chosen in parts else names[int(self.chosen or 0)]
+
+    def _check(self, names: list[str]) -> None:
+        if len(names) > 1 and self.chosen is None:
+            raise ValueError(
+                f"The model has {len(names)} {self.what}s, {', '.join(names)}. Pass {self.what}= with the name or "
+                f"index of the one with the {'images' if self.what == 'input' else 'classes'}."
+            )
+        known = self.chosen is None or not names or self.chosen in names
+        if not known and not (isinstance(self.chosen, int) and -len(names) <= self.chosen < len(names)):
+            raise ValueError(
+                f"Argument `{self.what}` must be one of {', '.join(names)}, or an index."
+                f"{nearest(str(self.chosen), names)} Received: {self.what}={self.chosen!r}"
+            )
+
+
+def is_structure(parts: Any) -> bool:
+    """Whether `parts` are several things: a dictionary, a list or a tuple."""
+    return isinstance(parts, (Mapping, list, tuple))
+
+
+def _names(model: keras.Model, what: str) -> list[str]:
+    structure = getattr(model, what, None) if hasattr(model, f"{what}s") else None
+    if isinstance(structure, dict):
+        return list(structure)
+    names = getattr(model, f"{what}_names", None)
+    if names:
+        return list(names)
+    tensors = getattr(model, f"{what}s", None)
+    return [tensor.name for tensor in tensors] if isinstance(tensors, list) else []
