@@ -8,7 +8,7 @@ PYTEST_ARGS ?= -n 2 --dist loadfile
 DEMO_ARGS ?=
 
 # Leave TensorFlow's information messages out of the output.
-export TF_CPP_MIN_LOG_LEVEL ?= 2
+export TF_CPP_MIN_LOG_LEVEL ?= 3
 
 BIN = $(VENV)/bin
 # Wheels only: nothing that is installed needs a compiler.

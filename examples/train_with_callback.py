@@ -59,7 +59,7 @@ print()
 print(evaluation.report)
 
 # The first four images under the strongest attack, and where the model looks in each.
-strongest = [example for example in evaluation.report.examples if example.attack == "fgsm" and example.epsilon == 0.05]
+strongest = evaluation.report.select(attack="fgsm", epsilon=0.05)
 figure = kax.figures.comparison(strongest[:4], class_names=kax.datasets.faces.CLASS_NAMES)
 figure.savefig(directory / "comparison.png")
 

@@ -31,6 +31,7 @@ def evaluate(
     noise_control: bool = True,
     seed: int = 0,
     log_dir: str | os.PathLike[str] | None = None,
+    class_names: Sequence[str] | None = None,
     images: int = 8,
     progress: bool = True,
 ) -> EvaluationReport:
@@ -61,6 +62,7 @@ def evaluate(
         seed: Seed of the noise and of the bootstrap intervals. Defaults to 0.
         log_dir: Where to write TensorBoard logs and `advxai/report.json`. In the directory of a training, the
             evaluation is logged one step after the last epoch. Defaults to `None`, nowhere.
+        class_names: Names of the classes, for the pictures in TensorBoard. Defaults to their numbers.
         images: How many of the first images to keep, with their heatmaps, for pictures. Defaults to 8.
         progress: Whether to show a progress bar on standard error. Defaults to `True`.
 
@@ -107,7 +109,7 @@ def evaluate(
     batches = evaluator.batches(data, batch_size)
     report = evaluator.run(batches, images=images, progress=progress)
     if directory is not None:
-        with ReportWriter(directory) as writer:
+        with ReportWriter(directory, class_names=class_names) as writer:
             writer.write(report, next_step(directory))
             writer.write_hparams(report)
         report.to_json(directory / "advxai" / "report.json")

@@ -48,7 +48,7 @@ def test_python_blocks_run_one_after_another(tmp_path, monkeypatch):
     assert {path.name for path in tmp_path.iterdir()} == {
         "comparison.png", "logs", "logs-final", "photos", "report.json",
     }  # fmt: skip
-    header = next(line for line in README.splitlines() if line.startswith("| attack"))
+    header = next(line for line in README.splitlines() if line.strip().startswith("epsilon  "))
     assert header.split() in [line.split() for line in str(namespace["report"]).splitlines()]
 
 

@@ -56,6 +56,7 @@ class AdversarialEvaluation(keras.callbacks.Callback):
         max_samples: At most so many images are evaluated after an epoch. Defaults to 256.
         images: How many images to show in TensorBoard, with their heatmaps. Defaults to 8.
         log_dir: Where to write TensorBoard logs, beside those of Keras' own callback. Defaults to `None`.
+        class_names: Names of the classes, for the pictures in TensorBoard. Defaults to their numbers.
         final: Whether to evaluate all of the data after training. Defaults to `True`.
         noise_control: Whether to measure uniform noise of the same budget as well. Defaults to `True`.
         batch_size: How many images go through the model at once. Defaults to 32.
@@ -104,6 +105,7 @@ class AdversarialEvaluation(keras.callbacks.Callback):
         max_samples: int = 256,
         images: int = 8,
         log_dir: str | os.PathLike[str] | None = None,
+        class_names: Sequence[str] | None = None,
         final: bool = True,
         noise_control: bool = True,
         batch_size: int = 32,
@@ -119,6 +121,7 @@ class AdversarialEvaluation(keras.callbacks.Callback):
         self.images = _whole_number("images", images, 0)
         self.batch_size = _whole_number("batch_size", batch_size, 1)
         self.log_dir = log_dir
+        self.class_names = class_names
         self.final = final
         self.seed = seed
         self.report: EvaluationReport | None = None
@@ -153,7 +156,7 @@ class AdversarialEvaluation(keras.callbacks.Callback):
         x, y = self._batches.sample(self.max_samples, self.seed)
         self._sample = self._evaluator.batches((x, y), self.batch_size)
         self._evaluator.warm_up(self._sample)
-        self._writer = None if directory is None else ReportWriter(directory)
+        self._writer = None if directory is None else ReportWriter(directory, class_names=self.class_names)
         self._values = {}
         self._warned = False
 

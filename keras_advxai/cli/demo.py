@@ -76,7 +76,9 @@ def run(args: argparse.Namespace) -> int:
     train, test = kax.datasets.faces.load_data()
     model = build_model()
     print(f"Training on {len(train[0])} images, and attacking the model after every epoch ...", flush=True)
-    evaluation = kax.callbacks.AdversarialEvaluation(test, epsilons=EPSILONS, log_dir=logs, final=False)
+    evaluation = kax.callbacks.AdversarialEvaluation(
+        test, epsilons=EPSILONS, log_dir=logs, class_names=kax.datasets.faces.CLASS_NAMES, final=False
+    )
 
     def show(epoch: int, values: dict[str, float]) -> None:
         _print_epoch(epoch, values, evaluation.reports[epoch])
@@ -138,9 +140,8 @@ def choose(report: EvaluationReport, count: int = 4) -> list[Example]:
         report: The report.
         count: How many. Defaults to 4.
     """
-    shown = (report.attacks[0], report.explainers[0], SHOWN)
-    examples = [example for example in report.examples if (example.attack, example.explainer, example.epsilon) == shown]
-    measured = [example for example in examples if not math.isnan(example.nissim)] or examples
+    examples = report.select(attack=report.attacks[0], explainer=report.explainers[0], epsilon=SHOWN)
+    measured = [example for example in examples if not math.isnan(example.nissim)] or list(examples)
     measured.sort(key=lambda example: example.nissim)
     return [measured[place * (len(measured) - 1) // (count - 1)] for place in range(count)]
 

@@ -193,6 +193,34 @@ class EvaluationReport:
             raise ValueError(f"Argument `epsilon` must be one of {self.epsilons}. Received: epsilon=None")
         return float(np.mean(self.samples.blank[self._attack(attack)][name][self._level(epsilon)]))
 
+    def select(
+        self,
+        *,
+        attack: str | Configuration | None = None,
+        explainer: str | Configuration | None = None,
+        epsilon: float | None = None,
+    ) -> tuple[Example, ...]:
+        """The examples of one attack, explainer or strength, for pictures.
+
+        Args:
+            attack: The attack or its name; `None` for all.
+            explainer: The explainer or its name; `None` for all.
+            epsilon: One of the strengths; `None` for all.
+
+        Raises:
+            ValueError: The report has no such attack, explainer or strength.
+        """
+        wanted = {
+            "attack": None if attack is None else self._attack(attack),
+            "explainer": None if explainer is None else self._explainer(explainer),
+            "epsilon": None if epsilon is None else self.epsilons[self._level(epsilon)],
+        }
+        return tuple(
+            example
+            for example in self.examples
+            if all(value is None or getattr(example, key) == value for key, value in wanted.items())
+        )
+
     @functools.cached_property
     def rows(self) -> tuple[Row, ...]:
         """Every figure, one row for each attack, explainer and strength."""

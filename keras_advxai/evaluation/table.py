@@ -14,6 +14,9 @@ if TYPE_CHECKING:
     from keras_advxai.evaluation.report import EvaluationReport
     from keras_advxai.evaluation.row import Row
 
+_LINES = box.Box(" -- \n    \n -- \n    \n -- \n -- \n    \n -- \n", ascii=True)
+"""Horizontal lines of ASCII under the heading and between the attacks."""
+
 _TARGETS = {
     "predicted": "each image's own prediction",
     "clean": "the clean prediction, for both images",
@@ -53,59 +56,73 @@ def _heading(report: EvaluationReport) -> str:
     lines = [f"{source['model']} on {len(report.samples)} images in [{lower:g}, {upper:g}], {accuracy}"]
     if report.explainers:
         height, width = source["heatmap_size"]
-        lines.append(f"Heatmaps explain {_TARGETS[report.target]}; NISSIM at {height}x{width}, {source['ssim']}")
+        lines.append(f"Heatmaps explain {_TARGETS[report.target]}.")
+        lines.append(f"NISSIM at {height}x{width}: {source['ssim']}.")
     return "\n".join(lines)
 
 
 def _drift_table(report: EvaluationReport, explainer: str) -> Table:
     layers = ", ".join(report.provenance["layers"].get(explainer, ()))
     table = _table(f"{explainer}{f' at layer {layers}' if layers else ''}")
-    for name in ("attack", "epsilon", "accuracy", "flipped", "success"):
-        table.add_column(name, justify="left" if name == "attack" else "right")
-    for name in ("MOD", "95 % interval", "std", "MOD flipped", "MOD kept", "MOD clean target", "blank"):
+    drift = ("MOD", "95 %\ninterval", "std", "MOD\nflipped", "MOD\nkept", "MOD clean\ntarget", "blank")
+    for name in drift:
         table.add_column(name, justify="right")
     for attack in report.attacks:
+        table.add_row(attack)
         for row in (row for row in report.rows if (row.attack, row.explainer) == (attack, explainer)):
             table.add_row(*_accuracy_cells(row), *_drift_cells(row))
-        low, high = report.vid_interval(attack, explainer)
-        spread = f"{_number(report.vid(attack, explainer))}", f"{_number(low)} - {_number(high)}"
-        table.add_row(attack, "VID", "", "", "", *spread, end_section=True)
+        spread = _number(report.vid(attack, explainer)), _range(*report.vid_interval(attack, explainer))
+        table.add_row("  VID", "", "", "", *spread, end_section=True)
     return table
 
 
 def _accuracy_table(report: EvaluationReport) -> Table:
     table = _table("")
-    for name in ("attack", "epsilon", "accuracy", "flipped", "success"):
-        table.add_column(name, justify="left" if name == "attack" else "right")
-    for row in report.rows:
-        table.add_row(*_accuracy_cells(row), end_section=row.epsilon == report.epsilons[-1])
+    for attack in report.attacks:
+        table.add_row(attack)
+        for row in (row for row in report.rows if row.attack == attack):
+            table.add_row(*_accuracy_cells(row), end_section=row.epsilon == report.epsilons[-1])
     return table
 
 
 def _accuracy_cells(row: Row) -> tuple[str, ...]:
     shares = (row.accuracy, row.flip_rate, row.attack_success_rate)
-    return (row.attack, epsilon_text(row.epsilon), *(_percent(share) for share in shares))
+    return (f"  {epsilon_text(row.epsilon)}", *(_percent(share) for share in shares))
 
 
 def _drift_cells(row: Row) -> tuple[str, ...]:
-    interval = f"{_number(row.mod_low)} - {_number(row.mod_high)}"
     others = (row.nissim_std, row.mod_flipped, row.mod_kept, row.mod_clean)
-    return (_number(row.mod), interval, *(_number(value) for value in others), _percent(row.blank_rate))
+    return (
+        _number(row.mod),
+        _range(row.mod_low, row.mod_high),
+        *(_number(value) for value in others),
+        _percent(row.blank_rate),
+    )
 
 
 def _table(title: str) -> Table:
-    return Table(title=title or None, title_justify="left", title_style="", box=box.ASCII2, header_style="")
+    table = Table(
+        title=title or None, title_justify="left", title_style="", box=_LINES, header_style="", padding=(0, 0, 0, 1)
+    )
+    table.add_column("attack and\nepsilon")
+    for name in ("accuracy", "flipped", "success"):
+        table.add_column(name, justify="right")
+    return table
 
 
 def _to_text(table: Table) -> str:
     console = Console(file=io.StringIO(), width=1000, color_system=None, legacy_windows=False)
     console.print(table)
     text: Any = console.file
-    return "\n".join(line.rstrip() for line in text.getvalue().splitlines())
+    return "\n".join(line.strip("\n").rstrip() for line in text.getvalue().splitlines() if line.strip())
 
 
 def _number(value: float) -> str:
     return "-" if math.isnan(value) else f"{value:.3f}"
+
+
+def _range(low: float, high: float) -> str:
+    return "-" if math.isnan(low) else f"{low:.3f}-{high:.3f}"
 
 
 def _percent(value: float) -> str:

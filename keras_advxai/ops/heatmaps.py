@@ -63,5 +63,13 @@ def is_blank(maps: Tensor) -> Tensor:
 
     Returns:
         Booleans, `(batch,)`.
+
+    Example:
+
+    >>> import numpy as np
+    >>> import keras_advxai as kax
+    >>> maps = np.stack([np.zeros((2, 2, 1)), np.ones((2, 2, 1))])
+    >>> kax.explainers.is_blank(maps).numpy().tolist()
+    [True, False]
     """
     return ops.logical_not(ops.any(maps != 0, axis=(1, 2, 3)))

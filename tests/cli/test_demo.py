@@ -6,9 +6,8 @@ import sys
 import numpy as np
 import pytest
 
-from keras_advxai import EvaluationReport
 from keras_advxai.cli import demo
-from keras_advxai.evaluation import Example
+from keras_advxai.evaluation import EvaluationReport, Example, Samples
 
 PNG = b"\x89PNG\r\n\x1a\n"
 
@@ -107,20 +106,28 @@ def _example(nissim, epsilon=demo.SHOWN, attack="fgsm"):
     )
 
 
-class _Report:
-    attacks = ("fgsm", "uniform_noise")
-    explainers = ("grad_cam",)
-
-    def __init__(self, *examples):
-        self.examples = examples
+def _report(*examples):
+    labels = np.zeros(1, "int32")
+    attacked = {attack: np.zeros((2, 1), "int32") for attack in ("fgsm", "uniform_noise")}
+    samples = Samples(
+        epsilons=(0.01, demo.SHOWN),
+        labels=labels,
+        predictions=labels,
+        confidence=np.ones(1),
+        attacked=attacked,
+        nissim={},
+        blank={},
+        reference_blank={"grad_cam": np.zeros(1, bool)},
+    )
+    return EvaluationReport(samples, {}, examples=examples)
 
 
 def test_chosen_images_go_from_the_least_drift_to_the_most():
     others = [_example(0.99, epsilon=0.01), _example(0.99, attack="uniform_noise")]
     measured = [_example(nissim) for nissim in (0.6, 0.1, 0.3, math.nan, 0.2, 0.5, 0.4, 0.7)]
-    chosen = demo.choose(_Report(*others, *measured))
+    chosen = demo.choose(_report(*others, *measured))
     assert [example.nissim for example in chosen] == [0.1, 0.3, 0.5, 0.7]
 
 
 def test_images_are_chosen_where_no_drift_could_be_measured():
-    assert len(demo.choose(_Report(*[_example(math.nan)] * 5))) == 4
+    assert len(demo.choose(_report(*[_example(math.nan)] * 5))) == 4

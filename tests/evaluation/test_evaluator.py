@@ -256,3 +256,13 @@ def report_model(report):
     layers = keras.layers
     stack = [layers.Input((8, 8, 1)), layers.Conv2D(1, 3, name=name), layers.Flatten(), layers.Dense(2)]
     return keras.Sequential(stack)
+
+
+def test_examples_are_selected_by_what_they_show(faces_model, test_faces):
+    found = Evaluator(faces_model, epsilons=EPSILONS).run(test_faces, images=3, progress=False)
+    chosen = found.select(attack="fgsm", epsilon=0.1)
+    assert [example.index for example in chosen] == [0, 1, 2]
+    assert {(example.attack, example.epsilon) for example in chosen} == {("fgsm", 0.1)}
+    assert found.select() == found.examples
+    with pytest.raises(ValueError, match="has no attack 'pgd'"):
+        found.select(attack="pgd")
