@@ -20,7 +20,12 @@ X, Y = helpers.random_images(4, SHAPE), np.array([0, 1, 0, 1])
 
 def spied(head: str | None = "softmax", units: int = 2) -> tuple[keras.Model, helpers.Executions]:
     spy = helpers.Executions()
-    stack = [spy, layers.Conv2D(2, 3, name="conv"), layers.GlobalAveragePooling2D(), layers.Dense(units, activation=head)]
+    stack = [
+        spy,
+        layers.Conv2D(2, 3, name="conv"),
+        layers.GlobalAveragePooling2D(),
+        layers.Dense(units, activation=head),
+    ]
     return keras.Sequential([keras.Input(SHAPE), *stack], name="net"), spy
 
 
@@ -31,12 +36,24 @@ def changed(position: tuple[int, ...], value: float) -> np.ndarray:
 
 
 IMAGES = {
-    "above the bounds": (changed((0, 0, 0, 0), 1.5), ValueError, r"`x` must lie within the bounds \(0, 1\). Received: .* 1.5"),
+    "above the bounds": (
+        changed((0, 0, 0, 0), 1.5),
+        ValueError,
+        r"`x` must lie within the bounds \(0, 1\). Received: .* 1.5",
+    ),
     "below the bounds": (changed((0, 0, 0, 0), -0.5), ValueError, r"Received: values from -0.5 .*bounds=\(-1, 1\)"),
     "pixels": (X * 255, ValueError, r"These images fit bounds=\(0, 255\)"),
-    "NaN": (changed((2, 0, 0, 0), np.nan), ValueError, "NaN or infinite pixels .in 1 of 4 images, the first at index 2."),
+    "NaN": (
+        changed((2, 0, 0, 0), np.nan),
+        ValueError,
+        "NaN or infinite pixels .in 1 of 4 images, the first at index 2.",
+    ),
     "infinite": (changed((2, 0, 0, 0), np.inf), ValueError, "NaN or infinite pixels"),
-    "integers": ((X > 0.5).astype("uint8"), ValueError, r"integers \(uint8\) while the bounds are \(0, 1\).*bounds=\(0, 255\)"),
+    "integers": (
+        (X > 0.5).astype("uint8"),
+        ValueError,
+        r"integers \(uint8\) while the bounds are \(0, 1\).*bounds=\(0, 255\)",
+    ),
     "one image": (X[0], ValueError, r"\(batch, 6, 6, 1\). Received: shape=\(6, 6, 1\). For one image pass x\[None\]"),
     "without channels": (X[..., 0], ValueError, r"for grayscale images without channels x\[..., None\]"),
     "five dimensions": (X[None], ValueError, r"Received: shape=\(1, 4, 6, 6, 1\)"),
@@ -48,7 +65,10 @@ IMAGES = {
 }
 
 LABELS = {
-    "too large": ([0, 1, 2, 0], "must lie in 0..1, because the model tells 2 classes apart. Received: labels from 0 to 2"),
+    "too large": (
+        [0, 1, 2, 0],
+        "must lie in 0..1, because the model tells 2 classes apart. Received: labels from 0 to 2",
+    ),
     "negative": ([0, -1, 0, 0], "must lie in 0..1"),
     "too few": ([0, 1], r"one label for each of the 4 images. Received: shape=\(2,\)"),
     "fractions": ([0.5, 0, 0, 0], "must be whole numbers"),
@@ -81,7 +101,12 @@ def test_images(kind):
     images, error, message = IMAGES[kind]
     arrays = [images] if isinstance(images, np.ndarray) and np.isfinite(images).all() else []
     model, spy = spied()
-    for item in (kax.attacks.FGSM(), kax.attacks.UniformNoise(), kax.explainers.GradCAM(), kax.explainers.GradCAM().attributions):
+    for item in (
+        kax.attacks.FGSM(),
+        kax.attacks.UniformNoise(),
+        kax.explainers.GradCAM(),
+        kax.explainers.GradCAM().attributions,
+    ):
         with refused(model, spy, error, message, *arrays):
             item(model, images)
     with refused(model, spy, error, message, *arrays):
@@ -108,7 +133,9 @@ def test_one_target_for_all(target):
 def test_one_hot_labels_of_one_sigmoid_unit():
     model, spy = spied("sigmoid", 1)
     for call in (kax.attacks.FGSM(), kax.explainers.GradCAM()):
-        with refused(model, spy, ValueError, r"one sigmoid unit. Received: one-hot labels of shape \(4, 2\); pass y.argmax\(-1\)"):
+        with refused(
+            model, spy, ValueError, r"one sigmoid unit. Received: one-hot labels of shape \(4, 2\); pass y.argmax\(-1\)"
+        ):
             call(model, X, np.eye(2)[Y])
 
 
@@ -130,7 +157,9 @@ def test_a_targeted_attack_without_targets(inside):
 
 def test_an_unknown_layer():
     model, spy = spied()
-    with refused(model, spy, ValueError, "The model 'net' has no layer 'cov' .*Did you mean 'conv'.*can be explained: .*conv"):
+    with refused(
+        model, spy, ValueError, "The model 'net' has no layer 'cov' .*Did you mean 'conv'.*can be explained: .*conv"
+    ):
         kax.explainers.GradCAM(layer="cov")(model, X)
 
 
@@ -164,14 +193,34 @@ def test_unknown_names_list_the_known_and_the_nearest(module, name, message):
 @pytest.mark.parametrize(
     ("build", "error", "message"),
     [
-        (lambda: kax.attacks.FGSM(norm="l1"), ValueError, "Argument `norm` must be one of linf, l2. Received: norm='l1'"),
-        (lambda: kax.attacks.FGSM(loss="log_ods"), ValueError, "`loss` must be one of log_odds, cross_entropy. Did you mean 'log_odds'"),
+        (
+            lambda: kax.attacks.FGSM(norm="l1"),
+            ValueError,
+            "Argument `norm` must be one of linf, l2. Received: norm='l1'",
+        ),
+        (
+            lambda: kax.attacks.FGSM(loss="log_ods"),
+            ValueError,
+            "`loss` must be one of log_odds, cross_entropy. Did you mean 'log_odds'",
+        ),
         (lambda: kax.attacks.FGSM(loss=None), ValueError, "Received: loss=None"),
-        (lambda: kax.attacks.UniformNoise(seed="a"), ValueError, "`seed` must be a whole number of 32 bits. Received: seed='a'"),
+        (
+            lambda: kax.attacks.UniformNoise(seed="a"),
+            ValueError,
+            "`seed` must be a whole number of 32 bits. Received: seed='a'",
+        ),
         (lambda: kax.attacks.UniformNoise(seed=2**40), ValueError, "Received: seed=1099511627776"),
         (lambda: kax.attacks.UniformNoise(seed=1.5), ValueError, "Received: seed=1.5"),
-        (lambda: kax.explainers.GradCAM(score="logits"), ValueError, "`score` must be one of logit, probability. Received: score='logits'"),
-        (lambda: kax.explainers.GradCAM(layer=3), TypeError, "`layer` must be the name or path of a layer. Received: layer=3"),
+        (
+            lambda: kax.explainers.GradCAM(score="logits"),
+            ValueError,
+            "`score` must be one of logit, probability. Received: score='logits'",
+        ),
+        (
+            lambda: kax.explainers.GradCAM(layer=3),
+            TypeError,
+            "`layer` must be the name or path of a layer. Received: layer=3",
+        ),
     ],
 )
 def test_hyperparameters_are_checked_when_they_are_given(build, error, message):

@@ -132,5 +132,7 @@ def parameters(value: Any) -> list[str]:
     function = value.__init__ if inspect.isclass(value) else value
     if not inspect.isfunction(function) or not function.__module__.startswith("keras_advxai"):
         return []
-    kept = [p for p in inspect.signature(function).parameters.values() if p.kind not in (p.VAR_KEYWORD, p.VAR_POSITIONAL)]
+    kept = [
+        p for p in inspect.signature(function).parameters.values() if p.kind not in (p.VAR_KEYWORD, p.VAR_POSITIONAL)
+    ]
     return [parameter.name for parameter in kept if parameter.name != "self"]

@@ -85,7 +85,9 @@ def test_names_are_fit_for_files_and_tags():
 
 def test_immutable():
     item = PowerRay()
-    with pytest.raises(AttributeError, match="PowerRay is immutable: build another one with `fast` changed. Received: fast=True"):
+    with pytest.raises(
+        AttributeError, match=r"PowerRay is immutable: build another one with `fast` changed. Received: fast=True"
+    ):
         item.fast = True
     with pytest.raises(AttributeError, match="PowerRay is immutable"):
         item.new = 1
@@ -108,9 +110,12 @@ def test_everything_that_means_an_instance():
 
 
 def test_unknown_names():
-    with pytest.raises(ValueError, match=r"Unknown gadget 'power_rai'. Did you mean 'power_ray'\? Known: plain, power_ray. .* subclass of Base"):
+    with pytest.raises(
+        ValueError,
+        match=r"Unknown gadget 'power_rai'. Did you mean 'power_ray'\? Known: plain, power_ray. .* subclass of Base",
+    ):
         REGISTRY.get("power_rai")
-    with pytest.raises(ValueError, match="Unknown gadget 'xyz'. Known"):
+    with pytest.raises(ValueError, match=r"Unknown gadget 'xyz'. Known"):
         REGISTRY.get("xyz")
     with pytest.raises(ValueError, match="Unknown gadget ''"):
         REGISTRY.get("")
@@ -118,7 +123,9 @@ def test_unknown_names():
 
 @pytest.mark.parametrize("identifier", [None, 3, ["power_ray"], object, kax.attacks.FGSM(), int])
 def test_what_means_nothing(identifier):
-    with pytest.raises(TypeError, match="Argument `identifier` must be the name of a known gadget .power_ray, plain.*Received: "):
+    with pytest.raises(
+        TypeError, match=r"Argument `identifier` must be the name of a known gadget .power_ray, plain.*Received: "
+    ):
         REGISTRY.get(identifier)
 
 
@@ -133,7 +140,7 @@ def test_configurations_of_something_else():
     for other in (keras.layers.Dense(3), kax.attacks.FGSM(), keras.losses.MeanSquaredError()):
         with pytest.raises(TypeError, match=f"some gadget. Received: .* which describes a {type(other).__name__}"):
             REGISTRY.deserialize(keras.saving.serialize_keras_object(other))
-    with pytest.raises(TypeError, match="describes a|Could not locate"):
+    with pytest.raises(TypeError, match=r"describes a|Could not locate"):
         REGISTRY.deserialize({"class_name": "Nothing", "config": {}})
 
 
@@ -150,7 +157,14 @@ def test_ours_are_registered_in_our_package():
 
 @pytest.mark.parametrize(
     ("name", "expected"),
-    [("FGSM", "fgsm"), ("GradCAM", "grad_cam"), ("UniformNoise", "uniform_noise"), ("PGD2Step", "pgd2_step"), ("MOD", "mod"), ("A", "a")],
+    [
+        ("FGSM", "fgsm"),
+        ("GradCAM", "grad_cam"),
+        ("UniformNoise", "uniform_noise"),
+        ("PGD2Step", "pgd2_step"),
+        ("MOD", "mod"),
+        ("A", "a"),
+    ],
 )
 def test_snake_case(name, expected):
     assert snake_case(name) == expected

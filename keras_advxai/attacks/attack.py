@@ -134,7 +134,7 @@ class Attack(Configuration):
         epsilon = tf.convert_to_tensor(epsilon, tf.float32)
         if epsilon.shape.rank == 0:
             return at(epsilon)
-        return tf.map_fn(at, epsilon)
+        return tf.map_fn(at, epsilon, parallel_iterations=1)
 
     def _within(self, model: ImageClassifier, x: Tensor, found: Tensor, radius: Tensor) -> Tensor:
         """The images nearest to what was found that keep the budget and the bounds."""

@@ -73,7 +73,9 @@ class Step:
                 return self._compare(reference, found, forward, keep)
 
             signature = self._signature(reference, shape)
-            result["attacks"][attack.name] = tf.map_fn(at, epsilons, fn_output_signature=signature)
+            result["attacks"][attack.name] = tf.map_fn(
+                at, epsilons, parallel_iterations=1, fn_output_signature=signature
+            )
         return result
 
     def _maps(

@@ -45,7 +45,9 @@ def test_the_gradient_is_that_of_the_objective():
 def test_a_loss_is_remembered_by_the_attack_that_asked_for_it(model, few):
     """Two attacks with other losses on one pass do not get one another's gradients."""
     classifier = kax.ImageClassifier(model)
-    attacks = [Gradient(loss=loss, targeted=targeted) for loss in ("log_odds", "cross_entropy") for targeted in (False, True)]
+    attacks = [
+        Gradient(loss=loss, targeted=targeted) for loss in ("log_odds", "cross_entropy") for targeted in (False, True)
+    ]
 
     @tf.function
     def together(x, y):

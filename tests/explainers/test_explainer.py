@@ -77,7 +77,9 @@ def test_maps_of_another_size_are_resized_bilinearly(model, few):
     np.testing.assert_allclose(found, resized / resized.max((1, 2, 3), keepdims=True), atol=1e-5)
 
 
-@pytest.mark.parametrize("form", [int, np.int64, np.array, tf.constant, lambda n: [n] * 6, lambda n: np.eye(10)[[n] * 6]])
+@pytest.mark.parametrize(
+    "form", [int, np.int64, np.array, tf.constant, lambda n: [n] * 6, lambda n: np.eye(10)[[n] * 6]]
+)
 def test_targets_in_every_form(form, few):
     ten = helpers.linear_model(np.zeros((625, 10)), helpers.SHAPE)
     expected = np.broadcast_to((np.arange(25) <= 4)[None, :, None, None], few[0].shape)
@@ -92,7 +94,9 @@ def test_without_targets_each_images_own_prediction_is_explained(model, few):
 
 
 def test_a_map_without_height_and_width_is_refused(model, few):
-    with pytest.raises(ValueError, match=r"Flat.attribute must return \(batch, h, w, channels\). Received: shape=\(None, 25, 25\)"):
+    with pytest.raises(
+        ValueError, match=r"Flat.attribute must return \(batch, h, w, channels\). Received: shape=\(None, 25, 25\)"
+    ):
         Flat()(model, few[0])
 
 
@@ -118,12 +122,14 @@ def test_a_pass_already_made_is_used_eagerly_too(build, few):
             found = signed(classifier, few[0], targets, forward=forward)
             np.testing.assert_allclose(found, signed(classifier, few[0], targets), atol=1e-4)
         np.testing.assert_allclose(
-            explainer.attributions(classifier, few[0], forward=forward), explainer.attributions(classifier, few[0]), atol=1e-5
+            explainer.attributions(classifier, few[0], forward=forward),
+            explainer.attributions(classifier, few[0]),
+            atol=1e-5,
         )
 
 
 def test_the_score_is_checked():
-    with pytest.raises(ValueError, match="`score` must be one of logit, probability. Received: score='margin'"):
+    with pytest.raises(ValueError, match=r"`score` must be one of logit, probability. Received: score='margin'"):
         kax.explainers.GradCAM(score="margin")
 
 

@@ -61,9 +61,7 @@ def test_it_equals_tf_keras_vis(layer, score, build, test_faces):
     model = build()
     x, y = test_faces[0][:6], test_faces[1][:6]
     oracle = Gradcam(model, model_modifier=ReplaceToLinear() if score == "logit" else None, clone=True)
-    expected = oracle(
-        CategoricalScore(y.tolist()), x, penultimate_layer=layer, expand_cam=False, normalize_cam=False
-    )
+    expected = oracle(CategoricalScore(y.tolist()), x, penultimate_layer=layer, expand_cam=False, normalize_cam=False)
     found = GradCAM(layer=layer, score=score).attributions(model, x, y)
     assert found.shape == (*expected.shape, 1)
     assert found.max() > 0
@@ -87,7 +85,9 @@ def test_the_signed_heatmap_keeps_evidence_against_the_class(model, few):
     maps = signed(model, x, y)
     assert maps.min() < 0
     np.testing.assert_array_equal(np.abs(maps).max((1, 2, 3)), 1)
-    np.testing.assert_allclose(np.maximum(signed.attributions(model, x, y), 0), GradCAM().attributions(model, x, y), atol=1e-7)
+    np.testing.assert_allclose(
+        np.maximum(signed.attributions(model, x, y), 0), GradCAM().attributions(model, x, y), atol=1e-7
+    )
 
 
 @pytest.mark.parametrize("head", ["sigmoid", "linear"])
@@ -163,7 +163,9 @@ def test_blank_maps_are_zero_and_flagged_at_the_users_line(recwarn):
         maps = GradCAM()(model, x, np.array([0, 1, 1]))
     assert [warning.filename for warning in caught] == [__file__]
     text = str(caught[0].message)
-    assert text.startswith("2 of 3 heatmaps of GradCAM(layer=None, score='logit', relu=True) are blank (image 1 the first)")
+    assert text.startswith(
+        "2 of 3 heatmaps of GradCAM(layer=None, score='logit', relu=True) are blank (image 1 the first)"
+    )
     np.testing.assert_array_equal(maps[0], 1)
     np.testing.assert_array_equal(maps[1:], 0)
     assert kax.explainers.is_blank(maps).numpy().tolist() == [False, True, True]
@@ -196,7 +198,9 @@ def test_a_nested_backbone_is_explained_like_the_same_layers_in_one_model(build,
     body = keras.Model(flat.input, flat.get_layer("conv3").output, name="backbone")
     inputs = keras.Input(helpers.SHAPE)
     outer = keras.Model(inputs, flat.get_layer("head")(flat.get_layer("mean")(body(inputs))))
-    sequential = keras.Sequential([keras.Input(helpers.SHAPE), body, layers.GlobalAveragePooling2D(), flat.get_layer("head")])
+    sequential = keras.Sequential(
+        [keras.Input(helpers.SHAPE), body, layers.GlobalAveragePooling2D(), flat.get_layer("head")]
+    )
     for layer in (None, "conv2"):
         expected = GradCAM(layer=layer)(flat, *few)
         for nested in (outer, sequential):

@@ -41,7 +41,7 @@ def test_what_is_not_a_keras_model_is_refused_by_type():
 
 def test_a_model_without_weights_is_refused_and_the_message_says_how_to_build_it():
     model = keras.Sequential([layers.Conv2D(2, 3), layers.Flatten(), layers.Dense(2)], name="later")
-    with pytest.raises(ValueError, match="'later', which has no weights yet. Call it once on a batch"):
+    with pytest.raises(ValueError, match=r"'later', which has no weights yet. Call it once on a batch"):
         kax.ImageClassifier(model)
     model(np.zeros((1, 6, 6, 1), "float32"))
     assert kax.explainers.GradCAM()(model, helpers.random_images(2, (6, 6, 1)), [0, 0]).shape == (2, 6, 6, 1)
@@ -49,7 +49,9 @@ def test_a_model_without_weights_is_refused_and_the_message_says_how_to_build_it
 
 @pytest.mark.parametrize("bounds", [(1, 0), (0, 0), (0,), (0, 1, 2), "ab", (0, np.nan), (0, np.inf), 3])
 def test_bounds_that_are_none(bounds, model):
-    with pytest.raises(ValueError, match=r"Argument `bounds` must be .* such as \(0, 1\) or \(0, 255\). Received: bounds="):
+    with pytest.raises(
+        ValueError, match=r"Argument `bounds` must be .* such as \(0, 1\) or \(0, 255\). Received: bounds="
+    ):
         kax.ImageClassifier(model, bounds=bounds)
 
 
@@ -59,7 +61,7 @@ def test_the_default_bounds_are_0_and_1_and_their_width_is_the_scale_of_epsilon(
 
 
 def test_preprocess_has_to_be_a_name_or_a_callable(model):
-    with pytest.raises(TypeError, match="Argument `preprocess` must be a callable, the name .* Received: preprocess=3"):
+    with pytest.raises(TypeError, match=r"`preprocess` must be a callable, the name .* Received: preprocess=3"):
         kax.ImageClassifier(model, preprocess=3)
 
 
@@ -73,10 +75,15 @@ def test_a_bare_model_and_a_classifier_are_both_taken(model):
 def test_the_repr_says_what_was_set(build):
     model = build(name="net")
     text = repr(kax.ImageClassifier(model, bounds=(0, 255), preprocess=None, from_logits=False))
-    assert text == "ImageClassifier('net', bounds=(0.0, 255.0), preprocess=None, from_logits=False, output=None, input=None)"
+    assert (
+        text
+        == "ImageClassifier('net', bounds=(0.0, 255.0), preprocess=None, from_logits=False, output=None, input=None)"
+    )
 
 
-@pytest.mark.parametrize(("head", "classes", "binary"), [("softmax", 2, False), ("linear", 2, False), ("sigmoid", 2, True)])
+@pytest.mark.parametrize(
+    ("head", "classes", "binary"), [("softmax", 2, False), ("linear", 2, False), ("sigmoid", 2, True)]
+)
 def test_the_number_of_classes(head, classes, binary, build):
     classifier = kax.ImageClassifier(build(head))
     assert (classifier.classes, classifier.binary, classifier.head()) == (classes, binary, head)
@@ -92,7 +99,9 @@ def test_layers_are_listed_in_the_order_of_execution_with_kind_shape_and_the_def
 
 
 def nested(name: str = "backbone") -> keras.Model:
-    inner = keras.Sequential([keras.Input((6, 6, 1)), layers.Conv2D(2, 3, name="conv"), layers.ReLU(name="relu")], name=name)
+    inner = keras.Sequential(
+        [keras.Input((6, 6, 1)), layers.Conv2D(2, 3, name="conv"), layers.ReLU(name="relu")], name=name
+    )
     inputs = keras.Input((6, 6, 1))
     x = layers.Conv2D(2, 3, padding="same", name="after")(inner(inputs))
     return keras.Model(inputs, layers.Dense(2)(layers.GlobalAveragePooling2D()(x)), name="net")
@@ -104,12 +113,16 @@ def test_a_layer_is_found_by_name_and_by_path():
     assert classifier.layer_path("conv") == classifier.layer_path("backbone/conv") == "backbone/conv"
     assert classifier.layer_path("backbone") == "backbone"
     x = helpers.random_images(3, (6, 6, 1))
-    by_name, by_path = (kax.explainers.GradCAM(layer=name, relu=False)(classifier, x) for name in ("conv", "backbone/conv"))
+    by_name, by_path = (
+        kax.explainers.GradCAM(layer=name, relu=False)(classifier, x) for name in ("conv", "backbone/conv")
+    )
     np.testing.assert_array_equal(by_name, by_path)
 
 
 def test_an_unknown_layer_lists_the_nearest_and_the_known_ones():
-    with pytest.raises(ValueError, match=r"'net' has no layer 'afer'.*Did you mean 'after'\? .*can be explained: .*backbone/conv"):
+    with pytest.raises(
+        ValueError, match=r"'net' has no layer 'afer'.*Did you mean 'after'\? .*can be explained: .*backbone/conv"
+    ):
         kax.explainers.GradCAM(layer="afer")(nested(), helpers.random_images(1, (6, 6, 1)))
 
 
@@ -123,7 +136,7 @@ def test_many_layers_are_listed_in_part():
     names = [f"conv{index}" for index in range(20)]
     stack = [layers.Conv2D(1, 1, name=name) for name in names]
     model = keras.Sequential([keras.Input((4, 4, 1)), *stack, layers.Flatten(), layers.Dense(2)])
-    with pytest.raises(ValueError, match="conv3, ..., conv14"):
+    with pytest.raises(ValueError, match=r"conv3, ..., conv14"):
         kax.ImageClassifier(model).layer_path("nothing")
 
 
@@ -135,7 +148,9 @@ def test_a_name_that_occurs_twice_lists_both_paths():
         branches.append(branch(inputs))
     outputs = layers.Dense(2)(layers.GlobalAveragePooling2D()(layers.Add()(branches)))
     classifier = kax.ImageClassifier(keras.Model(inputs, outputs))
-    with pytest.raises(ValueError, match="There are 2 layers named 'conv'. Pass one of the paths left/conv, right/conv"):
+    with pytest.raises(
+        ValueError, match=r"There are 2 layers named 'conv'. Pass one of the paths left/conv, right/conv"
+    ):
         classifier.layer_path("conv")
     assert classifier.layer_path("right/conv") == "right/conv"
 
@@ -143,7 +158,7 @@ def test_a_name_that_occurs_twice_lists_both_paths():
 def test_a_model_without_a_spatial_layer_can_be_attacked_but_not_explained():
     model = helpers.linear_model(np.eye(16)[:, :2], (4, 4, 1))
     x = helpers.random_images(2, (4, 4, 1))
-    with pytest.raises(ValueError, match="no layer with a spatial output .* Attacks still work on it"):
+    with pytest.raises(ValueError, match=r"no layer with a spatial output .* Attacks still work on it"):
         kax.explainers.GradCAM()(model, x)
     assert kax.ImageClassifier(model).layers() == ()
     assert kax.attacks.FGSM()(model, x, [0, 1]).shape == x.shape
@@ -178,11 +193,11 @@ def test_a_function_that_leaves_the_size_open_around_a_model_that_does_not(model
 
 @pytest.mark.parametrize("as_dict", [False, True])
 def test_one_of_several_inputs_has_to_be_named(as_dict):
-    with pytest.raises(ValueError, match="The model has 2 inputs, age, picture. Pass input= .* the images"):
+    with pytest.raises(ValueError, match=r"The model has 2 inputs, age, picture. Pass input= .* the images"):
         kax.ImageClassifier(two_inputs(as_dict=as_dict))
-    with pytest.raises(ValueError, match="Argument `input` must be one of age, picture.* Did you mean 'picture'"):
+    with pytest.raises(ValueError, match=r"Argument `input` must be one of age, picture.* Did you mean 'picture'"):
         kax.ImageClassifier(two_inputs(as_dict=as_dict), input="pictur")
-    with pytest.raises(ValueError, match="Argument `input` must be one of .* Received: input=2"):
+    with pytest.raises(ValueError, match=r"Argument `input` must be one of .* Received: input=2"):
         kax.ImageClassifier(two_inputs(as_dict=as_dict), input=2)
 
 
@@ -218,9 +233,9 @@ def test_one_of_several_inputs_holds_the_images_and_the_others_are_passed_throug
 @pytest.mark.parametrize("as_dict", [False, True])
 def test_one_of_several_outputs_has_to_be_named(as_dict):
     model = two_outputs(as_dict)
-    with pytest.raises(ValueError, match="The model has 2 outputs, box, kind. Pass output= .* the classes"):
+    with pytest.raises(ValueError, match=r"The model has 2 outputs, box, kind. Pass output= .* the classes"):
         kax.ImageClassifier(model)
-    with pytest.raises(ValueError, match="Argument `output` must be one of box, kind.* Did you mean 'kind'"):
+    with pytest.raises(ValueError, match=r"Argument `output` must be one of box, kind.* Did you mean 'kind'"):
         kax.ImageClassifier(model, output="kin")
     x = helpers.random_images(3, (6, 6, 1))
     outputs = model(x)

@@ -21,7 +21,9 @@ ATTACK, EXPLAINER = kax.attacks.FGSM(), kax.explainers.GradCAM(relu=False)
 
 def spied(activation=None) -> tuple[keras.Model, helpers.Executions]:
     spy = helpers.Executions()
-    conv = layers.Conv2D(3, 3, name="conv", activation=activation, kernel_initializer=keras.initializers.GlorotUniform(seed=1))
+    conv = layers.Conv2D(
+        3, 3, name="conv", activation=activation, kernel_initializer=keras.initializers.GlorotUniform(seed=1)
+    )
     model = keras.Sequential([keras.Input(SHAPE), spy, conv, layers.GlobalAveragePooling2D(), layers.Dense(2)])
     return model, spy
 
@@ -78,7 +80,9 @@ def test_other_settings_are_traced_by_themselves():
     np.testing.assert_allclose(halved, plain / 2, atol=1e-6)
 
 
-@pytest.mark.parametrize("item", [ATTACK, EXPLAINER, kax.attacks.UniformNoise(), kax.explainers.GradCAM(layer="conv1", relu=False)], ids=repr)
+@pytest.mark.parametrize(
+    "item", [ATTACK, EXPLAINER, kax.attacks.UniformNoise(), kax.explainers.GradCAM(layer="conv1", relu=False)], ids=repr
+)
 def test_a_model_is_freed(item):
     model = helpers.small_cnn()
     model.compile("adam", "sparse_categorical_crossentropy")
@@ -114,7 +118,12 @@ def test_an_exchanged_activation_is_seen():
     x = helpers.random_images(3, SHAPE) - np.float32(0.5)
     classifier = kax.ImageClassifier(model, bounds=(-1, 1))
     conv = model.get_layer("conv")
-    for activation in (keras.activations.relu, keras.activations.tanh, keras.activations.linear, keras.activations.relu):
+    for activation in (
+        keras.activations.relu,
+        keras.activations.tanh,
+        keras.activations.linear,
+        keras.activations.relu,
+    ):
         conv.activation = activation
         traced = spy.seen.traced
         found = classifier.forward(x).activation("conv")

@@ -34,7 +34,9 @@ ENDINGS = {
 
 @pytest.mark.parametrize("ending", ENDINGS)
 def test_the_default_is_what_flows_into_the_end_of_the_spatial_extent(ending):
-    found = classifier(conv("first"), conv("last"), layers.ReLU(name="relu"), *(make() for make in ENDINGS[ending]), layers.Dense(2))
+    found = classifier(
+        conv("first"), conv("last"), layers.ReLU(name="relu"), *(make() for make in ENDINGS[ending]), layers.Dense(2)
+    )
     assert found.default_layer == "relu"
 
 
@@ -59,12 +61,22 @@ def test_pooling_dropout_and_padding_are_stepped_over(step):
 
 
 def test_several_of_them_are_stepped_over_in_a_row():
-    stack = [conv(), layers.MaxPooling2D(), layers.Dropout(0.5), layers.MaxPooling2D(), layers.Flatten(), layers.Dense(2)]
+    stack = [
+        conv(),
+        layers.MaxPooling2D(),
+        layers.Dropout(0.5),
+        layers.MaxPooling2D(),
+        layers.Flatten(),
+        layers.Dense(2),
+    ]
     assert classifier(*stack).default_layer == "conv"
 
 
 def test_a_normalisation_and_an_activation_are_not():
-    assert classifier(conv(), layers.BatchNormalization(name="norm"), layers.Flatten(), layers.Dense(2)).default_layer == "norm"
+    assert (
+        classifier(conv(), layers.BatchNormalization(name="norm"), layers.Flatten(), layers.Dense(2)).default_layer
+        == "norm"
+    )
 
 
 def residual(depth: int = 1) -> keras.Model:
@@ -100,7 +112,11 @@ def test_a_concatenation_of_branches_is_explained_whole():
 def test_convolutions_behind_the_end_of_the_extent_are_not_explained():
     """MobileNet ends in a 1x1 convolution whose map has one position."""
     found = classifier(
-        conv(), layers.GlobalAveragePooling2D(keepdims=True), layers.Conv2D(4, 1, name="logits"), layers.Reshape((4,)), layers.Softmax()
+        conv(),
+        layers.GlobalAveragePooling2D(keepdims=True),
+        layers.Conv2D(4, 1, name="logits"),
+        layers.Reshape((4,)),
+        layers.Softmax(),
     )
     assert found.default_layer == "conv"
     assert "logits" not in [info.name for info in found.layers()]
@@ -168,7 +184,11 @@ def test_a_shared_layer_is_listed_once():
 
 @pytest.mark.parametrize("policy", ["mixed_bfloat16", "mixed_float16", "float64"])
 def test_other_precisions(policy):
-    stack = [conv(dtype=policy), layers.GlobalAveragePooling2D(dtype=policy), layers.Dense(2, dtype=policy, activation="softmax")]
+    stack = [
+        conv(dtype=policy),
+        layers.GlobalAveragePooling2D(dtype=policy),
+        layers.Dense(2, dtype=policy, activation="softmax"),
+    ]
     found = classifier(*stack)
     x = helpers.random_images(2, SHAPE)
     assert found.default_layer == "conv"

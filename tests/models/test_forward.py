@@ -27,7 +27,9 @@ def with_head(*head: layers.Layer, units: int = 3, activation: str | None = None
     return keras.Sequential(
         [
             keras.Input(SHAPE),
-            layers.Conv2D(4, 3, activation="relu", name="conv", kernel_initializer=keras.initializers.GlorotUniform(seed=1)),
+            layers.Conv2D(
+                4, 3, activation="relu", name="conv", kernel_initializer=keras.initializers.GlorotUniform(seed=1)
+            ),
             layers.Flatten(),
             layers.Dense(units, activation=activation, kernel_initializer=keras.initializers.GlorotUniform(seed=2)),
             *head,
@@ -105,7 +107,7 @@ def test_a_softmax_under_a_reshape_is_found_in_a_graph_and_eagerly_the_message_s
     logits, probabilities = read(classifier, x, "logits", "probabilities")
     np.testing.assert_allclose(tf.nn.softmax(logits), model(x), atol=1e-6)
     np.testing.assert_allclose(probabilities, model(x), atol=1e-6)
-    with pytest.raises(ValueError, match="in a compiled function only. Call `forward` inside of a `tf.function`"):
+    with pytest.raises(ValueError, match=r"in a compiled function only. Call `forward` inside of a `tf.function`"):
         classifier.forward(x)
 
 
@@ -200,7 +202,9 @@ def test_gradients_go_through_the_preprocessing():
     model = helpers.linear_model(weights, SHAPE)
     classifier = kax.ImageClassifier(model, bounds=(0, 255), preprocess=lambda x: x / 127.5 - 1)
     x = np.full((2, *SHAPE), 200.0, "float32")
-    logits, gradient = tf.function(lambda x: ((f := classifier.forward(x)).logits, f.gradient(logit_score, np.array([0, 1]))))(x)
+    logits, gradient = tf.function(
+        lambda x: ((f := classifier.forward(x)).logits, f.gradient(logit_score, np.array([0, 1])))
+    )(x)
     np.testing.assert_allclose(logits, (200 / 127.5 - 1) * weights.sum(0)[None].repeat(2, 0), rtol=1e-4)
     np.testing.assert_allclose(np.reshape(gradient, (2, 16)), weights.T / 127.5, rtol=1e-5)
 
@@ -213,7 +217,10 @@ def test_activations_and_their_gradients_are_those_of_the_model(build, few, eage
 
     def run(images):
         forward = classifier.forward(images, layers=["conv1", "conv3"])
-        return [(forward.activation(name), forward.gradient(logit_score, y, wrt=name)) for name in ("conv1", "conv2", "conv3")]
+        return [
+            (forward.activation(name), forward.gradient(logit_score, y, wrt=name))
+            for name in ("conv1", "conv2", "conv3")
+        ]
 
     found = run(x) if eager else tf.function(run)(x)
     for name, (activation, gradient) in zip(("conv1", "conv2", "conv3"), found, strict=True):
@@ -239,7 +246,9 @@ def test_a_model_without_gradient_says_where_to_look():
     x = helpers.random_images(2, SHAPE)
     for blocked in (lambda x: tf.round(x * 255) / 255 * 0 + tf.stop_gradient(x), tf.stop_gradient):
         classifier = kax.ImageClassifier(model, preprocess=blocked)
-        with pytest.raises(ValueError, match="do not depend on the images .* Look for a rounding, an argmax or a stop_gradient"):
+        with pytest.raises(
+            ValueError, match=r"do not depend on the images .* Look for a rounding, an argmax or a stop_gradient"
+        ):
             kax.attacks.FGSM()(classifier, x)
 
 
@@ -291,5 +300,5 @@ def test_the_images_are_checked_in_eager_use_and_not_looked_at_in_a_graph(model)
     classifier = kax.ImageClassifier(model)
     with pytest.raises(ValueError, match="must lie within the bounds"):
         classifier.forward(np.full((1, *helpers.SHAPE), 2.0))
-    images, = read(classifier, np.full((1, *helpers.SHAPE), 2.0, "float64"), "images")
+    (images,) = read(classifier, np.full((1, *helpers.SHAPE), 2.0, "float64"), "images")
     assert images.dtype == np.float32

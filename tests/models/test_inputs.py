@@ -43,9 +43,11 @@ def test_tensors_and_lists_pass():
     np.testing.assert_array_equal(check_images(IMAGES.tolist(), (0, 1)), IMAGES)
 
 
-@pytest.mark.parametrize("images", ["cat.png", None, [[None]], IMAGES.astype(bool), IMAGES.astype(complex), IMAGES.astype(str), object()])
+@pytest.mark.parametrize(
+    "images", ["cat.png", None, [[None]], IMAGES.astype(bool), IMAGES.astype(complex), IMAGES.astype(str), object()]
+)
 def test_what_is_not_an_array_of_numbers(images):
-    with pytest.raises(TypeError, match="`x` must be an array of numbers. Received: "):
+    with pytest.raises(TypeError, match=r"`x` must be an array of numbers. Received: "):
         check_images(images, (0, 1))
 
 
@@ -74,7 +76,9 @@ def test_no_images():
 
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
 def test_pixels_that_are_not_finite_are_counted_and_found(value):
-    with pytest.raises(ValueError, match="NaN or infinite pixels .in 1 of 2 images, the first at index 1.. Clean or drop"):
+    with pytest.raises(
+        ValueError, match=r"NaN or infinite pixels .in 1 of 2 images, the first at index 1.. Clean or drop"
+    ):
         check_images(with_pixel(value), (0, 1))
 
 
@@ -99,7 +103,9 @@ def test_rounding_is_not_outside_of_the_bounds():
 
 
 def test_images_in_0_to_1_with_the_bounds_of_pixels_are_pointed_out():
-    with pytest.warns(UserWarning, match=r"spans 0 to 1 while the bounds are \(0, 255\): nearly black.* bounds=\(0, 1\), or multiply"):
+    with pytest.warns(
+        UserWarning, match=r"spans 0 to 1 while the bounds are \(0, 255\): nearly black.* bounds=\(0, 1\), or multiply"
+    ):
         check_images(IMAGES, (0, 255))
 
 
@@ -108,13 +114,20 @@ def test_black_images_are_fine():
 
 
 def test_messages_call_the_images_what_the_caller_calls_them():
-    with pytest.raises(ValueError, match="^batch 3 of the data has NaN"):
+    with pytest.raises(ValueError, match=r"^batch 3 of the data has NaN"):
         check_images(with_pixel(np.nan), (0, 1), where="batch 3 of the data")
 
 
 @pytest.mark.parametrize(
     "labels",
-    [[0, 2, 1], (0, 2, 1), np.array([0.0, 2.0, 1.0]), np.array([[0], [2], [1]], "uint8"), np.eye(3)[[0, 2, 1]], tf.constant([0, 2, 1])],
+    [
+        [0, 2, 1],
+        (0, 2, 1),
+        np.array([0.0, 2.0, 1.0]),
+        np.array([[0], [2], [1]], "uint8"),
+        np.eye(3)[[0, 2, 1]],
+        tf.constant([0, 2, 1]),
+    ],
     ids=["list", "tuple", "floats", "column", "one-hot", "tensor"],
 )
 def test_labels_in_every_form_come_back_as_indices(labels):
@@ -126,7 +139,9 @@ def test_labels_in_every_form_come_back_as_indices(labels):
 def test_labels_of_one_unit():
     assert check_labels(np.array([[0], [1]]), 2, 2, binary=True).tolist() == [0, 1]
     assert check_labels(np.array([False, True]), 2, 2, binary=True).tolist() == [0, 1]
-    with pytest.raises(ValueError, match=r"must be 0 or 1 for each image.* one sigmoid unit.*shape \(2, 2\); pass y.argmax\(-1\)"):
+    with pytest.raises(
+        ValueError, match=r"must be 0 or 1 for each image.* one sigmoid unit.*shape \(2, 2\); pass y.argmax\(-1\)"
+    ):
         check_labels(np.eye(2), 2, 2, binary=True)
 
 

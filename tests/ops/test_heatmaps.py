@@ -68,7 +68,7 @@ def test_min_max_spans_0_to_1():
 
 
 def test_an_unknown_method():
-    with pytest.raises(ValueError, match="Argument `method` must be max or min_max. Received: method='minmax'"):
+    with pytest.raises(ValueError, match=r"Argument `method` must be max or min_max. Received: method='minmax'"):
         heatmaps.normalize(MAPS, "minmax")
 
 

@@ -95,5 +95,5 @@ def test_what_has_no_finite_length_is_not_let_through():
 
 def test_an_unknown_norm():
     assert norms.check_norm("l2") == "l2"
-    with pytest.raises(ValueError, match="Argument `norm` must be one of linf, l2. Received: norm='L2'"):
+    with pytest.raises(ValueError, match=r"Argument `norm` must be one of linf, l2. Received: norm='L2'"):
         norms.check_norm("L2")

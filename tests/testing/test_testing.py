@@ -293,8 +293,13 @@ def test_unchanged_finds_every_kind_of_change(build):
 
 def test_unchanged_looks_even_after_an_exception(build):
     model = build()
-    with pytest.raises(AssertionError, match="'note'"), unchanged(model):
-        model.note = 1
+
+    def fail(note=None):
+        if note:
+            model.note = note
         raise KeyError
+
     with pytest.raises(KeyError), unchanged(model):
-        raise KeyError
+        fail()
+    with pytest.raises(AssertionError, match="'note'"), unchanged(model):
+        fail("changed")
