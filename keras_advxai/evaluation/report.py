@@ -17,7 +17,7 @@ from keras_advxai._registry import Configuration, nearest
 from keras_advxai._typing import TargetMode
 from keras_advxai.evaluation import statistics
 from keras_advxai.evaluation.examples import Example
-from keras_advxai.evaluation.row import Row
+from keras_advxai.evaluation.row import Row, without_nan
 from keras_advxai.evaluation.samples import Samples
 from keras_advxai.evaluation.table import render
 from keras_advxai.metrics import mod, vid
@@ -65,8 +65,7 @@ class EvaluationReport:
     @property
     def target(self) -> TargetMode:
         """Whose class the heatmaps explain."""
-        target: TargetMode = self.provenance["target"]
-        return target
+        return self.provenance["target"]
 
     @property
     def clean_accuracy(self) -> float:
@@ -153,8 +152,7 @@ class EvaluationReport:
                 f"The report has no heatmaps of {name!r} for target={target!r}, only for {', '.join(found)}. "
                 f"Evaluate again with target={target!r}."
             )
-        values: np.ndarray = found[target][self._level(epsilon)]
-        return values
+        return found[target][self._level(epsilon)]
 
     def nissim_std(self, attack: str | Configuration, explainer: str | Configuration, epsilon: float) -> float:
         """Standard deviation of NISSIM over the images, at one strength, which is not VID."""
@@ -243,9 +241,9 @@ class EvaluationReport:
             "provenance": self.provenance,
             "warnings": list(self.warnings),
             "clean_accuracy": self.clean_accuracy,
-            "rows": [_without_nan(dataclasses.asdict(row)) for row in self.rows],
+            "rows": [row.to_dict() for row in self.rows],
             "vid": [
-                _without_nan(
+                without_nan(
                     {
                         "attack": attack,
                         "explainer": explainer,
@@ -323,12 +321,10 @@ class EvaluationReport:
         return self._mods[attack, explainer]
 
     def _predictions(self, attack: str | Configuration, epsilon: float) -> np.ndarray:
-        values: np.ndarray = self.samples.attacked[self._attack(attack)][self._level(epsilon)]
-        return values
+        return self.samples.attacked[self._attack(attack)][self._level(epsilon)]
 
     def _flipped(self, attack: str | Configuration, epsilon: float) -> np.ndarray:
-        values: np.ndarray = self._predictions(attack, epsilon) != self.samples.predictions
-        return values
+        return self._predictions(attack, epsilon) != self.samples.predictions
 
     def _attack(self, attack: str | Configuration) -> str:
         return _known(attack, self.attacks, "attack")
@@ -351,7 +347,3 @@ def _known(identifier: str | Configuration, names: Iterable[str], kind: str) -> 
             f"The report has no {kind} {name!r}.{nearest(str(name), names)} It has: {', '.join(names) or 'none'}"
         )
     return name
-
-
-def _without_nan(values: dict[str, Any]) -> dict[str, Any]:
-    return {key: None if isinstance(value, float) and math.isnan(value) else value for key, value in values.items()}

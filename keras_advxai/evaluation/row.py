@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+from typing import Any
 
 
 @dataclasses.dataclass(frozen=True)
@@ -45,3 +46,12 @@ class Row:
     mod_clean: float = math.nan
     blank_rate: float = math.nan
     left_out: int = 0
+
+    def to_dict(self) -> dict[str, Any]:
+        """The figures as plain Python values, NaN as `None`."""
+        return without_nan(dataclasses.asdict(self))
+
+
+def without_nan(values: dict[str, Any]) -> dict[str, Any]:
+    """`values` with `None` for NaN, which JSON does not have."""
+    return {key: None if isinstance(value, float) and math.isnan(value) else value for key, value in values.items()}

@@ -135,14 +135,12 @@ class ImageClassifier:
     @property
     def classes(self) -> int:
         """How many classes the model tells apart; one sigmoid unit tells two."""
-        classes: int = self._probe()["classes"]
-        return classes
+        return self._probe()["classes"]
 
     @property
     def binary(self) -> bool:
         """Whether the model ends in one unit, which stands for two classes."""
-        binary: bool = self._probe()["binary"]
-        return binary
+        return self._probe()["binary"]
 
     def layers(self, shape: Sequence[int | None] | None = None) -> tuple[discovery.LayerInfo, ...]:
         """Every layer that can be explained, in execution order.
@@ -150,14 +148,12 @@ class ImageClassifier:
         Args:
             shape: `(height, width, channels)` of the images, for a model that leaves them open.
         """
-        layers: tuple[discovery.LayerInfo, ...] = self._probe(shape)["layers"]
-        return layers
+        return self._probe(shape)["layers"]
 
     def head(self, shape: Sequence[int | None] | None = None) -> str:
         """The kind of head: `"softmax"`, `"sigmoid"`, `"linear"` or `"probability"`."""
         probe = self._probe(None if shape is None else tuple(shape)[1:])
-        head: str = probe["head"]
-        return head
+        return probe["head"]
 
     def layer_path(self, layer: str | None, shape: Sequence[int | None] | None = None) -> str:
         """The full path of a layer that can be explained.
