@@ -7,7 +7,7 @@ TEST_EXTRAS ?= test
 PYTEST_ARGS ?= -n 2 --dist loadfile
 DEMO_ARGS ?=
 
-# Leave TensorFlow's information messages out of the output.
+# Leave out of the output what TensorFlow can be told to leave out.
 export TF_CPP_MIN_LOG_LEVEL ?= 3
 
 BIN = $(VENV)/bin

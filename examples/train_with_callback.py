@@ -50,7 +50,7 @@ history = model.fit(
     ],
 )
 
-# Accuracy at the largest epsilon, and the mean observed dissimilarity (MOD) of the heatmaps, by epoch.
+# By epoch: accuracy at the largest epsilon, and the dissimilarity (MOD) of the heatmaps, averaged over the epsilons.
 print("\naccuracy under attack:", [round(value, 2) for value in history.history["val_accuracy_fgsm"]])
 print("drift of explanations:", [round(value, 2) for value in history.history["val_mod_fgsm_grad_cam"]])
 

@@ -85,7 +85,7 @@ class Configuration(metaclass=_Frozen):
         return hash((type(self), self._key()))
 
     def _key(self) -> tuple[Any, ...]:
-        return tuple((name, _hashable(value)) for name, value in self.get_config().items())
+        return tuple((name, hashable(value)) for name, value in self.get_config().items())
 
 
 class Registry(Generic[T]):
@@ -163,18 +163,33 @@ def nearest(name: str, known: Iterable[str]) -> str:
     return f" Did you mean {' or '.join(repr(item) for item in close)}?" if close else ""
 
 
+def known_name(identifier: str | Configuration, names: Iterable[str], kind: str) -> str:
+    """The name of a configuration, or the name itself, if a report has it.
+
+    Raises:
+        ValueError: It is not; the message lists the names and the nearest.
+    """
+    names = tuple(names)
+    name = identifier.name if isinstance(identifier, Configuration) else identifier
+    if name not in names:
+        raise ValueError(
+            f"The report has no {kind} {name!r}.{nearest(str(name), names)} It has: {', '.join(names) or 'none'}"
+        )
+    return name
+
+
 def snake_case(name: str) -> str:
     """`GradCAM` to `grad_cam`, `FGSM` to `fgsm`, `UniformNoise` to `uniform_noise`."""
     name = re.sub(r"([a-z0-9])([A-Z])", r"\1_\2", name)
     return re.sub(r"([A-Z]+)([A-Z][a-z])", r"\1_\2", name).lower()
 
 
-def _hashable(value: Any) -> Any:
+def hashable(value: Any) -> Any:
     """`value` where it can be hashed, else something as distinct: its parts, or its identity."""
     if isinstance(value, (list, tuple)):
-        return tuple(_hashable(item) for item in value)
+        return tuple(hashable(item) for item in value)
     if isinstance(value, dict):
-        return tuple((key, _hashable(item)) for key, item in value.items())
+        return tuple((key, hashable(item)) for key, item in value.items())
     try:
         hash(value)
     except TypeError:

@@ -13,6 +13,7 @@ from keras_advxai.attacks import Attack
 from keras_advxai.evaluation import EvaluationReport, Evaluator
 from keras_advxai.explainers import Explainer
 from keras_advxai.models import ImageClassifier
+from keras_advxai.models.inputs import check_class_names
 from keras_advxai.tensorboard.directory import check_log_dir, next_step
 from keras_advxai.tensorboard.writer import ReportWriter
 
@@ -49,7 +50,8 @@ def evaluate(
         attacks: Names or instances. Defaults to `("fgsm",)`.
         explainers: Names or instances; an empty tuple measures accuracy alone. Defaults to `("grad_cam",)`.
         epsilons: Attack strengths, as fractions of the bounds' width: 8/255 means eight grey levels whatever
-            the bounds. VID is a spread over them, so give several. Defaults to 1, 2, 4 and 8 grey levels.
+            the bounds. For attacks with `norm="l2"`, the length of the whole change in the unit image scale, which
+            may exceed 1. VID is a spread over them, so give several. Defaults to 1, 2, 4 and 8 grey levels.
         bounds: The smallest and largest value of a pixel. Defaults to `(0, 1)`, and to `(0, 255)` where
             `preprocess` is a name.
         preprocess: A callable from images to what the network takes, or the name of a module of
@@ -106,6 +108,7 @@ def evaluate(
         noise_control=noise_control,
         seed=seed,
     )
+    check_class_names(class_names, evaluator.classifier.classes)
     batches = evaluator.batches(data, batch_size)
     report = evaluator.run(batches, images=images, progress=progress)
     if directory is not None:

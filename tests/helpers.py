@@ -78,16 +78,17 @@ class Executions(keras.layers.Layer):
             return tf.identity(inputs)
 
 
-def counted_operations(function: Any, *specs: tf.TensorSpec) -> Counter[str]:
+def counted_operations(function: Any, *specs: tf.TensorSpec, inside: bool = True) -> Counter[str]:
     """How often each operation occurs in what a `tf.function` really computes.
 
     Traced graphs hold operations that nothing depends on (the gradients of filters, for one), and TensorFlow
     prunes them. So operations are counted only where an output or a side effect of the function depends on
-    them, in the function itself and in the functions that it calls; a loop's body counts once.
+    them, in the function itself and, unless `inside` is False, in the functions that it calls and in the bodies of
+    its loops and branches. A loop's body counts once.
     """
     graph = function.get_concrete_function(*specs).graph
     definition = graph.as_graph_def()
-    library = {item.signature.name: item for item in definition.library.function}
+    library = {item.signature.name: item for item in definition.library.function} if inside else {}
     roots = [tensor.op.name for tensor in graph.outputs] + [op.name for op in graph.control_outputs]
     return _reachable({node.name: node for node in definition.node}, roots, library)
 
@@ -105,7 +106,9 @@ def _reachable(nodes: dict[str, Any], queue: list[str], library: dict[str, Any])
         queue.extend(node.input)
         for attribute in node.attr.values():
             for called in filter(None, [attribute.func.name, *(item.name for item in attribute.list.func)]):
-                body = library[called]
+                body = library.get(called)
+                if body is None:
+                    continue
                 roots = [*body.ret.values(), *body.control_ret.values()]
                 counts += _reachable({inner.name: inner for inner in body.node_def}, roots, library)
     return counts

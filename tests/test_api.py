@@ -71,6 +71,21 @@ def test_the_same_call_gives_the_same_report(faces_model, test_faces):
     assert not np.array_equal(*noise)
 
 
+def test_class_names_are_checked_before_anything_is_computed(faces_model, test_faces, tmp_path, capsys):
+    for names, error in ((["face"], ValueError), (["a", "b", "c"], ValueError), ("ab", TypeError)):
+        with pytest.raises(error, match="Argument `class_names` must"):
+            kax.evaluate(faces_model, test_faces, class_names=names, log_dir=tmp_path)
+    assert capsys.readouterr() == ("", "")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_report_says_what_it_is_in_one_line(faces_model, test_faces):
+    report = kax.evaluate(faces_model, test_faces, epsilons=(0.1,), progress=False)
+    assert repr(report) == (
+        "EvaluationReport(50 images, attacks=('fgsm', 'uniform_noise'), explainers=('grad_cam',), epsilons=(0.1,))"
+    )
+
+
 def test_pixels_as_bytes(faces_model, test_faces):
     x, y = test_faces
     pixels = np.round(x * 255).astype("uint8")

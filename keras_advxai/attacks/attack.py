@@ -13,7 +13,7 @@ import tensorflow as tf
 from keras_advxai._registry import Configuration
 from keras_advxai._typing import Norm, Tensor
 from keras_advxai.models import Forward, ImageClassifier, as_classifier
-from keras_advxai.models.inputs import check_epsilons, check_labels, traced_labels
+from keras_advxai.models.inputs import check_epsilons, check_labels, describe, traced_labels
 from keras_advxai.ops import norms
 
 
@@ -138,10 +138,10 @@ class Attack(Configuration):
 
     def _within(self, model: ImageClassifier, x: Tensor, found: Tensor, radius: Tensor) -> Tensor:
         """The images nearest to what was found that keep the budget and the bounds."""
-        if not found.shape.is_compatible_with(x.shape):
+        if not hasattr(found, "shape") or not x.shape.is_compatible_with(found.shape):
             raise ValueError(
                 f"{type(self).__name__}.perturb must return images shaped as `x`, {tuple(x.shape)}. "
-                f"Received: shape={tuple(found.shape)}"
+                f"Received: {describe(found)}"
             )
         delta = norms.project(tf.cast(found, tf.float32) - x, radius, self.norm)
         return tf.clip_by_value(x + delta, *model.bounds)

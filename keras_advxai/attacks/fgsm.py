@@ -19,7 +19,8 @@ class FGSM(GradientAttack):
     strengths.
 
     Args:
-        norm: `"linf"` or `"l2"`. Defaults to `"linf"`.
+        norm: `"linf"`, in which epsilon bounds the change of every pixel, or `"l2"`, in which it is the length of
+            the whole change in the unit image scale. Defaults to `"linf"`.
         loss: `"log_odds"` or `"cross_entropy"`; with the latter it equals cleverhans'
             `fast_gradient_method` on the same logits. Defaults to `"log_odds"`.
         targeted: Whether the labels are classes to reach. Defaults to `False`.

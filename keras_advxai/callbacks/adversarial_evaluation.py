@@ -6,6 +6,7 @@ import dataclasses
 import logging
 import math
 import os
+import shlex
 import warnings
 from collections.abc import Sequence
 from typing import Any
@@ -19,6 +20,7 @@ from keras_advxai.evaluation import EvaluationReport, Evaluator
 from keras_advxai.evaluation.data import first_inputs
 from keras_advxai.explainers import Explainer
 from keras_advxai.models import ImageClassifier, applications
+from keras_advxai.models.inputs import check_class_names, check_whole_number
 from keras_advxai.tensorboard.directory import check_log_dir
 from keras_advxai.tensorboard.writer import ReportWriter
 
@@ -31,7 +33,8 @@ class AdversarialEvaluation(keras.callbacks.Callback):
     A fixed random sample of the data is evaluated at the end of every `every`-th epoch, the first one
     included, and all of the data after training. Everything is validated, and compiled, when training
     begins, so that nothing fails after an epoch was paid for. Training itself is bit-identical to training
-    without the callback.
+    without the callback, unless both read from one shuffled `tf.data` pipeline, whose order depends on how
+    often it was read.
 
     Place it **first** in the list of callbacks: those after it (EarlyStopping, ModelCheckpoint, CSVLogger,
     TensorBoard) and the history then see what it puts into the logs, as plain floats:
@@ -42,7 +45,9 @@ class AdversarialEvaluation(keras.callbacks.Callback):
 
     An epoch without an evaluation repeats the values of the last one. A drift that could not be measured,
     because every heatmap of the clean images is blank, repeats the last that could (0 before there was
-    one) and warns once. Name the `mode` to EarlyStopping, which cannot guess it from these names.
+    one) and warns once. Name the `mode` to EarlyStopping, which cannot guess it from these names. Its
+    `restore_best_weights` acts when this callback is done, so the report after training is about the last
+    weights; call `evaluate` for those that were restored.
 
     Args:
         data: What `evaluate` takes: `(x, y)`, `x`, a batched `tf.data.Dataset` or a `PyDataset`.
@@ -116,10 +121,10 @@ class AdversarialEvaluation(keras.callbacks.Callback):
     ) -> None:
         super().__init__()
         self.data = data
-        self.every = _whole_number("every", every, 1)
-        self.max_samples = _whole_number("max_samples", max_samples, 1)
-        self.images = _whole_number("images", images, 0)
-        self.batch_size = _whole_number("batch_size", batch_size, 1)
+        self.every = check_whole_number("every", every, 1)
+        self.max_samples = check_whole_number("max_samples", max_samples, 1)
+        self.images = check_whole_number("images", images, 0)
+        self.batch_size = check_whole_number("batch_size", batch_size, 1)
         self.log_dir = log_dir
         self.class_names = class_names
         self.final = final
@@ -151,6 +156,7 @@ class AdversarialEvaluation(keras.callbacks.Callback):
         if not self.model.built:
             _build(self.model, first_inputs(self.data), self._model_settings["preprocess"])
         classifier = ImageClassifier(self.model, **self._model_settings)
+        check_class_names(self.class_names, classifier.classes)
         self._evaluator = Evaluator(classifier, **self._evaluation_settings)
         self._batches = self._evaluator.batches(self.data, self.batch_size)
         x, y = self._batches.sample(self.max_samples, self.seed)
@@ -187,7 +193,10 @@ class AdversarialEvaluation(keras.callbacks.Callback):
             self._writer.write_hparams(self.report)
             self.report.to_json(self._writer.log_dir / "advxai" / "report.json")
         self._writer.close()
-        _LOGGER.info("Adversarial evaluation logged. To look at it: tensorboard --logdir %s", self._writer.log_dir)
+        _LOGGER.info(
+            "Adversarial evaluation logged. To look at it: tensorboard --logdir %s --samples_per_plugin images=100",
+            shlex.quote(str(self._writer.log_dir)),
+        )
         self._writer = None
 
     def _summary(self, report: EvaluationReport) -> dict[str, float]:
@@ -222,9 +231,3 @@ def _build(model: keras.Model, x: Any, preprocess: Preprocess) -> None:
     if preprocess is not None and hasattr(x, "shape"):
         x = preprocess(keras.ops.cast(x, "float32"))
     model(x, training=False)
-
-
-def _whole_number(name: str, value: int, least: int) -> int:
-    if isinstance(value, bool) or not isinstance(value, int) or value < least:
-        raise ValueError(f"Argument `{name}` must be a whole number of at least {least}. Received: {name}={value!r}")
-    return value

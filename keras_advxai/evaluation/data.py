@@ -11,7 +11,7 @@ import numpy as np
 import tensorflow as tf
 
 from keras_advxai.models import ImageClassifier
-from keras_advxai.models.inputs import check_images, check_labels, describe
+from keras_advxai.models.inputs import check_images, check_labels, check_whole_number, describe
 
 
 class Batches:
@@ -35,10 +35,8 @@ class Batches:
     """
 
     def __init__(self, data: Any, classifier: ImageClassifier, batch_size: int) -> None:
-        if not isinstance(batch_size, int) or batch_size < 1:
-            raise ValueError(f"Argument `batch_size` must be a whole number above 0. Received: {batch_size!r}")
         self.classifier = classifier
-        self.batch_size = batch_size
+        self.batch_size = check_whole_number("batch_size", batch_size, 1)
         self.images: int | None = None
         self.has_labels = True
         self.ignored_weights = False
@@ -102,7 +100,9 @@ class Batches:
 
     def _checked_arrays(self, data: Any) -> tuple[Any, Any]:
         x, y = self._split(data)
-        if not all(hasattr(part, "shape") for part in keras.tree.flatten(x)):
+        self._check_inputs(x)
+        parts = keras.tree.flatten(x)
+        if not parts or not all(hasattr(part, "shape") for part in parts):
             raise TypeError(
                 "Argument `data` must be (x, y) arrays, x alone, a batched tf.data.Dataset or a "
                 f"keras.utils.PyDataset. Received: {describe(data)}"
@@ -114,6 +114,13 @@ class Batches:
         self.has_labels = y is not None
         return x, None if y is None else self._labels(y, len(images), "the labels of `data`")
 
+    def _check_inputs(self, x: Any) -> None:
+        if isinstance(x, Mapping) and not self.classifier.takes_several_inputs:
+            raise ValueError(
+                f"The data must be pairs of images and labels. Received: dictionaries with {', '.join(map(str, x))}. "
+                "For a dataset: dataset.map(lambda item: (item['image'], item['label'])), with its own keys."
+            )
+
     def _check_dataset(self, data: tf.data.Dataset) -> None:
         cardinality = int(data.cardinality())
         if cardinality == tf.data.INFINITE_CARDINALITY:
@@ -122,6 +129,7 @@ class Batches:
             raise ValueError("The dataset is empty. Pass at least one image.")
         spec = data.element_spec
         inputs = spec[0] if isinstance(spec, tuple) else spec
+        self._check_inputs(inputs)
         image = self.classifier.images_of(inputs) if isinstance(inputs, (Mapping, list, tuple)) else inputs
         if getattr(image, "shape", None) is not None and image.shape.rank == 3:
             raise ValueError(
@@ -182,9 +190,9 @@ class Fingerprint:
 
     def update(self, images: Any, labels: np.ndarray | None) -> None:
         """Add a batch."""
-        self._images.update(np.ascontiguousarray(images).data)
+        self._images.update(np.asarray(images).tobytes())
         if labels is not None:
-            self._labels.update(np.ascontiguousarray(labels).data)
+            self._labels.update(labels.tobytes())
 
     def hexdigest(self) -> str:
         """The hash of all that was added."""

@@ -17,6 +17,7 @@ from keras_advxai import explainers as explainers_module
 from keras_advxai._registry import Configuration
 from keras_advxai._typing import Bounds, Preprocess, TargetMode
 from keras_advxai.attacks import Attack, UniformNoise
+from keras_advxai.evaluation import checks
 from keras_advxai.evaluation.data import Batches, Fingerprint
 from keras_advxai.evaluation.examples import Example
 from keras_advxai.evaluation.report import EvaluationReport
@@ -24,7 +25,7 @@ from keras_advxai.evaluation.samples import Samples
 from keras_advxai.evaluation.step import Step
 from keras_advxai.explainers import Explainer
 from keras_advxai.models import ImageClassifier
-from keras_advxai.models.inputs import check_epsilons
+from keras_advxai.models.inputs import check_epsilons, check_whole_number
 from keras_advxai.ops.ssim import window_size
 
 _PACKAGES = ("keras-advxai", "tensorflow", "keras", "numpy")
@@ -71,7 +72,7 @@ class Evaluator:
                 f"Argument `target` must be one of {', '.join(get_args(TargetMode))}. Received: target={target!r}"
             )
         self.target: TargetMode = target
-        self.seed = seed
+        self.seed = check_whole_number("seed", seed, 0)
         given = [attacks_module.get(item) for item in _listed(attacks)]
         if not given:
             raise ValueError(f"Argument `attacks` must name at least one attack. Received: {attacks!r}")
@@ -83,7 +84,7 @@ class Evaluator:
                 )
         norms = dict.fromkeys(attack.norm for attack in given)
         self.epsilons = check_epsilons(epsilons, "linf" if "linf" in norms else "l2")
-        controls = [UniformNoise(norm=norm, seed=seed) for norm in norms] if noise_control else []
+        controls = [UniformNoise(norm=norm, seed=self.seed) for norm in norms] if noise_control else []
         self.attacks = _distinct([*given, *(item for item in controls if item not in given)], "attacks")
         self.explainers = _distinct([explainers_module.get(item) for item in _listed(explainers)], "explainers")
         for explainer in self.explainers:
@@ -126,25 +127,28 @@ class Evaluator:
         Returns:
             The report.
         """
+        images = check_whole_number("images", images, 0)
         batches = data if isinstance(data, Batches) else self.batches(data, batch_size)
         found: list[dict[str, Any]] = []
         fingerprint = Fingerprint()
         count = 0
+        sizes: set[tuple[int, ...]] = set()
         with tqdm(total=batches.images, unit="img", desc=f"{title} (compiling)", disable=not progress) as bar:
             for x, y in batches:
                 self._check_target(y is not None)
                 given = self.classifier.images_of(x)
+                sizes.add(given.shape[1:3])
                 keep = min(max(0, images - count), len(given))
                 found.append(self._run_step(x, y, keep))
                 fingerprint.update(given, y)
                 count += len(given)
-                bar.set_description(title, refresh=False)
+                bar.set_description_str(title, refresh=False)
                 bar.update(len(given))
         samples = self._samples(found)
         return EvaluationReport(
             samples=samples,
             provenance=self._provenance(batches, fingerprint.hexdigest(), given.shape[1:]),
-            warnings=self._warnings(batches, samples),
+            warnings=(*self._setting_notes(batches, sizes), *checks.sample_notes(samples, self.target)),
             examples=self._examples(found, samples),
         )
 
@@ -152,6 +156,7 @@ class Evaluator:
         inputs = keras.tree.map_structure(tf.convert_to_tensor, x)
         images = tf.cast(self.classifier.images_of(inputs), tf.float32)
         inputs = self.classifier.with_images(inputs, images)
+        self.classifier.check_output(inputs)
         labels = None if y is None else tf.convert_to_tensor(y)
         strengths = tf.constant(self.epsilons, tf.float32)
         result = self.classifier.compiled(self._step, self._step, inputs, labels, strengths, tf.constant(keep))
@@ -175,15 +180,16 @@ class Evaluator:
                 parts.append(value)
             return np.concatenate(parts, axis=-1)
 
-        blank = {item.name: join("blank", item.name) for item in self.explainers}
+        modes = {item.name: sorted(found[0]["blank"][item.name], key=self.target.__ne__) for item in self.explainers}
         nissim: dict[str, Any] = collections.defaultdict(dict)
         attacked_blank: dict[str, Any] = collections.defaultdict(dict)
         for attack in (item.name for item in self.attacks):
-            for explainer in blank:
-                modes = found[0]["attacks"][attack]["nissim"][explainer]
+            for explainer in modes:
                 nissim[attack][explainer] = {
-                    mode: np.where(blank[explainer], np.nan, join("attacks", attack, "nissim", explainer, mode))
-                    for mode in sorted(modes, key=lambda mode: mode != self.target)
+                    mode: np.where(
+                        join("blank", explainer, mode), np.nan, join("attacks", attack, "nissim", explainer, mode)
+                    )
+                    for mode in modes[explainer]
                 }
                 attacked_blank[attack][explainer] = join("attacks", attack, "blank", explainer)
         return Samples(
@@ -194,7 +200,7 @@ class Evaluator:
             attacked={item.name: join("attacks", item.name, "predictions") for item in self.attacks},
             nissim=dict(nissim),
             blank=dict(attacked_blank),
-            reference_blank=blank,
+            reference_blank={name: join("blank", name, self.target) for name in modes},
         )
 
     def _examples(self, found: list[dict[str, Any]], samples: Samples) -> tuple[Example, ...]:
@@ -232,6 +238,16 @@ class Evaluator:
             start += len(batch["labels"])
         return tuple(examples)
 
+    def _setting_notes(self, batches: Batches, sizes: set[tuple[int, ...]]) -> list[str]:
+        return checks.setting_notes(
+            unsure=self.classifier.is_unsure,
+            sizes=len(sizes),
+            labels=batches.has_labels,
+            weights=batches.ignored_weights,
+            l2=any(attack.norm == "l2" for attack in self.attacks),
+            single=bool(self.explainers) and len(self.epsilons) < 2,
+        )
+
     def _provenance(self, batches: Batches, fingerprint: str, shape: tuple[int, ...]) -> dict[str, Any]:
         classifier = self.classifier
         preprocess = classifier.preprocess
@@ -253,24 +269,6 @@ class Evaluator:
             "data_sha256": fingerprint,
             "versions": {name: _version(name) for name in _PACKAGES},
         }
-
-    def _warnings(self, batches: Batches, samples: Samples) -> tuple[str, ...]:
-        found = []
-        if not batches.has_labels:
-            found.append(
-                "The data have no labels: attacks run against the clean prediction, and accuracy is agreement with it."
-            )
-        if self.explainers and len(self.epsilons) < 2:
-            found.append("VID is a spread over attack strengths: give two or more epsilons to have one.")
-        if batches.ignored_weights:
-            found.append("The data have sample weights, which were not used.")
-        for name, blank in samples.reference_blank.items():
-            if blank.any():
-                found.append(
-                    f"{int(blank.sum())} of {len(samples)} clean heatmaps of {name} are blank; these images are left "
-                    "out of its MOD and VID."
-                )
-        return tuple(found)
 
 
 def _classifier(model: Any, bounds: Bounds | None, preprocess: Preprocess) -> ImageClassifier:

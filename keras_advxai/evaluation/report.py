@@ -6,26 +6,26 @@ import dataclasses
 import functools
 import json
 import math
+import numbers
 import os
 import pathlib
-from collections.abc import Iterable
 from typing import Any, Literal
 
 import numpy as np
 
-from keras_advxai._registry import Configuration, nearest
+from keras_advxai._registry import Configuration, known_name
 from keras_advxai._typing import TargetMode
 from keras_advxai.evaluation import statistics
 from keras_advxai.evaluation.examples import Example
 from keras_advxai.evaluation.row import Row, without_nan
 from keras_advxai.evaluation.samples import Samples
-from keras_advxai.evaluation.table import render
+from keras_advxai.evaluation.table import epsilon_text, render
 from keras_advxai.metrics import mod, vid
 
 Split = Literal["flipped", "kept"]
 
 
-@dataclasses.dataclass(frozen=True, eq=False)
+@dataclasses.dataclass(frozen=True, eq=False, repr=False)
 class EvaluationReport:
     """The outcome of an evaluation: accuracy under attack, and the drift of the explanations.
 
@@ -229,6 +229,10 @@ class EvaluationReport:
             for epsilon in self.epsilons
         )
 
+    def __repr__(self) -> str:
+        what = f"attacks={self.attacks}, explainers={self.explainers}, epsilons={self.epsilons}"
+        return f"EvaluationReport({len(self.samples)} images, {what})"
+
     def __str__(self) -> str:
         return render(self)
 
@@ -311,7 +315,7 @@ class EvaluationReport:
             mod_kept=self.mod(attack, explainer, epsilon, split="kept"),
             mod_clean=self.mod(attack, explainer, epsilon, target="clean") if has_clean else math.nan,
             blank_rate=self.blank_rate(attack, explainer, epsilon),
-            left_out=int(self.samples.reference_blank[explainer].sum()),
+            left_out=int(np.isnan(self.nissim(attack, explainer, epsilon)).sum()),
         )
 
     def _resampled(self, attack: str, explainer: str) -> np.ndarray:
@@ -327,23 +331,15 @@ class EvaluationReport:
         return self._predictions(attack, epsilon) != self.samples.predictions
 
     def _attack(self, attack: str | Configuration) -> str:
-        return _known(attack, self.attacks, "attack")
+        return known_name(attack, self.attacks, "attack")
 
     def _explainer(self, explainer: str | Configuration) -> str:
-        return _known(explainer, self.explainers, "explainer")
+        return known_name(explainer, self.explainers, "explainer")
 
     def _level(self, epsilon: float) -> int:
-        close = np.isclose(self.epsilons, epsilon, rtol=1e-6, atol=1e-12)
+        wanted = epsilon if isinstance(epsilon, numbers.Real) else math.nan
+        close = np.isclose(self.epsilons, wanted, rtol=1e-6, atol=1e-12)
         if not close.any():
-            raise ValueError(f"Argument `epsilon` must be one of the strengths {self.epsilons}. Received: {epsilon!r}")
+            known = ", ".join(epsilon_text(value) for value in self.epsilons)
+            raise ValueError(f"Argument `epsilon` must be one of the strengths, {known}. Received: epsilon={epsilon!r}")
         return int(np.argmax(close))
-
-
-def _known(identifier: str | Configuration, names: Iterable[str], kind: str) -> str:
-    names = tuple(names)
-    name = identifier.name if isinstance(identifier, Configuration) else identifier
-    if name not in names:
-        raise ValueError(
-            f"The report has no {kind} {name!r}.{nearest(str(name), names)} It has: {', '.join(names) or 'none'}"
-        )
-    return name

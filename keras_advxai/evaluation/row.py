@@ -27,7 +27,7 @@ class Row:
         mod_kept: MOD of the images whose prediction stayed.
         mod_clean: MOD where both heatmaps explain the clean prediction; NaN for costly explainers.
         blank_rate: Share of the adversarial heatmaps that are blank.
-        left_out: How many pairs were left out of MOD because the clean heatmap is blank.
+        left_out: How many pairs were left out of MOD, because the clean heatmap is blank or a map is NaN.
     """
 
     attack: str

@@ -20,7 +20,7 @@ class Samples:
         confidence: Probability of each clean prediction, `(images,)`.
         attacked: Attack to predictions, `(epsilons, images)`.
         nissim: Attack to explainer to target to NISSIM, `(epsilons, images)`; NaN where the clean heatmap is
-            blank, so that there is nothing to compare with.
+            blank, so that there is nothing to compare with, or a heatmap is NaN.
         blank: Attack to explainer to whether the adversarial heatmap is blank, `(epsilons, images)`.
         reference_blank: Explainer to whether the clean heatmap is blank, `(images,)`.
 

@@ -57,7 +57,9 @@ class Step:
             "labels": labels,
             "predictions": clean.predictions,
             "confidence": _confidence(clean),
-            "blank": {name: is_blank(maps[self.target]) for name, maps in reference.items()},
+            "blank": {
+                name: {mode: is_blank(found) for mode, found in maps.items()} for name, maps in reference.items()
+            },
             "examples": {
                 "images": clean.images[:keep],
                 "heatmaps": {name: maps[self.target][:keep] for name, maps in reference.items()},
@@ -120,5 +122,6 @@ class Step:
 
 
 def _confidence(forward: Forward) -> Tensor:
-    """The probability of each image's own prediction."""
-    return forward.score(forward.predictions, "probability")
+    """The probability of each image's own prediction; NaN where the logits are not finite."""
+    finite = tf.reduce_all(tf.math.is_finite(forward.logits), axis=-1)
+    return tf.where(finite, forward.score(forward.predictions, "probability"), float("nan"))

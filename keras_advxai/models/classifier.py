@@ -10,7 +10,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from keras_advxai._registry import nearest
+from keras_advxai._registry import hashable, nearest
 from keras_advxai._typing import Bounds, Preprocess, Tensor
 from keras_advxai.models import applications, compiled, discovery, inputs
 from keras_advxai.models.forward import Forward
@@ -124,6 +124,11 @@ class ImageClassifier:
         return tuple(shape[1:])
 
     @property
+    def takes_several_inputs(self) -> bool:
+        """Whether the model takes other inputs beside the images, as far as it says."""
+        return len(self._images.names) > 1 or (not self._images.names and self.input is not None)
+
+    @property
     def default_layer(self) -> str:
         """The layer that is explained unless another is named: what the model pools or flattens last.
 
@@ -208,7 +213,9 @@ class ImageClassifier:
         images = inputs.check_images(self.images_of(x), self.bounds, self.image_shape, where)
         tensor = tf.cast(tf.convert_to_tensor(images), tf.float32)
         others = keras.tree.map_structure(tf.convert_to_tensor, x) if is_structure(x) else x
-        return self.with_images(others, tensor)
+        checked = self.with_images(others, tensor)
+        self.check_output(checked)
+        return checked
 
     def images_of(self, x: Any) -> Any:
         """The images among the model's inputs: `x` itself unless the model takes several."""
@@ -293,8 +300,37 @@ class ImageClassifier:
             "input": self.input,
         }
 
+    @property
+    def is_unsure(self) -> bool:
+        """Whether the output was taken for probabilities although nothing says that it is."""
+        return self.from_logits is None and self.head() == "probability"
+
+    def check_output(self, inputs: Any) -> None:
+        """Raise if the output was taken for probabilities and is none. The model is run for this once.
+
+        Args:
+            inputs: Checked inputs.
+
+        Raises:
+            ValueError: The output leaves [0, 1].
+        """
+        shape = self.images_of(inputs).shape
+        if self.from_logits is None and self.head(shape) == "probability":
+            key = (self._identity(), "output checked", tuple(shape[1:]))
+            compiled.remember(self.model, key, lambda: self._checked_output(inputs))
+
+    def _checked_output(self, inputs: Any) -> bool:
+        output = keras.ops.convert_to_numpy(self.output_of(Forward(self, inputs).root.output))
+        if output.min() < -1e-6 or output.max() > 1 + 1e-6:
+            raise ValueError(
+                "It cannot be told whether the model's output is logits or probabilities, and it is no probabilities. "
+                f"Received: values from {output.min():g} to {output.max():g}. Pass "
+                "ImageClassifier(model, from_logits=True), or from_logits=True to the callback."
+            )
+        return True
+
     def _identity(self) -> Hashable:
-        return tuple(self._settings().values())
+        return tuple(hashable(value) for value in self._settings().values())
 
 
 @dataclasses.dataclass(frozen=True, eq=False)

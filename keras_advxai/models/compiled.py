@@ -13,33 +13,59 @@ from keras_advxai.models.recording import all_operations
 
 _STORE: weakref.WeakKeyDictionary[keras.Model, dict[Hashable, Any]] = weakref.WeakKeyDictionary()
 _LOCK = threading.RLock()
+_MOST = 64
+"""How many values are kept for one model; the one that was asked for longest ago is dropped first."""
 
 
 def remember(model: keras.Model, key: Hashable, build: Callable[[], Any]) -> Any:
     """What `build()` returned for this model and key the first time.
 
-    The model's structure belongs to the key: a layer that is added, or an activation that is exchanged,
-    makes a new entry. Weights do not: compiled functions read them as they are.
+    The model's structure belongs to the key: a layer that is added, an activation that is exchanged, or a
+    variable that takes the place of another (LoRA, quantisation) makes a new entry. The values of the
+    variables do not: compiled functions read them as they are.
 
     Args:
         model: The model. It is referred to weakly.
         key: What tells the values of one model apart.
         build: Makes the value. It must not keep a reference to the model, or the model would never be freed.
     """
-    structure = tuple((_mark(item), _mark(getattr(item, "activation", None))) for item in all_operations(model))
+    structure = tuple(_Mark(part) for item in all_operations(model) for part in _parts(item))
     with _LOCK:
         values = _STORE.setdefault(model, {})
         full_key = (key, structure)
-        if full_key not in values:
-            values[full_key] = build()
-        return values[full_key]
+        value = values.pop(full_key) if full_key in values else build()
+        values[full_key] = value
+        while len(values) > _MOST:
+            values.pop(next(iter(values)))
+        return value
 
 
-def _mark(value: Any) -> Hashable:
-    """What equals itself as long as `value` lives, and nothing afterwards; an id would be given out again."""
-    try:
-        mark: Hashable = weakref.ref(value)
-        hash(mark)
-    except TypeError:
-        return id(value)
-    return mark
+def _parts(operation: keras.Operation) -> list[Any]:
+    """What a trace through an operation has taken in: the operation, its activation and its variables."""
+    own = vars(operation)
+    parts = [operation, getattr(operation, "activation", None)]
+    for kind in ("_trainable_variables", "_non_trainable_variables"):
+        parts.extend(own.get(kind, ()))
+    return [part for part in parts if part is not None]
+
+
+class _Mark:
+    """Equals the marks of the same object as long as it lives, and no other; an id would be given out again."""
+
+    __slots__ = ("_id", "_refer")
+
+    def __init__(self, value: Any) -> None:
+        self._id = id(value)
+        try:
+            self._refer: Callable[[], Any] = weakref.ref(value)
+        except TypeError:
+            self._refer = lambda: value
+
+    def __hash__(self) -> int:
+        return self._id
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, _Mark) or self._id != other._id:
+            return False
+        mine = self._refer()
+        return mine is not None and mine is other._refer()

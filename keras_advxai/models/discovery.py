@@ -12,8 +12,8 @@ import tensorflow as tf
 from keras_advxai.models.recording import Call
 
 _TRANSPARENT_OPS = frozenset({"Identity", "Cast", "Reshape", "Squeeze", "StopGradient"})
-_PRODUCTS = frozenset({"MatMul", "BatchMatMulV2", "Einsum", "Conv2D", "FusedBatchNormV3"})
-_AFFINE_OPS = frozenset({"BiasAdd", "AddV2", "Add", "Sub", "Mul", "Mean"})
+_PRODUCTS = frozenset({"MatMul", "BatchMatMulV2", "Einsum", "Conv2D", "FusedBatchNormV3", "LogSoftmax"})
+_AFFINE_OPS = frozenset({"BiasAdd", "AddV2", "Add", "AddN", "Sub", "Neg", "Mul", "RealDiv", "Mean", "Sum", "ConcatV2"})
 _STEP_BACK = (
     keras.layers.MaxPooling2D,
     keras.layers.AveragePooling2D,
@@ -171,15 +171,29 @@ def _is_spatial(tensor: Any) -> bool:
 
 
 def _is_affine(operation: Any) -> bool:
-    """Whether an operation ends a linear layer: a product, with a bias, a scale or a mean after it."""
+    """Whether an operation ends a linear layer: products, and sums, scales and means of such."""
     if operation.type in _PRODUCTS:
         return True
     if operation.type not in _AFFINE_OPS:
         return False
-    inputs = [_source(tensor).op for tensor in operation.inputs]
-    variables = [op for op in inputs if op.type in ("ReadVariableOp", "Const", "Placeholder")]
-    rest = [op for op in inputs if op not in variables]
-    return bool(variables) and len(rest) == 1 and _is_affine(rest[0])
+    rest = [_source(tensor).op for tensor in operation.inputs if not _is_parameter(tensor.op)]
+    return bool(rest) and all(_is_affine(op) for op in rest)
+
+
+def _is_parameter(operation: Any) -> bool:
+    """Whether an operation is made of variables and constants alone, such as a bias or a scale."""
+    seen: set[int] = set()
+    queue = [operation]
+    while queue:
+        current = queue.pop()
+        if id(current) in seen:
+            continue
+        seen.add(id(current))
+        is_input = current.type == "Placeholder" and current.outputs[0].dtype != tf.resource
+        if is_input or current.type in _PRODUCTS:
+            return False
+        queue.extend(tensor.op for tensor in current.inputs)
+    return True
 
 
 def _source(tensor: Any) -> Any:

@@ -158,8 +158,8 @@ class Forward:
             return
         if self.head not in ("sigmoid", "probability") and not self.classifier.from_logits:
             raise ValueError(
-                "The model ends in one linear unit, which may be a regression. Pass "
-                "ImageClassifier(model, from_logits=True) if it is the logit of class 1 against class 0."
+                "The model ends in one linear unit, which may be a regression. If it is the logit of class 1 against "
+                "class 0, pass ImageClassifier(model, from_logits=True), or from_logits=True to the callback."
             )
         if self.head == "probability":
             logits = logits - tf.math.log1p(-tf.minimum(tf.exp(logits), 1 - 6e-8))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numbers
 import warnings
 from collections.abc import Sequence
 from typing import Any
@@ -62,17 +63,17 @@ def check_images(
         )
     low, high = float(images.min()), float(images.max())
     if not (np.isfinite(low) and np.isfinite(high)):
-        raise ValueError(f"{where} has NaN or infinite pixels ({_count_bad(images)}). Clean or drop these images.")
+        raise ValueError(f"{where}: NaN or infinite pixels ({_count_bad(images)}). Clean or drop these images.")
     slack = _TOLERANCE * (upper - lower)
     if low < lower - slack or high > upper + slack:
         raise ValueError(
             f"{where} must lie within the bounds ({lower:g}, {upper:g}). Received: values from {low:g} to "
             f"{high:g}. {_bounds_hint(low, high)}"
         )
-    if upper - lower > 200 and len(images) and 0 < high - lower <= (upper - lower) / 255:
+    if upper - lower > 200 and 0 < high - lower <= (upper - lower) / 255:
         warnings.warn(
-            f"{where} spans {low:g} to {high:g} while the bounds are ({lower:g}, {upper:g}): nearly black. If "
-            "these images are in [0, 1], pass bounds=(0, 1), or multiply them by 255.",
+            f"{where}: values from {low:g} to {high:g} while the bounds are ({lower:g}, {upper:g}), which is nearly "
+            "black. If these images are in [0, 1], pass bounds=(0, 1), or multiply them by 255.",
             stacklevel=3,
         )
     return images
@@ -144,6 +145,8 @@ def check_epsilons(epsilons: float | Sequence[float], norm: Norm = "linf") -> tu
         ValueError: None given, one of them negative, too large or not finite, or the same one twice.
     """
     try:
+        if np.asarray(epsilons).dtype.kind not in "fiu" and np.size(epsilons):
+            raise TypeError
         values = tuple(float(value) for value in np.atleast_1d(np.asarray(epsilons, dtype="float64")))
     except (TypeError, ValueError) as error:
         raise ValueError(f"Argument `epsilons` must be numbers in [0, 1]. Received: epsilons={epsilons!r}") from error
@@ -160,6 +163,45 @@ def check_epsilons(epsilons: float | Sequence[float], norm: Norm = "linf") -> tu
     if np.any(np.isclose(ordered[1:], ordered[:-1], rtol=1e-6, atol=1e-12)):
         raise ValueError(f"Argument `epsilons` must not name one attack strength twice. Received: epsilons={values}")
     return values
+
+
+def check_whole_number(name: str, value: int, least: int) -> int:
+    """Return a whole number as an `int`.
+
+    Args:
+        name: What the argument is called.
+        value: What was received.
+        least: The smallest number allowed; the largest has 31 bits.
+
+    Raises:
+        ValueError: It is something else.
+    """
+    whole = isinstance(value, numbers.Integral) and not isinstance(value, bool)
+    if not whole or not least <= value < 2**31:
+        raise ValueError(f"Argument `{name}` must be a whole number of at least {least}. Received: {name}={value!r}")
+    return int(value)
+
+
+def check_class_names(class_names: Sequence[str] | None, classes: int) -> None:
+    """Raise unless there is a name for each class, or no names at all.
+
+    Args:
+        class_names: The names, in the order of the class indices; or `None`.
+        classes: How many classes the model tells apart.
+
+    Raises:
+        ValueError: The number of names is another one.
+        TypeError: They are not a sequence of texts.
+    """
+    if class_names is None:
+        return
+    if isinstance(class_names, str) or not all(isinstance(name, str) for name in class_names):
+        raise TypeError(f"Argument `class_names` must be a sequence of texts. Received: class_names={class_names!r}")
+    if len(class_names) != classes:
+        raise ValueError(
+            f"Argument `class_names` must name each of the {classes} classes that the model tells apart. "
+            f"Received: {len(class_names)} names, {list(class_names)[:5]}"
+        )
 
 
 def _check_shape(images: np.ndarray, shape: Sequence[int | None] | None, where: str) -> None:
@@ -194,7 +236,7 @@ def _from_one_hot(labels: np.ndarray, classes: int, binary: bool, where: str) ->
 
 def _bounds_hint(low: float, high: float) -> str:
     for bounds in ((0, 1), (-1, 1), (0, 255)):
-        if bounds[0] <= low and high <= bounds[1]:
+        if bounds[0] <= low and bounds[1] / 16 < high <= bounds[1]:
             return f"These images fit bounds={bounds}: pass that, if the model was trained on such images."
     return (
         "Pass the bounds that the images were scaled to; images that went through a `preprocess_input` are no "

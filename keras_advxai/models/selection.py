@@ -56,8 +56,9 @@ class Selection:
     def _check(self, names: list[str]) -> None:
         if len(names) > 1 and self.chosen is None:
             raise ValueError(
-                f"The model has {len(names)} {self.what}s, {', '.join(names)}. Pass {self.what}= with the name or "
-                f"index of the one with the {'images' if self.what == 'input' else 'classes'}."
+                f"The model has {len(names)} {self.what}s, {', '.join(names)}. Pass "
+                f"ImageClassifier(model, {self.what}=...) with the name or index of the one with the "
+                f"{'images' if self.what == 'input' else 'classes'}."
             )
         known = self.chosen is None or not names or self.chosen in names
         if not known and not (isinstance(self.chosen, int) and -len(names) <= self.chosen < len(names)):

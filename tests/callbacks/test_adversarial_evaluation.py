@@ -259,7 +259,9 @@ def test_what_it_writes_and_says(train_faces, test_faces, tmp_path, caplog, caps
     with caplog.at_level(logging.INFO, logger="keras_advxai"):
         fit(build(), train_faces, ours, epochs=2)
     ours_said = [record.getMessage() for record in caplog.records if record.name == "keras_advxai"]
-    assert ours_said == [f"Adversarial evaluation logged. To look at it: tensorboard --logdir {logs}"]
+    assert ours_said == [
+        f"Adversarial evaluation logged. To look at it: tensorboard --logdir {logs} --samples_per_plugin images=100"
+    ]
     assert capsys.readouterr() == ("", "")
     assert kax.EvaluationReport.from_json(logs / "advxai" / "report.json") == ours.report
     events = EventAccumulator(str(logs / "advxai" / "fgsm_eps0.1000"))

@@ -74,6 +74,10 @@ def broken(x, y):
         "soft": ((x, np.full((50, 2), 0.5)), "with rows that are not one-hot"),
         "fraction": ((x, y + 0.5), "must be whole numbers"),
         "empty": ((x[:0], y[:0]), "at least one image"),
+        "dictionaries": (
+            dataset({"image": x, "label": y}),
+            "must be pairs of images and labels. Received: dictionaries",
+        ),
         "empty_dataset": (dataset(x[:0], y[:0]), "The dataset is empty"),
         "endless": (dataset(x, y).repeat(), "The dataset is endless. Pass dataset.take(n)"),
         "not_batched": (dataset(x, y, batch=None), "must be batched. Received: elements of shape (25, 25, 1)"),

@@ -100,7 +100,8 @@ def test_epsilons_are_found_in_spite_of_rounding(report):
     [
         (lambda r: r.accuracy("fgms", 0.1), "has no attack 'fgms'. Did you mean 'fgsm'"),
         (lambda r: r.mod("fgsm", "gradcam", 0.1), "has no explainer 'gradcam'. Did you mean 'grad_cam'"),
-        (lambda r: r.mod("fgsm", "grad_cam", 0.5), "must be one of the strengths"),
+        (lambda r: r.mod("fgsm", "grad_cam", 0.5), "must be one of the strengths, 0.01, 0.1"),
+        (lambda r: r.mod("fgsm", "grad_cam", "0.1"), "must be one of the strengths, 0.01, 0.1"),
         (lambda r: r.mod("fgsm", "grad_cam", 0.1, split="both"), "`split` must be 'flipped', 'kept'"),
         (lambda r: r.mod("fgsm", "grad_cam", 0.1, target="label"), "no heatmaps of 'grad_cam' for target='label'"),
     ],

@@ -227,3 +227,22 @@ def test_threads_with_models_of_their_own(few):
         np.testing.assert_allclose(kax.ImageClassifier(model).forward(few[0]).probabilities, expected, atol=1e-5)
 
     assert in_threads(*[explain] * 4) == []
+
+
+def test_variables_that_take_the_place_of_others_are_seen(few):
+    """A compiled function would go on with the variables that it was traced with."""
+    model = helpers.small_cnn("linear")
+    head = model.get_layer("head")
+
+    def check():
+        positions = keras.Model(model.input, model.get_layer("conv3").output)(few[0])
+        expected = np.sum(positions * keras.ops.convert_to_numpy(head.kernel)[:, 1], axis=-1, keepdims=True) / 36
+        found = EXPLAINER.attributions(model, few[0], 1)
+        np.testing.assert_allclose(found, expected, rtol=1e-3, atol=1e-6)
+        return found
+
+    before = check()
+    head.enable_lora(2)
+    check()
+    head.lora_kernel_b.assign(np.ones(head.lora_kernel_b.shape))
+    assert not np.allclose(check(), before)

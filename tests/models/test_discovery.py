@@ -206,3 +206,34 @@ def test_a_model_that_was_saved_and_loaded(tmp_path, build, few):
     loaded = keras.models.load_model(tmp_path / "model.keras")
     for item in (kax.explainers.GradCAM(), kax.attacks.FGSM()):
         np.testing.assert_allclose(item(loaded, few[0], few[1]), item(model, few[0], few[1]), atol=1e-6)
+
+
+class Subclassed(keras.Model):
+    """What Keras cannot see into, and what says nothing of its input."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.body = keras.Sequential([conv("deep"), layers.ReLU(name="relu")], name="body")
+        self.head = layers.Dense(3, activation="softmax")
+
+    def call(self, x):
+        return self.head(keras.ops.mean(self.body(x), axis=(1, 2)))
+
+
+def test_a_subclassed_model_is_attacked_and_explained():
+    model, x = Subclassed(), helpers.random_images(3, SHAPE)
+    model(x)
+    found = kax.ImageClassifier(model)
+    assert found.default_layer == "body/relu"
+    assert found.classes == 3
+    kernel, _ = model.head.get_weights()
+    expected = np.sum(model.body(x) * kernel[:, 2], axis=-1, keepdims=True) / 64
+    np.testing.assert_allclose(kax.explainers.GradCAM(relu=False).attributions(model, x, 2), expected, atol=1e-6)
+    adversarial = kax.attacks.FGSM()(model, x, [0, 1, 2], 0.05)
+    assert (model(adversarial).numpy()[range(3), range(3)] < model(x).numpy()[range(3), range(3)]).all()
+
+
+def test_a_model_of_sequences_has_nothing_spatial():
+    stack = [layers.Reshape((8, 16)), layers.Conv1D(4, 3), layers.GlobalAveragePooling1D(), layers.Dense(2)]
+    with pytest.raises(ValueError, match="no layer with a spatial output"):
+        classifier(*stack).default_layer  # noqa: B018

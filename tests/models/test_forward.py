@@ -50,6 +50,7 @@ HEADS = {
     "logits": (lambda: with_head(), "linear"),
     "logits without a bias": (lambda: _functional(lambda x: x, use_bias=False), "linear"),
     "logits of a convolution, averaged": (lambda: _convolutional(), "linear"),
+    "the logarithms of a softmax": (lambda: _functional(keras.ops.log_softmax), "linear"),
     "logits, scaled": (lambda: with_head(layers.Rescaling(2.0)), "linear"),
 }
 

@@ -104,7 +104,8 @@ def test_rounding_is_not_outside_of_the_bounds():
 
 def test_images_in_0_to_1_with_the_bounds_of_pixels_are_pointed_out():
     with pytest.warns(
-        UserWarning, match=r"spans 0 to 1 while the bounds are \(0, 255\): nearly black.* bounds=\(0, 1\), or multiply"
+        UserWarning,
+        match=r"0 to 1 while the bounds are \(0, 255\), which is nearly black.* bounds=\(0, 1\)",
     ):
         check_images(IMAGES, (0, 255))
 
@@ -114,7 +115,7 @@ def test_black_images_are_fine():
 
 
 def test_messages_call_the_images_what_the_caller_calls_them():
-    with pytest.raises(ValueError, match=r"^batch 3 of the data has NaN"):
+    with pytest.raises(ValueError, match=r"^batch 3 of the data: NaN"):
         check_images(with_pixel(np.nan), (0, 1), where="batch 3 of the data")
 
 

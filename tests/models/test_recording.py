@@ -32,6 +32,31 @@ def nested_model() -> keras.Model:
     return keras.Model(inputs, outputs)
 
 
+class Decorated(layers.Layer):
+    """A layer whose call is a graph function by itself: what runs inside is not in the graph around it."""
+
+    def __init__(self, **kwargs) -> None:
+        super().__init__(**kwargs)
+        self.conv = layers.Conv2D(3, 3, name="conv")
+
+    def build(self, shape):
+        self.conv.build(shape)
+
+    @tf.function
+    def call(self, x):
+        return self.conv(x)
+
+
+def decorated_model() -> keras.Model:
+    return keras.Sequential([keras.Input((8, 8, 1)), Decorated(name="outer"), layers.Flatten(), layers.Dense(2)])
+
+
+def rematerialised_model() -> keras.Model:
+    with keras.RematScope(mode="full"):
+        conv = layers.Conv2D(3, 3, name="conv")
+    return keras.Sequential([keras.Input((8, 8, 1)), conv, layers.Flatten(), layers.Dense(2)])
+
+
 class Subclassed(keras.Model):
     """What Keras cannot see into."""
 
@@ -54,7 +79,13 @@ def subclassed_model() -> keras.Model:
     return model
 
 
-MODELS = {"functional, nested": nested_model, "subclassed": subclassed_model, "sequential": helpers.small_cnn}
+MODELS = {
+    "functional, nested": nested_model,
+    "subclassed": subclassed_model,
+    "sequential": helpers.small_cnn,
+    "a call that is a tf.function": decorated_model,
+    "a rematerialised layer": rematerialised_model,
+}
 
 
 def paths(model: keras.Model, x: np.ndarray) -> list[str]:
@@ -167,6 +198,31 @@ def test_calls_of_other_threads_pass_through_unrecorded():
     np.testing.assert_array_equal(results[0], expected)
 
 
+def test_recordings_of_two_threads_do_not_overlap():
+    """The second would take the first one's shadows for the layers' own calls, and leave them there."""
+    model, x = nested_model(), helpers.random_images(2, (8, 8, 1))
+    entered, may_leave = threading.Event(), threading.Event()
+    found = []
+
+    def other():
+        with record(model) as recorded:
+            entered.set()
+            may_leave.wait(30)
+            model(x, training=False)
+        found.append(len(list(recorded().walk())))
+
+    expected = len(paths(model, x))
+    with unchanged(model), keras.StatelessScope(collect_losses=True):
+        thread = threading.Thread(target=other)
+        with record(model) as recorded:
+            thread.start()
+            assert not entered.wait(0.2)
+            model(x, training=False)
+        may_leave.set()
+        thread.join(30)
+        assert len(list(recorded().walk())) == found[0] == expected
+
+
 def test_all_operations_are_found_once():
     found = all_operations(nested_model())
     names = [operation.name for operation in found]
@@ -174,6 +230,16 @@ def test_all_operations_are_found_once():
     assert {"backbone", "inner", "deep", "norm", "drop", "shared", "pool", "head"} <= set(names)
     assert any(not isinstance(operation, layers.Layer) for operation in found)
     assert {"conv", "block0", "block1", "head"} <= {item.name for item in all_operations(subclassed_model())}
+
+
+@pytest.mark.parametrize("build", [decorated_model, rematerialised_model])
+def test_layers_behind_a_graph_function_or_a_remat_scope_are_explained(build):
+    model, x = build(), helpers.random_images(3, (8, 8, 1))
+    conv = model.layers[0] if build is rematerialised_model else model.layers[0].conv
+    found = kax.explainers.GradCAM(layer="conv", relu=False).attributions(model, x, 1)
+    kernel = model.layers[-1].get_weights()[0][:, 1].reshape(6, 6, 3)
+    expected = np.sum(conv(x) * kernel.mean(axis=(0, 1)), axis=-1, keepdims=True)
+    np.testing.assert_allclose(found, expected, atol=1e-5)
 
 
 def test_the_losses_of_the_layers_stay_those_of_the_users_last_call():

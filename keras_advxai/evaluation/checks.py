@@ -1,0 +1,62 @@
+"""Sentences on what would be misread otherwise, for the report."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from keras_advxai._typing import TargetMode
+from keras_advxai.evaluation.samples import Samples
+
+
+def setting_notes(*, unsure: bool, sizes: int, labels: bool, weights: bool, l2: bool, single: bool) -> list[str]:
+    """What the settings and the data give cause to say.
+
+    Args:
+        unsure: Whether the output was taken for probabilities although nothing says that it is.
+        sizes: How many sizes the images have.
+        labels: Whether the data have labels.
+        weights: Whether the data have sample weights.
+        l2: Whether an attack is measured in the L2 norm.
+        single: Whether there is a single strength, and so no VID.
+    """
+    notes = {
+        "The model's last operation is neither linear nor a softmax or sigmoid: its output was taken for "
+        "probabilities, their logarithm for the logits. ImageClassifier(model, from_logits=...) settles it.": unsure,
+        f"The images have {sizes} sizes, and NISSIM depends on the size: its mean over them compares with nothing.": (
+            sizes > 1
+        ),
+        "The data have no labels: attacks run against the clean prediction, and accuracy is agreement with it.": (
+            not labels
+        ),
+        "VID is a spread over attack strengths: give two or more epsilons to have one.": single,
+        "For attacks in the L2 norm, epsilon is the length of the whole change in the unit image scale, not the change "
+        "of each pixel.": l2,
+        "The data have sample weights, which were not used.": weights,
+    }
+    return [note for note, holds in notes.items() if holds]
+
+
+def sample_notes(samples: Samples, target: TargetMode) -> list[str]:
+    """What the figures themselves give cause to say.
+
+    Args:
+        samples: What was found of each image.
+        target: Whose class the heatmaps explain.
+    """
+    notes = []
+    bad = int(np.sum(~np.isfinite(samples.confidence)))
+    if bad:
+        notes.append(
+            f"The model's outputs are NaN or infinite for {bad} of {len(samples)} clean images; no figure of theirs "
+            "means anything."
+        )
+    for name, blank in samples.reference_blank.items():
+        if blank.any():
+            notes.append(
+                f"{int(blank.sum())} of {len(samples)} clean heatmaps of {name} are blank; these images are left out "
+                "of its MOD and VID."
+            )
+        broken = sum(int((np.isnan(maps[name][target]) & ~blank).sum()) for maps in samples.nissim.values())
+        if broken:
+            notes.append(f"{broken} pairs of heatmaps of {name} are NaN; they are left out of its MOD and VID.")
+    return notes

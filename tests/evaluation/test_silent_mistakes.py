@@ -1,0 +1,126 @@
+"""Figures that would be silently wrong if the evaluation did not look."""
+
+from __future__ import annotations
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+import keras_advxai as kax
+
+L = keras.layers
+
+
+def images(count=12, seed=0):
+    x = np.random.default_rng(seed).random((count, 8, 8, 1), dtype="float32")
+    return x * np.linspace(0.2, 1, count, dtype="float32")[:, None, None, None]
+
+
+def network(*head) -> keras.Model:
+    keras.utils.set_random_seed(0)
+    return keras.Sequential([L.Input((8, 8, 1)), L.Conv2D(4, 3, activation="relu"), L.GlobalAveragePooling2D(), *head])
+
+
+def run(model, data, **settings):
+    return kax.evaluate(model, data, **{"epsilons": (0.05, 0.2), "progress": False, **settings})
+
+
+def test_each_target_leaves_out_its_own_blank_references():
+    kernel, bias = np.array([[1.0, -1.0]]), np.array([-0.5, 0.5])
+    model = keras.Sequential(
+        [L.Input((8, 8, 1)), L.Conv2D(1, 1), L.GlobalAveragePooling2D(), L.Dense(2, activation="softmax")]
+    )
+    model.set_weights([np.ones((1, 1, 1, 1)), np.zeros(1), kernel, bias])
+    x = images(40)
+    data = (x, np.arange(40) % 2)
+    by_label, by_clean = run(model, data, target="label"), run(model, data, target="clean")
+    for epsilon in by_label.epsilons:
+        expected = by_clean.nissim("fgsm", "grad_cam", epsilon)
+        np.testing.assert_array_equal(by_label.nissim("fgsm", "grad_cam", epsilon, target="clean"), expected)
+    assert np.isnan(expected).any()
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        [L.Dense(3), L.BatchNormalization(beta_initializer=keras.initializers.Constant(-5.0))],
+        [L.Dense(3), L.Lambda(lambda z: (z - 5.0) / 2.0)],
+        [L.Dense(3), L.Lambda(lambda z: -z - 9.0)],
+        [L.Dense(3), L.Lambda(lambda z: tf.nn.log_softmax(z - 5.0))],
+        [L.Dense(3), L.Lambda(lambda z: z + 2.0 * z)],
+    ],
+    ids=["batch_norm", "divided", "negated", "log_softmax", "sum"],
+)
+def test_linear_heads_of_every_form_are_logits(head):
+    model, x = network(*head), images()
+    own = model.predict(x, verbose=0).argmax(-1)
+    report = run(model, (x, own))
+    assert report.clean_accuracy == 1.0
+    assert report.provenance["head"] == "linear"
+
+
+@pytest.mark.filterwarnings("ignore:The model ends in an operation")
+def test_an_output_that_is_no_probability_is_refused():
+    model, x = network(L.Dense(3), L.Lambda(lambda z: tf.nn.elu(z - 5.0))), images()
+    for use in (run, kax.explainers.GradCAM(), kax.attacks.FGSM()):
+        with pytest.raises(ValueError, match=r"it is no probabilities\. Received: values from -"):
+            use(model, x)
+    assert run(kax.ImageClassifier(model, from_logits=True), x).provenance["head"] == "linear"
+
+
+@pytest.mark.filterwarnings("ignore:The model ends in an operation")
+def test_an_output_that_was_taken_for_probabilities_is_noted_each_time():
+    model, x = network(L.Dense(3, activation="softmax"), L.Lambda(lambda p: p / tf.reduce_sum(p, -1, True))), images()
+    for _ in range(2):
+        assert any("its output was taken for probabilities" in note for note in run(model, x).warnings)
+
+
+def test_outputs_that_are_not_finite_are_noted():
+    model = network(L.Dense(3, activation="softmax"))
+    model.layers[-1].bias.assign([np.nan, 0, 0])
+    report = run(model, (images(), np.zeros(12)))
+    assert any("NaN or infinite for 12 of 12 clean images" in note for note in report.warnings)
+
+
+def test_images_of_several_sizes_are_noted():
+    model = keras.Sequential([L.Input((None, None, 1)), L.Conv2D(4, 3), L.GlobalAveragePooling2D(), L.Dense(2)])
+
+    class Sizes(keras.utils.PyDataset):
+        def __len__(self):
+            return 2
+
+        def __getitem__(self, index):
+            return np.full((3, 8 + 2 * index, 8, 1), 0.5, "float32"), np.zeros(3)
+
+    assert any("2 sizes" in note for note in run(model, Sizes()).warnings)
+
+
+@pytest.mark.parametrize("dtype", ["bfloat16", "float16", "float64"])
+def test_images_of_every_precision(dtype):
+    model = network(L.Dense(3, activation="softmax"))
+    x = tf.cast(images(), dtype)
+    report = run(model, (x, np.zeros(12)))
+    assert len(report.provenance["data_sha256"]) == 64
+    assert len(report.samples) == 12
+
+
+@pytest.mark.parametrize("settings", [{"seed": -1}, {"seed": 1.5}, {"images": 2.5}, {"batch_size": 0}])
+def test_numbers_are_checked_first(settings):
+    with pytest.raises(ValueError, match=f"`{next(iter(settings))}` must be a whole number"):
+        run(network(L.Dense(3)), images(), **settings)
+
+
+def test_numbers_may_come_from_numpy():
+    report = run(network(L.Dense(3)), images(), seed=np.int64(3), images=np.int32(1), batch_size=np.int64(5))
+    assert kax.EvaluationReport.from_json(report.to_json()) == report
+
+
+def test_what_was_compiled_for_one_model_does_not_pile_up():
+    from keras_advxai.models import compiled
+
+    model = network(L.Dense(3))
+    for value in range(200):
+        compiled.remember(model, value, lambda value=value: value)
+    assert len(compiled._STORE[model]) == compiled._MOST
+    assert compiled.remember(model, 199, lambda: None) == 199
