@@ -21,6 +21,12 @@ def _read_only(data: Data) -> Data:
     return data
 
 
+@pytest.fixture(autouse=True)
+def _seeded() -> None:
+    """Every test begins with the same random numbers, whichever ran before it."""
+    keras.utils.set_random_seed(0)
+
+
 @pytest.fixture(scope="session")
 def train_faces() -> Data:
     """150 images, `(150, 25, 25, 1)` float32 in [0, 1], and their labels, 1 for a face. Read-only."""
