@@ -157,8 +157,7 @@ class ImageClassifier:
 
     def head(self, shape: Sequence[int | None] | None = None) -> str:
         """The kind of head: `"softmax"`, `"sigmoid"`, `"linear"` or `"probability"`."""
-        probe = self._probe(None if shape is None else tuple(shape)[1:])
-        return probe["head"]
+        return self._probe(None if shape is None else tuple(shape)[1:])["head"]
 
     def layer_path(self, layer: str | None, shape: Sequence[int | None] | None = None) -> str:
         """The full path of a layer that can be explained.
@@ -172,10 +171,10 @@ class ImageClassifier:
         """
         layers = self.layers(shape)
         names = [info.name for info in layers]
+        default = [info.name for info in layers if info.default]
+        if layer is None and default:
+            return default[0]
         if layer is None:
-            for info in layers:
-                if info.default:
-                    return info.name
             raise ValueError(
                 f"The model {self.model.name!r} has no layer with a spatial output (batch, height, width, channels) "
                 "in front of its classes, so there is nothing for Grad-CAM to look at. Attacks still work on it."
@@ -264,8 +263,7 @@ class ImageClassifier:
             )
         size = tuple(_NOMINAL_SIZE if side is None else side for side in shape)
         key = (self._identity(), "probe", size)
-        found: dict[str, Any] = compiled.remember(self.model, key, lambda: self._trace_probe(size))
-        return found
+        return compiled.remember(self.model, key, lambda: self._trace_probe(size))
 
     def _built_shape(self) -> tuple[int | None, ...]:
         """What a subclassed model, which says nothing about its input, was built on."""
@@ -317,17 +315,10 @@ class ImageClassifier:
         shape = self.images_of(inputs).shape
         if self.from_logits is None and self.head(shape) == "probability":
             key = (self._identity(), "output checked", tuple(shape[1:]))
-            compiled.remember(self.model, key, lambda: self._checked_output(inputs))
+            compiled.remember(self.model, key, lambda: self._check_probabilities(inputs))
 
-    def _checked_output(self, inputs: Any) -> bool:
-        output = keras.ops.convert_to_numpy(self.output_of(Forward(self, inputs).root.output))
-        if output.min() < -1e-6 or output.max() > 1 + 1e-6:
-            raise ValueError(
-                "It cannot be told whether the model's output is logits or probabilities, and it is no probabilities. "
-                f"Received: values from {output.min():g} to {output.max():g}. Pass "
-                "ImageClassifier(model, from_logits=True), or from_logits=True to the callback."
-            )
-        return True
+    def _check_probabilities(self, inputs: Any) -> None:
+        discovery.check_probabilities(self.output_of(Forward(self, inputs).root.output))
 
     def _identity(self) -> Hashable:
         return tuple(hashable(value) for value in self._settings().values())

@@ -102,6 +102,24 @@ def find_logits(output: Any, from_logits: bool | None) -> tuple[Any, str]:
     return log_of(output), "probability"
 
 
+def check_probabilities(output: Any) -> None:
+    """Raise unless an output may be probabilities.
+
+    Args:
+        output: The output of a pass, with its values.
+
+    Raises:
+        ValueError: Some of the values are below 0 or above 1.
+    """
+    values = keras.ops.convert_to_numpy(output)
+    if values.min() < -1e-6 or values.max() > 1 + 1e-6:
+        raise ValueError(
+            "It cannot be told whether the model's output is logits or probabilities, and it is no probabilities. "
+            f"Received: values from {values.min():g} to {values.max():g}. Pass "
+            "ImageClassifier(model, from_logits=True), or from_logits=True to the callback."
+        )
+
+
 def log_of(probabilities: Any) -> Any:
     """The logarithm of probabilities in float32, finite where they have underflowed to zero."""
     return tf.math.log(tf.maximum(tf.cast(probabilities, tf.float32), 1e-37))
