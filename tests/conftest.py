@@ -86,11 +86,3 @@ def model(build) -> Iterator[keras.Model]:
     shared = build()
     with unchanged(shared):
         yield shared
-
-
-@pytest.fixture(scope="module", params=[(head, kind) for head in helpers.HEADS for kind in helpers.KINDS])
-def any_model(request, build) -> Iterator[keras.Model]:
-    """Every head, in a functional and in a sequential model; the same probabilities from all."""
-    shared = build(*request.param)
-    with unchanged(shared):
-        yield shared

@@ -17,28 +17,34 @@ from keras_advxai.testing import check_attack, check_explainer
 BOTH = [*ATTACKS, *EXPLAINERS]
 
 
-@pytest.fixture(scope="module", params=["softmax", "one sigmoid unit", "linear, in [-1, 1]"])
-def case(request, build, few):
-    """A model, images in its bounds and labels. (Every head in every kind of model: tests/models.)"""
+HEADS = ("softmax", "one sigmoid unit", "linear, in [-1, 1]")
+
+
+def pairs(items: list) -> list:
+    """Everything on one model, and the first of each class on every model. (More models: tests/models.)"""
+    first = {type(item): item for item in reversed(items)}.values()
+    return [(item, head) for head in HEADS for item in (items if head == HEADS[0] else first)]
+
+
+@pytest.fixture(scope="module")
+def cases(build, few) -> dict:
+    """Models, images in their bounds, and labels."""
     x, y = few
-    if request.param == "softmax":
-        return build("softmax", "functional"), x, y
-    if request.param == "one sigmoid unit":
-        return build("sigmoid", "sequential"), x, y
     linear = kax.ImageClassifier(
         build("linear", "functional"), bounds=(-1, 1), preprocess=lambda images: (images + 1) / 2
     )
-    return linear, 2 * x - 1, y
+    first, second = build("softmax", "functional"), build("sigmoid", "sequential")
+    return dict(zip(HEADS, [(first, x, y), (second, x, y), (linear, 2 * x - 1, y)], strict=True))
 
 
-@pytest.mark.parametrize("attack", ATTACKS, ids=repr)
-def test_attacks(attack, case):
-    check_attack(attack, *case)
+@pytest.mark.parametrize(("attack", "head"), pairs(ATTACKS), ids=repr)
+def test_attacks(attack, head, cases):
+    check_attack(attack, *cases[head])
 
 
-@pytest.mark.parametrize("explainer", EXPLAINERS, ids=repr)
-def test_explainers(explainer, case):
-    check_explainer(explainer, *case[:2])
+@pytest.mark.parametrize(("explainer", "head"), pairs(EXPLAINERS), ids=repr)
+def test_explainers(explainer, head, cases):
+    check_explainer(explainer, *cases[head][:2])
 
 
 def test_every_public_class_is_in_the_list():

@@ -89,9 +89,12 @@ def like(classifier: ImageClassifier, *, bounds: Any, preprocess: Any) -> ImageC
 
 def predicted(classifier: ImageClassifier, x: np.ndarray) -> np.ndarray:
     """The model's own predictions, `(batch,)`."""
-    run = tf.function(lambda images: classifier.forward(images).predictions)
-    predictions: np.ndarray = run(tf.constant(x)).numpy()
+    predictions: np.ndarray = classifier.compiled("predictions", _predictions, tf.constant(x)).numpy()
     return predictions
+
+
+def _predictions(classifier: ImageClassifier, images: Tensor) -> Tensor:
+    return classifier.forward(images).predictions
 
 
 def same_images(first: Any, second: Any, sentence: str) -> None:
