@@ -80,6 +80,7 @@ def evaluate(
 
     >>> import keras
     >>> import keras_advxai as kax
+    >>> keras.utils.set_random_seed(0)
     >>> (x, y), _ = kax.datasets.faces.load_data()
     >>> model = keras.Sequential([
     ...     keras.layers.Input((25, 25, 1)),
