@@ -195,4 +195,4 @@ def test_an_unknown_name_lists_the_known_ones():
     with pytest.raises(
         AttributeError, match=r"module 'keras_advxai' has no attribute 'atacks'; it has .*attacks.*evaluate"
     ):
-        keras_advxai.atacks  # noqa: B018
+        _ = keras_advxai.atacks

@@ -1,4 +1,4 @@
-"""Keeps what was compiled for a model for as long as the model lives, and no longer."""
+"""Keeps what was compiled for a model, the latest of it, and no longer than the model lives."""
 
 from __future__ import annotations
 

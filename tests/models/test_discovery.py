@@ -236,4 +236,4 @@ def test_a_subclassed_model_is_attacked_and_explained():
 def test_a_model_of_sequences_has_nothing_spatial():
     stack = [layers.Reshape((8, 16)), layers.Conv1D(4, 3), layers.GlobalAveragePooling1D(), layers.Dense(2)]
     with pytest.raises(ValueError, match="no layer with a spatial output"):
-        classifier(*stack).default_layer  # noqa: B018
+        _ = classifier(*stack).default_layer
