@@ -342,8 +342,11 @@ class _Trace:
 
 
 def as_classifier(model: keras.Model | ImageClassifier) -> ImageClassifier:
-    """`model` itself if it is an `ImageClassifier`, else one around it with bounds (0, 1)."""
-    return model if isinstance(model, ImageClassifier) else ImageClassifier(model)
+    """`model` itself if it is an `ImageClassifier`, its `classifier` if it brings one, else one with bounds (0, 1)."""
+    if isinstance(model, ImageClassifier):
+        return model
+    own = getattr(model, "classifier", None)
+    return own if isinstance(own, ImageClassifier) else ImageClassifier(model)
 
 
 def _spec(value: Any) -> tf.TensorSpec:
