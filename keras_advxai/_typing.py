@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Literal, TypeAlias
 
 Tensor: TypeAlias = Any
@@ -10,6 +10,9 @@ Tensor: TypeAlias = Any
 
 Bounds: TypeAlias = tuple[float, float]
 """The smallest and the largest value that a pixel may take, in image space."""
+
+Shape: TypeAlias = Sequence[int | None] | None
+"""The shape of one image as the model takes it, `(height, width, channels)`; `None` where it says so itself."""
 
 Norm: TypeAlias = Literal["linf", "l2"]
 """The norm in which a perturbation is measured."""

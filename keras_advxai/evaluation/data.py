@@ -11,7 +11,7 @@ import numpy as np
 import tensorflow as tf
 
 from keras_advxai.models import ImageClassifier
-from keras_advxai.models.inputs import check_images, check_labels, check_whole_number, describe
+from keras_advxai.models.inputs import check_labels, check_whole_number, describe
 
 
 class Batches:
@@ -59,9 +59,7 @@ class Batches:
         for index, element in enumerate(self._stream()):
             x, y = self._split(element)
             where = f"batch {index} of the data"
-            images = check_images(
-                self.classifier.images_of(x), self.classifier.bounds, self.classifier.image_shape, where
-            )
+            images = self.classifier.check_images(x, where)
             if index == 0:
                 self.has_labels = y is not None
             yield x, None if y is None else self._labels(y, len(images), f"the labels of {where}")
@@ -108,8 +106,7 @@ class Batches:
                 f"keras.utils.PyDataset. Received: {describe(data)}"
             )
         x = keras.tree.map_structure(np.asarray, x)
-        images = self.classifier.images_of(x)
-        check_images(images, self.classifier.bounds, self.classifier.image_shape, "the images of `data`")
+        images = self.classifier.check_images(x, "the images of `data`")
         self.images = len(images)
         self.has_labels = y is not None
         return x, None if y is None else self._labels(y, len(images), "the labels of `data`")
@@ -131,7 +128,8 @@ class Batches:
         inputs = spec[0] if isinstance(spec, tuple) else spec
         self._check_inputs(inputs)
         image = self.classifier.images_of(inputs) if isinstance(inputs, (Mapping, list, tuple)) else inputs
-        if getattr(image, "shape", None) is not None and image.shape.rank == 3:
+        shape = self.classifier.image_shape
+        if getattr(image, "shape", None) is not None and image.shape.rank == (3 if shape is None else len(shape)):
             raise ValueError(
                 f"The dataset must be batched. Received: elements of shape {tuple(image.shape)}. "
                 "Pass dataset.batch(32)."

@@ -257,7 +257,7 @@ class Evaluator:
             "model": classifier.model.name,
             "bounds": list(classifier.bounds),
             "preprocess": preprocess,
-            "head": classifier.head((None, *shape)),
+            "head": classifier.head(shape),
             "target": self.target,
             "labels": "given" if batches.has_labels else "clean prediction",
             "attacks": [attacks_module.serialize(item) for item in self.attacks],

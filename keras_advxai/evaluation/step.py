@@ -74,7 +74,7 @@ class Step:
                 found = {item.name: self._maps(item, model, forward, clean, labels) for item in self.explainers}
                 return self._compare(reference, found, forward, keep)
 
-            signature = self._signature(reference, shape)
+            signature = self._signature(reference, shape, model)
             result["attacks"][attack.name] = tf.map_fn(
                 at, epsilons, parallel_iterations=1, fn_output_signature=signature
             )
@@ -85,7 +85,7 @@ class Step:
     ) -> dict[str, Tensor]:
         """The heatmaps of one pass, for each of the targets that are compared."""
         targets = {"predicted": forward.predictions, "clean": clean.predictions, "label": labels}
-        modes = {self.target, "clean"} if explainer.cheap else {self.target}
+        modes = {self.target, "clean"} if explainer.is_cheap(model, forward.images.shape[1:]) else {self.target}
         return {mode: explainer(model, forward.images, targets[mode], forward=forward) for mode in sorted(modes)}
 
     def _compare(
@@ -104,11 +104,13 @@ class Step:
             },
         }
 
-    def _signature(self, reference: dict[str, Any], shape: tuple[int | None, ...]) -> dict[str, Any]:
+    def _signature(
+        self, reference: dict[str, Any], shape: tuple[int | None, ...], model: ImageClassifier
+    ) -> dict[str, Any]:
         def each(dtype: Any) -> tf.TensorSpec:
             return tf.TensorSpec([None], dtype)
 
-        heatmap = tf.TensorSpec([None, *shape[:-1], 1], tf.float32)
+        heatmap = tf.TensorSpec(model.map_shape((None, *shape)), tf.float32)
         return {
             "predictions": each(tf.int32),
             "confidence": each(tf.float32),

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import abc
 import warnings
-from collections.abc import Sequence
 from typing import Any, get_args
 
 import keras
@@ -12,7 +11,7 @@ import numpy as np
 import tensorflow as tf
 
 from keras_advxai._registry import Configuration
-from keras_advxai._typing import Score, Tensor
+from keras_advxai._typing import Score, Shape, Tensor
 from keras_advxai.models import Forward, ImageClassifier, as_classifier
 from keras_advxai.models.inputs import check_labels, traced_labels
 from keras_advxai.ops import heatmaps
@@ -49,9 +48,6 @@ class Explainer(Configuration):
     1.0
     """
 
-    cheap = False
-    """Whether another target on a pass already made costs only the layers behind the explained one."""
-
     def __init__(self, *, score: Score = "logit") -> None:
         if score not in get_args(Score):
             raise ValueError(f"Argument `score` must be one of {', '.join(get_args(Score))}. Received: score={score!r}")
@@ -60,6 +56,15 @@ class Explainer(Configuration):
     @property
     def signed(self) -> bool:
         """Whether heatmaps tell evidence against the class (negative) from evidence for it."""
+        return False
+
+    def is_cheap(self, model: ImageClassifier, shape: Shape = None) -> bool:
+        """Whether another target on a pass already made costs no more than the model's head.
+
+        Args:
+            model: The classifier.
+            shape: `(height, width, channels)` of the images, for a model that leaves them open.
+        """
         return False
 
     @abc.abstractmethod
@@ -73,10 +78,10 @@ class Explainer(Configuration):
             forward: The pass over `x`, with its activations and gradients.
 
         Returns:
-            Attributions, `(batch, h, w, channels)`, at any size.
+            Attributions, shaped as the images, or `(batch, h, w, channels)` at any size.
         """
 
-    def layers(self, model: ImageClassifier, shape: Sequence[int | None] | None = None) -> tuple[str, ...]:
+    def layers(self, model: ImageClassifier, shape: Shape = None) -> tuple[str, ...]:
         """Paths of the layers that are looked at, found before anything is computed.
 
         Args:
@@ -113,7 +118,9 @@ class Explainer(Configuration):
 
         Returns:
             Heatmaps, `(batch, height, width, 1)` float32 at the image's size, divided by each one's maximum, so
-            in [0, 1] (signed explainers: in [-1, 1]). A map without any evidence stays zero everywhere.
+            in [0, 1] (signed explainers: in [-1, 1]). A map without any evidence stays zero everywhere. For signals
+            `(batch, steps, 1)`, for videos `(batch, frames, height, width, 1)`; the channels are last, also where
+            the model takes them first.
 
         Raises:
             ValueError: Images, targets or layer are not what the model has; nothing was computed then.
@@ -183,10 +190,11 @@ class Explainer(Configuration):
         forward = model.forward(x) if forward is None else forward
         targets = forward.predictions if targets is None else targets
         found = tf.cast(self.attribute(model, forward.images, targets, forward), tf.float32)
-        if found.shape.rank != 4:
+        rank = forward.images.shape.rank
+        if found.shape.rank != rank:
             raise ValueError(
-                f"{type(self).__name__}.attribute must return (batch, h, w, channels). "
-                f"Received: shape={tuple(found.shape)}"
+                f"{type(self).__name__}.attribute must return attributions with {rank} dimensions, as the images "
+                f"have, such as (batch, h, w, channels). Received: shape={tuple(found.shape)}"
             )
         return found
 
@@ -194,10 +202,22 @@ class Explainer(Configuration):
         self, model: ImageClassifier, x: Any, targets: Tensor | None, forward: Forward | None = None
     ) -> Tensor:
         forward = model.forward(x) if forward is None else forward
-        maps = self.heatmap(self._attribute(model, x, targets, forward))
-        size = forward.images.shape[1:3]
-        if not size.is_fully_defined():
-            maps = heatmaps.resize(maps, tf.shape(forward.images)[1:3])
-        elif maps.shape[1:3] != size:
+        found = self._attribute(model, x, targets, forward)
+        images = forward.images.shape
+        if images.rank == 2:
+            found = found[..., None]
+        elif found.shape.is_compatible_with(images) and model.channels_first(images[1:]):
+            found = tf.convert_to_tensor(keras.ops.moveaxis(found, 1, -1))
+        maps = self.heatmap(found)
+        size = model.map_shape(images)[1:-1]
+        if None in size:
+            maps = heatmaps.resize(maps, _sides(forward.images, images.rank, model))
+        elif tuple(maps.shape[1:-1]) != size:
             maps = heatmaps.resize(maps, size)
         return heatmaps.normalize(maps)
+
+
+def _sides(images: Tensor, rank: int, model: ImageClassifier) -> Tensor:
+    """The height and the width of images, known only when they are there."""
+    first = model.channels_first(images.shape[1:])
+    return tf.shape(images)[2:] if first else tf.shape(images)[1 : rank - 1]

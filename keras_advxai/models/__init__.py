@@ -1,7 +1,7 @@
 """What is known about a user's model, and the only code that differentiates it."""
 
 from keras_advxai.models.classifier import ImageClassifier, as_classifier
-from keras_advxai.models.discovery import LayerInfo
 from keras_advxai.models.forward import Forward
+from keras_advxai.models.layers import LayerInfo, LayerReference, LayerTable
 
-__all__ = ["Forward", "ImageClassifier", "LayerInfo", "as_classifier"]
+__all__ = ["Forward", "ImageClassifier", "LayerInfo", "LayerReference", "LayerTable", "as_classifier"]

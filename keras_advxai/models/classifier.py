@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-import dataclasses
-import weakref
 from collections.abc import Callable, Hashable, Sequence
+from functools import partial
 from typing import Any
 
 import keras
+import numpy as np
 import tensorflow as tf
 
-from keras_advxai._registry import hashable, nearest
-from keras_advxai._typing import Bounds, Preprocess, Tensor
-from keras_advxai.models import applications, compiled, discovery, inputs
+from keras_advxai._registry import hashable
+from keras_advxai._typing import Bounds, Preprocess, Shape, Tensor
+from keras_advxai.models import applications, compiled, heads, inputs, lookup
+from keras_advxai.models.discovery import Place
 from keras_advxai.models.forward import Forward
+from keras_advxai.models.layers import LayerTable
+from keras_advxai.models.probe import Probe, check_fits, network_specs, nominal, probe
 from keras_advxai.models.selection import Selection, is_structure
-
-_NOMINAL_SIZE = 224
 
 
 class ImageClassifier:
@@ -83,6 +84,11 @@ class ImageClassifier:
                 f"Argument `model` must be built. Received: {model.name!r}, which has no weights yet. Call it once "
                 "on a batch, or begin it with keras.Input."
             )
+        if isinstance(getattr(model, "classifier", None), ImageClassifier):
+            raise ValueError(
+                f"The model {model.name!r} brings bounds and preprocessing of its own. Pass it as it is, without an "
+                "ImageClassifier around it, or pass the model inside of it."
+            )
         named = isinstance(preprocess, str)
         self.preprocess = preprocess
         self._preprocess = applications.preprocess_input(preprocess) if isinstance(preprocess, str) else preprocess
@@ -115,13 +121,13 @@ class ImageClassifier:
 
     @property
     def image_shape(self) -> tuple[int | None, ...] | None:
-        """`(height, width, channels)` that the model takes; `None` for each that it leaves open, or for all."""
-        try:
-            shapes = self.model.input_shape
-        except (AttributeError, ValueError):
-            return None
-        shape = self.images_of(shapes) if isinstance(shapes, (dict, list)) else shapes
-        return tuple(shape[1:])
+        """`(height, width, channels)` of the images, `None` for each that is open, or for all.
+
+        Signals have `(steps, channels)`, videos `(frames, height, width, channels)`, and a model with the channels
+        first takes images with the channels first. A callable `preprocess` may change the shape, so that nothing is
+        known in front of it.
+        """
+        return None if callable(self.preprocess) else self._network_shape(declared=True)
 
     @property
     def takes_several_inputs(self) -> bool:
@@ -133,64 +139,69 @@ class ImageClassifier:
         """The layer that is explained unless another is named: what the model pools or flattens last.
 
         Raises:
-            ValueError: The model has no layer with a spatial output.
+            ValueError: The model has no layer with a spatial output, or sees images as tokens.
         """
         return self.layer_path(None)
 
     @property
     def classes(self) -> int:
         """How many classes the model tells apart; one sigmoid unit tells two."""
-        return self._probe()["classes"]
+        return self._probe().classes
 
     @property
     def binary(self) -> bool:
         """Whether the model ends in one unit, which stands for two classes."""
-        return self._probe()["binary"]
+        return self._probe().binary
 
-    def layers(self, shape: Sequence[int | None] | None = None) -> tuple[discovery.LayerInfo, ...]:
-        """Every layer that can be explained, in execution order.
+    def layers(self, shape: Shape = None) -> LayerTable:
+        """Every layer that can be explained, in execution order. Printed, it is a table.
 
         Args:
             shape: `(height, width, channels)` of the images, for a model that leaves them open.
         """
-        return self._probe(shape)["layers"]
+        return self._probe(shape).found.layers
 
-    def head(self, shape: Sequence[int | None] | None = None) -> str:
+    def head(self, shape: Shape = None) -> str:
         """The kind of head: `"softmax"`, `"sigmoid"`, `"linear"` or `"probability"`."""
-        return self._probe(None if shape is None else tuple(shape)[1:])["head"]
+        return self._probe(shape).head
 
-    def layer_path(self, layer: str | None, shape: Sequence[int | None] | None = None) -> str:
+    def channels_first(self, shape: Shape = None) -> bool:
+        """Whether the images are `(batch, channels, height, width)`."""
+        return self._probe(shape).found.channels_first
+
+    def map_shape(self, shape: Sequence[int | None]) -> tuple[int | None, ...]:
+        """The shape of the heatmaps of images, `(batch, height, width, 1)`.
+
+        Args:
+            shape: The shape of the images, `(batch, height, width, channels)`, or as the model takes them.
+        """
+        batch, *sides = shape
+        if len(sides) > 1:
+            sides = sides[1:] if self.channels_first(sides) else sides[:-1]
+        return (batch, *sides, 1)
+
+    def layer_path(self, layer: str | keras.Operation | None, shape: Shape = None, *, spatial: bool = True) -> str:
         """The full path of a layer that can be explained.
 
         Args:
-            layer: Its name or path; `None` for the default layer.
+            layer: Its name or path, or the layer itself; `None` for the default layer.
             shape: `(height, width, channels)` of the images, for a model that leaves them open.
+            spatial: Whether its output must have a spatial extent. Defaults to `True`.
 
         Raises:
-            ValueError: There is no such layer, it has no spatial output, or there are two of that name.
+            ValueError: There is no such layer, it has no spatial output, the pass does not reach it, or there are
+                two of that name.
         """
-        layers = self.layers(shape)
-        names = [info.name for info in layers]
-        default = [info.name for info in layers if info.default]
-        if layer is None and default:
-            return default[0]
-        if layer is None:
-            raise ValueError(
-                f"The model {self.model.name!r} has no layer with a spatial output (batch, height, width, channels) "
-                "in front of its classes, so there is nothing for Grad-CAM to look at. Attacks still work on it."
-            )
-        if layer in names:
-            return layer
-        found = [name for name in names if name.rsplit("/", 1)[-1] == layer]
-        if len(found) == 1:
-            return found[0]
-        if found:
-            raise ValueError(f"There are {len(found)} layers named {layer!r}. Pass one of the paths {', '.join(found)}")
-        known = names if len(names) <= 12 else [*names[:4], "...", *names[-6:]]
-        raise ValueError(
-            f"The model {self.model.name!r} has no layer {layer!r} with a spatial output."
-            f"{nearest(layer, names)} Layers that can be explained: {', '.join(known) or 'none'}"
-        )
+        return lookup.layer_path(self.model, self._probe(shape).found, layer, spatial=spatial)
+
+    def place(self, layer: str, shape: Shape = None) -> Place:
+        """Where in a pass the output of a layer is found.
+
+        Args:
+            layer: The layer's path, as `layer_path` gives it.
+            shape: `(height, width, channels)` of the images, for a model that leaves them open.
+        """
+        return self._probe(shape).found.places.get(layer, Place(layer, -1))
 
     def forward(self, x: Tensor, *, layers: Sequence[str] = ()) -> Forward:
         """Run the model once on images in image space, recording what attacks and explainers need.
@@ -209,12 +220,32 @@ class ImageClassifier:
 
     def checked(self, x: Tensor, where: str = "`x`") -> Tensor:
         """The inputs as float32 tensors, after the images were checked against shape and bounds."""
-        images = inputs.check_images(self.images_of(x), self.bounds, self.image_shape, where)
-        tensor = tf.cast(tf.convert_to_tensor(images), tf.float32)
+        tensor = tf.cast(tf.convert_to_tensor(self.check_images(x, where)), tf.float32)
         others = keras.tree.map_structure(tf.convert_to_tensor, x) if is_structure(x) else x
         checked = self.with_images(others, tensor)
         self.check_output(checked)
         return checked
+
+    def check_images(self, x: Any, where: str = "`x`") -> np.ndarray:
+        """The images among the inputs, after every pixel was looked at.
+
+        Args:
+            x: Images, or the model's inputs with them.
+            where: What the images are called in messages.
+
+        Raises:
+            TypeError: They are not numbers.
+            ValueError: They do not fit the model or the bounds.
+        """
+        shape = self.image_shape
+        built = self._network_shape()
+        rank = len(built) + 1 if built and not callable(self.preprocess) else None
+        images = inputs.check_images(self.images_of(x), self.bounds, shape, where, rank=rank)
+        if callable(self.preprocess):
+            key = (self._identity(), "preprocessed", images.shape[1:])
+            takes = self._network_shape(declared=True)
+            compiled.remember(self.model, key, lambda: check_fits(self._preprocess, images.shape, takes, where))
+        return images
 
     def images_of(self, x: Any) -> Any:
         """The images among the model's inputs: `x` itself unless the model takes several."""
@@ -243,51 +274,38 @@ class ImageClassifier:
             function: A function of a classifier and of tensors. It must not refer to the model by itself.
             *args: Nested structures of tensors; `None` stands for an argument that is left out.
         """
-        given = [index for index, arg in enumerate(args) if arg is not None]
-        signature = [keras.tree.map_structure(_spec, args[index]) for index in given]
-        key = (self._identity(), key, tuple(given), str(signature))
-        trace = _Trace(function, weakref.ref(self.model), self._settings(), len(args), given)
-        run = compiled.remember(self.model, key, lambda: tf.function(trace, autograph=False, input_signature=signature))
-        return run(*(args[index] for index in given))
+        settings = self._settings()
+        run = compiled.function(self.model, (self._identity(), key), partial(_call, function, settings), args)
+        return run(*(arg for arg in args if arg is not None))
 
-    def _probe(self, shape: Sequence[int | None] | None = None) -> dict[str, Any]:
-        """What one traced pass shows of the model: head, classes and layers."""
-        own = self.image_shape or self._built_shape()
-        shape = tuple(shape or own)
-        if len(shape) == len(own):
+    def _probe(self, shape: Shape = None) -> Probe:
+        """What one traced pass over images of this shape shows, or over what the network says that it takes."""
+        classifier, own = self, self._network_shape()
+        if shape is None:
+            shape = own
+            classifier = ImageClassifier(self.model, **{**self._settings(), "bounds": None, "preprocess": None})
+        elif own is not None and len(own) == len(shape) and not callable(self.preprocess):
             shape = tuple(known if side is None else side for side, known in zip(shape, own, strict=True))
-        if len(shape) != 3 or shape[-1] is None:
+        if not shape or not 1 <= len(shape) <= 4 or (shape[0] is None and shape[-1] is None):
             raise ValueError(
-                f"The model {self.model.name!r} must take images, (batch, height, width, channels). "
-                f"Received: a model that takes {shape or 'inputs of a shape that it does not say'}."
+                f"The model {self.model.name!r} must take images, (batch, height, width, channels). Received: a model "
+                f"that takes {shape or 'inputs of a shape that it does not say'}. Pass the images' shape as `shape`."
             )
-        size = tuple(_NOMINAL_SIZE if side is None else side for side in shape)
-        key = (self._identity(), "probe", size)
-        return compiled.remember(self.model, key, lambda: self._trace_probe(size))
+        size = nominal(shape)
+        key = (classifier._identity(), "probe", size)
+        return compiled.remember(self.model, key, lambda: probe(classifier, classifier._specs(size)))
 
-    def _built_shape(self) -> tuple[int | None, ...]:
-        """What a subclassed model, which says nothing about its input, was built on."""
-        shapes = [shape for shape in (getattr(self.model, "_build_shapes_dict", None) or {}).values() if shape]
-        return tuple(shapes[0][1:]) if len(shapes) == 1 else ()
+    def _specs(self, size: tuple[int, ...]) -> Any:
+        specs = network_specs(self.model)
+        images = tf.TensorSpec((None, *size), tf.float32)
+        return self.with_images(specs, images) if is_structure(specs) else images
 
-    def _trace_probe(self, shape: tuple[int, ...]) -> dict[str, Any]:
-        found: dict[str, Any] = {}
-
-        def look(x: Any) -> None:
-            forward = Forward(self, x)
-            found["head"] = forward.head
-            found["classes"] = forward.logits.shape[-1]
-            found["binary"] = forward.source.shape[-1] == 1
-            found["layers"] = discovery.spatial_layers(forward.root, forward.source)
-
-        images = tf.TensorSpec((None, *shape), tf.float32)
-        specs = images
-        if len(self._images.names) > 1:
-            specs = self.with_images(
-                keras.tree.map_structure(lambda item: tf.TensorSpec(item.shape, item.dtype), self.model.input), images
-            )
-        tf.function(look, autograph=False).get_concrete_function(specs)
-        return found
+    def _network_shape(self, declared: bool = False) -> tuple[int | None, ...] | None:
+        """What the network takes for images, without the batch: what it declares, or else was built on."""
+        specs = None if declared and not getattr(self.model, "inputs", None) else network_specs(self.model)
+        if specs is None:
+            return None
+        return tuple(self.images_of(specs).shape[1:])
 
     def _settings(self) -> dict[str, Any]:
         return {
@@ -312,33 +330,20 @@ class ImageClassifier:
         Raises:
             ValueError: The output leaves [0, 1].
         """
-        shape = self.images_of(inputs).shape
+        shape = tuple(self.images_of(inputs).shape[1:])
         if self.from_logits is None and self.head(shape) == "probability":
-            key = (self._identity(), "output checked", tuple(shape[1:]))
+            key = (self._identity(), "output checked", shape)
             compiled.remember(self.model, key, lambda: self._check_probabilities(inputs))
 
     def _check_probabilities(self, inputs: Any) -> None:
-        discovery.check_probabilities(self.output_of(Forward(self, inputs).root.output))
+        heads.check_probabilities(self.output_of(Forward(self, inputs).root.output))
 
     def _identity(self) -> Hashable:
         return tuple(hashable(value) for value in self._settings().values())
 
 
-@dataclasses.dataclass(frozen=True, eq=False)
-class _Trace:
-    """A function of a classifier, to be traced without a reference that would keep the model alive."""
-
-    function: Callable[..., Any]
-    model: weakref.ref[keras.Model]
-    settings: dict[str, Any]
-    count: int
-    given: list[int]
-
-    def __call__(self, *tensors: Any) -> Any:
-        args = [None] * self.count
-        for index, tensor in zip(self.given, tensors, strict=True):
-            args[index] = tensor
-        return self.function(ImageClassifier(self.model(), **self.settings), *args)
+def _call(function: Callable[..., Any], settings: dict[str, Any], model: keras.Model, *args: Any) -> Any:
+    return function(ImageClassifier(model, **settings), *args)
 
 
 def as_classifier(model: keras.Model | ImageClassifier) -> ImageClassifier:
@@ -347,7 +352,3 @@ def as_classifier(model: keras.Model | ImageClassifier) -> ImageClassifier:
         return model
     own = getattr(model, "classifier", None)
     return own if isinstance(own, ImageClassifier) else ImageClassifier(model)
-
-
-def _spec(value: Any) -> tf.TensorSpec:
-    return tf.TensorSpec([None, *value.shape[1:]] if value.shape.rank else [], value.dtype)

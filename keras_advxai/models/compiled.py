@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
 import threading
 import weakref
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Sequence
 from typing import Any
 
 import keras
+import tensorflow as tf
 
 from keras_advxai.models.recording import all_operations
 
@@ -38,6 +40,48 @@ def remember(model: keras.Model, key: Hashable, build: Callable[[], Any]) -> Any
         while len(values) > _MOST:
             values.pop(next(iter(values)))
         return value
+
+
+def function(model: keras.Model, key: Hashable, call: Callable[..., Any], args: Sequence[Any]) -> Callable[..., Any]:
+    """`call(model, *args)` compiled, for tensors like those in `args` and any batch size.
+
+    Args:
+        model: The model. The compiled function refers to it weakly.
+        key: What tells `call` apart from others.
+        call: What is compiled.
+        args: Nested structures of tensors; `None` for an argument that is left out.
+
+    Returns:
+        A function of those arguments that are not left out.
+    """
+    given = tuple(index for index, arg in enumerate(args) if arg is not None)
+    signature = [keras.tree.map_structure(_spec, args[index]) for index in given]
+    trace = _Trace(call, weakref.ref(model), len(args), given)
+    return remember(
+        model,
+        (key, given, str(signature)),
+        lambda: tf.function(trace, autograph=False, input_signature=signature),
+    )
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class _Trace:
+    """A function of a model, to be traced without a reference that would keep the model alive."""
+
+    call: Callable[..., Any]
+    model: weakref.ref[keras.Model]
+    count: int
+    given: tuple[int, ...]
+
+    def __call__(self, *tensors: Any) -> Any:
+        args = [None] * self.count
+        for index, tensor in zip(self.given, tensors, strict=True):
+            args[index] = tensor
+        return self.call(self.model(), *args)
+
+
+def _spec(value: Any) -> tf.TensorSpec:
+    return tf.TensorSpec([None, *value.shape[1:]] if value.shape.rank else [], value.dtype)
 
 
 def _parts(operation: keras.Operation) -> list[Any]:

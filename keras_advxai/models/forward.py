@@ -10,8 +10,9 @@ import keras
 import tensorflow as tf
 
 from keras_advxai._typing import Score, Tensor
-from keras_advxai.models import discovery
-from keras_advxai.models.recording import record
+from keras_advxai.models import heads
+from keras_advxai.models.maps import as_map
+from keras_advxai.models.recording import Call, record
 
 if TYPE_CHECKING:
     from keras_advxai.models.classifier import ImageClassifier
@@ -39,6 +40,7 @@ class Forward:
     Attributes:
         classifier: The classifier.
         images: The images in image space, float32.
+        network_images: What `preprocess` made of them.
         logits: `(batch, classes)` float32. One sigmoid unit counts as two classes with the logits (0, z).
         scores: What an explainer differentiates before the softmax, `(batch, classes)`: the logits, or for
             one sigmoid unit the log-odds (-z, z), so that class 0 has evidence of its own.
@@ -60,7 +62,7 @@ class Forward:
         self.predictions = tf.argmax(self.logits, axis=-1, output_type=tf.int32)
 
     def activation(self, layer: str) -> Tensor:
-        """What a layer returned, `(batch, ...)`.
+        """What a layer returned: a map `(batch, height, width, channels)`, channels last, or what else it is.
 
         Args:
             layer: The layer's path, as `ImageClassifier.layers` gives it.
@@ -68,9 +70,16 @@ class Forward:
         Raises:
             ValueError: The pass did not reach such a layer.
         """
-        if layer not in self._activations:
-            raise ValueError(f"The pass did not reach a layer {layer!r}; it reached {', '.join(self._activations)}")
-        return self._activations[layer]
+        call, first = self._call(layer)
+        return as_map(call.output, call.frames, first)
+
+    def _call(self, layer: str) -> tuple[Call, bool]:
+        """The recorded call of a layer, and whether its channels come first."""
+        place = self.classifier.place(layer, self.images.shape[1:])
+        calls = self._calls.get(place.path, [])
+        if not -len(calls) <= place.occurrence < len(calls):
+            raise ValueError(f"The pass did not reach a layer {layer!r}; it reached {', '.join(self._calls)}")
+        return calls[place.occurrence], place.channels_first
 
     def score(self, targets: Tensor, kind: Score = "logit") -> Tensor:
         """The score of one class for each image, before (`"logit"`) or after (`"probability"`) the softmax.
@@ -94,7 +103,7 @@ class Forward:
             wrt: The path of a layer, for the gradient to its output; `None` for the gradient to the images.
 
         Returns:
-            The gradient, shaped as the images or as the layer's output.
+            The gradient, shaped as the images or as what `activation` returns.
 
         Raises:
             ValueError: The objective does not depend on it.
@@ -102,7 +111,7 @@ class Forward:
         key = (objective, id(labels), wrt)
         if key not in self._remembered:
             together = self.layers if wrt in self.layers else (wrt,)
-            sources = [self.images if layer is None else self.activation(layer) for layer in together]
+            sources = [self.images if layer is None else self._call(layer)[0].output for layer in together]
             for layer, gradient in zip(together, self._differentiate(objective, labels, sources), strict=True):
                 self._remembered[objective, id(labels), layer] = (gradient, labels)
         gradient, _ = self._remembered[key]
@@ -112,7 +121,11 @@ class Forward:
                 f"The model's scores do not depend on {what} in a differentiable way, so there is no gradient. "
                 "Look for a rounding, an argmax or a stop_gradient in the model or in `preprocess`."
             )
-        return tf.convert_to_tensor(gradient)
+        gradient = tf.convert_to_tensor(gradient)
+        if wrt is None:
+            return gradient
+        call, first = self._call(wrt)
+        return as_map(gradient, call.frames, first)
 
     def _differentiate(self, objective: Objective, labels: Tensor, sources: list[Tensor]) -> list[Tensor | None]:
         with self._recording():
@@ -130,15 +143,26 @@ class Forward:
 
     def _run(self, x: Tensor) -> None:
         classifier = self.classifier
+        inputs = classifier.network_inputs(x, self.images)
+        self.network_images = classifier.images_of(inputs)
         with record(classifier.model) as recorded, keras.StatelessScope(collect_losses=True):
-            outputs = classifier.model(classifier.network_inputs(x, self.images), training=False)
+            try:
+                outputs = classifier.model(inputs, training=False)
+            except (TypeError, ValueError, tf.errors.InvalidArgumentError) as error:
+                shapes = keras.tree.map_structure(lambda item: tuple(item.shape), inputs)
+                raise ValueError(
+                    f"The model {classifier.model.name!r} cannot be run on inputs of shape {shapes}: {error}"
+                ) from error
         self.root = recorded()
-        self._activations = {call.path: call.output for call in self.root.walk() if tf.is_tensor(call.output)}
+        self._calls: dict[str, list[Call]] = {}
+        for call in self.root.walk():
+            if tf.is_tensor(call.output):
+                self._calls.setdefault(call.path, []).append(call)
         output = classifier.output_of(outputs)
         if self._graph is not None:
-            logits, self.head = discovery.find_logits(output, classifier.from_logits)
+            logits, self.head = heads.find_logits(output, classifier.from_logits)
         else:
-            self.head = classifier.head(self.images.shape)
+            self.head = classifier.head(self.images.shape[1:])
             logits = _eager_logits(output, self.head)
         self._read(tf.cast(logits, tf.float32))
 
@@ -185,7 +209,7 @@ def _eager_logits(output: Tensor, head: str) -> Tensor:
     if head == "linear":
         return output
     if head == "probability":
-        return discovery.log_of(output)
+        return heads.log_of(output)
     if not hasattr(output, "_keras_logits"):
         raise ValueError(
             f"The logits in front of the model's {head} can be reached in a compiled function only. "

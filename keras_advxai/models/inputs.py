@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from keras_advxai._typing import Bounds, Norm, Tensor
+from keras_advxai._typing import Bounds, Norm, Shape, Tensor
 
 _TOLERANCE = 1e-6
 
@@ -34,7 +34,7 @@ def check_bounds(bounds: Bounds) -> Bounds:
 
 
 def check_images(
-    x: Tensor, bounds: Bounds, shape: Sequence[int | None] | None = None, where: str = "`x`"
+    x: Tensor, bounds: Bounds, shape: Shape = None, where: str = "`x`", *, rank: int | None = 4
 ) -> np.ndarray:
     """Return the images as an array (not a copy), after looking at every pixel.
 
@@ -43,6 +43,7 @@ def check_images(
         bounds: The smallest and the largest value allowed.
         shape: What the model takes, `(height, width, channels)`, `None` where it takes any; or `None`.
         where: What the images are called in messages, such as `"batch 3 of `data`"`.
+        rank: How many dimensions the images must have if `shape` is `None`; `None` for from 2 to 5. Defaults to 4.
 
     Raises:
         ValueError: Wrong rank or shape, no images, NaN or infinite pixels, integers with narrow bounds,
@@ -53,7 +54,7 @@ def check_images(
     numeric = np.issubdtype(images.dtype, np.floating) or np.issubdtype(images.dtype, np.integer)
     if not numeric and images.dtype.name != "bfloat16":
         raise TypeError(f"{where} must be an array of numbers. Received: {type(x).__name__} of {images.dtype}")
-    _check_shape(images, shape, where)
+    _check_shape(images, shape, where, rank)
     lower, upper = bounds
     if np.issubdtype(images.dtype, np.integer) and upper - lower <= 2:
         raise ValueError(
@@ -204,15 +205,14 @@ def check_class_names(class_names: Sequence[str] | None, classes: int) -> None:
         )
 
 
-def _check_shape(images: np.ndarray, shape: Sequence[int | None] | None, where: str) -> None:
+def _check_shape(images: np.ndarray, shape: Shape, where: str, rank: int | None) -> None:
     wanted = "height, width, channels" if shape is None else ", ".join("any" if s is None else str(s) for s in shape)
-    hint = ""
-    if images.ndim == 3:
-        hint = " For one image pass x[None]; for grayscale images without channels x[..., None]."
-    mismatch = shape is not None and images.ndim == 4
-    if mismatch:
-        mismatch = any(s is not None and s != got for s, got in zip(shape or (), images.shape[1:], strict=True))
-    if images.ndim != 4 or mismatch:
+    ranks = range(2, 6) if shape is None and rank is None else [rank if shape is None else len(shape) + 1]
+    sizes = zip(shape or (), images.shape[1:], strict=False)
+    if images.ndim not in ranks or any(size is not None and size != got for size, got in sizes):
+        hint = ""
+        if images.ndim == 3 and 4 in ranks:
+            hint = " For one image pass x[None]; for grayscale images without channels x[..., None]."
         raise ValueError(f"{where} must have the shape (batch, {wanted}). Received: shape={images.shape}.{hint}")
     if len(images) == 0:
         raise ValueError(f"{where} must hold at least one image. Received: shape={images.shape}")

@@ -12,6 +12,7 @@ import keras
 
 _LOCK = threading.RLock()
 _ABSENT = object()
+_FRAMEWISE = keras.layers.TimeDistributed
 
 
 @dataclasses.dataclass(eq=False)
@@ -23,6 +24,7 @@ class Call:
             the model itself.
         operation: The layer or operation.
         inputs: The tensors it was called on.
+        frames: How many frames each outer `TimeDistributed` layer has folded into the batch, the outermost first.
         output: What it returned.
         parts: The calls made inside of this one, in order.
     """
@@ -30,6 +32,7 @@ class Call:
     path: str
     operation: keras.Operation
     inputs: list[Any]
+    frames: tuple[Any, ...] = ()
     output: Any = None
     parts: list[Call] = dataclasses.field(default_factory=list)
 
@@ -47,7 +50,8 @@ def record(model: keras.Model) -> Iterator[Callable[[], Call]]:
     Every layer's `call` is shadowed by an instance attribute for the duration, past Keras' own
     `__setattr__`, and uncovered again whatever happens. Calls from other threads pass through
     unrecorded, and two recordings never overlap. A `call` that is a `tf.function`, and rematerialisation,
-    would hide tensors in graphs of their own; both are stepped around.
+    would hide tensors in graphs of their own; both are stepped around. `TimeDistributed`, which calls its
+    layer frame by frame, calls it once on all frames instead.
 
     Args:
         model: A built model.
@@ -58,9 +62,11 @@ def record(model: keras.Model) -> Iterator[Callable[[], Call]]:
     owner = threading.get_ident()
     root = Call("", model, [])
     stack: list[Call] = []
+    folded: list[Any] = []
 
     def shadow(operation: keras.Operation) -> Callable[..., Any]:
         original = getattr(operation.call, "python_function", operation.call)
+        run = _all_frames(operation, original, folded) if isinstance(operation, _FRAMEWISE) else original
 
         def call(*args: Any, **kwargs: Any) -> Any:
             if threading.get_ident() != owner:
@@ -69,12 +75,13 @@ def record(model: keras.Model) -> Iterator[Callable[[], Call]]:
                 current = root
             else:
                 outer = stack[-1].path
-                current = Call(f"{outer}/{operation.name}" if outer else operation.name, operation, [])
+                path = f"{outer}/{operation.name}" if outer else operation.name
+                current = Call(path, operation, [], tuple(folded))
                 stack[-1].parts.append(current)
             current.inputs = [item for item in keras.tree.flatten((args, kwargs)) if hasattr(item, "shape")]
             stack.append(current)
             try:
-                current.output = original(*args, **kwargs)
+                current.output = run(*args, **kwargs)
             finally:
                 stack.pop()
             return current.output
@@ -99,6 +106,32 @@ def record(model: keras.Model) -> Iterator[Callable[[], Call]]:
                 else:
                     object.__setattr__(operation, name, previous)
             restore()
+
+
+def _all_frames(
+    layer: keras.layers.TimeDistributed, original: Callable[..., Any], folded: list[Any]
+) -> Callable[..., Any]:
+    """A `call` of a `TimeDistributed` layer that folds the frames into the batch and calls the inner layer once.
+
+    Args:
+        layer: The layer.
+        original: Its own `call`, which is left to work with masks.
+        folded: Where the number of frames is noted for as long as the inner layer runs.
+    """
+
+    def call(inputs: Any, training: Any = None, mask: Any = None) -> Any:
+        if mask is not None:
+            return original(inputs, training=training, mask=mask)
+        sizes = keras.ops.shape(inputs)
+        settings = {"training": training} if layer.layer._call_has_training_arg else {}
+        folded.append(sizes[1])
+        try:
+            output = layer.layer.call(keras.ops.reshape(inputs, (-1, *sizes[2:])), **settings)
+        finally:
+            folded.pop()
+        return keras.ops.reshape(output, (-1, sizes[1], *keras.ops.shape(output)[1:]))
+
+    return call
 
 
 def all_operations(model: keras.Model) -> list[keras.Operation]:

@@ -164,7 +164,8 @@ def test_blank_maps_are_zero_and_flagged_at_the_users_line(recwarn):
     assert [warning.filename for warning in caught] == [__file__]
     text = str(caught[0].message)
     assert text.startswith(
-        "2 of 3 heatmaps of GradCAM(layer=None, score='logit', relu=True) are blank (image 1 the first)"
+        "2 of 3 heatmaps of GradCAM(layer=None, score='logit', relu=True, reshape_transform=None) are blank "
+        "(image 1 the first)"
     )
     np.testing.assert_array_equal(maps[0], 1)
     np.testing.assert_array_equal(maps[1:], 0)

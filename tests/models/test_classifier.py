@@ -164,12 +164,11 @@ def test_a_model_without_a_spatial_layer_can_be_attacked_but_not_explained():
     assert kax.attacks.FGSM()(model, x, [0, 1]).shape == x.shape
 
 
-def test_a_model_of_something_else_than_images_is_refused():
+def test_a_model_of_plain_features_can_be_attacked():
     model = keras.Sequential([keras.Input((7,)), layers.Dense(2)])
-    with pytest.raises(ValueError, match=r"must take images, \(batch, height, width, channels\).*\(7,\)"):
-        kax.ImageClassifier(model).layers()
-    with pytest.raises(ValueError, match=r"`x` must have the shape \(batch, 7\)"):
-        kax.attacks.FGSM()(model, np.zeros((2, 7), "float32"))
+    x = helpers.random_images(3, (7,))
+    assert kax.ImageClassifier(model).layers() == ()
+    assert np.abs(kax.attacks.FGSM()(model, x, [0, 1, 0], 0.1) - x).max() == pytest.approx(0.1, rel=1e-5)
 
 
 def test_a_model_that_leaves_the_size_open(build):

@@ -1,0 +1,25 @@
+"""The output of a layer as a map of the image: positions in between, channels last."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from keras import ops
+
+from keras_advxai._typing import Tensor
+
+
+def as_map(output: Tensor, frames: Sequence[Any] = (), channels_first: bool = False) -> Tensor:
+    """A layer's output, or the gradient to it, as `(batch, *positions, channels)`.
+
+    Args:
+        output: What the layer returned.
+        frames: How many frames each outer `TimeDistributed` layer has folded into the batch.
+        channels_first: Whether the channels are the first dimension behind the batch.
+    """
+    if channels_first:
+        output = ops.moveaxis(output, 1, -1)
+    if not frames:
+        return output
+    return ops.reshape(output, (-1, *frames, *ops.shape(output)[1:]))

@@ -1,0 +1,110 @@
+"""What one traced pass shows of a model: its head, its classes and its layers."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import keras
+import tensorflow as tf
+
+from keras_advxai.models import discovery
+from keras_advxai.models.discovery import Found
+from keras_advxai.models.forward import Forward
+from keras_advxai.models.selection import is_structure
+
+if TYPE_CHECKING:
+    from keras_advxai.models.classifier import ImageClassifier
+
+_NOMINAL_SIZE = 224
+
+
+@dataclasses.dataclass(frozen=True)
+class Probe:
+    """What one traced pass shows of a model.
+
+    Attributes:
+        head: The kind of head: `"softmax"`, `"sigmoid"`, `"linear"` or `"probability"`.
+        classes: How many classes the model tells apart; one sigmoid unit tells two.
+        binary: Whether the model ends in one unit, which stands for two classes.
+        found: The layers on the way from the images to the classes.
+    """
+
+    head: str
+    classes: int
+    binary: bool
+    found: Found
+
+
+def probe(classifier: ImageClassifier, specs: Any) -> Probe:
+    """Trace one pass and look.
+
+    Args:
+        classifier: The classifier.
+        specs: What it takes, as `tf.TensorSpec`.
+    """
+    seen: dict[str, Any] = {}
+
+    def look(x: Any) -> None:
+        forward = Forward(classifier, x)
+        seen.update(
+            head=forward.head,
+            classes=forward.logits.shape[-1],
+            binary=forward.source.shape[-1] == 1,
+            found=discovery.survey(forward),
+        )
+
+    tf.function(look, autograph=False).get_concrete_function(specs)
+    return Probe(**seen)
+
+
+def network_specs(model: keras.Model) -> Any:
+    """What a network takes, as `tf.TensorSpec`; `None` if it does not say.
+
+    A functional model says it; of another, what it was built on is known.
+    """
+    if getattr(model, "inputs", None):
+        structure = model.inputs[0] if isinstance(model, keras.Sequential) else model.input
+        return keras.tree.map_structure(lambda item: tf.TensorSpec(item.shape, item.dtype), structure)
+    shapes = [shape for shape in (getattr(model, "_build_shapes_dict", None) or {}).values() if shape]
+    if len(shapes) != 1:
+        return None
+    return _spec_of(shapes[0])
+
+
+def check_fits(preprocess: Any, shape: Sequence[int], takes: Sequence[int | None] | None, where: str) -> None:
+    """Raise unless `preprocess` makes of images what the network takes.
+
+    Args:
+        preprocess: From image space to what the network takes.
+        shape: The shape of the images, with the batch.
+        takes: The shape of what the network takes, without the batch; `None` where it does not say.
+        where: What the images are called in messages.
+
+    Raises:
+        ValueError: It makes something else of them.
+    """
+    if takes is None:
+        return
+    made = tf.function(preprocess, autograph=False).get_concrete_function(tf.TensorSpec((None, *shape[1:]), tf.float32))
+    found = made.structured_outputs.shape
+    if not found.is_compatible_with((None, *takes)) or len(found) != len(shape):
+        sides = ", ".join("any" if side is None else str(side) for side in takes)
+        raise ValueError(
+            f"{where} must have the shape (batch, {sides}) behind `preprocess`. Received: shape={tuple(shape)}, of "
+            f"which `preprocess` makes {tuple(found)}"
+        )
+
+
+def nominal(shape: Sequence[int | None]) -> tuple[int, ...]:
+    """A shape with a usual size for each side that is open."""
+    return tuple(_NOMINAL_SIZE if side is None else side for side in shape)
+
+
+def _spec_of(shape: Any) -> Any:
+    if isinstance(shape, dict):
+        return {key: _spec_of(item) for key, item in shape.items()}
+    if is_structure(shape) and any(is_structure(item) for item in shape):
+        return [_spec_of(item) for item in shape]
+    return tf.TensorSpec((None, *shape[1:]), tf.float32)
