@@ -19,6 +19,7 @@ _NAMES = {
     "EvaluationReport": "keras_advxai.evaluation.report",
     "ImageClassifier": "keras_advxai.models",
     "evaluate": "keras_advxai.api",
+    "layers": "keras_advxai.api",
 }
 
 __all__ = [
@@ -31,12 +32,13 @@ __all__ = [
     "evaluate",
     "explainers",
     "figures",
+    "layers",
     "metrics",
 ]
 
 if TYPE_CHECKING:
     from keras_advxai import attacks, callbacks, datasets, explainers, figures, metrics
-    from keras_advxai.api import evaluate
+    from keras_advxai.api import evaluate, layers
     from keras_advxai.evaluation.report import EvaluationReport
     from keras_advxai.models import ImageClassifier
 

@@ -1,4 +1,4 @@
-"""`evaluate`: the whole package in one call."""
+"""The functions at the top: `evaluate`, the whole package in one call, and `layers`."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from typing import Any
 
 import keras
 
-from keras_advxai._typing import Bounds, Preprocess, TargetMode
+from keras_advxai._typing import Bounds, Preprocess, Shape, TargetMode
 from keras_advxai.attacks import Attack
 from keras_advxai.evaluation import EvaluationReport, Evaluator
 from keras_advxai.explainers import Explainer
-from keras_advxai.models import ImageClassifier
+from keras_advxai.models import ImageClassifier, LayerTable, as_classifier
 from keras_advxai.models.inputs import check_class_names
 from keras_advxai.tensorboard.directory import check_log_dir, next_step
 from keras_advxai.tensorboard.writer import ReportWriter
@@ -33,7 +33,7 @@ def evaluate(
     seed: int = 0,
     log_dir: str | os.PathLike[str] | None = None,
     class_names: Sequence[str] | None = None,
-    images: int = 8,
+    images: int | None = None,
     progress: bool = True,
 ) -> EvaluationReport:
     """Measure how accuracy falls, and how far explanations drift, under attacks of several strengths.
@@ -65,7 +65,8 @@ def evaluate(
         log_dir: Where to write TensorBoard logs and `advxai/report.json`. In the directory of a training, the
             evaluation is logged one step after the last epoch. Defaults to `None`, nowhere.
         class_names: Names of the classes, for the pictures in TensorBoard. Defaults to their numbers.
-        images: How many of the first images to keep, with their heatmaps, for pictures. Defaults to 8.
+        images: How many of the first images to keep, with their heatmaps, for pictures. Defaults to 8, and to fewer
+            with more than 8 explainers.
         progress: Whether to show a progress bar on standard error. Defaults to `True`.
 
     Returns:
@@ -118,3 +119,35 @@ def evaluate(
             writer.write_hparams(report)
         report.to_json(directory / "advxai" / "report.json")
     return report
+
+
+def layers(model: keras.Model | ImageClassifier, shape: Shape = None) -> LayerTable:
+    """Every layer of a model that Grad-CAM can explain, in execution order. Printed, it is a table.
+
+    Args:
+        model: A `keras.Model`, or an `ImageClassifier` for a model that needs more to be said about it.
+        shape: `(height, width, channels)` of the images, for a model that leaves them open. Defaults to `None`.
+
+    Returns:
+        A tuple of `LayerInfo` with name, kind, output shape, and whether it is the default layer.
+
+    Raises:
+        TypeError: `model` is no model.
+        ValueError: The model is not built, or does not say what it takes.
+
+    Example:
+
+    >>> import keras
+    >>> import keras_advxai as kax
+    >>> backbone = keras.Sequential([
+    ...     keras.layers.Input((16, 16, 3)), keras.layers.Conv2D(4, 3, name="conv"), keras.layers.ReLU(name="relu"),
+    ... ], name="backbone")
+    >>> model = keras.Sequential([backbone, keras.layers.GlobalAveragePooling2D(), keras.layers.Dense(2)])
+    >>> print(kax.layers(model))
+     layer         | kind       |  output |
+    ---------------+------------+---------+-----------------------
+     backbone/conv | Conv2D     | 14x14x4 |
+     backbone/relu | ReLU       | 14x14x4 | default
+     backbone      | Sequential | 14x14x4 | same as backbone/relu
+    """
+    return as_classifier(model).layers(shape)

@@ -59,7 +59,8 @@ class AdversarialEvaluation(keras.callbacks.Callback):
         target: Whose class the heatmaps explain. Defaults to `"predicted"`; see `evaluate`.
         every: Evaluate after every so many epochs. Defaults to 1.
         max_samples: At most so many images are evaluated after an epoch. Defaults to 256.
-        images: How many images to show in TensorBoard, with their heatmaps. Defaults to 8.
+        images: How many images to show in TensorBoard, with their heatmaps. Defaults to 8, and to fewer with more
+            than 8 explainers.
         log_dir: Where to write TensorBoard logs, beside those of Keras' own callback. Defaults to `None`.
         class_names: Names of the classes, for the pictures in TensorBoard. Defaults to their numbers.
         final: Whether to evaluate all of the data after training. Defaults to `True`.
@@ -108,7 +109,7 @@ class AdversarialEvaluation(keras.callbacks.Callback):
         target: TargetMode = "predicted",
         every: int = 1,
         max_samples: int = 256,
-        images: int = 8,
+        images: int | None = None,
         log_dir: str | os.PathLike[str] | None = None,
         class_names: Sequence[str] | None = None,
         final: bool = True,
@@ -123,7 +124,7 @@ class AdversarialEvaluation(keras.callbacks.Callback):
         self.data = data
         self.every = check_whole_number("every", every, 1)
         self.max_samples = check_whole_number("max_samples", max_samples, 1)
-        self.images = check_whole_number("images", images, 0)
+        self.images = None if images is None else check_whole_number("images", images, 0)
         self.batch_size = check_whole_number("batch_size", batch_size, 1)
         self.log_dir = log_dir
         self.class_names = class_names

@@ -19,7 +19,7 @@ from keras_advxai._typing import Bounds, Preprocess, TargetMode
 from keras_advxai.attacks import Attack, UniformNoise
 from keras_advxai.evaluation import checks
 from keras_advxai.evaluation.data import Batches, Fingerprint
-from keras_advxai.evaluation.examples import Example
+from keras_advxai.evaluation.examples import Example, as_picture
 from keras_advxai.evaluation.report import EvaluationReport
 from keras_advxai.evaluation.samples import Samples
 from keras_advxai.evaluation.step import Step
@@ -28,6 +28,7 @@ from keras_advxai.models import ImageClassifier
 from keras_advxai.models.inputs import check_epsilons, check_whole_number
 from keras_advxai.ops.ssim import window_size
 
+_MOST_IMAGES = 8
 _PACKAGES = ("keras-advxai", "tensorflow", "keras", "numpy")
 
 
@@ -113,21 +114,29 @@ class Evaluator:
         self._run_step(x, y, keep=0)
 
     def run(
-        self, data: Any, *, batch_size: int = 32, images: int = 8, progress: bool = True, title: str = "evaluating"
+        self,
+        data: Any,
+        *,
+        batch_size: int = 32,
+        images: int | None = None,
+        progress: bool = True,
+        title: str = "evaluating",
     ) -> EvaluationReport:
         """Evaluate the model, as its weights are now, on all of the data.
 
         Args:
             data: Arrays or a dataset, or batches that `batches` made.
             batch_size: How many images go through the model at once.
-            images: How many of the first images to keep for pictures. Defaults to 8.
+            images: How many of the first images to keep for pictures. Defaults to 8, and to fewer with more than 8
+                explainers, whose heatmaps at every strength would fill the memory.
             progress: Whether to show a bar.
             title: What the bar says.
 
         Returns:
             The report.
         """
-        images = check_whole_number("images", images, 0)
+        few = max(1, _MOST_IMAGES**2 // max(_MOST_IMAGES, len(self.explainers)))
+        images = few if images is None else check_whole_number("images", images, 0)
         batches = data if isinstance(data, Batches) else self.batches(data, batch_size)
         found: list[dict[str, Any]] = []
         fingerprint = Fingerprint()
@@ -205,17 +214,18 @@ class Evaluator:
 
     def _examples(self, found: list[dict[str, Any]], samples: Samples) -> tuple[Example, ...]:
         """One example for each kept image, attack, explainer and strength."""
-        lower, width = self.classifier.bounds[0], self.classifier.width
         examples = []
         start = 0
         for batch in found:
             clean = batch["examples"]
             for offset in range(len(clean["images"])):
                 index = start + offset
-                image = (clean["images"][offset] - lower) / width
+                image = self._picture(clean["images"][offset])
                 for attack in samples.attacked:
                     after = batch["attacks"][attack]
+                    attacked = [self._picture(images[offset]) for images in after["examples"]["images"]]
                     for explainer in samples.reference_blank:
+                        heatmap = as_picture(clean["heatmaps"][explainer][offset])[..., 0]
                         for level, epsilon in enumerate(self.epsilons):
                             examples.append(
                                 Example(
@@ -225,9 +235,11 @@ class Evaluator:
                                     index=index,
                                     label=int(samples.labels[index]),
                                     image=image,
-                                    adversarial=(after["examples"]["images"][level, offset] - lower) / width,
-                                    heatmap=clean["heatmaps"][explainer][offset, ..., 0],
-                                    adversarial_heatmap=after["examples"]["heatmaps"][explainer][level, offset, ..., 0],
+                                    adversarial=attacked[level],
+                                    heatmap=heatmap,
+                                    adversarial_heatmap=as_picture(
+                                        after["examples"]["heatmaps"][explainer][level, offset]
+                                    )[..., 0],
                                     prediction=int(samples.predictions[index]),
                                     adversarial_prediction=int(after["predictions"][level, offset]),
                                     confidence=float(samples.confidence[index]),
@@ -237,6 +249,12 @@ class Evaluator:
                             )
             start += len(batch["labels"])
         return tuple(examples)
+
+    def _picture(self, image: np.ndarray) -> np.ndarray:
+        """An image scaled from its bounds to [0, 1], channels last."""
+        image = (image - self.classifier.bounds[0]) / self.classifier.width
+        first = image.ndim > 1 and self.classifier.channels_first(image.shape)
+        return as_picture(np.moveaxis(image, 0, -1) if first else image)
 
     def _setting_notes(self, batches: Batches, sizes: set[tuple[int, ...]]) -> list[str]:
         return checks.setting_notes(
@@ -253,6 +271,9 @@ class Evaluator:
         preprocess = classifier.preprocess
         if callable(preprocess):
             preprocess = getattr(preprocess, "__qualname__", repr(type(preprocess)))
+        layers = {item.name: list(item.layers(classifier, shape)) for item in self.explainers}
+        found = classifier.survey(shape)
+        size = [int(side or 0) for side in classifier.map_shape((None, *shape))[1:-1]]
         return {
             "model": classifier.model.name,
             "bounds": list(classifier.bounds),
@@ -262,9 +283,10 @@ class Evaluator:
             "labels": "given" if batches.has_labels else "clean prediction",
             "attacks": [attacks_module.serialize(item) for item in self.attacks],
             "explainers": [explainers_module.serialize(item) for item in self.explainers],
-            "layers": {item.name: list(item.layers(classifier, shape)) for item in self.explainers},
-            "heatmap_size": list(shape[:2]),
-            "ssim": _ssim_text(*shape[:2]) if self.explainers else "",
+            "layers": layers,
+            "depths": {name: [found.depth(path) for path in paths] for name, paths in layers.items()},
+            "heatmap_size": size,
+            "ssim": _ssim_text(*size) if self.explainers else "",
             "seed": self.seed,
             "data_sha256": fingerprint,
             "versions": {name: _version(name) for name in _PACKAGES},
@@ -295,9 +317,9 @@ def _distinct(items: list[Any], what: str) -> tuple[Any, ...]:
     return tuple(items)
 
 
-def _ssim_text(height: int, width: int) -> str:
-    window = window_size(height, width)
-    return f"{window}x{window} uniform window, K1 0.01, K2 0.03, data range 1, bilinear resizing"
+def _ssim_text(*size: int) -> str:
+    window = "x".join([str(window_size(*size))] * len(size))
+    return f"{window} uniform window, K1 0.01, K2 0.03, data range 1, bilinear resizing"
 
 
 def _version(name: str) -> str:

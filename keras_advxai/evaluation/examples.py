@@ -6,6 +6,8 @@ import dataclasses
 
 import numpy as np
 
+_STRIP = 8  # times as wide as high
+
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Example:
@@ -17,7 +19,8 @@ class Example:
         epsilon: The attack's strength, a fraction of the bounds' width.
         index: The image's place in the data.
         label: Its true class, or the clean prediction where there are no labels.
-        image: The original, `(height, width, channels)` float32, scaled from the bounds to [0, 1].
+        image: The original, `(height, width, channels)` float32, scaled from the bounds to [0, 1]. A signal is a
+            strip, and the frames of a video are side by side.
         adversarial: The adversarial image, likewise.
         heatmap: The original's heatmap, `(height, width)` in [0, 1].
         adversarial_heatmap: The adversarial image's heatmap, likewise.
@@ -42,3 +45,21 @@ class Example:
     confidence: float
     adversarial_confidence: float
     nissim: float
+
+
+def as_picture(image: np.ndarray) -> np.ndarray:
+    """An image, signal or video as `(height, width, channels)`.
+
+    A signal, `(steps, channels)`, becomes a strip, and the frames of a video, `(frames, height, width, channels)`,
+    stand side by side. Features, `(features,)`, are a signal of one channel.
+
+    Args:
+        image: One image or heatmap, channels last.
+    """
+    if image.ndim == 1:
+        image = image[:, None]
+    if image.ndim == 2:
+        return np.repeat(image[None], max(1, len(image) // _STRIP), axis=0)
+    if image.ndim == 4:
+        return np.concatenate(list(image), axis=1)
+    return image

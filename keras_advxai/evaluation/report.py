@@ -16,8 +16,9 @@ import numpy as np
 from keras_advxai._registry import Configuration, known_name
 from keras_advxai._typing import TargetMode
 from keras_advxai.evaluation import statistics
+from keras_advxai.evaluation.depth import DepthProfile, depth_profile
 from keras_advxai.evaluation.examples import Example
-from keras_advxai.evaluation.row import Row, without_nan
+from keras_advxai.evaluation.row import Row, pandas, without_nan
 from keras_advxai.evaluation.samples import Samples
 from keras_advxai.evaluation.table import epsilon_text, render
 from keras_advxai.metrics import mod, vid
@@ -171,6 +172,14 @@ class EvaluationReport:
         """The 95 % bootstrap interval of VID."""
         return statistics.vid_interval(self._resampled(self._attack(attack), self._explainer(explainer)))
 
+    def depth_profile(self, attack: str | Configuration) -> DepthProfile:
+        """MOD by layer and strength, of an evaluation with `explainers=GradCAM.every_layer(model)`.
+
+        Raises:
+            ValueError: The report has no such attack, or no explainer that looks at one layer.
+        """
+        return depth_profile(self, self._attack(attack))
+
     def blank_rate(
         self,
         attack: str | Configuration | None,
@@ -285,11 +294,7 @@ class EvaluationReport:
         Raises:
             ImportError: pandas is not installed.
         """
-        try:
-            import pandas as pd
-        except ImportError as error:
-            raise ImportError("`to_dataframe` needs pandas: pip install pandas") from error
-        return pd.DataFrame([dataclasses.asdict(row) for row in self.rows])
+        return pandas().DataFrame([dataclasses.asdict(row) for row in self.rows])
 
     def _row(self, attack: str, explainer: str, epsilon: float) -> Row:
         common = Row(

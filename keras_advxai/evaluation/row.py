@@ -55,3 +55,16 @@ class Row:
 def without_nan(values: dict[str, Any]) -> dict[str, Any]:
     """`values` with `None` for NaN, which JSON does not have."""
     return {key: None if isinstance(value, float) and math.isnan(value) else value for key, value in values.items()}
+
+
+def pandas() -> Any:
+    """The module pandas.
+
+    Raises:
+        ImportError: It is not installed.
+    """
+    try:
+        import pandas as pd
+    except ImportError as error:
+        raise ImportError("`to_dataframe` needs pandas: pip install pandas") from error
+    return pd

@@ -11,11 +11,15 @@ from rich.console import Console
 from rich.table import Table
 
 if TYPE_CHECKING:
+    from keras_advxai.evaluation.depth import DepthProfile
     from keras_advxai.evaluation.report import EvaluationReport
     from keras_advxai.evaluation.row import Row
 
 _LINES = box.Box(" -- \n    \n -- \n    \n -- \n -- \n    \n -- \n", ascii=True)
 """Horizontal lines of ASCII under the heading and between the attacks."""
+
+_MOST_TABLES = 8
+"""With more explainers than this, each of one layer, there is one line for each instead of a table."""
 
 _TARGETS = {
     "predicted": "each image's own prediction",
@@ -31,12 +35,39 @@ def render(report: EvaluationReport) -> str:
         report: The report.
     """
     parts = [_heading(report)]
-    if report.explainers:
+    single = all(len(paths) == 1 for paths in report.provenance["layers"].values())
+    if len(report.explainers) > _MOST_TABLES and single:
+        parts.append(_to_text(_accuracy_table(report)))
+        parts += [render_profile(report.depth_profile(attack)) for attack in report.attacks]
+    elif report.explainers:
         parts += [_to_text(_drift_table(report, explainer)) for explainer in report.explainers]
     else:
         parts.append(_to_text(_accuracy_table(report)))
     parts += [f"Note: {warning}" for warning in report.warnings]
     return "\n\n".join(parts)
+
+
+def render_profile(profile: DepthProfile) -> str:
+    """MOD by layer and strength as aligned ASCII text.
+
+    Args:
+        profile: What `EvaluationReport.depth_profile` returned.
+    """
+    table = Table(
+        title=f"MOD by layer, {profile.attack}",
+        title_justify="left",
+        title_style="",
+        box=_LINES,
+        header_style="",
+        padding=(0, 0, 0, 1),
+    )
+    table.add_column("layer")
+    for epsilon in profile.epsilons:
+        table.add_column(epsilon_text(epsilon), justify="right")
+    table.add_column("VID", justify="right")
+    for layer, mods, vid in zip(profile.layers, profile.mod, profile.vid, strict=True):
+        table.add_row(f"  {layer}", *(_number(mod) for mod in mods), _number(vid))
+    return _to_text(table)
 
 
 def epsilon_text(epsilon: float) -> str:
@@ -55,9 +86,8 @@ def _heading(report: EvaluationReport) -> str:
         accuracy = "no labels: accuracy counts agreement with the clean prediction"
     lines = [f"{source['model']} on {len(report.samples)} images in [{lower:g}, {upper:g}], {accuracy}"]
     if report.explainers:
-        height, width = source["heatmap_size"]
         lines.append(f"Heatmaps explain {_TARGETS[report.target]}.")
-        lines.append(f"NISSIM at {height}x{width}: {source['ssim']}.")
+        lines.append(f"NISSIM at {'x'.join(map(str, source['heatmap_size']))}: {source['ssim']}.")
     return "\n".join(lines)
 
 
@@ -78,9 +108,10 @@ def _drift_table(report: EvaluationReport, explainer: str) -> Table:
 
 def _accuracy_table(report: EvaluationReport) -> Table:
     table = _table("")
+    shown = report.explainers[0] if report.explainers else ""
     for attack in report.attacks:
         table.add_row(attack)
-        for row in (row for row in report.rows if row.attack == attack):
+        for row in (row for row in report.rows if (row.attack, row.explainer) == (attack, shown)):
             table.add_row(*_accuracy_cells(row), end_section=row.epsilon == report.epsilons[-1])
     return table
 

@@ -39,7 +39,7 @@ def get(identifier: str | dict[str, Any] | Explainer | type[Explainer]) -> Expla
 
     >>> import keras_advxai as kax
     >>> kax.explainers.get("grad_cam")
-    GradCAM(layer=None, score='logit', relu=True)
+    GradCAM(layer=None, score='logit', relu=True, reshape_transform=None)
     """
     return _REGISTRY.get(identifier)
 

@@ -114,7 +114,7 @@ class GradCAM(Explainer):
         >>> import keras
         >>> import keras_advxai as kax
         >>> net = keras.Sequential([
-        ...     keras.layers.Input((8, 8, 1)),
+        ...     keras.layers.Input((16, 16, 1)),
         ...     keras.layers.Conv2D(2, 3, name="conv1"),
         ...     keras.layers.MaxPooling2D(name="pool"),
         ...     keras.layers.Conv2D(2, 3, name="conv2"),

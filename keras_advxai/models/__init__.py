@@ -2,6 +2,6 @@
 
 from keras_advxai.models.classifier import ImageClassifier, as_classifier
 from keras_advxai.models.forward import Forward
-from keras_advxai.models.layers import LayerInfo, LayerReference, LayerTable
+from keras_advxai.models.layer_table import LayerInfo, LayerReference, LayerTable
 
 __all__ = ["Forward", "ImageClassifier", "LayerInfo", "LayerReference", "LayerTable", "as_classifier"]

@@ -13,9 +13,9 @@ import tensorflow as tf
 from keras_advxai._registry import hashable
 from keras_advxai._typing import Bounds, Preprocess, Shape, Tensor
 from keras_advxai.models import applications, compiled, heads, inputs, lookup
-from keras_advxai.models.discovery import Place
+from keras_advxai.models.discovery import Found
 from keras_advxai.models.forward import Forward
-from keras_advxai.models.layers import LayerTable
+from keras_advxai.models.layer_table import LayerTable
 from keras_advxai.models.probe import Probe, check_fits, network_specs, nominal, probe
 from keras_advxai.models.selection import Selection, is_structure
 
@@ -89,26 +89,15 @@ class ImageClassifier:
                 f"The model {model.name!r} brings bounds and preprocessing of its own. Pass it as it is, without an "
                 "ImageClassifier around it, or pass the model inside of it."
             )
-        named = isinstance(preprocess, str)
-        self.preprocess = preprocess
-        self._preprocess = applications.preprocess_input(preprocess) if isinstance(preprocess, str) else preprocess
-        if self._preprocess is not None and not callable(self._preprocess):
-            raise TypeError(
-                "Argument `preprocess` must be a callable, the name of a module of keras.applications, or None. "
-                f"Received: preprocess={preprocess!r}"
-            )
-        self.bounds = inputs.check_bounds((applications.PIXELS if named else (0, 1)) if bounds is None else bounds)
-        if named and self.bounds != applications.PIXELS:
-            raise ValueError(
-                f"preprocess={preprocess!r} takes pixels, so the bounds are (0, 255). Received: bounds={bounds}. "
-                "Leave `bounds` out, or pass a callable that goes from your images to what the network takes."
-            )
         self.model = model
         self.from_logits = from_logits
         self.output = output
         self.input = input
         self._images = Selection(model, "input", input)
         self._classes = Selection(model, "output", output)
+        self.preprocess = preprocess
+        takes = self._network_shape(declared=True)
+        self._preprocess, self.bounds = applications.image_space(preprocess, bounds, takes)
 
     def __repr__(self) -> str:
         settings = ", ".join(f"{key}={value!r}" for key, value in self._settings().items())
@@ -159,7 +148,7 @@ class ImageClassifier:
         Args:
             shape: `(height, width, channels)` of the images, for a model that leaves them open.
         """
-        return self._probe(shape).found.layers
+        return self.survey(shape).layers
 
     def head(self, shape: Shape = None) -> str:
         """The kind of head: `"softmax"`, `"sigmoid"`, `"linear"` or `"probability"`."""
@@ -167,7 +156,7 @@ class ImageClassifier:
 
     def channels_first(self, shape: Shape = None) -> bool:
         """Whether the images are `(batch, channels, height, width)`."""
-        return self._probe(shape).found.channels_first
+        return self.survey(shape).channels_first
 
     def map_shape(self, shape: Sequence[int | None]) -> tuple[int | None, ...]:
         """The shape of the heatmaps of images, `(batch, height, width, 1)`.
@@ -192,16 +181,15 @@ class ImageClassifier:
             ValueError: There is no such layer, it has no spatial output, the pass does not reach it, or there are
                 two of that name.
         """
-        return lookup.layer_path(self.model, self._probe(shape).found, layer, spatial=spatial)
+        return lookup.layer_path(self.model, self.survey(shape), layer, spatial=spatial)
 
-    def place(self, layer: str, shape: Shape = None) -> Place:
-        """Where in a pass the output of a layer is found.
+    def survey(self, shape: Shape = None) -> Found:
+        """What was found on the way from the images to the classes: layers, and where their outputs are.
 
         Args:
-            layer: The layer's path, as `layer_path` gives it.
             shape: `(height, width, channels)` of the images, for a model that leaves them open.
         """
-        return self._probe(shape).found.places.get(layer, Place(layer, -1))
+        return self._probe(shape).found
 
     def forward(self, x: Tensor, *, layers: Sequence[str] = ()) -> Forward:
         """Run the model once on images in image space, recording what attacks and explainers need.
@@ -333,10 +321,8 @@ class ImageClassifier:
         shape = tuple(self.images_of(inputs).shape[1:])
         if self.from_logits is None and self.head(shape) == "probability":
             key = (self._identity(), "output checked", shape)
-            compiled.remember(self.model, key, lambda: self._check_probabilities(inputs))
-
-    def _check_probabilities(self, inputs: Any) -> None:
-        heads.check_probabilities(self.output_of(Forward(self, inputs).root.output))
+            run = partial(Forward, self, inputs)
+            compiled.remember(self.model, key, lambda: heads.check_probabilities(self.output_of(run().root.output)))
 
     def _identity(self) -> Hashable:
         return tuple(hashable(value) for value in self._settings().values())

@@ -11,7 +11,7 @@ import keras
 import tensorflow as tf
 
 from keras_advxai.models import graph
-from keras_advxai.models.layers import LayerInfo, LayerTable
+from keras_advxai.models.layer_table import LayerInfo, LayerTable
 from keras_advxai.models.recording import Call
 
 if TYPE_CHECKING:
@@ -67,6 +67,14 @@ class Found:
     operations: dict[int, tuple[str, ...]]
     tokens: tuple[str, ...]
     channels_first: bool
+
+    def place(self, layer: str) -> Place:
+        """Where the output of a layer is found; for one that is not on the way, its last call."""
+        return self.places.get(layer, Place(layer, -1))
+
+    def depth(self, layer: str) -> int:
+        """How many layers have run on the way before this one."""
+        return list(self.places).index(layer)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -246,7 +254,7 @@ class _Survey:
         """Layers with weights that turn sequences, `(batch, tokens, channels)`, into sequences."""
         if self._rank < 4:
             return []
-        return [
+        found = [
             call
             for call in self._calls
             if isinstance(call.operation, keras.layers.Layer)
@@ -255,6 +263,8 @@ class _Survey:
             and call.output.shape.rank == 3
             and call.output.shape[1] != 1
         ]
+        outer = {call.path for call in found if not isinstance(call.operation, keras.Model)}
+        return [call for call in found if call.path.rpartition("/")[0] not in outer]
 
     def _is_patches(self, call: Call, tokens: list[Call]) -> bool:
         """Whether a map is no more than patches of the image, which a transformer goes on to work with."""

@@ -75,7 +75,7 @@ class Forward:
 
     def _call(self, layer: str) -> tuple[Call, bool]:
         """The recorded call of a layer, and whether its channels come first."""
-        place = self.classifier.place(layer, self.images.shape[1:])
+        place = self.classifier.survey(self.images.shape[1:]).place(layer)
         calls = self._calls.get(place.path, [])
         if not -len(calls) <= place.occurrence < len(calls):
             raise ValueError(f"The pass did not reach a layer {layer!r}; it reached {', '.join(self._calls)}")

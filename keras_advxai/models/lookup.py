@@ -8,7 +8,7 @@ import keras
 
 from keras_advxai._registry import nearest
 from keras_advxai.models.discovery import Found
-from keras_advxai.models.layers import LayerReference
+from keras_advxai.models.layer_table import LayerReference
 from keras_advxai.models.recording import all_operations
 
 _MOST_NAMED = 12
