@@ -67,6 +67,7 @@ class Attack(Configuration):
             Images, shaped as `x`. They need not keep the budget or the bounds; the caller sees to that.
         """
 
+    @tf.autograph.experimental.do_not_convert
     def __call__(
         self,
         model: keras.Model | ImageClassifier,

@@ -294,14 +294,16 @@ class Evaluator:
 
 
 def _classifier(model: Any, bounds: Bounds | None, preprocess: Preprocess) -> ImageClassifier:
-    if not isinstance(model, ImageClassifier):
+    own = model if isinstance(model, ImageClassifier) else getattr(model, "classifier", None)
+    if not isinstance(own, ImageClassifier):
         return ImageClassifier(model, bounds=bounds, preprocess=preprocess)
     if bounds is not None or preprocess is not None:
+        kind = type(model).__name__
         raise ValueError(
-            "An ImageClassifier has bounds and preprocessing of its own. Received: an ImageClassifier with "
-            f"bounds={bounds}, preprocess={preprocess!r}. Set them where it is built."
+            f"An {kind} has bounds and preprocessing of its own. Received: an {kind} with bounds={bounds}, "
+            f"preprocess={preprocess!r}. Set them where it is built."
         )
-    return model
+    return own
 
 
 def _listed(items: Any) -> list[Any]:

@@ -32,6 +32,7 @@ class Step:
     explainers: tuple[Explainer, ...]
     target: TargetMode
 
+    @tf.autograph.experimental.do_not_convert
     def __call__(
         self, model: ImageClassifier, x: Any, y: Tensor | None, epsilons: Tensor, keep: Tensor
     ) -> dict[str, Any]:

@@ -99,6 +99,7 @@ class Explainer(Configuration):
             return attributions
         return tf.reduce_sum(tf.abs(attributions), axis=-1, keepdims=True)
 
+    @tf.autograph.experimental.do_not_convert
     def __call__(
         self,
         model: keras.Model | ImageClassifier,
@@ -141,6 +142,7 @@ class Explainer(Configuration):
             )
         return maps
 
+    @tf.autograph.experimental.do_not_convert
     def attributions(
         self,
         model: keras.Model | ImageClassifier,

@@ -191,6 +191,7 @@ class ImageClassifier:
         """
         return self._probe(shape).found
 
+    @tf.autograph.experimental.do_not_convert
     def forward(self, x: Tensor, *, layers: Sequence[str] = ()) -> Forward:
         """Run the model once on images in image space, recording what attacks and explainers need.
 

@@ -15,6 +15,7 @@ from keras_advxai.models.recording import all_operations
 
 _STORE: weakref.WeakKeyDictionary[keras.Model, dict[Hashable, Any]] = weakref.WeakKeyDictionary()
 _LOCK = threading.RLock()
+_TRACED = threading.local()
 _MOST = 64
 """How many values are kept for one model; the one that was asked for longest ago is dropped first."""
 
@@ -31,7 +32,7 @@ def remember(model: keras.Model, key: Hashable, build: Callable[[], Any]) -> Any
         key: What tells the values of one model apart.
         build: Makes the value. It must not keep a reference to the model, or the model would never be freed.
     """
-    structure = tuple(_Mark(part) for item in all_operations(model) for part in _parts(item))
+    structure = _structure(model)
     with _LOCK:
         values = _STORE.setdefault(model, {})
         full_key = (key, structure)
@@ -77,11 +78,25 @@ class _Trace:
         args = [None] * self.count
         for index, tensor in zip(self.given, tensors, strict=True):
             args[index] = tensor
-        return self.call(self.model(), *args)
+        model = self.model()
+        before = getattr(_TRACED, "structure", None)
+        _TRACED.structure = (self.model, _structure(model))
+        try:
+            return self.call(model, *args)
+        finally:
+            _TRACED.structure = before
 
 
 def _spec(value: Any) -> tf.TensorSpec:
     return tf.TensorSpec([None, *value.shape[1:]] if value.shape.rank else [], value.dtype)
+
+
+def _structure(model: keras.Model) -> tuple[_Mark, ...]:
+    """What a trace through a model takes in. It stays the same for as long as one trace is made."""
+    traced = getattr(_TRACED, "structure", None)
+    if traced is not None and traced[0]() is model:
+        return traced[1]
+    return tuple(_Mark(part) for item in all_operations(model) for part in _parts(item))
 
 
 def _parts(operation: keras.Operation) -> list[Any]:

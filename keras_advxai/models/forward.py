@@ -61,6 +61,7 @@ class Forward:
             self._run(x)
         self.predictions = tf.argmax(self.logits, axis=-1, output_type=tf.int32)
 
+    @tf.autograph.experimental.do_not_convert
     def activation(self, layer: str) -> Tensor:
         """What a layer returned: a map `(batch, height, width, channels)`, channels last, or what else it is.
 
@@ -94,6 +95,7 @@ class Forward:
         values = self.scores if kind == "logit" else self.probabilities
         return tf.gather(values, targets, batch_dims=1)
 
+    @tf.autograph.experimental.do_not_convert
     def gradient(self, objective: Objective, labels: Tensor, *, wrt: str | None = None) -> Tensor:
         """The gradient of an objective, remembered for the next time that it is asked for.
 
