@@ -150,8 +150,8 @@ class MOD(_Drift):
         """Add a batch of pairs.
 
         Args:
-            y_true: Heatmaps of the original images, the reference: shape `(batch, height, width, 1)` or
-                `(batch, height, width)`, values in [0, 1].
+            y_true: Heatmaps of the original images, the reference, of a shape that `nissim` takes, such as
+                `(batch, height, width, 1)`, values in [0, 1].
             y_pred: Heatmaps of the adversarial images, of the same shape.
             sample_weight: Weights of the pairs, not negative, shape `(batch,)` or a scalar; 0 leaves a pair
                 out. `count` and `blank` are then sums of weights. Defaults to `None`, 1 for each.
@@ -223,8 +223,8 @@ class VID(_Drift):
         """Add a batch of pairs at one attack strength.
 
         Args:
-            y_true: Heatmaps of the original images, the reference: shape `(batch, height, width, 1)` or
-                `(batch, height, width)`, values in [0, 1].
+            y_true: Heatmaps of the original images, the reference, of a shape that `nissim` takes, such as
+                `(batch, height, width, 1)`, values in [0, 1].
             y_pred: Heatmaps of the adversarial images, of the same shape.
             epsilon: The strength at which the adversarial images were made, one of `epsilons`, known when a
                 `tf.function` is traced.

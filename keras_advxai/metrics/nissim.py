@@ -7,7 +7,7 @@ import tensorflow as tf
 from keras import ops
 
 from keras_advxai._typing import Tensor
-from keras_advxai.ops.ssim import K1, dissimilarity
+from keras_advxai.ops.ssim import K1, RANKS, dissimilarity
 
 TOLERANCE = 1e-6
 FAINTEST = K1  # SSIM's stabilising constant is K1²: below K1 it outweighs the maps
@@ -18,8 +18,9 @@ def nissim(heatmaps: Tensor, others: Tensor) -> Tensor:
 
     0 means that the two heatmaps are the same, about 0.5 that they have nothing in common, and more that one
     rises where the other falls. SSIM is scikit-image's with its default settings and `data_range=1`: a
-    uniform 7x7 window (for smaller maps the largest odd one that fits), averaged over the positions at which
-    the window lies in the map. What to keep in mind when reading the number:
+    uniform window of 7x7 pixels, 7 steps of a signal or 7x7x7 of a volume (for smaller maps the largest odd
+    one that fits), averaged over the positions at which the window lies in the map. A dimension of size 1 is
+    left out. What to keep in mind when reading the number:
 
     - A blank heatmap (all zeros) against any other is at about 0.5, not at 1. `MOD` leaves out the pairs
       whose reference is blank and counts them.
@@ -32,8 +33,10 @@ def nissim(heatmaps: Tensor, others: Tensor) -> Tensor:
     checked.
 
     Args:
-        heatmaps: Heatmaps with values in [0, 1], shape `(batch, height, width, 1)` or
-            `(batch, height, width)`, at least 3x3 pixels, any float dtype, NumPy or tensor.
+        heatmaps: Heatmaps with values in [0, 1], shape `(batch, *positions, 1)` with 1 to 3 dimensions of
+            positions, each at least 3 or equal to 1; maps of images: `(batch, height, width, 1)`. Of these
+            alone the last axis may be left out: `(batch, height, width)` is read so if its last dimension is
+            not 1, while `(batch, steps, 1)` is the map of a signal. Any float dtype, NumPy or tensor.
         others: Heatmaps to compare with, of the same shape.
 
     Returns:
@@ -76,14 +79,15 @@ def nissim(heatmaps: Tensor, others: Tensor) -> Tensor:
 
 
 def _as_maps(name: str, maps: Tensor) -> tf.Tensor:
-    """A tensor of the shape `(batch, height, width, 1)`."""
+    """A tensor of the shape `(batch, *positions, 1)`."""
     maps = ops.convert_to_tensor(maps)
-    if maps.shape.rank == 3:
+    if maps.shape.rank == 3 and maps.shape[-1] != 1:
         maps = maps[..., None]
-    if maps.shape.rank != 4 or maps.shape[-1] != 1:
+    if maps.shape.rank not in RANKS or maps.shape[-1] != 1:
         raise ValueError(
-            f"Argument `{name}` must have the shape (batch, height, width, 1) or (batch, height, width): "
-            "heatmaps, one channel per image, not pictures of heatmaps. "
+            f"Argument `{name}` must have the shape (batch, *positions, 1) with 1 to 3 dimensions of positions, "
+            "such as (batch, height, width, 1), or be (batch, height, width): heatmaps, one channel per image, "
+            "not pictures of heatmaps. "
             f"Received: {name}.shape={maps.shape}"
         )
     return maps

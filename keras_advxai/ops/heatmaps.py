@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Callable, Sequence
 
 import tensorflow as tf
 from keras import ops
@@ -11,17 +12,43 @@ from keras_advxai._typing import Tensor
 
 
 def resize(maps: Tensor, size: Sequence[int] | Tensor) -> Tensor:
-    """Maps at the images' size, bilinear with half-pixel centres, as `tf.image.resize`.
+    """Maps at the inputs' size: linear in each dimension with half-pixel centres, as `tf.image.resize`.
 
     Args:
-        maps: `(batch, height, width, 1)`.
-        size: `(height, width)` of the images, in pixels, as numbers or as a tensor.
+        maps: `(batch, *positions, channels)` with 1 to 3 dimensions of positions; maps of images:
+            `(batch, height, width, 1)`.
+        size: The inputs' size, a number for each dimension of positions, as `(height, width)` of images in
+            pixels. Numbers or an int32 tensor.
 
     Returns:
-        Maps, `(batch, *size, 1)`.
+        Maps, `(batch, *size, channels)`.
+
+    Raises:
+        ValueError: The maps have no dimension of positions or more than three, or `size` is not one number
+            for each.
+
+    Example:
+
+    >>> import numpy as np
+    >>> from keras_advxai.ops import heatmaps
+    >>> step = np.array([0, 1], "float32").reshape(1, 2, 1)
+    >>> heatmaps.resize(step, [4]).numpy().ravel().tolist()
+    [0.0, 0.25, 0.75, 1.0]
     """
     maps = ops.convert_to_tensor(maps)
-    return ops.cast(tf.image.resize(maps, size), maps.dtype)
+    dimensions = len(maps.shape) - 2
+    if dimensions not in _RESIZE:
+        raise ValueError(
+            "Argument `maps` must have the shape (batch, *positions, channels) with 1 to 3 dimensions of "
+            f"positions. Received: maps.shape={maps.shape}"
+        )
+    entries = tuple(size.shape) if hasattr(size, "shape") else (len(size),)
+    if entries not in ((dimensions,), (None,)):
+        raise ValueError(
+            f"Argument `size` must hold a number for each dimension of positions, {dimensions}. "
+            f"Received: size={size} for maps.shape={maps.shape}"
+        )
+    return ops.cast(_RESIZE[dimensions](maps, size), maps.dtype)
 
 
 def normalize(maps: Tensor, method: str = "max") -> Tensor:
@@ -30,7 +57,7 @@ def normalize(maps: Tensor, method: str = "max") -> Tensor:
     Nothing is added to the divisor: a map of 1e-13 is a map. A map that is zero everywhere stays zero.
 
     Args:
-        maps: `(batch, height, width, 1)`.
+        maps: `(batch, *positions, 1)`; maps of images: `(batch, height, width, 1)`.
         method: `"max"`, or `"min_max"` which subtracts each image's minimum first (as tf-keras-vis does;
             it erases a constant positive map). Defaults to `"max"`.
 
@@ -51,15 +78,15 @@ def normalize(maps: Tensor, method: str = "max") -> Tensor:
     if method not in ("max", "min_max"):
         raise ValueError(f"Argument `method` must be max or min_max. Received: method={method!r}")
     if method == "min_max":
-        maps = maps - ops.min(maps, axis=(1, 2, 3), keepdims=True)
-    return ops.divide_no_nan(maps, ops.max(ops.abs(maps), axis=(1, 2, 3), keepdims=True))
+        maps = maps - ops.min(maps, axis=_but_batch(maps), keepdims=True)
+    return ops.divide_no_nan(maps, ops.max(ops.abs(maps), axis=_but_batch(maps), keepdims=True))
 
 
 def is_blank(maps: Tensor) -> Tensor:
     """Which maps show no evidence at all: zero everywhere.
 
     Args:
-        maps: `(batch, height, width, 1)`.
+        maps: `(batch, *positions, 1)`; maps of images: `(batch, height, width, 1)`.
 
     Returns:
         Booleans, `(batch,)`.
@@ -72,4 +99,28 @@ def is_blank(maps: Tensor) -> Tensor:
     >>> kax.explainers.is_blank(maps).numpy().tolist()
     [True, False]
     """
-    return ops.logical_not(ops.any(maps != 0, axis=(1, 2, 3)))
+    return ops.logical_not(ops.any(maps != 0, axis=_but_batch(maps)))
+
+
+def _but_batch(maps: Tensor) -> tuple[int, ...]:
+    return tuple(range(1, len(maps.shape)))
+
+
+def _resize_steps(maps: Tensor, size: Sequence[int] | Tensor) -> Tensor:
+    """As images one pixel wide."""
+    return tf.image.resize(maps[:, :, None], [size[0], 1])[:, :, 0]
+
+
+def _resize_frames(maps: Tensor, size: Sequence[int] | Tensor) -> Tensor:
+    """Along the frames, with the pixels as channels, then frame by frame."""
+    batch, frames, *frame = ops.shape(maps)
+    maps = _resize_steps(ops.reshape(maps, (batch, frames, math.prod(frame))), size)
+    maps = tf.image.resize(ops.reshape(maps, (-1, *frame)), size[1:])
+    return ops.reshape(maps, (batch, size[0], size[1], size[2], frame[-1]))
+
+
+_RESIZE: dict[int, Callable[[Tensor, Sequence[int] | Tensor], Tensor]] = {
+    1: _resize_steps,
+    2: tf.image.resize,
+    3: _resize_frames,
+}

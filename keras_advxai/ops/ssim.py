@@ -1,4 +1,4 @@
-"""Structural similarity of batches of images or heatmaps, compiled, in float64.
+"""Structural similarity of batches of signals, images, volumes or their heatmaps, compiled, in float64.
 
 The numbers are those of `skimage.metrics.structural_similarity` with its default settings, to rounding, for a
 whole batch in one compiled call. XLA compiles once for every new combination of batch size and image size
@@ -7,7 +7,9 @@ whole batch in one compiled call. XLA compiles once for every new combination of
 
 from __future__ import annotations
 
+import functools
 import math
+from collections.abc import Callable, Sequence
 
 import tensorflow as tf
 from keras import ops
@@ -18,6 +20,7 @@ K1 = 0.01
 K2 = 0.03
 LARGEST_WINDOW = 7
 SMALLEST_WINDOW = 3
+RANKS = (3, 4, 5)
 
 
 def ssim(
@@ -31,22 +34,24 @@ def ssim(
 
     The SSIM of Wang et al. with a uniform window, the sample covariance (divided by the number of pixels less
     one), K1 = 0.01 and K2 = 0.03, averaged over those positions at which the whole window lies in the image,
-    and over the channels.
+    and over the channels. The window has as many dimensions as the images; a dimension of size 1 is left out.
 
     Args:
-        a: Images, shape `(batch, height, width, channels)`. Height and width must be statically known and at
-            least 3; the batch dimension may be unknown. Any float dtype; the computation is in float64.
+        a: Images, shape `(batch, *positions, channels)` with 1 to 3 dimensions of positions; images:
+            `(batch, height, width, channels)`, the channels always given. All but the batch dimension must
+            be statically known, and each dimension of positions at least 3 or equal to 1. Any float dtype;
+            the computation is in float64.
         b: Images to compare with, of the same shape.
         data_range: Width of the range of the values: 1 for values in [0, 1], 255 for grey levels.
             Defaults to `1.0`.
-        win_size: Side of the square window in pixels, odd, at least 3 and at most the smaller side of the
-            images. `None` takes 7 or, for smaller images, the largest that fits. Defaults to `None`.
+        win_size: Side of the window in pixels, odd, at least 3 and at most the smallest side of the images.
+            `None` takes 7 or, for smaller images, the largest that fits. Defaults to `None`.
 
     Returns:
         float64 tensor, shape `(batch,)`.
 
     Raises:
-        ValueError: If the shapes differ, are not `(batch, height, width, channels)`, are not known or are too
+        ValueError: If the shapes differ, are not `(batch, *positions, channels)`, are not known or are too
             small for the window, or if `data_range` or `win_size` is out of its range.
 
     Example:
@@ -65,7 +70,7 @@ def ssim(
     if not (math.isfinite(data_range) and data_range > 0):
         raise ValueError(f"Argument `data_range` must be a positive number. Received: data_range={data_range}")
     a, b = ops.convert_to_tensor(a), ops.convert_to_tensor(b)
-    return _ssim(a, b, _checked_window(a.shape, b.shape, win_size), float(data_range))
+    return _ssim(_checked_window(a.shape, b.shape, win_size), float(data_range))(a, b)
 
 
 def dissimilarity(a: Tensor, b: Tensor) -> tf.Tensor:
@@ -75,16 +80,16 @@ def dissimilarity(a: Tensor, b: Tensor) -> tf.Tensor:
     are not looked at here: `keras_advxai.metrics.nissim` is the same number with the inputs checked.
 
     Args:
-        a: Maps, shape `(batch, height, width, channels)`, values in [0, 1], any float dtype. Height and width
-            must be statically known and at least 3; the batch dimension may be unknown.
+        a: Maps, shape `(batch, *positions, channels)`, values in [0, 1], any float dtype, of the sizes that
+            `ssim` takes; maps of images: `(batch, height, width, channels)`.
         b: Maps to compare with, of the same shape.
 
     Returns:
         float64 tensor, shape `(batch,)`. The gradient is not part of the contract.
 
     Raises:
-        ValueError: If the shapes differ, are not `(batch, height, width, channels)`, are not known or are
-            below 3x3.
+        ValueError: If the shapes differ, are not `(batch, *positions, channels)`, are not known or are too
+            small.
 
     Example:
     >>> import numpy as np
@@ -94,73 +99,90 @@ def dissimilarity(a: Tensor, b: Tensor) -> tf.Tensor:
     array([0., 0.])
     """
     a, b = ops.convert_to_tensor(a), ops.convert_to_tensor(b)
-    return _dissimilarity(a, b, _checked_window(a.shape, b.shape, None))
+    return _dissimilarity(_checked_window(a.shape, b.shape, None))(a, b)
 
 
-def window_size(height: int, width: int) -> int:
+def window_size(*size: int) -> int:
     """Side of the window that images of this size get: 7, or the largest odd number that fits.
 
     Args:
-        height: Height of the images in pixels.
-        width: Width of the images in pixels.
+        *size: The images' sides in pixels, as `height, width`. Sides of 1 are left out.
 
     Returns:
         An odd number from 3 to 7.
 
     Raises:
-        ValueError: If the images are below 3x3 pixels.
+        ValueError: If a side is below 3 (and not 1), or all are 1.
 
     Example:
     >>> from keras_advxai.ops.ssim import window_size
-    >>> window_size(224, 224), window_size(7, 6)
-    (7, 5)
+    >>> window_size(224, 224), window_size(7, 6), window_size(16000), window_size(4, 112, 112)
+    (7, 5, 7, 3)
     """
-    smaller = min(height, width)
-    if smaller < SMALLEST_WINDOW:
+    smallest = min(_extended(size), default=1)
+    if smallest < SMALLEST_WINDOW:
         raise ValueError(
-            f"Images must be at least {SMALLEST_WINDOW}x{SMALLEST_WINDOW} pixels for SSIM; resize them. "
-            f"Received: height={height}, width={width}"
+            f"Images must be at least {'x'.join([str(SMALLEST_WINDOW)] * len(size))} for SSIM; a side of 1 is left "
+            "out. Resize them, or move a side of 2 into the batch, so that its two halves are compared separately. "
+            f"Received: size={'x'.join(map(str, size))}"
         )
-    return min(LARGEST_WINDOW, smaller - 1 + smaller % 2)
+    return min(LARGEST_WINDOW, smallest - 1 + smallest % 2)
 
 
-def _checked_window(a: tf.TensorShape, b: tf.TensorShape, win_size: int | None) -> int:
-    """Check two static shapes and return the side of the window."""
+def _extended(size: Sequence[int]) -> list[int]:
+    """The sides that the window extends over."""
+    return [side for side in size if side != 1]
+
+
+def _checked_window(a: tf.TensorShape, b: tf.TensorShape, win_size: int | None) -> tuple[int, ...]:
+    """Check two static shapes and return the sides of the window, 1 where the images' side is 1."""
     received = f"Received: a.shape={a}, b.shape={b}"
-    if a.rank != 4 or b.rank != 4:
-        raise ValueError(f"Images must have the shape (batch, height, width, channels). {received}")
-    height, width = a[1:3]
+    if a.rank not in RANKS or b.rank not in RANKS:
+        raise ValueError(
+            "Images must have the shape (batch, *positions, channels) with 1 to 3 dimensions of positions, such "
+            f"as (batch, height, width, channels). {received}"
+        )
     if None in (*a[1:], *b[1:]):
         raise ValueError(
-            "Height, width and channels must be known when tracing; give them in the `input_signature` of "
+            "All dimensions but the batch must be known when tracing; give them in the `input_signature` of "
             f"the `tf.function` or call `set_shape` on the tensors. {received}"
         )
     if a[1:] != b[1:] or (None not in (a[0], b[0]) and a[0] != b[0]):
         raise ValueError(f"The images compared must have the same shape. {received}")
     if 0 in a[1:]:
         raise ValueError(f"The images must not be empty. {received}")
-    largest = window_size(height, width)
-    if win_size is None:
-        return largest
-    if win_size % 2 != 1 or not SMALLEST_WINDOW <= win_size <= min(height, width):
-        raise ValueError(
-            f"Argument `win_size` must be odd, at least {SMALLEST_WINDOW} and at most the smaller side of "
-            f"the images, {min(height, width)}. Received: win_size={win_size}"
-        )
-    return int(win_size)
+    size = a[1:-1].as_list()
+    side = window_size(*size)
+    if win_size is not None:
+        smallest = min(_extended(size))
+        if win_size % 2 != 1 or not SMALLEST_WINDOW <= win_size <= smallest:
+            raise ValueError(
+                f"Argument `win_size` must be odd, at least {SMALLEST_WINDOW} and at most the smallest side of "
+                f"the images, {smallest}. Received: win_size={win_size}"
+            )
+        side = int(win_size)
+    return tuple(1 if length == 1 else side for length in size)
 
 
-@tf.function(jit_compile=True, reduce_retracing=True)
-def _ssim(a: tf.Tensor, b: tf.Tensor, window: int, data_range: float) -> tf.Tensor:
-    return 1.0 - _one_minus_ssim(a, b, window, data_range)
+@functools.cache
+def _ssim(window: tuple[int, ...], data_range: float) -> Callable[[tf.Tensor, tf.Tensor], tf.Tensor]:
+    @tf.function(jit_compile=True, reduce_retracing=True)
+    def compiled(a: tf.Tensor, b: tf.Tensor) -> tf.Tensor:
+        return 1.0 - _one_minus_ssim(a, b, window, data_range)
+
+    return compiled
 
 
-@tf.function(jit_compile=True, reduce_retracing=True)
-def _dissimilarity(a: tf.Tensor, b: tf.Tensor, window: int) -> tf.Tensor:
-    return ops.clip(0.5 * _one_minus_ssim(a, b, window, 1.0), 0.0, 1.0)
+@functools.cache
+def _dissimilarity(window: tuple[int, ...]) -> Callable[[tf.Tensor, tf.Tensor], tf.Tensor]:
+    @tf.function(jit_compile=True, reduce_retracing=True)
+    def compiled(a: tf.Tensor, b: tf.Tensor) -> tf.Tensor:
+        return ops.clip(0.5 * _one_minus_ssim(a, b, window, 1.0), 0.0, 1.0)
+
+    return compiled
 
 
-def _one_minus_ssim(x: tf.Tensor, y: tf.Tensor, window: int, data_range: float) -> tf.Tensor:
+def _one_minus_ssim(x: tf.Tensor, y: tf.Tensor, window: tuple[int, ...], data_range: float) -> tf.Tensor:
     """`1 - SSIM` from the four window sums of x, y, (x - y)² and xy.
 
     SSIM is `A1 A2 / (B1 B2)`. With `B1 = A1 + e1` and `B2 = A2 + e2`, where e1 is the squared difference of
@@ -170,7 +192,7 @@ def _one_minus_ssim(x: tf.Tensor, y: tf.Tensor, window: int, data_range: float) 
     """
     x, y = ops.cast(x, "float64"), ops.cast(y, "float64")
     c1, c2 = (K1 * data_range) ** 2, (K2 * data_range) ** 2
-    pixels = window * window
+    pixels = math.prod(window)
     sample = pixels / (pixels - 1)
     d = x - y
     sum_x, sum_y, sum_dd, sum_xy = ops.unstack(_window_sums(ops.stack([x, y, d * d, x * y]), window))
@@ -180,15 +202,15 @@ def _one_minus_ssim(x: tf.Tensor, y: tf.Tensor, window: int, data_range: float) 
     a1 = 2 * mean_x * mean_y + c1
     a2 = 2 * sample * (sum_xy / pixels - mean_x * mean_y) + c2
     b1, b2 = a1 + e1, a2 + e2
-    return ops.mean((e1 * a2 + e2 * b1) / (b1 * b2), axis=(1, 2, 3))
+    return ops.mean((e1 * a2 + e2 * b1) / (b1 * b2), axis=tuple(range(1, len(window) + 2)))
 
 
-def _window_sums(maps: tf.Tensor, window: int) -> tf.Tensor:
-    """Sums over all windows that lie in the image; maps of shape `(n, batch, height, width, channels)`."""
-    rows = maps[:, :, : 1 - window]
-    for k in range(1, window):
-        rows += maps[:, :, k : k + 1 - window or None]
-    sums = rows[:, :, :, : 1 - window]
-    for k in range(1, window):
-        sums += rows[:, :, :, k : k + 1 - window or None]
-    return sums
+def _window_sums(maps: tf.Tensor, window: tuple[int, ...]) -> tf.Tensor:
+    """Sums over all windows that lie in the image; maps of shape `(n, batch, *positions, channels)`."""
+    for axis, side in enumerate(window, start=2):
+        before = (slice(None),) * axis
+        sums = maps[*before, : 1 - side or None]
+        for k in range(1, side):
+            sums += maps[*before, k : k + 1 - side or None]
+        maps = sums
+    return maps

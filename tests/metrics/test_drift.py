@@ -136,6 +136,16 @@ def test_kinds_of_input(convert):
     assert float(metric(convert(ONES), convert(ONES))) == pytest.approx(FAR / 2, rel=1e-12)
 
 
+@pytest.mark.parametrize("positions", [(30,), (4, 9, 10)], ids=str)
+def test_signals_and_volumes(positions):
+    clean, adversarial = np.random.default_rng(0).random((2, 5, *positions, 1))
+    clean[3] = 0
+    metric = MOD()
+    tf.function(metric.update_state)(clean, adversarial)
+    assert float(metric.result()) == pytest.approx(np.delete(nissim(clean, adversarial), 3).mean(), rel=1e-12)
+    assert float(metric.blank_count) == 1
+
+
 def test_vid_by_hand():
     """MODs 0, F / 2 and F have the mean F / 2 and the spread F / sqrt(6)."""
     metric = VID(EPSILONS)

@@ -23,6 +23,33 @@ def test_is_half_of_one_minus_scikit_images_ssim():
     np.testing.assert_allclose(nissim(a, b), expected, rtol=0, atol=1e-14)
 
 
+@pytest.mark.parametrize("shape", [(3, 40, 1), (3, 5, 1), (3, 8, 9, 7, 1), (3, 4, 12, 12, 1)], ids=str)
+def test_signals_and_volumes(shape):
+    a, b = (np.random.default_rng(seed).random(shape) for seed in (1, 2))
+    window = max(odd for odd in (3, 5, 7) if odd <= min(shape[1:-1]))
+    expected = [
+        (1 - structural_similarity(x[..., 0], y[..., 0], data_range=1.0, win_size=window)) / 2
+        for x, y in zip(a, b, strict=True)
+    ]
+    found = nissim(a, b)
+    np.testing.assert_allclose(found, expected, rtol=0, atol=1e-14)
+    np.testing.assert_allclose(tf.function(nissim)(a, b), expected, rtol=0, atol=1e-14)
+    np.testing.assert_allclose(found, nissim(b, a), rtol=0, atol=1e-15)
+    assert np.all((found > 0) & (found < 1))
+    assert np.all(nissim(a, a.copy()) == 0)
+    with pytest.raises(ValueError, match=r"finite values in \[0, 1\]"):
+        nissim(a, 2 * b)
+
+
+def test_the_last_dimension_tells_signals_from_images_without_channels():
+    """`(batch, steps, 1)` is a signal; were it an image one pixel wide, the number would be the same."""
+    a, b = (np.random.default_rng(seed).random((3, 16, 16)) for seed in (1, 2))
+    np.testing.assert_array_equal(nissim(a, b), nissim(a[..., None], b[..., None]))
+    signals = a[:, :, :1], b[:, :, :1]
+    assert np.all(np.abs(nissim(*signals) - nissim(a, b)) > 0.001)
+    np.testing.assert_allclose(nissim(*signals), nissim(*(x[..., None] for x in signals)), rtol=0, atol=1e-15)
+
+
 def test_numpy_in_numpy_out_and_tensor_in_tensor_out():
     a, b = heatmaps(seed=1).astype("float32"), heatmaps(seed=2).astype("float32")
     as_numpy, as_tensor = nissim(a, b), nissim(tf.constant(a), tf.constant(b))
@@ -119,6 +146,13 @@ def test_rounding_beyond_the_range_is_tolerated():
         ((2, 8, 8, 3), (2, 8, 8, 3), "`heatmaps` must have the shape .*not pictures.*(2, 8, 8, 3)"),
         ((2, 8, 8, 1), (2, 8, 8, 3), "`others` must have the shape"),
         ((8, 8), (8, 8), "`heatmaps` must have the shape"),
+        ((2, 8, 8, 8), (2, 8, 8, 8), "`heatmaps` must have the shape"),
+        ((2, 8, 8, 8, 3), (2, 8, 8, 8, 3), "`heatmaps` must have the shape"),
+        ((2, 8, 8, 8, 8, 1), (2, 8, 8, 8, 8, 1), "`heatmaps` must have the shape"),
+        ((2, 8, 1), (2, 8, 8), "must have the same shape"),
+        ((2, 2, 1), (2, 2, 1), "at least 3 for"),
+        ((2, 2, 8, 8, 1), (2, 2, 8, 8, 1), "at least 3x3x3 .*a side of 2 into the batch"),
+        ((2, 1, 1, 1), (2, 1, 1, 1), "at least 3x3"),
         ((2, 8, 8, 1), (3, 8, 8, 1), "must have the same shape, one pair per image"),
         ((2, 8, 8, 1), (2, 8, 9, 1), "must have the same shape"),
         ((2, 2, 8, 1), (2, 2, 8, 1), "at least 3x3"),

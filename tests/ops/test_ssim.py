@@ -14,16 +14,24 @@ from keras_advxai.ops.ssim import _one_minus_ssim, dissimilarity, ssim, window_s
 C1, C2 = 0.01**2, 0.03**2
 
 
-def expected_window(height: int, width: int) -> int:
-    return max(odd for odd in (3, 5, 7) if odd <= min(height, width))
+SIZES = st.one_of(
+    st.tuples(st.integers(3, 80)),
+    st.tuples(st.integers(3, 40), st.integers(3, 40)),
+    st.tuples(st.integers(3, 14), st.integers(3, 14), st.integers(3, 14)),
+)
+
+
+def squeezed(image: np.ndarray) -> np.ndarray:
+    """Without the dimensions of size 1, but with the channels."""
+    return image.reshape(*(side for side in image.shape[:-1] if side != 1), image.shape[-1])
 
 
 def reference(a: np.ndarray, b: np.ndarray, data_range: float = 1.0, win_size: int | None = None) -> np.ndarray:
-    """scikit-image, one image at a time."""
-    win_size = win_size or expected_window(*a.shape[1:3])
+    """scikit-image, one squeezed image at a time."""
+    win_size = win_size or max(odd for odd in (3, 5, 7) if odd <= min(squeezed(a[0]).shape[:-1]))
     return np.array(
         [
-            structural_similarity(x, y, data_range=data_range, win_size=win_size, channel_axis=-1)
+            structural_similarity(squeezed(x), squeezed(y), data_range=data_range, win_size=win_size, channel_axis=-1)
             for x, y in zip(a, b, strict=True)
         ]
     )
@@ -31,7 +39,8 @@ def reference(a: np.ndarray, b: np.ndarray, data_range: float = 1.0, win_size: i
 
 def uncompiled(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     """The same arithmetic, operation by operation: no compilation for each new shape."""
-    return _one_minus_ssim(a, b, window_size(*a.shape[1:3]), 1.0).numpy()
+    size = a.shape[1:-1]
+    return _one_minus_ssim(a, b, (window_size(*size),) * len(size), 1.0).numpy()
 
 
 def pair(shape: tuple[int, ...], seed: int = 0, noise: float = 0.2) -> tuple[np.ndarray, np.ndarray]:
@@ -47,6 +56,31 @@ def test_equals_scikit_image(size, dtype):
     np.testing.assert_allclose(ssim(a, b), reference(a.astype("float64"), b.astype("float64")), rtol=0, atol=1e-12)
 
 
+@pytest.mark.parametrize(
+    "size", [(3,), (4,), (7,), (1000,), (3, 3, 3), (4, 9, 6), (7, 7, 7), (16, 3, 5), (16, 24, 21)], ids=str
+)
+def test_equals_scikit_image_on_signals_and_volumes(size):
+    a, b = pair((3, *size, 2))
+    np.testing.assert_allclose(ssim(a, b), reference(a, b), rtol=0, atol=1e-12)
+    np.testing.assert_allclose(dissimilarity(a, b), (1 - reference(a, b)) / 2, rtol=0, atol=1e-12)
+
+
+@pytest.mark.parametrize("size", [(1, 40), (40, 1), (1, 1, 9), (1, 12, 5), (8, 1, 9), (4, 6, 1)], ids=str)
+def test_a_dimension_of_size_1_is_left_out(size):
+    a, b = pair((3, *size, 2))
+    without = [np.stack([squeezed(image) for image in images]) for images in (a, b)]
+    np.testing.assert_allclose(ssim(a, b), reference(a, b), rtol=0, atol=1e-12)
+    np.testing.assert_allclose(dissimilarity(a, b), dissimilarity(*without), rtol=0, atol=1e-15)
+    assert np.all(dissimilarity(a, a).numpy() == 0)
+
+
+def test_numbers_of_dimensions_do_not_get_into_one_anothers_way():
+    """A compiled function that has met two ranks is generalised to any rank, in which nothing can be traced."""
+    for size in [(9,), (9, 9), (9, 1), (10,), (9, 9, 9), (1, 9, 9), (8, 9), (11, 1, 1), (8,)]:
+        a, b = pair((2, *size, 1))
+        np.testing.assert_allclose(dissimilarity(a, b), (1 - reference(a, b)) / 2, rtol=0, atol=1e-12)
+
+
 def test_equals_scikit_image_at_every_size():
     for side in range(3, 41):
         for height, width in ((side, side), (side, 43 - side), (side, 7)):
@@ -54,9 +88,9 @@ def test_equals_scikit_image_at_every_size():
             np.testing.assert_allclose(1 - uncompiled(a, b), reference(a, b), rtol=0, atol=1e-12)
 
 
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None, max_examples=120)
 @given(
-    size=st.tuples(st.integers(3, 40), st.integers(3, 40)),
+    size=SIZES,
     batch=st.integers(1, 3),
     channels=st.integers(1, 3),
     seed=st.integers(0, 2**32 - 1),
@@ -129,6 +163,8 @@ def test_one_pixel_that_differs_slightly_keeps_its_digits():
         ("float32", (3, 4)),
         ("float32", (32, 32)),
         ("float64", (32, 32)),
+        ("float32", (500,)),
+        ("float32", (9, 10, 11)),
     ],
 )
 def test_identical_maps_are_exactly_zero(dtype, size):
@@ -142,8 +178,9 @@ def test_identical_maps_are_exactly_zero(dtype, size):
     assert np.all(ssim(a, a).numpy() == 1)
 
 
-def test_symmetric_and_in_bounds():
-    a, b = pair((8, 12, 12, 1), noise=2.0)
+@pytest.mark.parametrize("size", [(12, 12), (50,), (8, 9, 7)], ids=str)
+def test_symmetric_and_in_bounds(size):
+    a, b = pair((8, *size, 1), noise=2.0)
     values = dissimilarity(a, b).numpy()
     np.testing.assert_allclose(values, dissimilarity(b, a), rtol=0, atol=1e-15)
     assert values.shape == (8,)
@@ -217,23 +254,56 @@ def test_nan_stays_nan():
 
 @pytest.mark.parametrize(
     ("size", "window"),
-    [((3, 3), 3), ((3, 50), 3), ((50, 4), 3), ((5, 5), 5), ((6, 7), 5), ((7, 7), 7), ((224, 224), 7)],
+    [
+        ((3, 3), 3),
+        ((3, 50), 3),
+        ((50, 4), 3),
+        ((5, 5), 5),
+        ((6, 7), 5),
+        ((7, 7), 7),
+        ((224, 224), 7),
+        ((3,), 3),
+        ((6,), 5),
+        ((16000,), 7),
+        ((16, 112, 5), 5),
+        ((1, 16, 112), 7),
+    ],
 )
 def test_window_size(size, window):
     assert window_size(*size) == window
 
 
-@pytest.mark.parametrize("size", [(2, 8), (8, 2), (1, 1), (0, 5)])
+@pytest.mark.parametrize("size", [(2, 8), (8, 2), (1, 1), (2, 2), (1, 2), (1,), (2,), (2, 9, 9), (9, 1, 2), (1, 1, 1)])
 def test_too_small(size):
     maps = np.zeros((1, *size, 1))
-    with pytest.raises(ValueError, match=r"at least 3x3|must not be empty"):
+    message = f"at least {'x'.join('3' * len(size))} for .* a side of 2 into the batch.*size={'x'.join(map(str, size))}"
+    with pytest.raises(ValueError, match=message):
         dissimilarity(maps, maps)
+    with pytest.raises(ValueError, match=message):
+        window_size(*size)
+
+
+@pytest.mark.parametrize("size", [(0, 5), (0,), (5, 5, 0)])
+def test_empty(size):
+    with pytest.raises(ValueError, match="must not be empty"):
+        dissimilarity(np.zeros((1, *size, 1)), np.zeros((1, *size, 1)))
+    with pytest.raises(ValueError, match="at least 3"):
+        window_size(*size)
+
+
+def test_a_dimension_of_2_in_the_batch():
+    """What the message advises: two frames, each compared by itself."""
+    a, b = pair((3, 2, 9, 8, 1))
+    frames = dissimilarity(*(x.reshape(6, 9, 8, 1) for x in (a, b))).numpy().reshape(3, 2)
+    np.testing.assert_allclose(frames[:, 1], dissimilarity(a[:, 1], b[:, 1]), rtol=0, atol=1e-15)
 
 
 @pytest.mark.parametrize(
     ("first", "second", "message"),
     [
-        ((1, 8, 8), (1, 8, 8), r"shape \(batch, height, width, channels\)"),
+        ((1, 8), (1, 8), r"shape \(batch, \*positions, channels\)"),
+        ((1, 8, 8, 8, 8, 1), (1, 8, 8, 8, 8, 1), r"shape \(batch, \*positions, channels\)"),
+        ((1, 8, 8), (1, 8, 8, 1), "same shape"),
         ((1, 8, 8, 1), (1, 8, 9, 1), "same shape"),
         ((1, 8, 8, 1), (2, 8, 8, 1), "same shape"),
         ((1, 8, 8, 1), (1, 8, 8, 3), "same shape"),
@@ -246,7 +316,7 @@ def test_wrong_shapes(first, second, message):
     assert "Received: a.shape=" in str(error.value)
 
 
-@pytest.mark.parametrize("signature", [(None, None, 8, 1), (None, 8, None, 1), None])
+@pytest.mark.parametrize("signature", [(None, None, 8, 1), (None, 8, None, 1), (None, None, 1), None])
 def test_unknown_static_size(signature):
     function = tf.function(dissimilarity, input_signature=[tf.TensorSpec(signature, "float32")] * 2)
     with pytest.raises(ValueError, match=r"set_shape|must have the shape"):
