@@ -1,0 +1,33 @@
+"""Tokens of a vision transformer as maps."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from keras_advxai.ops.tokens import token_map
+
+
+@pytest.mark.parametrize(("tokens", "side"), [(16, 4), (17, 4), (18, 4), (197, 14), (1, 1), (9, 3)])
+def test_leading_tokens_are_dropped_until_a_square_is_left(tokens, side):
+    values = np.random.default_rng(0).random((2, tokens, 3)).astype("float32")
+    expected = values[:, tokens - side * side :].reshape(2, side, side, 3)
+    np.testing.assert_array_equal(token_map(values), expected)
+
+
+def test_it_is_made_of_operations_that_gradients_flow_through():
+    x = tf.random.stateless_uniform((1, 5, 2), (0, 0))
+    with tf.GradientTape() as tape:
+        tape.watch(x)
+        value = tf.reduce_sum(token_map(x) * tf.reshape(tf.range(8.0), (1, 2, 2, 2)))
+    expected = np.concatenate([np.zeros((1, 1, 2)), np.arange(8.0).reshape(1, 4, 2)], axis=1)
+    np.testing.assert_array_equal(tape.gradient(value, x), expected)
+
+
+def test_what_is_no_tokens_is_refused():
+    with pytest.raises(ValueError, match=r"\(batch, tokens, channels\).* Received: shape=\(1, 4, 4, 2\)"):
+        token_map(np.zeros((1, 4, 4, 2)))
+    run = tf.function(token_map, input_signature=[tf.TensorSpec((None, None, 3))])
+    with pytest.raises(ValueError, match=r"their number must be known. Received: shape=\(None, None, 3\)"):
+        run.get_concrete_function()
