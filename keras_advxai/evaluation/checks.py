@@ -7,6 +7,9 @@ import numpy as np
 from keras_advxai._typing import TargetMode
 from keras_advxai.evaluation.samples import Samples
 
+_MOST_NOTES = 4
+"""With more explainers than this, one sentence is about all of them."""
+
 
 def setting_notes(*, unsure: bool, sizes: int, labels: bool, weights: bool, l2: bool, single: bool) -> list[str]:
     """What the settings and the data give cause to say.
@@ -50,12 +53,19 @@ def sample_notes(samples: Samples, target: TargetMode) -> list[str]:
             f"The model's outputs are NaN or infinite for {bad} of {len(samples)} clean images; no figure of theirs "
             "means anything."
         )
+    counts = {name: int(blank.sum()) for name, blank in samples.reference_blank.items() if blank.any()}
+    if len(counts) <= _MOST_NOTES:
+        notes += [
+            f"{count} of {len(samples)} clean heatmaps of {name} are blank; these images are left out of its MOD and VID."
+            for name, count in counts.items()
+        ]
+    else:
+        worst = max(counts, key=counts.__getitem__)
+        notes.append(
+            f"{len(counts)} explainers have blank clean heatmaps, which are left out of their MOD and VID: up to "
+            f"{counts[worst]} of {len(samples)}, of {worst}. `report.blank_rate(None, explainer)` tells of each."
+        )
     for name, blank in samples.reference_blank.items():
-        if blank.any():
-            notes.append(
-                f"{int(blank.sum())} of {len(samples)} clean heatmaps of {name} are blank; these images are left out "
-                "of its MOD and VID."
-            )
         broken = sum(int((np.isnan(maps[name][target]) & ~blank).sum()) for maps in samples.nissim.values())
         if broken:
             notes.append(f"{broken} pairs of heatmaps of {name} are NaN; they are left out of its MOD and VID.")

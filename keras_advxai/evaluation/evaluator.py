@@ -320,7 +320,7 @@ def _distinct(items: list[Any], what: str) -> tuple[Any, ...]:
 
 
 def _ssim_text(*size: int) -> str:
-    window = "x".join([str(window_size(*size))] * len(size))
+    window = "x".join([str(window_size(*size))] * sum(side > 1 for side in size))
     return f"{window} uniform window, K1 0.01, K2 0.03, data range 1, bilinear resizing"
 
 

@@ -1,7 +1,8 @@
 """Pictures of what an evaluation found, made with matplotlib and without its global state."""
 
 from keras_advxai.figures.comparison import comparison
+from keras_advxai.figures.depth import depth
 from keras_advxai.figures.drift import drift
 from keras_advxai.figures.overlay import overlay
 
-__all__ = ["comparison", "drift", "overlay"]
+__all__ = ["comparison", "depth", "drift", "overlay"]

@@ -71,3 +71,15 @@ def test_an_explainer_without_a_layer_has_no_depth(model, few):
         report.depth_profile("fgsm")
     with pytest.raises(ValueError, match="no attack 'pgd'"):
         report.depth_profile("pgd")
+
+
+def test_many_blank_maps_make_one_note(build, few):
+    """The probability of a saturated model has no gradient, so that every heatmap is blank."""
+    model = build("linear")
+    head = model.get_layer("head")
+    head.set_weights([1e4 * weight for weight in head.get_weights()])
+    explainers = GradCAM.every_layer(model, kind="all", score="probability")
+    report = Evaluator(model, explainers=explainers, epsilons=EPSILONS).run(few, progress=False)
+    (note,) = [note for note in report.warnings if "blank" in note]
+    assert note.startswith("5 explainers have blank clean heatmaps")
+    assert "up to 6 of 6, of grad_cam_conv1_probability" in note

@@ -117,7 +117,7 @@ def test_references_to_layers_are_equal_if_they_mean_the_same_layer(twins):
 
 
 def test_what_is_no_layer_is_refused():
-    with pytest.raises(TypeError, match=r"`layer` must be the name or path of a layer, or the layer. Received: layer=3"):
+    with pytest.raises(TypeError, match=r"must be the name or path of a layer, or the layer. Received: layer=3"):
         GradCAM(layer=3)
     with pytest.raises(ValueError, match="`reshape_transform` belongs to a layer that returns no map"):
         GradCAM(reshape_transform="tokens")

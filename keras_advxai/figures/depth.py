@@ -1,0 +1,95 @@
+"""Where in a network explanations drift: MOD against the layer."""
+
+from __future__ import annotations
+
+import matplotlib
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from keras_advxai.evaluation.depth import DepthProfile
+from keras_advxai.evaluation.report import EvaluationReport
+from keras_advxai.evaluation.table import epsilon_text
+
+_COLORS = "viridis"
+_MOST_LABELS = 20
+_LONGEST = 28
+_SIZE = 9  # points
+
+
+def depth(report: EvaluationReport) -> Figure:
+    """MOD at every layer, in the order of the network, with one line for each epsilon.
+
+    One panel for each attack and for the noise control, all with the same scales.
+
+    Args:
+        report: The report of an evaluation with `explainers=GradCAM.every_layer(model)`.
+
+    Returns:
+        A figure that belongs to no backend; `figure.savefig("figure.png")` writes it.
+
+    Raises:
+        TypeError: `report` is not a report.
+        ValueError: No explainer of the report looks at one layer.
+
+    Example:
+
+    >>> import keras
+    >>> import keras_advxai as kax
+    >>> keras.utils.set_random_seed(0)
+    >>> _, (x, y) = kax.datasets.faces.load_data()
+    >>> model = keras.Sequential([
+    ...     keras.layers.Input((25, 25, 1)),
+    ...     keras.layers.Conv2D(4, 3, activation="relu"),
+    ...     keras.layers.Conv2D(4, 3, activation="relu"),
+    ...     keras.layers.GlobalAveragePooling2D(),
+    ...     keras.layers.Dense(2, activation="softmax"),
+    ... ])
+    >>> layers = kax.explainers.GradCAM.every_layer(model)
+    >>> report = kax.evaluate(model, (x, y), explainers=layers, epsilons=(0.02, 0.1), progress=False)
+    >>> [axes.get_title() for axes in kax.figures.depth(report).axes]
+    ['fgsm', 'uniform_noise']
+    """
+    if not isinstance(report, EvaluationReport):
+        raise TypeError(f"Argument `report` must be an EvaluationReport. Received: {type(report).__name__}")
+    profiles = [report.depth_profile(attack) for attack in report.attacks]
+    layers = profiles[0].layers
+    width = min(9.0, max(3.6, 1.6 + 0.22 * len(layers)))
+    figure = Figure(figsize=(0.8 + width * len(profiles), 4.4), facecolor="white", layout="constrained")
+    panels = figure.subplots(1, len(profiles), squeeze=False, sharey=True)[0]
+    for axes, profile in zip(panels, profiles, strict=True):
+        _draw(axes, profile)
+    panels[0].set_ylabel("MOD", fontsize=_SIZE)
+    panels[0].set_ylim(0, None)
+    panels[-1].legend(
+        title="epsilon", fontsize=_SIZE, title_fontsize=_SIZE, frameon=False, loc="upper left", bbox_to_anchor=(1, 1)
+    )
+    figure.suptitle(
+        f"{report.provenance['model']}, {len(report.samples)} images: drift of the explanations by layer",
+        fontsize=_SIZE + 1,
+        parse_math=False,
+    )
+    return figure
+
+
+def _draw(axes: Axes, profile: DepthProfile) -> None:
+    places = np.arange(len(profile.layers))
+    order = np.argsort(profile.epsilons)
+    colors = matplotlib.colormaps[_COLORS](np.linspace(0.85, 0.1, len(order)))
+    for color, level in zip(colors, order, strict=True):
+        label = epsilon_text(profile.epsilons[level])
+        axes.plot(places, profile.mod[:, level], color=color, marker="o", markersize=3, linewidth=1.4, label=label)
+    step = -(-len(places) // _MOST_LABELS)
+    shown = places[::-1][::step][::-1]
+    axes.set_xticks(shown, [_short(profile.layers[place]) for place in shown], rotation=90, parse_math=False)
+    axes.set_xticks(places, minor=True)
+    axes.tick_params(labelsize=_SIZE - 1)
+    axes.tick_params(axis="y", labelleft=True)
+    axes.set_title(profile.attack, fontsize=_SIZE + 1, parse_math=False)
+    axes.grid(axis="y", color="0.9", linewidth=0.8)
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.set_axisbelow(True)
+
+
+def _short(layer: str) -> str:
+    return layer if len(layer) <= _LONGEST else "..." + layer[-_LONGEST + 3 :]
