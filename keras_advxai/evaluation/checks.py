@@ -56,7 +56,8 @@ def sample_notes(samples: Samples, target: TargetMode) -> list[str]:
     counts = {name: int(blank.sum()) for name, blank in samples.reference_blank.items() if blank.any()}
     if len(counts) <= _MOST_NOTES:
         notes += [
-            f"{count} of {len(samples)} clean heatmaps of {name} are blank; these images are left out of its MOD and VID."
+            f"{count} of {len(samples)} clean heatmaps of {name} are blank; these images are left out of its MOD and "
+            "VID."
             for name, count in counts.items()
         ]
     else:

@@ -39,5 +39,5 @@ def test_a_report_without_layers_is_refused(model, few):
     report = Evaluator(model, explainers=(), epsilons=EPSILONS).run(few, progress=False)
     with pytest.raises(ValueError, match="one layer each"):
         figures.depth(report)
-    with pytest.raises(TypeError, match="must be an EvaluationReport. Received: dict"):
+    with pytest.raises(TypeError, match=r"must be an EvaluationReport. Received: dict"):
         figures.depth(report.to_dict())
