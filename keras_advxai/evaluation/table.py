@@ -71,9 +71,10 @@ def render_profile(profile: DepthProfile) -> str:
 
 
 def epsilon_text(epsilon: float) -> str:
-    """An epsilon as people write it: `8/255` where it is a whole number of grey levels, else `0.15`."""
+    """An epsilon as people write it: `8/255` where it is a whole number of grey levels, `0.15` or `0.2` as they are."""
     levels = epsilon * 255
-    if epsilon and abs(levels - round(levels)) < 1e-6 and round(levels) < 255:
+    short = float(f"{epsilon:.3g}") == epsilon
+    if not short and abs(levels - round(levels)) < 1e-6 and round(levels) < 255:
         return f"{round(levels)}/255"
     return f"{epsilon:.4g}"
 
