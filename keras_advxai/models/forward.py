@@ -13,6 +13,7 @@ from keras_advxai._typing import Score, Tensor
 from keras_advxai.models import heads
 from keras_advxai.models.maps import as_map
 from keras_advxai.models.recording import Call, record
+from keras_advxai.ops.losses import pick
 
 if TYPE_CHECKING:
     from keras_advxai.models.classifier import ImageClassifier
@@ -93,7 +94,7 @@ class Forward:
             Scores, `(batch,)` float32.
         """
         values = self.scores if kind == "logit" else self.probabilities
-        return tf.gather(values, targets, batch_dims=1)
+        return pick(values, targets)
 
     @tf.autograph.experimental.do_not_convert
     def gradient(self, objective: Objective, labels: Tensor, *, wrt: str | None = None) -> Tensor:

@@ -38,7 +38,10 @@ def layer_path(model: keras.Model, found: Found, layer: str | keras.Operation | 
         raise ValueError(f"There are {len(paths)} layers named {name!r}. Pass one of the paths {', '.join(paths)}")
     if not paths:
         exists = any(name.rsplit("/", 1)[-1] == item.name for item in all_operations(model))
-        raise ValueError(_unknown_layer(model.name, name, known, exists and not reached))
+        hint = ""
+        if spatial and any(name == path.rsplit("/", 1)[-1] or name == path for path in found.tokens):
+            hint = ' It returns tokens: pass GradCAM(layer=..., reshape_transform="tokens"), or a function.'
+        raise ValueError(_unknown_layer(model.name, name, known, exists and not reached) + hint)
     return paths[0]
 
 

@@ -22,13 +22,14 @@ from keras_advxai.testing.common import (
     naming,
     predicted,
     same_images,
+    tensors,
 )
 from keras_advxai.testing.state import require, unchanged
 
 _EPSILONS = (0.02, 0.1)
 
 
-def check_attack(attack: Attack, model: keras.Model | ImageClassifier, x: np.ndarray, y: np.ndarray) -> None:
+def check_attack(attack: Attack, model: keras.Model | ImageClassifier, x: Any, y: np.ndarray) -> None:
     """Fail unless an attack keeps the contract of `keras_advxai.attacks.Attack`.
 
     Its result has the kind and shape of the images and is float32, finite, within the bounds and the
@@ -39,7 +40,8 @@ def check_attack(attack: Attack, model: keras.Model | ImageClassifier, x: np.nda
     Args:
         attack: The attack.
         model: A small model that it works on.
-        x: Three or more images in the model's bounds, `(batch, height, width, channels)` float32.
+        x: Three or more images in the model's bounds, `(batch, height, width, channels)` float32; for a model with
+            several inputs all of them, in the list or dictionary that it takes. The result is images alone.
         y: Their classes, or the classes to reach, `(batch,)`.
 
     Raises:
@@ -56,10 +58,10 @@ def check_attack(attack: Attack, model: keras.Model | ImageClassifier, x: np.nda
     """
     classifier = as_classifier(model)
 
-    def run(classifier: ImageClassifier, images: np.ndarray, labels: np.ndarray) -> Tensor:
-        return attack(classifier, images, labels, epsilon=0.1)
+    def run(classifier: ImageClassifier, inputs: Any, labels: np.ndarray) -> Tensor:
+        return attack(classifier, inputs, labels, epsilon=0.1)
 
-    with naming(attack), unchanged(classifier.model, x, y):
+    with naming(attack), unchanged(classifier.model, *keras.tree.flatten(x), y):
         check_configuration(attack, attacks)
         _check_images(attack, classifier, x, y)
         check_independence(functools.partial(run, classifier), same_images, x, y)
@@ -72,63 +74,63 @@ def check_attack(attack: Attack, model: keras.Model | ImageClassifier, x: np.nda
         check_exception(run, classifier, x, y)
 
 
-def _check_images(attack: Attack, classifier: ImageClassifier, x: np.ndarray, y: np.ndarray) -> None:
-    found = attack(classifier, x, y, epsilon=0.1)
+def _check_images(attack: Attack, classifier: ImageClassifier, x: Any, y: np.ndarray) -> None:
+    found, images = attack(classifier, x, y, epsilon=0.1), classifier.images_of(x)
     require(isinstance(found, np.ndarray), f"It returned {type(found).__name__} for NumPy images.")
-    require(found.shape == x.shape, f"It returned the shape {found.shape} for images of {x.shape}.")
+    require(found.shape == images.shape, f"It returned the shape {found.shape} for images of {images.shape}.")
     require(found.dtype == np.float32, f"It returned {found.dtype}, not float32.")
     require(bool(np.isfinite(found).all()), "It returned NaN or infinite pixels.")
 
 
-def _check_tensors(attack: Attack, classifier: ImageClassifier, x: np.ndarray, y: np.ndarray) -> None:
+def _check_tensors(attack: Attack, classifier: ImageClassifier, x: Any, y: np.ndarray) -> None:
     found = attack(classifier, x, y, epsilon=0.1)
-    tensor = attack(classifier, tf.constant(x), tf.constant(y), epsilon=tf.constant(0.1))
+    tensor = attack(classifier, tensors(x), tf.constant(y), epsilon=tf.constant(0.1))
     require(tf.is_tensor(tensor), f"It returned {type(tensor).__name__} for a tensor.")
     same_images(tensor, found, "It gives a tensor other images than a NumPy array.")
 
 
-def _check_budget(attack: Attack, classifier: ImageClassifier, x: np.ndarray, y: np.ndarray) -> None:
-    several = attack(classifier, x, y, epsilon=_EPSILONS)
-    require(several.shape == (len(_EPSILONS), *x.shape), f"Several strengths gave {several.shape}.")
+def _check_budget(attack: Attack, classifier: ImageClassifier, x: Any, y: np.ndarray) -> None:
+    several, images = attack(classifier, x, y, epsilon=_EPSILONS), classifier.images_of(x)
+    require(several.shape == (len(_EPSILONS), *images.shape), f"Several strengths gave {several.shape}.")
     lower, upper = classifier.bounds
     for epsilon, found in zip(_EPSILONS, several, strict=True):
         require(lower <= found.min() and found.max() <= upper, f"It left the bounds {classifier.bounds}.")
-        change = (found.astype("float64") - x).reshape(len(x), -1) / classifier.width
+        change = (found.astype("float64") - images).reshape(len(images), -1) / classifier.width
         size = np.abs(change).max(1) if attack.norm == "linf" else np.linalg.norm(change, axis=1)
         over = f"It changed an image by {size.max():.4g} with a budget of {epsilon}."
         require(bool((size <= epsilon * (1 + 1e-4) + 1e-6).all()), over)
         apart = f"It gives other images at several strengths than at epsilon={epsilon} alone."
         same_images(attack(classifier, x, y, epsilon=epsilon), found, apart)
     nothing = attack(classifier, x, y, epsilon=0)
-    require(np.array_equal(nothing, x), "It must return the images themselves at epsilon 0.")
+    require(np.array_equal(nothing, images), "It must return the images themselves at epsilon 0.")
 
 
-def _check_pixels(attack: Attack, classifier: ImageClassifier, x: np.ndarray, y: np.ndarray) -> None:
+def _check_pixels(attack: Attack, classifier: ImageClassifier, x: Any, y: np.ndarray) -> None:
     lower, width, inner = classifier.bounds[0], classifier.width, classifier.network_inputs
 
     def preprocess(images: Tensor) -> Tensor:
         scaled = lower + images * (width / 255)
         return inner(scaled, scaled)
 
-    integers = np.round((x - lower) * (255 / width)).astype("uint8")
+    integers = np.round((classifier.images_of(x) - lower) * (255 / width)).astype("uint8")
     pixels = like(classifier, bounds=(0, 255), preprocess=preprocess)
-    found = attack(pixels, integers, y, epsilon=0.1)
+    found = attack(pixels, pixels.with_images(x, integers), y, epsilon=0.1)
     require(found.dtype == np.float32, f"It returned {found.dtype} for uint8 images, not float32.")
-    floats = attack(pixels, integers.astype("float32"), y, epsilon=0.1)
+    floats = attack(pixels, pixels.with_images(x, integers.astype("float32")), y, epsilon=0.1)
     same_images(found, floats, "It gives uint8 images another result than equal floats.")
 
 
-def _check_composed(attack: Attack, classifier: ImageClassifier, x: np.ndarray, y: np.ndarray) -> None:
+def _check_composed(attack: Attack, classifier: ImageClassifier, x: Any, y: np.ndarray) -> None:
     @tf.function
-    def composed(images: Tensor, labels: Tensor) -> Tensor:
-        return attack(classifier, images, labels, 0.1, forward=classifier.forward(images))
+    def composed(inputs: Any, labels: Tensor) -> Tensor:
+        return attack(classifier, inputs, labels, 0.1, forward=classifier.forward(inputs))
 
-    found = composed(tf.constant(x), tf.constant(y))
+    found = composed(tensors(x), tf.constant(y))
     apart = "It gives other images inside of a tf.function with forward= than by itself."
     same_images(found, attack(classifier, x, y, epsilon=0.1), apart)
 
 
-def _check_default_labels(attack: Attack, model: Any, x: np.ndarray) -> None:
+def _check_default_labels(attack: Attack, model: Any, x: Any) -> None:
     classifier = as_classifier(model)
     if attack.targeted:
         try:

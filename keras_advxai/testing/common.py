@@ -7,6 +7,7 @@ import json
 from collections.abc import Callable, Iterator
 from typing import Any
 
+import keras
 import numpy as np
 import tensorflow as tf
 
@@ -42,15 +43,15 @@ def check_configuration(instance: Configuration, module: Any) -> None:
         raise AssertionError(f"It must be immutable, but its attribute {key!r} can be assigned.")
 
 
-def check_independence(run: Callable[..., Any], same: Callable[[Any, Any, str], None], *arrays: np.ndarray) -> None:
-    """Fail unless each image's result depends on nothing but the image."""
+def check_independence(run: Callable[..., Any], same: Callable[[Any, Any, str], None], *arrays: Any) -> None:
+    """Fail unless each image's result depends on nothing but the image, and the other inputs that belong to it."""
     whole = run(*arrays)
     same(run(*arrays), whole, "It gives another result when it is called again.")
-    singles = np.concatenate([run(*(array[[index]] for array in arrays)) for index in range(len(arrays[0]))])
+    singles = np.concatenate([run(*take(arrays, [index])) for index in range(len(whole))])
     same(singles, whole, "It treats an image differently beside other images than alone.")
 
 
-def check_one_trace(run: Callable[..., Any], classifier: ImageClassifier, *arrays: np.ndarray) -> None:
+def check_one_trace(run: Callable[..., Any], classifier: ImageClassifier, *arrays: Any) -> None:
     """Fail unless one trace serves all batch sizes."""
     traces = 0
 
@@ -62,12 +63,12 @@ def check_one_trace(run: Callable[..., Any], classifier: ImageClassifier, *array
     counted = like(classifier, bounds=classifier.bounds, preprocess=preprocess)
     run(counted, *arrays)
     before = traces
-    for size in (1, 2, len(arrays[0])):
-        run(counted, *(array[:size] for array in arrays))
+    for size in (1, 2, None):
+        run(counted, *take(arrays, slice(size)))
     require(traces == before, "It is traced again for another batch size.")
 
 
-def check_exception(run: Callable[..., Any], classifier: ImageClassifier, *arrays: np.ndarray) -> None:
+def check_exception(run: Callable[..., Any], classifier: ImageClassifier, *arrays: Any) -> None:
     """Fail unless the model is as it was after an exception in the middle of a pass."""
 
     def preprocess(images: Tensor) -> Tensor:
@@ -87,14 +88,24 @@ def like(classifier: ImageClassifier, *, bounds: Any, preprocess: Any) -> ImageC
     return ImageClassifier(classifier.model, bounds=bounds, preprocess=preprocess, **kept)
 
 
-def predicted(classifier: ImageClassifier, x: np.ndarray) -> np.ndarray:
+def take(arrays: Any, chosen: Any) -> Any:
+    """Some of the rows of every array in a nested structure."""
+    return keras.tree.map_structure(lambda array: array[chosen], arrays)
+
+
+def tensors(arrays: Any) -> Any:
+    """Every array in a nested structure as a tensor."""
+    return keras.tree.map_structure(tf.constant, arrays)
+
+
+def predicted(classifier: ImageClassifier, x: Any) -> np.ndarray:
     """The model's own predictions, `(batch,)`."""
-    predictions: np.ndarray = classifier.compiled("predictions", _predictions, tf.constant(x)).numpy()
+    predictions: np.ndarray = classifier.compiled("predictions", _predictions, tensors(x)).numpy()
     return predictions
 
 
-def _predictions(classifier: ImageClassifier, images: Tensor) -> Tensor:
-    return classifier.forward(images).predictions
+def _predictions(classifier: ImageClassifier, inputs: Any) -> Tensor:
+    return classifier.forward(inputs).predictions
 
 
 def same_images(first: Any, second: Any, sentence: str) -> None:

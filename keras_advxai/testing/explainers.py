@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import warnings
 from typing import Any
 
@@ -22,23 +21,25 @@ from keras_advxai.testing.common import (
     naming,
     predicted,
     same_maps,
+    tensors,
 )
 from keras_advxai.testing.state import require, unchanged
 
 
-def check_explainer(explainer: Explainer, model: keras.Model | ImageClassifier, x: np.ndarray) -> None:
+def check_explainer(explainer: Explainer, model: keras.Model | ImageClassifier, x: Any) -> None:
     """Fail unless an explainer keeps the contract of `keras_advxai.explainers.Explainer`.
 
-    Its heatmaps are `(batch, height, width, 1)` float32, finite, at most 1, and 1 somewhere unless they are
-    blank, of which a `BlankHeatmapWarning` tells; classes may be named in every form; heatmaps do not depend
-    on the batch size, on the other images of the batch or on how often they are asked for; composed in a
-    function of one's own they are the same; model and arrays are left alone; the configuration makes the
-    round trip; one trace serves all batches.
+    Its heatmaps are `(batch, height, width, 1)` (for signals and videos `(batch, *positions, 1)`) float32, finite, at
+    most 1, and 1 somewhere unless they are blank, of which a `BlankHeatmapWarning` tells; classes may be named in
+    every form; heatmaps do not depend on the batch size, on the other images of the batch or on how often they are
+    asked for; composed in a function of one's own they are the same; model and arrays are left alone; the
+    configuration makes the round trip; one trace serves all batches.
 
     Args:
         explainer: The explainer.
         model: A small model that it works on.
-        x: Three or more images in the model's bounds, `(batch, height, width, channels)` float32.
+        x: Three or more images in the model's bounds, `(batch, height, width, channels)` float32; for a model with
+            several inputs all of them, in the list or dictionary that it takes.
 
     Raises:
         AssertionError: It does not; the message says in a sentence what it did.
@@ -59,23 +60,27 @@ def check_explainer(explainer: Explainer, model: keras.Model | ImageClassifier, 
     """
     classifier = as_classifier(model)
     targets = predicted(classifier, x)
-    with naming(explainer), unchanged(classifier.model, x):
+
+    def run(inputs: Any, classes: np.ndarray) -> Tensor:
+        return explainer(classifier, inputs, classes)
+
+    with naming(explainer), unchanged(classifier.model, *keras.tree.flatten(x)):
         check_configuration(explainer, explainers)
         _check_heatmaps(explainer, classifier, x)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", BlankHeatmapWarning)
-            check_independence(functools.partial(explainer, classifier), same_maps, x, targets)
+            check_independence(run, same_maps, x, targets)
             _check_targets(explainer, model, x, targets)
             _check_composed(explainer, classifier, x, targets)
             check_one_trace(explainer, classifier, x)
             check_exception(explainer, classifier, x)
 
 
-def _check_heatmaps(explainer: Explainer, classifier: ImageClassifier, x: np.ndarray) -> None:
+def _check_heatmaps(explainer: Explainer, classifier: ImageClassifier, x: Any) -> None:
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         maps = explainer(classifier, x)
-    shape = (*x.shape[:3], 1)
+    shape = tuple(classifier.map_shape(classifier.images_of(x).shape))
     require(isinstance(maps, np.ndarray), f"It returned {type(maps).__name__} for NumPy images.")
     require(maps.shape == shape, f"It returned the shape {maps.shape}, not {shape}.")
     require(maps.dtype == np.float32, f"It returned {maps.dtype}, not float32.")
@@ -83,16 +88,16 @@ def _check_heatmaps(explainer: Explainer, classifier: ImageClassifier, x: np.nda
     lowest = -1 if explainer.signed else 0
     within = bool((maps >= lowest).all() and (maps <= 1).all())
     require(within, f"It returned values from {maps.min()} to {maps.max()}, not in [{lowest}, 1].")
-    largest = np.abs(maps).max(axis=(1, 2, 3))
+    largest = np.abs(maps).max(axis=tuple(range(1, maps.ndim)))
     require(set(largest.tolist()) <= {0.0, 1.0}, f"The largest values must be 1 (or 0), not {largest}.")
     told = any(issubclass(item.category, BlankHeatmapWarning) for item in caught)
     require(told == (largest == 0).any(), "It must warn of blank heatmaps, and of nothing else.")
 
 
-def _check_targets(explainer: Explainer, model: Any, x: np.ndarray, targets: np.ndarray) -> None:
+def _check_targets(explainer: Explainer, model: Any, x: Any, targets: np.ndarray) -> None:
     classifier = as_classifier(model)
     maps = explainer(classifier, x)
-    tensor = explainer(classifier, tf.constant(x))
+    tensor = explainer(classifier, tensors(x))
     require(tf.is_tensor(tensor), f"It returned {type(tensor).__name__} for a tensor.")
     same_maps(tensor, maps, "It gives a tensor another heatmap than a NumPy array.")
     same_maps(explainer(model, x), maps, "It treats a model and its ImageClassifier differently.")
@@ -103,7 +108,7 @@ def _check_targets(explainer: Explainer, model: Any, x: np.ndarray, targets: np.
         apart = f"The predicted classes given as {form} differ from targets=None."
         same_maps(explainer(classifier, x, given), maps, apart)
     for target in range(min(2, classifier.classes)):
-        every = explainer(classifier, x, np.full(len(x), target))
+        every = explainer(classifier, x, np.full(len(targets), target))
         same_maps(
             explainer(classifier, x, target),
             every,
@@ -111,25 +116,25 @@ def _check_targets(explainer: Explainer, model: Any, x: np.ndarray, targets: np.
         )
 
 
-def _check_composed(explainer: Explainer, classifier: ImageClassifier, x: np.ndarray, targets: np.ndarray) -> None:
+def _check_composed(explainer: Explainer, classifier: ImageClassifier, x: Any, targets: np.ndarray) -> None:
     @tf.function
-    def composed(images: Tensor, classes: Tensor) -> tuple[Tensor, ...]:
-        forward = classifier.forward(images)
-        maps = explainer(classifier, images, classes, forward=forward)
+    def composed(inputs: Any, classes: Tensor) -> tuple[Tensor, ...]:
+        forward = classifier.forward(inputs)
+        maps = explainer(classifier, inputs, classes, forward=forward)
         rows = tf.one_hot(classes, classifier.classes)
         return (
             maps,
-            explainer(classifier, images, forward=forward),
-            explainer(classifier, images, rows, forward=forward),
-            explainer(classifier, images, 0, forward=forward),
-            explainer.attributions(classifier, images, forward=forward),
+            explainer(classifier, inputs, forward=forward),
+            explainer(classifier, inputs, rows, forward=forward),
+            explainer(classifier, inputs, 0, forward=forward),
+            explainer.attributions(classifier, inputs, forward=forward),
         )
 
-    *found, raw = composed(tf.constant(x), tf.constant(targets))
+    *found, raw = composed(tensors(x), tf.constant(targets))
     apart = "It gives other heatmaps inside of a tf.function with forward= than by itself."
     for maps, given in zip(found, (targets, None, targets, 0), strict=True):
         same_maps(maps, explainer(classifier, x, given), apart)
     alone = explainer.attributions(classifier, x)
-    fits = alone.ndim == 4 and len(alone) == len(x)
+    fits = alone.ndim == np.ndim(found[0]) and len(alone) == len(targets)
     require(fits, f"Attributions must be (batch, h, w, channels), not of shape {alone.shape}.")
     same_maps(raw, alone, "It gives other attributions inside of a tf.function than by itself.")

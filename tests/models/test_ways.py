@@ -156,3 +156,12 @@ def test_the_layout_of_the_images_is_found_behind_a_transposition(turn):
     assert classifier.channels_first(given.shape[1:]) == (turn != "in preprocess")
     np.testing.assert_allclose(GradCAM()(classifier, given), expected, atol=1e-5)
     assert kax.attacks.FGSM()(classifier, given).shape == given.shape
+
+
+def test_a_layer_of_tokens_without_a_transform_says_what_is_missing():
+    inputs = keras.Input(SHAPE)
+    x = layers.Reshape((16, 6))(layers.Conv2D(6, 2, strides=2)(inputs))
+    x = layers.LayerNormalization(name="norm")(x)
+    model = keras.Model(inputs, layers.Dense(2)(layers.GlobalAveragePooling1D()(x)))
+    with pytest.raises(ValueError, match=r"no layer 'norm' with a spatial output.*reshape_transform=\"tokens\""):
+        GradCAM(layer="norm")(model, helpers.random_images(1, SHAPE))
