@@ -14,9 +14,10 @@ check_environment()
 
 __version__ = "0.1.0"
 
-_MODULES = ("attacks", "callbacks", "datasets", "explainers", "figures", "metrics")
+_MODULES = ("attacks", "callbacks", "datasets", "explainers", "figures", "metrics", "wrappers")
 _NAMES = {
     "EvaluationReport": "keras_advxai.evaluation.report",
+    "ExplainableModel": "keras_advxai.wrappers",
     "ImageClassifier": "keras_advxai.models",
     "evaluate": "keras_advxai.api",
     "layers": "keras_advxai.api",
@@ -24,6 +25,7 @@ _NAMES = {
 
 __all__ = [
     "EvaluationReport",
+    "ExplainableModel",
     "ImageClassifier",
     "__version__",
     "attacks",
@@ -34,13 +36,15 @@ __all__ = [
     "figures",
     "layers",
     "metrics",
+    "wrappers",
 ]
 
 if TYPE_CHECKING:
-    from keras_advxai import attacks, callbacks, datasets, explainers, figures, metrics
+    from keras_advxai import attacks, callbacks, datasets, explainers, figures, metrics, wrappers
     from keras_advxai.api import evaluate, layers
     from keras_advxai.evaluation.report import EvaluationReport
     from keras_advxai.models import ImageClassifier
+    from keras_advxai.wrappers import ExplainableModel
 
 
 def __getattr__(name: str) -> Any:

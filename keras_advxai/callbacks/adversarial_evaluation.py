@@ -8,7 +8,7 @@ import math
 import os
 import shlex
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import keras
@@ -19,7 +19,7 @@ from keras_advxai.attacks import Attack
 from keras_advxai.evaluation import EvaluationReport, Evaluator
 from keras_advxai.evaluation.data import first_inputs
 from keras_advxai.explainers import Explainer
-from keras_advxai.models import ImageClassifier, applications
+from keras_advxai.models import ImageClassifier, applications, as_classifier
 from keras_advxai.models.inputs import check_class_names, check_whole_number
 from keras_advxai.tensorboard.directory import check_log_dir
 from keras_advxai.tensorboard.writer import ReportWriter
@@ -154,9 +154,11 @@ class AdversarialEvaluation(keras.callbacks.Callback):
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
         """Validate everything, draw the sample, and compile the step on one batch of it."""
         directory = None if self.log_dir is None else check_log_dir(self.log_dir)
+        own = self._own_settings()
+        settings = self._model_settings if own is None else own
         if not self.model.built:
-            _build(self.model, first_inputs(self.data), self._model_settings["preprocess"])
-        classifier = ImageClassifier(self.model, **self._model_settings)
+            _build(self.model, first_inputs(self.data), settings["preprocess"])
+        classifier = ImageClassifier(self.model, **settings) if own is None else as_classifier(self.model)
         check_class_names(self.class_names, classifier.classes)
         self._evaluator = Evaluator(classifier, **self._evaluation_settings)
         self._batches = self._evaluator.batches(self.data, self.batch_size)
@@ -199,6 +201,18 @@ class AdversarialEvaluation(keras.callbacks.Callback):
             shlex.quote(str(self._writer.log_dir)),
         )
         self._writer = None
+
+    def _own_settings(self) -> Mapping[str, Any] | None:
+        """The settings that the model brings, as an `ExplainableModel` does; none may be said beside them."""
+        own: Mapping[str, Any] | None = getattr(self.model, "classifier_settings", None)
+        given = {key: value for key, value in self._model_settings.items() if value is not None}
+        if own is not None and given:
+            kind = type(self.model).__name__
+            raise ValueError(
+                f"An {kind} has bounds and preprocessing of its own. Received: an {kind}, and a callback with {given}. "
+                "Set them where it is built."
+            )
+        return own
 
     def _summary(self, report: EvaluationReport) -> dict[str, float]:
         """The values for the logs, all of them finite."""
