@@ -219,7 +219,7 @@ def test_unknown_names_list_the_known_and_the_nearest(module, name, message):
         (
             lambda: kax.explainers.GradCAM(layer=3),
             TypeError,
-            "`layer` must be the name or path of a layer. Received: layer=3",
+            "`layer` must be the name or path of a layer, or the layer. Received: layer=3",
         ),
     ],
 )
