@@ -1,4 +1,6 @@
 import configparser
+import importlib
+import json
 import pathlib
 import re
 import shlex
@@ -6,6 +8,7 @@ import shlex
 import keras
 import numpy as np
 import pytest
+from kinds import KINDS, WITHOUT_POSITIONS
 from tensorboard import program
 
 from keras_advxai import __version__
@@ -131,3 +134,12 @@ def test_python_versions_are_those_of_the_set_up(setup_cfg):
 def test_changelog_has_this_version():
     changelog = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
     assert re.search(rf"^## \[{re.escape(__version__)}\] - \d{{4}}-\d\d-\d\d$", changelog, re.MULTILINE)
+
+
+def test_the_table_of_kinds_is_what_was_run(monkeypatch):
+    monkeypatch.syspath_prepend(ROOT / "benchmarks")
+    table = importlib.import_module("model_kinds").table()
+    assert table in README
+    kinds = json.loads((ROOT / "benchmarks/results/model_kinds_keras_advxai.json").read_text())["kinds"]
+    assert set(kinds) == set(KINDS) - set(WITHOUT_POSITIONS)
+    assert {kind["outcome"] for kind in kinds.values()} == {"right"}
