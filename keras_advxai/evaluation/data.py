@@ -153,6 +153,8 @@ class Batches:
         return element, None
 
     def _labels(self, y: Any, count: int, where: str) -> np.ndarray:
+        if isinstance(y, Mapping):
+            y = self.classifier.output_of(y)
         return check_labels(y, count, self.classifier.classes, self.classifier.binary, where)
 
     def _slices(self, x: Any, y: Any) -> Iterator[tuple[Any, np.ndarray | None]]:

@@ -253,8 +253,7 @@ class Evaluator:
     def _picture(self, image: np.ndarray) -> np.ndarray:
         """An image scaled from its bounds to [0, 1], channels last."""
         image = (image - self.classifier.bounds[0]) / self.classifier.width
-        first = image.ndim > 1 and self.classifier.channels_first(image.shape)
-        return as_picture(np.moveaxis(image, 0, -1) if first else image)
+        return as_picture(np.asarray(self.classifier.laid_out(image[None]))[0])
 
     def _setting_notes(self, batches: Batches, sizes: set[tuple[int, ...]]) -> list[str]:
         return checks.setting_notes(

@@ -51,13 +51,11 @@ def as_picture(image: np.ndarray) -> np.ndarray:
     """An image, signal or video as `(height, width, channels)`.
 
     A signal, `(steps, channels)`, becomes a strip, and the frames of a video, `(frames, height, width, channels)`,
-    stand side by side. Features, `(features,)`, are a signal of one channel.
+    stand side by side.
 
     Args:
         image: One image or heatmap, channels last.
     """
-    if image.ndim == 1:
-        image = image[:, None]
     if image.ndim == 2:
         return np.repeat(image[None], max(1, len(image) // _STRIP), axis=0)
     if image.ndim == 4:

@@ -138,7 +138,7 @@ class Explainer(Configuration):
                 f"{blank.sum()} of {blank.size} heatmaps of {self!r} are blank (image {np.flatnonzero(blank)[0]} the "
                 "first): nothing in them speaks for the class. They are zero everywhere.",
                 BlankHeatmapWarning,
-                stacklevel=2,
+                stacklevel=3,
             )
         return maps
 
@@ -192,11 +192,11 @@ class Explainer(Configuration):
         forward = model.forward(x) if forward is None else forward
         targets = forward.predictions if targets is None else targets
         found = tf.cast(self.attribute(model, forward.images, targets, forward), tf.float32)
-        rank = forward.images.shape.rank
-        if found.shape.rank != rank:
+        ranks = {forward.images.shape.rank, len(model.map_shape(forward.images.shape))}
+        if found.shape.rank not in ranks:
             raise ValueError(
-                f"{type(self).__name__}.attribute must return attributions with {rank} dimensions, as the images "
-                f"have, such as (batch, h, w, channels). Received: shape={tuple(found.shape)}"
+                f"{type(self).__name__}.attribute must return attributions shaped as the images, or (batch, h, w, "
+                f"channels) at any size. Received: shape={tuple(found.shape)}"
             )
         return found
 
@@ -205,21 +205,13 @@ class Explainer(Configuration):
     ) -> Tensor:
         forward = model.forward(x) if forward is None else forward
         found = self._attribute(model, x, targets, forward)
-        images = forward.images.shape
-        if images.rank == 2:
-            found = found[..., None]
-        elif found.shape.is_compatible_with(images) and model.channels_first(images[1:]):
-            found = tf.convert_to_tensor(keras.ops.moveaxis(found, 1, -1))
+        shape = forward.images.shape
+        if found.shape.rank == shape.rank and found.shape.is_compatible_with(shape):
+            found = tf.convert_to_tensor(model.laid_out(found))
         maps = self.heatmap(found)
-        size = model.map_shape(images)[1:-1]
+        size = model.map_shape(shape)[1:-1]
         if None in size:
-            maps = heatmaps.resize(maps, _sides(forward.images, images.rank, model))
+            maps = heatmaps.resize(maps, tf.shape(model.laid_out(forward.images))[1:-1])
         elif tuple(maps.shape[1:-1]) != size:
             maps = heatmaps.resize(maps, size)
         return heatmaps.normalize(maps)
-
-
-def _sides(images: Tensor, rank: int, model: ImageClassifier) -> Tensor:
-    """The height and the width of images, known only when they are there."""
-    first = model.channels_first(images.shape[1:])
-    return tf.shape(images)[2:] if first else tf.shape(images)[1 : rank - 1]

@@ -34,7 +34,12 @@ MODES: dict[str, str] = {
 }
 """Module of `keras.applications` to what its `preprocess_input` does to pixels in [0, 255]: `caffe`
 (to BGR, minus the ImageNet mean), `tf` (to [-1, 1]), `torch` (to [0, 1], minus mean, over standard
-deviation) or `identity` (the model rescales by itself)."""
+deviation) or `identity`.
+
+`identity` means that these models take the pixels and rescale them in their own first layers, as Keras builds
+them by default. Built with `include_preprocessing=False`, they lack those layers, which cannot be told from the
+name: then pass a callable that does the same, with `bounds=(0, 255)`, or images that are already in the range
+that the model takes, with their bounds."""
 
 
 def preprocess_input(name: str, channels_first: bool = False) -> Callable[[Any], Any]:

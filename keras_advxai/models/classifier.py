@@ -154,10 +154,6 @@ class ImageClassifier:
         """The kind of head: `"softmax"`, `"sigmoid"`, `"linear"` or `"probability"`."""
         return self._probe(shape).head
 
-    def channels_first(self, shape: Shape = None) -> bool:
-        """Whether the images are `(batch, channels, height, width)`."""
-        return self.survey(shape).channels_first
-
     def map_shape(self, shape: Sequence[int | None]) -> tuple[int | None, ...]:
         """The shape of the heatmaps of images, `(batch, height, width, 1)`.
 
@@ -165,9 +161,20 @@ class ImageClassifier:
             shape: The shape of the images, `(batch, height, width, channels)`, or as the model takes them.
         """
         batch, *sides = shape
+        found = self.survey(sides)
+        sides = list(found.grid or sides)
         if len(sides) > 1:
-            sides = sides[1:] if self.channels_first(sides) else sides[:-1]
+            del sides[found.channel - 1]
         return (batch, *sides, 1)
+
+    def laid_out(self, images: Tensor) -> Tensor:
+        """Images, or something shaped like them, as `(batch, height, width, channels)`, as the model lays them out."""
+        found = self.survey(images.shape[1:])
+        if found.grid is not None:
+            images = keras.ops.reshape(images, (-1, *found.grid))
+        if len(images.shape) == 2:
+            return images[..., None]
+        return keras.ops.moveaxis(images, found.channel, -1)
 
     def layer_path(self, layer: str | keras.Operation | None, shape: Shape = None, *, spatial: bool = True) -> str:
         """The full path of a layer that can be explained.
@@ -247,6 +254,8 @@ class ImageClassifier:
     def network_inputs(self, x: Any, images: Tensor) -> Any:
         """What the network takes: the inputs, with the images preprocessed."""
         images = images if self._preprocess is None else self._preprocess(images)
+        if not is_structure(x) and is_structure(network_specs(self.model)):
+            x = network_specs(self.model)
         return keras.tree.map_structure(tf.convert_to_tensor, self.with_images(x, images))
 
     def output_of(self, outputs: Any) -> Tensor:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import collections
 import dataclasses
-from collections.abc import Iterable
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 import keras
@@ -12,6 +12,7 @@ import tensorflow as tf
 
 from keras_advxai.models import graph
 from keras_advxai.models.layer_table import LayerInfo, LayerTable
+from keras_advxai.models.layouts import Layouts
 from keras_advxai.models.recording import Call
 
 if TYPE_CHECKING:
@@ -37,17 +38,19 @@ _NONLINEAR_OPS = frozenset(
 
 @dataclasses.dataclass(frozen=True)
 class Place:
-    """Where the output of a layer is found in a recorded pass.
+    """Where a layer's output, or what flows into it, is found in a recorded pass.
 
     Attributes:
         path: The layer's path.
         occurrence: Which one of its calls, counted from 0.
-        channels_first: Whether the channels are the first dimension behind the batch.
+        order: The order of the dimensions with the positions in front and the channels last; `None` to leave them.
+        input: The index of the input that is meant; `None` for the output.
     """
 
     path: str
     occurrence: int
-    channels_first: bool = False
+    order: tuple[int, ...] | None = None
+    input: int | None = None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -59,14 +62,18 @@ class Found:
         places: Name of each layer on the way, explainable or not, to where its output is found.
         operations: The id of each layer or operation on the way to its names.
         tokens: Names of the layers that return tokens, `(batch, tokens, channels)`.
-        channels_first: Whether the images are `(batch, channels, height, width)`.
+        channel: Which dimension of the images, or of the grid, has the channels, counted with the batch.
+        grid: How the model lays out images that have no dimension for the channels; `None` if they have.
+        beside: Other layers that flow into what is explained by default, through operations outside of layers.
     """
 
     layers: LayerTable
     places: dict[str, Place]
     operations: dict[int, tuple[str, ...]]
     tokens: tuple[str, ...]
-    channels_first: bool
+    channel: int
+    grid: tuple[int, ...] | None = None
+    beside: tuple[str, ...] = ()
 
     def place(self, layer: str) -> Place:
         """Where the output of a layer is found; for one that is not on the way, its last call."""
@@ -78,32 +85,50 @@ class Found:
 
 
 @dataclasses.dataclass(frozen=True)
-class _Layout:
-    """How the dimensions of a map lie: with the channels first or last, or turned relative to the images."""
+class _Map:
+    """The output of a call, or one of its inputs that no layer returned."""
 
-    channels_first: bool | None
-    turned: bool = False
+    call: Call
+    input: int | None = None
+
+    @property
+    def tensor(self) -> Any:
+        return self.call.output if self.input is None else self.call.inputs[self.input]
 
 
 def survey(forward: Forward) -> Found:
     """Look for layers that can be explained in a pass that was traced into a graph."""
-    return _Survey(forward).found()
+    found = _Survey(forward, None).found()
+    grid = None if found.layers.default or found.tokens else _grid(forward)
+    if grid is not None:
+        laid_out = _Survey(forward, grid).found()
+        found = laid_out if laid_out.layers.default else found
+    return found
+
+
+def _grid(forward: Forward) -> Any:
+    """What the images become where the model gives them a dimension for the channels first, if it does."""
+    images = forward.network_images
+    pixels = images.shape[1:].num_elements()
+    for call in forward.root.walk():
+        for tensor in (*call.inputs, call.output):
+            if not tf.is_tensor(tensor) or tensor.shape.rank not in (3, 4) or tensor.shape.rank <= images.shape.rank:
+                continue
+            if pixels and tensor.shape[1:].num_elements() == pixels and graph.plain_source(tensor) is images:
+                return tensor
+    return None
 
 
 class _Survey:
-    """The calls on the way from the images to the classes, and which of their outputs are maps of the image.
+    """The calls on the way from the images to the classes, and which one is explained by default."""
 
-    A map has as many dimensions as the images, and comes from the images through operations that keep these
-    dimensions: the heads of an attention, which have as many, do not.
-    """
-
-    def __init__(self, forward: Forward) -> None:
-        root, images = forward.root, forward.network_images
-        self._images = images
-        self._rank = images.shape.rank
-        self._way = graph.between(forward.images, forward.source)
-        every = [call for call in root.walk() if tf.is_tensor(call.output)]
-        self._root = root
+    def __init__(self, forward: Forward, grid: Any) -> None:
+        self._root = forward.root
+        self._logits = forward.source
+        self._images = forward.images if grid is None else grid
+        self._grid = grid
+        self._way = graph.between(self._images, forward.source)
+        every = [call for call in self._root.walk() if tf.is_tensor(call.output)]
         self._calls = [call for call in every if id(call.output.op) in self._way]
         self._position = {id(call): index for index, call in enumerate(self._calls)}
         self._names = _names(self._calls)
@@ -112,15 +137,16 @@ class _Survey:
         for call in every:
             self._occurrence[id(call)] = occurrences[call.path]
             occurrences[call.path] += 1
-        self._images_first: bool | None = None
-        self._layouts = {id(forward.images): _Layout(None)}
-        self._layouts[id(images)] = self._layout(images, ()) or _Layout(None)
-        for call in self._calls:
-            self._note_layout(call)
+        self._layouts = Layouts(
+            self._images, self._way, self._calls, None if grid is not None else forward.network_images
+        )
         self._maps = [call for call in self._calls if self._is_map(call)]
+        self._producers: dict[int, Call] = {}
+        for call in self._calls:
+            self._producers.setdefault(id(graph.source(call.output)), call)
 
     def found(self) -> Found:
-        default = self._default()
+        default, beside = self._default()
         tokens = self._tokens()
         if default is not None and self._is_patches(default, tokens):
             default = None
@@ -128,131 +154,101 @@ class _Survey:
         for call in self._calls:
             key = id(call.operation)
             operations[key] = (*operations.get(key, ()), self._names[id(call)])
+        places = {self._names[id(call)]: self._place(_Map(call)) for call in self._calls}
+        if default is not None and default.input is not None:
+            places[self._name(default)] = self._place(default)
         return Found(
             layers=LayerTable(self._table(default)),
-            places={self._names[id(call)]: self._place(call) for call in self._calls},
+            places=places,
             operations=operations,
             tokens=tuple(self._names[id(call)] for call in tokens) if default is None else (),
-            channels_first=bool(self._images_first),
+            channel=self._layouts.channel,
+            grid=None if self._grid is None else tuple(self._grid.shape[1:]),
+            beside=tuple(self._names[id(call)] for call in beside) if default is not None else (),
         )
 
-    def _note_layout(self, call: Call) -> None:
-        """Note how the dimensions of a call's output lie, if it is a map."""
-        tensor = call.output
-        if tensor.shape.rank is None or tensor.shape.rank + len(call.frames) != self._rank:
-            return
-        layouts = [self._layout(item, call.frames) for item in call.inputs]
-        before = next((layout for layout in layouts if layout is not None), None)
-        if before is None:
-            before = self._returned(call)
-        if before is None:
-            return
-        declared = getattr(call.operation, "data_format", None)
-        if declared is not None and self._rank > 2:
-            after = _Layout(declared == "channels_first")
-            if before.channels_first is None and self._images_first is None:
-                self._images_first = (declared == "channels_first") != before.turned
-        else:
-            after = self._layout(tensor, call.frames) or before
-        self._layouts.setdefault(id(tensor), after)
-
-    def _layout(self, tensor: Any, frames: tuple[Any, ...]) -> _Layout | None:
-        """The layout of the map that a tensor is, or was made of without leaving its dimensions."""
-        ranks = {self._rank, self._rank - len(frames)}
-        if not tf.is_tensor(tensor) or tensor.shape.rank != self._rank - len(frames):
-            return None
-        queue = [(tensor, False)]
-        seen = set()
-        while queue:
-            current, turned = queue.pop(0)
-            if id(current) in self._layouts:
-                known = self._layouts[id(current)]
-                return _turned(known) if turned else known
-            if id(current.op) in seen or id(current.op) not in self._way or current.shape.rank not in ranks:
-                continue
-            seen.add(id(current.op))
-            turned ^= _turns(current.op)
-            queue.extend((item, turned) for item in current.op.inputs)
-        return None
-
-    def _returned(self, call: Call) -> _Layout | None:
-        """The layout of a map that was made of a sequence again, at a size that an earlier map had."""
-        if not isinstance(call.operation, keras.layers.Reshape) or self._rank != 4 or call.frames:
-            return None
-        sizes = {tuple(call.output.shape[1:3]) for call in self._calls if id(call.output) in self._layouts}
-        return _Layout(False) if tuple(call.output.shape[1:3]) in sizes else None
-
-    def _first(self, tensor: Any) -> bool:
-        return self._resolved(self._layouts.get(id(tensor), _Layout(False)))
-
-    def _resolved(self, layout: _Layout) -> bool:
-        """Whether the channels come first, once it is known how they lie in the images."""
-        if layout.channels_first is None:
-            return bool(self._images_first) != layout.turned
-        return layout.channels_first
-
-    def _shape(self, call: Call) -> tuple[int | None, ...]:
-        """The shape of a call's output as a map, `(*positions, channels)`."""
-        shape = tuple(call.output.shape[1:])
-        shape = (*shape[1:], shape[0]) if self._first(call.output) else shape
-        frames = tuple(size if isinstance(size, int) else None for size in call.frames)
-        return (*frames, *shape)
-
     def _is_map(self, call: Call) -> bool:
-        if id(call.output) not in self._layouts or isinstance(call.operation, keras.layers.InputLayer):
-            return False
-        return any(size is None or size > 1 for size in self._shape(call)[:-1])
+        is_input = isinstance(call.operation, keras.layers.InputLayer)
+        return not is_input and self._layouts.has_extent(call.output, call.frames)
 
-    def _takes_map(self, call: Call) -> bool:
-        """Whether one of the inputs of a call has an extent."""
-        for item in call.inputs:
-            layout = self._layout(item, call.frames)
-            if layout is None:
-                continue
-            positions = item.shape[2:] if self._resolved(layout) else item.shape[1:-1]
-            sizes = [*call.frames, *positions]
-            if any(size is None or not isinstance(size, int) or size > 1 for size in sizes):
-                return True
-        return False
+    def _map_into(self, call: Call) -> int | None:
+        """The index of the first input of a call that is a map."""
+        return next((i for i, item in enumerate(call.inputs) if self._layouts.has_extent(item, call.frames)), None)
 
-    def _default(self) -> Call | None:
+    def _default(self) -> tuple[_Map | None, list[Call]]:
         """What flows into the pooling, flatten or reshape that ends the spatial extent for the last time.
 
-        Pooling, dropout and padding before that are stepped over. "The last convolution" would be one branch
-        of a residual sum in ResNets, 192 of 2,048 channels in InceptionV3 and the 1x1 head in MobileNet.
-        """
-        producers: dict[int, Call] = {}
-        for call in self._calls:
-            producers.setdefault(id(graph.source(call.output)), call)
-        maps = [call for call in self._maps if not call.parts]
-        ending = self._last_ending(self._root)
-        if ending is None or (maps and self._position[id(maps[-1])] > self._position[id(ending)]):
-            found = maps[-1] if maps else None
-        else:
-            tensor = next(item for item in ending.inputs if self._layout(item, ending.frames) is not None)
-            found = producers.get(id(graph.source(tensor)))
-            if found is None:
-                earlier = [call for call in maps if self._position[id(call)] < self._position[id(ending)]]
-                found = earlier[-1] if earlier else None
-        while found is not None and isinstance(found.operation, _STEP_BACK):
-            found = producers.get(id(graph.source(found.inputs[0])))
-        return found if found is not None and self._is_map(found) and self._products(found) else None
+        That is, what was computed last among all that flows into such layers. Pooling, dropout and padding before that
+        are stepped over. "The last convolution" would be one branch of a residual sum in ResNets, 192 of 2,048
+        channels in InceptionV3 and the 1x1 head in MobileNet.
 
-    def _last_ending(self, call: Call) -> Call | None:
-        """The innermost last call inside of `call` that turns a map into something that is none."""
-        for part in reversed(call.parts):
-            if id(part) not in self._position or self._is_map(part) or not self._takes_map(part):
+        Returns:
+            The map, if there is one; and other layers that flow into it, where the layer stands for a sum of several
+            that was made outside of any layer.
+        """
+        maps = [call for call in self._maps if not call.parts]
+        ends = [(self._flowing_into(call), call) for call in self._endings(self._root)]
+        best = max(ends, key=lambda end: self._depth(end[0]), default=None)
+        beside: list[Call] = []
+        if best is None or (maps and self._position[id(maps[-1])] > self._position[id(best[1])]):
+            last = self._last_maps() or maps[-1:]
+            found = _Map(last[-1]) if last else None
+            beside = last[:-1]
+        else:
+            found = best[0]
+        while found is not None and found.input is None and isinstance(found.call.operation, _STEP_BACK):
+            found = self._flowing_into(found.call)
+        usable = found is not None and self._products(found) and not self._is_image(found)
+        return (found, beside) if usable else (None, [])
+
+    def _flowing_into(self, call: Call) -> _Map:
+        """The map that flows into a call: the layer that returned it, or the input itself."""
+        index = self._map_into(call) or 0
+        tensor = call.inputs[index]
+        producer = self._producers.get(id(graph.source(tensor)))
+        same = producer is not None and self._layouts.shape(producer.output, producer.frames) == self._layouts.shape(
+            tensor, call.frames
+        )
+        return _Map(producer) if producer is not None and same else _Map(call, index)
+
+    def _depth(self, found: _Map) -> float:
+        return self._position[id(found.call)] - (0.5 if found.input is not None else 0)
+
+    def _is_image(self, found: _Map) -> bool:
+        return found.input is None and isinstance(found.call.operation, keras.layers.InputLayer)
+
+    def _endings(self, call: Call) -> Iterator[Call]:
+        """The innermost calls inside of `call` that turn a map into something that is none."""
+        for part in call.parts:
+            if id(part) not in self._position or self._is_map(part) or self._map_into(part) is None:
                 continue
-            inner = self._last_ending(part)
-            if inner is not None:
-                return inner
-            if not any(self._is_map(step) for step in part.parts if id(step) in self._position):
-                return part
-        return None
+            inner = list(self._endings(part))
+            if inner:
+                yield from inner
+            elif not any(self._is_map(step) for step in part.parts if id(step) in self._position):
+                yield part
+
+    def _last_maps(self) -> list[Call]:
+        """The maps that the classes are computed from without another map in between, in their order."""
+        outputs: dict[int, Call] = {}
+        for call in self._maps:
+            if not call.parts:
+                outputs.setdefault(id(call.output), call)
+        found: dict[int, Call] = {}
+        seen: set[int] = set()
+        queue = [self._logits]
+        while queue:
+            tensor = queue.pop()
+            if id(tensor) in outputs:
+                found[id(tensor)] = outputs[id(tensor)]
+            elif id(tensor.op) in self._way and id(tensor.op) not in seen:
+                seen.add(id(tensor.op))
+                queue.extend(tensor.op.inputs)
+        return sorted(found.values(), key=lambda call: self._position[id(call)])
 
     def _tokens(self) -> list[Call]:
         """Layers with weights that turn sequences, `(batch, tokens, channels)`, into sequences."""
-        if self._rank < 4:
+        if self._images.shape.rank < 4:
             return []
         found = [
             call
@@ -266,34 +262,48 @@ class _Survey:
         outer = {call.path for call in found if not isinstance(call.operation, keras.Model)}
         return [call for call in found if call.path.rpartition("/")[0] not in outer]
 
-    def _is_patches(self, call: Call, tokens: list[Call]) -> bool:
+    def _is_patches(self, found: _Map, tokens: list[Call]) -> bool:
         """Whether a map is no more than patches of the image, which a transformer goes on to work with."""
-        if not tokens or self._position[id(tokens[-1])] < self._position[id(call)]:
+        if not tokens or self._position[id(tokens[-1])] < self._position[id(found.call)]:
             return False
-        behind = graph.between(self._images, call.output).values()
-        return self._products(call) <= 1 and not any(operation.type in _NONLINEAR_OPS for operation in behind)
+        behind = graph.between(self._images, found.tensor).values()
+        return self._products(found) <= 1 and not any(operation.type in _NONLINEAR_OPS for operation in behind)
 
-    def _products(self, call: Call) -> int:
-        """How many products with weights lie between the images and a call's output; a function counts as many."""
-        behind = graph.between(self._images, call.output).values()
+    def _products(self, found: _Map) -> int:
+        """How many products with weights lie between the images and a map; a function counts as many."""
+        behind = graph.between(self._images, found.tensor).values()
         return sum(2 if "Call" in op.type or "While" in op.type else op.type in graph.PRODUCTS for op in behind)
 
-    def _table(self, default: Call | None) -> Iterable[LayerInfo]:
-        producers: dict[tuple[int, tuple[int | None, ...]], str] = {}
-        for call in self._maps:
-            name, shape = self._names[id(call)], self._shape(call)
-            first = producers.setdefault((id(graph.source(call.output)), shape), name)
-            yield LayerInfo(
-                name=name,
-                kind=type(call.operation).__name__,
-                shape=shape,
-                convolutional=isinstance(call.operation, _CONVOLUTIONS),
-                default=call is default,
-                same_as=None if first == name else first,
-            )
+    def _table(self, default: _Map | None) -> Iterator[LayerInfo]:
+        producers: dict[tuple[int, Any], str] = {}
+        for call in self._calls:
+            if default is not None and default.call is call and default.input is not None:
+                yield self._info(default, default, producers)
+            if self._is_map(call):
+                yield self._info(_Map(call), default, producers)
 
-    def _place(self, call: Call) -> Place:
-        return Place(call.path, self._occurrence[id(call)], self._first(call.output))
+    def _info(self, found: _Map, default: _Map | None, producers: dict[tuple[int, Any], str]) -> LayerInfo:
+        name, shape = self._name(found), self._layouts.shape(found.tensor, found.call.frames) or ()
+        first = producers.setdefault((id(graph.source(found.tensor)), shape), name)
+        kind = type(found.call.operation).__name__
+        return LayerInfo(
+            name=name,
+            kind=kind if found.input is None else f"input of {kind}",
+            shape=shape,
+            convolutional=found.input is None and isinstance(found.call.operation, _CONVOLUTIONS),
+            default=found == default,
+            same_as=None if first == name else first,
+        )
+
+    def _name(self, found: _Map) -> str:
+        name = self._names[id(found.call)]
+        return name if found.input is None else f"{name}:input"
+
+    def _place(self, found: _Map) -> Place:
+        order = self._layouts.order(found.tensor, len(found.call.frames))
+        if order is not None and list(order) == sorted(order):
+            order = None
+        return Place(found.call.path, self._occurrence[id(found.call)], order, found.input)
 
 
 def _names(calls: list[Call]) -> dict[int, str]:
@@ -306,22 +316,3 @@ def _names(calls: list[Call]) -> dict[int, str]:
         names |= {id(call): f"{path}:{number}" for number, call in enumerate(same[:-1], start=1)}
         names[id(same[-1])] = path
     return names
-
-
-def _turned(layout: _Layout) -> _Layout:
-    if layout.channels_first is None:
-        return _Layout(None, not layout.turned)
-    return _Layout(not layout.channels_first)
-
-
-def _turns(operation: Any) -> bool:
-    """Whether an operation moves the channels from one end of the dimensions to the other."""
-    if operation.type != "Transpose":
-        return False
-    order = tf.get_static_value(operation.inputs[1])
-    if order is None or len(order) < 3:
-        return False
-    last = len(order) - 1
-    to_first = [0, last, *range(1, last)]
-    to_last = [0, *range(2, last + 1), 1]
-    return list(order) in (to_first, to_last)

@@ -11,6 +11,7 @@ import tensorflow as tf
 
 from keras_advxai._typing import Score, Tensor
 from keras_advxai.models import heads
+from keras_advxai.models.discovery import Place
 from keras_advxai.models.maps import as_map
 from keras_advxai.models.recording import Call, record
 from keras_advxai.ops.losses import pick
@@ -72,16 +73,24 @@ class Forward:
         Raises:
             ValueError: The pass did not reach such a layer.
         """
-        call, first = self._call(layer)
-        return as_map(call.output, call.frames, first)
+        return self._as_map(layer, self._output(layer))
 
-    def _call(self, layer: str) -> tuple[Call, bool]:
-        """The recorded call of a layer, and whether its channels come first."""
+    def _output(self, layer: str) -> Tensor:
+        """What a layer returned, as it returned it."""
+        call, place = self._call(layer)
+        return call.output if place.input is None else call.inputs[place.input]
+
+    def _as_map(self, layer: str, output: Tensor) -> Tensor:
+        call, place = self._call(layer)
+        return as_map(output, call.frames, place.order)
+
+    def _call(self, layer: str) -> tuple[Call, Place]:
+        """The recorded call of a layer, and where it was found."""
         place = self.classifier.survey(self.images.shape[1:]).place(layer)
         calls = self._calls.get(place.path, [])
         if not -len(calls) <= place.occurrence < len(calls):
             raise ValueError(f"The pass did not reach a layer {layer!r}; it reached {', '.join(self._calls)}")
-        return calls[place.occurrence], place.channels_first
+        return calls[place.occurrence], place
 
     def score(self, targets: Tensor, kind: Score = "logit") -> Tensor:
         """The score of one class for each image, before (`"logit"`) or after (`"probability"`) the softmax.
@@ -114,21 +123,24 @@ class Forward:
         key = (objective, id(labels), wrt)
         if key not in self._remembered:
             together = self.layers if wrt in self.layers else (wrt,)
-            sources = [self.images if layer is None else self._call(layer)[0].output for layer in together]
+            sources = [self.images if layer is None else self._output(layer) for layer in together]
             for layer, gradient in zip(together, self._differentiate(objective, labels, sources), strict=True):
                 self._remembered[objective, id(labels), layer] = (gradient, labels)
         gradient, _ = self._remembered[key]
         if gradient is None:
             what = "the images" if wrt is None else f"the output of layer {wrt!r}"
+            whole = [item.dtype for item in getattr(self.classifier.model, "inputs", None) or () if "int" in item.dtype]
+            if whole:
+                raise ValueError(
+                    f"The model takes {whole[0]}, and whole numbers have no gradient. Build it with "
+                    'keras.Input(..., dtype="float32"); its layers and weights can be used again.'
+                )
             raise ValueError(
                 f"The model's scores do not depend on {what} in a differentiable way, so there is no gradient. "
                 "Look for a rounding, an argmax or a stop_gradient in the model or in `preprocess`."
             )
         gradient = tf.convert_to_tensor(gradient)
-        if wrt is None:
-            return gradient
-        call, first = self._call(wrt)
-        return as_map(gradient, call.frames, first)
+        return gradient if wrt is None else self._as_map(wrt, gradient)
 
     def _differentiate(self, objective: Objective, labels: Tensor, sources: list[Tensor]) -> list[Tensor | None]:
         with self._recording():

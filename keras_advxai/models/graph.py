@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 _TRANSPARENT = frozenset({"Identity", "Cast", "Reshape", "Squeeze", "StopGradient"})
+_ELEMENTWISE = frozenset({"ExpandDims", "Mul", "AddV2", "Sub", "RealDiv"})
 PRODUCTS = frozenset(
     {"Conv2D", "Conv3D", "DepthwiseConv2dNative", "Conv2DBackpropInput", "Conv3DBackpropInputV2"}
     | {"MatMul", "BatchMatMul", "BatchMatMulV2", "BatchMatMulV3", "Einsum"}
@@ -16,6 +17,13 @@ PRODUCTS = frozenset(
 def source(tensor: Any) -> Any:
     """The tensor behind casts, reshapes and identities."""
     while hasattr(tensor, "op") and tensor.op.type in _TRANSPARENT:
+        tensor = tensor.op.inputs[0]
+    return tensor
+
+
+def plain_source(tensor: Any) -> Any:
+    """The tensor behind operations that change the shape, or each value by itself."""
+    while hasattr(tensor, "op") and tensor.op.type in _TRANSPARENT | _ELEMENTWISE and len(tensor.op.inputs):
         tensor = tensor.op.inputs[0]
     return tensor
 

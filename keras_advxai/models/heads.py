@@ -29,14 +29,16 @@ def find_logits(output: Any, from_logits: bool | None) -> tuple[Any, str]:
     if from_logits:
         return output, "linear"
     final = source(output).op
-    if final.type in ("Softmax", "Sigmoid"):
+    whole = final.type != "Softmax" or final.inputs[0].shape[-1] == output.shape[-1]
+    if final.type in ("Softmax", "Sigmoid") and whole:
         logits = getattr(output, "_keras_logits", final.inputs[0])
         return tf.reshape(logits, tf.shape(output)), final.type.lower()
     if from_logits is None and _is_affine(final):
         return output, "linear"
     if from_logits is None:
+        end = f"an operation `{final.type}` that is neither linear nor a softmax or sigmoid"
         warnings.warn(
-            f"The model ends in an operation `{final.type}` that is neither linear nor a softmax or sigmoid, "
+            f"The model ends in {end if whole else 'a softmax over parts of its output'}, "
             "so its output is taken for probabilities and the logits for their logarithm, which saturates. "
             "Pass ImageClassifier(model, from_logits=True) if the output is logits, or from_logits=False to "
             "confirm that it is probabilities.",

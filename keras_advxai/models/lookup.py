@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterable
 
 import keras
@@ -26,7 +27,15 @@ def layer_path(model: keras.Model, found: Found, layer: str | keras.Operation | 
     if layer is None:
         if found.layers.default is None:
             raise ValueError(_none_to_explain(model.name, found.tokens))
-        return found.layers.default.name
+        default = found.layers.default.name
+        if found.beside:
+            several = ", ".join((*found.beside, default))
+            warnings.warn(
+                f"What the model {model.name!r} pools last is made of the layers {several}, by operations outside of "
+                f"layers. {default} is explained; name another as `layer`, or make the operation a layer.",
+                stacklevel=2,
+            )
+        return default
     known = [info.name for info in found.layers] if spatial else list(found.places)
     if isinstance(layer, str) and not isinstance(layer, LayerReference):
         name, paths, reached = layer, _named(layer, known), _named(layer, found.places)
@@ -41,7 +50,8 @@ def layer_path(model: keras.Model, found: Found, layer: str | keras.Operation | 
         hint = ""
         if spatial and any(name == path.rsplit("/", 1)[-1] or name == path for path in found.tokens):
             hint = ' It returns tokens: pass GradCAM(layer=..., reshape_transform="tokens"), or a function.'
-        raise ValueError(_unknown_layer(model.name, name, known, exists and not reached) + hint)
+        kind = " with a spatial output" if spatial else " on the way from the images to the classes"
+        raise ValueError(_unknown_layer(model.name, name, known, kind, exists and not reached) + hint)
     return paths[0]
 
 
@@ -73,13 +83,14 @@ def _none_to_explain(model: str, tokens: tuple[str, ...]) -> str:
     )
 
 
-def _unknown_layer(model: str, layer: str, names: list[str], unreached: bool) -> str:
+def _unknown_layer(model: str, layer: str, names: list[str], kind: str, unreached: bool) -> str:
     """Why a layer cannot be explained, and which ones can.
 
     Args:
         model: The model's name.
         layer: What was asked for.
         names: The layers that can be explained.
+        kind: What is asked of the layer.
         unreached: Whether the model has such a layer, away from the path between images and classes.
     """
     known = ", ".join(names if len(names) <= _MOST_NAMED else [*names[:4], "...", *names[-6:]]) or "none"
@@ -89,6 +100,6 @@ def _unknown_layer(model: str, layer: str, names: list[str], unreached: bool) ->
             f"so it cannot be explained. Layers that can be: {known}"
         )
     return (
-        f"The model {model!r} has no layer {layer!r} with a spatial output.{nearest(layer, names)} Layers that can "
+        f"The model {model!r} has no layer {layer!r}{kind}.{nearest(layer, names)} Layers that can "
         f"be explained: {known}"
     )

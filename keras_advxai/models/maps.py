@@ -10,16 +10,16 @@ from keras import ops
 from keras_advxai._typing import Tensor
 
 
-def as_map(output: Tensor, frames: Sequence[Any] = (), channels_first: bool = False) -> Tensor:
+def as_map(output: Tensor, frames: Sequence[Any] = (), order: Sequence[int] | None = None) -> Tensor:
     """A layer's output, or the gradient to it, as `(batch, *positions, channels)`.
 
     Args:
         output: What the layer returned.
         frames: How many frames each outer `TimeDistributed` layer has folded into the batch.
-        channels_first: Whether the channels are the first dimension behind the batch.
+        order: The order of its dimensions with the positions in front and the channels last; `None` to leave them.
     """
-    if channels_first:
-        output = ops.moveaxis(output, 1, -1)
+    if order is not None:
+        output = ops.transpose(output, order)
     if not frames:
         return output
     return ops.reshape(output, (-1, *frames, *ops.shape(output)[1:]))

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import keras
+import tensorflow as tf
 
 _LOCK = threading.RLock()
 _ABSENT = object()
@@ -50,8 +51,9 @@ def record(model: keras.Model) -> Iterator[Callable[[], Call]]:
     Every layer's `call` is shadowed by an instance attribute for the duration, past Keras' own
     `__setattr__`, and uncovered again whatever happens. Calls from other threads pass through
     unrecorded, and two recordings never overlap. A `call` that is a `tf.function`, and rematerialisation,
-    would hide tensors in graphs of their own; both are stepped around. `TimeDistributed`, which calls its
-    layer frame by frame, calls it once on all frames instead.
+    would hide tensors in graphs of their own; both are stepped around, as are other methods that are
+    `tf.function`s. `TimeDistributed`, which calls its layer frame by frame, calls it once on all frames instead.
+    Tensors that a layer keeps in its attributes are put back as they were.
 
     Args:
         model: A built model.
@@ -93,6 +95,7 @@ def record(model: keras.Model) -> Iterator[Callable[[], Call]]:
         covers: list[tuple[keras.Operation, str, Any]]
         covers = [(operation, "call", shadow(operation)) for operation in operations]
         covers += [(item, "_remat_mode", None) for item in operations if getattr(item, "_remat_mode", None)]
+        covers += [cover for item in operations for cover in _graph_functions(item)]
         before = [(operation, name, vars(operation).get(name, _ABSENT)) for operation, name, _ in covers]
         restore = _restorer(operations)
         try:
@@ -134,6 +137,18 @@ def _all_frames(
     return call
 
 
+def _graph_functions(operation: keras.Operation) -> list[tuple[keras.Operation, str, Any]]:
+    """The methods of a layer that are `tf.function`s, but for `call` and those that Keras makes, as plain ones."""
+    known = {"call", *dir(keras.Model)}
+    names = {name for cls in type(operation).__mro__ for name, value in vars(cls).items() if _is_graph_function(value)}
+    names |= {name for name, value in vars(operation).items() if _is_graph_function(value)}
+    return [(operation, name, getattr(operation, name).python_function) for name in sorted(names - known)]
+
+
+def _is_graph_function(value: Any) -> bool:
+    return isinstance(value, tf.types.experimental.PolymorphicFunction)
+
+
 def all_operations(model: keras.Model) -> list[keras.Operation]:
     """The model and everything that it may call: nested layers, and operations of functional models."""
     found: dict[int, keras.Operation] = {}
@@ -151,13 +166,14 @@ def all_operations(model: keras.Model) -> list[keras.Operation]:
 
 
 def _restorer(operations: list[keras.Operation]) -> Callable[[], None]:
-    """A function that puts back what calling a layer changes in it: notes of the first call, and losses."""
+    """A function that puts back what calling a layer changes in it: notes of the first call, losses, kept tensors."""
     noted = [
         (vars(operation), name, vars(operation)[name])
         for operation in operations
         for name in ("_called", "_parent_path")
         if name in vars(operation)
     ]
+    before = [(vars(operation), dict(vars(operation))) for operation in operations]
     losses = [
         (layer._losses, list(layer._losses), layer._loss_ids, set(layer._loss_ids))
         for layer in operations
@@ -167,6 +183,11 @@ def _restorer(operations: list[keras.Operation]) -> Callable[[], None]:
     def restore() -> None:
         for attributes, name, value in noted:
             attributes[name] = value
+        for attributes, kept in before:
+            for name, value in list(attributes.items()):
+                if tf.is_tensor(value) and value is not kept.get(name):
+                    attributes.pop(name)
+                    attributes.update({name: kept[name]} if name in kept else {})
         for own, own_before, ids, ids_before in losses:
             own[:] = own_before
             ids.clear()

@@ -10,6 +10,7 @@ import tensorflow as tf
 
 import keras_advxai as kax
 from keras_advxai.explainers import GradCAM
+from keras_advxai.testing import unchanged
 
 layers = keras.layers
 SHAPE = (8, 8, 2)
@@ -153,7 +154,7 @@ def test_the_layout_of_the_images_is_found_behind_a_transposition(turn):
         model, given = network(first=True, permute=False), images
     preprocess = (lambda x: tf.transpose(x, (0, 3, 1, 2))) if turn == "in preprocess" else None
     classifier = kax.ImageClassifier(model, preprocess=preprocess)
-    assert classifier.channels_first(given.shape[1:]) == (turn != "in preprocess")
+    assert classifier.survey(given.shape[1:]).channel == (3 if turn == "in preprocess" else 1)
     np.testing.assert_allclose(GradCAM()(classifier, given), expected, atol=1e-5)
     assert kax.attacks.FGSM()(classifier, given).shape == given.shape
 
@@ -165,3 +166,179 @@ def test_a_layer_of_tokens_without_a_transform_says_what_is_missing():
     model = keras.Model(inputs, layers.Dense(2)(layers.GlobalAveragePooling1D()(x)))
     with pytest.raises(ValueError, match=r"no layer 'norm' with a spatial output.*reshape_transform=\"tokens\""):
         GradCAM(layer="norm")(model, helpers.random_images(1, SHAPE))
+
+
+class Residual(keras.Model):
+    """Adds up and pools outside of layers, as subclassed models do."""
+
+    def __init__(self, pooling: str) -> None:
+        super().__init__(name="residual")
+        self.first = conv_of(4, "first")
+        self.branch = conv_of(4, "branch")
+        self.shortcut = conv_of(4, "shortcut")
+        self.pool = layers.GlobalAveragePooling2D(name="pool") if pooling == "a layer" else None
+        self.head = layers.Dense(2, kernel_initializer=keras.initializers.GlorotUniform(seed=9))
+
+    def features(self, inputs):
+        x = tf.nn.relu(self.first(inputs))
+        return tf.nn.relu(self.branch(x) + self.shortcut(x))
+
+    def call(self, inputs):
+        x = self.features(inputs)
+        return self.head(tf.reduce_mean(x, (1, 2)) if self.pool is None else self.pool(x))
+
+
+def conv_of(filters: int, name: str) -> layers.Layer:
+    initializer = keras.initializers.GlorotUniform(seed=len(name))
+    return layers.Conv2D(filters, 3, padding="same", name=name, kernel_initializer=initializer)
+
+
+def test_what_flows_into_a_pooling_is_explained_though_no_layer_returned_it():
+    """A residual sum and its ReLU, made by operations."""
+    images = helpers.random_images(3, SHAPE)
+    model = Residual("a layer")
+    model(images)
+    table = kax.layers(model, SHAPE)
+    assert table.default.name == "pool:input"
+    assert table.default.kind == "input of GlobalAveragePooling2D"
+    with tf.GradientTape() as tape:
+        activation = model.features(images)
+        tape.watch(activation)
+        score = tf.reduce_max(model.head(model.pool(activation)), axis=-1)
+    weights = tf.reduce_mean(tape.gradient(score, activation), (1, 2), keepdims=True)
+    expected = tf.nn.relu(tf.reduce_sum(activation * weights, -1, keepdims=True))
+    np.testing.assert_allclose(GradCAM().attributions(model, images), expected, atol=1e-5)
+    assert GradCAM(layer="pool:input").layers(kax.ImageClassifier(model)) == ("pool:input",)
+
+
+def test_a_sum_that_no_layer_takes_is_told_of():
+    images = helpers.random_images(3, SHAPE)
+    model = Residual("an operation")
+    model(images)
+    with pytest.warns(
+        UserWarning, match=r"pools last is made of the layers branch, shortcut, .* shortcut is explained"
+    ):
+        GradCAM(relu=False)(model, images)
+
+
+def test_an_activation_without_a_layer_is_stepped_into():
+    """A ReLU, then a pooling layer, which is stepped over."""
+
+    class Plain(keras.Model):
+        def __init__(self) -> None:
+            super().__init__()
+            self.conv, self.pool = conv_of(4, "conv"), layers.MaxPooling2D(name="pool")
+            self.flat, self.head = layers.Flatten(), layers.Dense(2)
+
+        def call(self, inputs):
+            return self.head(self.flat(self.pool(tf.nn.relu(self.conv(inputs)))))
+
+    model = Plain()
+    model(np.zeros((1, *SHAPE), "float32"))
+    assert kax.layers(model, SHAPE).default.name == "pool:input"
+    assert kax.layers(model, SHAPE).default.shape == (8, 8, 4)
+
+
+@pytest.mark.parametrize("order", ["abc", "cba", "bca"])
+def test_of_maps_at_several_depths_the_deepest_is_explained(order):
+    inputs = keras.Input((32, 32, 2))
+    maps = {}
+    x = inputs
+    for name in "abc":
+        maps[name] = x = layers.Conv2D(3, 3, strides=2, activation="relu", name=name)(x)
+    pooled = layers.Concatenate()([layers.GlobalAveragePooling2D()(maps[name]) for name in order])
+    assert kax.layers(keras.Model(inputs, layers.Dense(2)(pooled))).default.name == "c"
+
+
+@pytest.mark.parametrize("shape", [(28, 28), (784,)])
+def test_images_without_channels_are_laid_out_as_the_model_does(shape):
+    """As many write it for MNIST."""
+    stack = [conv_of(4, "conv"), layers.ReLU(name="relu"), layers.GlobalAveragePooling2D(), layers.Dense(3)]
+    plain = keras.Sequential([keras.Input((28, 28, 1)), *stack])
+    model = keras.Sequential([keras.Input(shape), layers.Rescaling(1.0), layers.Reshape((28, 28, 1)), *stack])
+    images = helpers.random_images(4, (28, 28, 1))
+    flat = images.reshape(4, *shape)
+    np.testing.assert_allclose(GradCAM()(model, flat), GradCAM()(plain, images), atol=1e-6)
+    attacked = kax.attacks.FGSM()(model, flat, [0, 1, 2, 0], 0.1)
+    np.testing.assert_allclose(attacked.reshape(images.shape), kax.attacks.FGSM()(plain, images, [0, 1, 2, 0], 0.1))
+    report, expected = (
+        kax.evaluate(net, (x, [0, 1, 2, 0]), epsilons=(0.02, 0.1), progress=False)
+        for net, x in ((model, flat), (plain, images))
+    )
+    assert report.mod("fgsm", "grad_cam", 0.1) == pytest.approx(expected.mod("fgsm", "grad_cam", 0.1), abs=1e-5)
+    assert report.examples[0].image.shape == (28, 28, 1)
+
+
+def test_a_map_with_height_and_width_exchanged_is_turned_back():
+    images = helpers.random_images(3, (8, 12, 2))
+    stack = [conv_of(4, "conv"), layers.ReLU(), layers.GlobalAveragePooling2D(), layers.Dense(3)]
+    model = keras.Sequential([keras.Input((8, 12, 2)), layers.Permute((2, 1, 3)), *stack])
+    turned = keras.Sequential([keras.Input((12, 8, 2)), *stack])
+    expected = GradCAM()(turned, np.swapaxes(images, 1, 2))
+    np.testing.assert_allclose(GradCAM()(model, images), np.swapaxes(expected, 1, 2), atol=1e-6)
+
+
+def test_a_model_of_whole_numbers_says_why_it_has_no_gradient():
+    inputs = keras.Input(SHAPE, dtype="uint8")
+    x = layers.GlobalAveragePooling2D()(conv_of(4, "conv")(layers.Rescaling(1 / 255)(inputs)))
+    model = kax.ImageClassifier(keras.Model(inputs, layers.Dense(2)(x)), bounds=(0, 255))
+    images = np.random.default_rng(0).integers(0, 256, (2, *SHAPE), dtype="uint8")
+    with pytest.raises(ValueError, match=r"takes uint8, and whole numbers have no gradient. Build it with"):
+        kax.attacks.FGSM()(model, images)
+
+
+def test_a_softmax_over_parts_of_the_output_is_no_softmax_of_it():
+    inputs = keras.Input(SHAPE)
+    x = layers.Dense(6)(layers.GlobalAveragePooling2D()(conv_of(4, "conv")(inputs)))
+    model = keras.Model(inputs, layers.Flatten()(layers.Softmax()(layers.Reshape((3, 2))(x))))
+    with pytest.warns(UserWarning, match=r"ends in a softmax over parts of its output.*from_logits"):
+        assert kax.ImageClassifier(model).head() == "probability"
+
+
+def test_layers_inside_of_a_method_that_is_a_tf_function_are_found():
+    class Traced(keras.Model):
+        def __init__(self) -> None:
+            super().__init__()
+            self.conv, self.pool, self.head = conv_of(4, "conv"), layers.GlobalAveragePooling2D(), layers.Dense(2)
+
+        @tf.function
+        def features(self, inputs):
+            return self.pool(self.conv(inputs))
+
+        def call(self, inputs):
+            return self.head(self.features(inputs))
+
+    model = Traced()
+    images = helpers.random_images(2, SHAPE)
+    model(images)
+    with unchanged(model):
+        assert GradCAM(relu=False).layers(kax.ImageClassifier(model), SHAPE) == ("conv",)
+        GradCAM(relu=False)(model, images)
+
+
+def test_a_tensor_that_a_layer_keeps_is_put_back():
+    class Keeping(layers.Layer):
+        def call(self, inputs):
+            self.kept = inputs * 2
+            return inputs
+
+    keeping = Keeping()
+    model = keras.Sequential([keras.Input(SHAPE), conv_of(2, "conv"), keeping, layers.Flatten(), layers.Dense(2)])
+    images = helpers.random_images(2, SHAPE)
+    model(images)
+    kept = keeping.kept
+    with unchanged(model):
+        GradCAM(relu=False)(model, images)
+    assert keeping.kept is kept
+
+
+def test_labels_of_several_outputs_may_be_named():
+    inputs = keras.Input(SHAPE)
+    x = layers.GlobalAveragePooling2D()(conv_of(4, "conv")(inputs))
+    outputs = {"classes": layers.Dense(2, name="classes")(x), "size": layers.Dense(1, name="size")(x)}
+    model = kax.ImageClassifier(keras.Model(inputs, outputs), output="classes")
+    images, y = helpers.random_images(4, SHAPE), np.array([0, 1, 1, 0])
+    named = kax.evaluate(model, (images, {"classes": y, "size": np.ones(4)}), epsilons=(0.1,), progress=False)
+    assert named.accuracy("fgsm", 0.1) == kax.evaluate(model, (images, y), epsilons=(0.1,), progress=False).accuracy(
+        "fgsm", 0.1
+    )
