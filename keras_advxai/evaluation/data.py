@@ -153,7 +153,8 @@ class Batches:
         return element, None
 
     def _labels(self, y: Any, count: int, where: str) -> np.ndarray:
-        if isinstance(y, Mapping):
+        parts = isinstance(y, (list, tuple)) and len(y) > 1 and all(getattr(part, "ndim", 0) for part in y)
+        if isinstance(y, Mapping) or (parts and self.classifier.output is not None):
             y = self.classifier.output_of(y)
         return check_labels(y, count, self.classifier.classes, self.classifier.binary, where)
 

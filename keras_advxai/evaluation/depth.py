@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -34,6 +35,11 @@ class DepthProfile:
     mod: np.ndarray
     vid: np.ndarray
 
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """The layers, or the explainers where several look at the same layer."""
+        return self.layers if len(set(self.layers)) == len(self.layers) else self.explainers
+
     def __str__(self) -> str:
         return render_profile(self)
 
@@ -43,26 +49,27 @@ class DepthProfile:
         Raises:
             ImportError: pandas is not installed.
         """
-        index = pandas().Index(self.layers, name="layer")
+        index = pandas().Index(self.labels, name="layer")
         return pandas().DataFrame(self.mod, index=index, columns=pandas().Index(self.epsilons, name="epsilon"))
 
 
-def depth_profile(report: EvaluationReport, attack: str) -> DepthProfile:
+def depth_profile(report: EvaluationReport, attack: str, explainers: Sequence[str]) -> DepthProfile:
     """MOD by layer and strength; see `EvaluationReport.depth_profile`.
 
     Args:
         report: The report.
         attack: The name of the attack.
+        explainers: The names of the explainers.
 
     Raises:
         ValueError: No explainer of the report looks at one layer.
     """
     layers, depths = report.provenance["layers"], report.provenance.get("depths", {})
-    single = [name for name in report.explainers if len(layers.get(name, ())) == 1]
+    single = [name for name in explainers if len(layers.get(name, ())) == 1]
     if not single:
         raise ValueError(
             "A depth profile needs explainers that look at one layer each. Evaluate with "
-            f"explainers=GradCAM.every_layer(model). Received: explainers {', '.join(report.explainers) or 'none'}"
+            f"explainers=GradCAM.every_layer(model). Received: explainers {', '.join(explainers) or 'none'}"
         )
     names = tuple(sorted(single, key=lambda name: depths.get(name, [0])[0]))
     return DepthProfile(

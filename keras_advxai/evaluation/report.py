@@ -9,6 +9,7 @@ import math
 import numbers
 import os
 import pathlib
+from collections.abc import Sequence
 from typing import Any, Literal
 
 import numpy as np
@@ -172,25 +173,26 @@ class EvaluationReport:
         """The 95 % bootstrap interval of VID."""
         return statistics.vid_interval(self._resampled(self._attack(attack), self._explainer(explainer)))
 
-    def depth_profile(self, attack: str | Configuration) -> DepthProfile:
+    def depth_profile(
+        self, attack: str | Configuration, explainers: Sequence[str | Configuration] | None = None
+    ) -> DepthProfile:
         """MOD by layer and strength, of an evaluation with `explainers=GradCAM.every_layer(model)`.
 
-        Raises:
-            ValueError: The report has no such attack, or no explainer that looks at one layer.
+        Args:
+            attack: The attack or its name.
+            explainers: Which explainers to show. Defaults to all that look at one layer.
         """
-        return depth_profile(self, self._attack(attack))
+        names = self.explainers if explainers is None else [self._explainer(item) for item in explainers]
+        return depth_profile(self, self._attack(attack), names)
 
     def blank_rate(
-        self,
-        attack: str | Configuration | None,
-        explainer: str | Configuration,
-        epsilon: float | None = None,
+        self, attack: str | Configuration | None, explainer: str | Configuration, epsilon: float | None = None
     ) -> float:
         """Share of the heatmaps that are blank.
 
         Args:
             attack: The attack or its name; `None` for the clean images, whose blank maps are left out of MOD.
-            explainer: The explainer or its name.
+            explainer: The explainer.
             epsilon: One of the strengths; not for the clean images.
         """
         name = self._explainer(explainer)

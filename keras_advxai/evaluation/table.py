@@ -65,7 +65,7 @@ def render_profile(profile: DepthProfile) -> str:
     for epsilon in profile.epsilons:
         table.add_column(epsilon_text(epsilon), justify="right")
     table.add_column("VID", justify="right")
-    for layer, mods, vid in zip(profile.layers, profile.mod, profile.vid, strict=True):
+    for layer, mods, vid in zip(profile.labels, profile.mod, profile.vid, strict=True):
         table.add_row(f"  {layer}", *(_number(mod) for mod in mods), _number(vid))
     return _to_text(table)
 

@@ -103,7 +103,7 @@ class GradCAM(Explainer):
         Args:
             model: The model.
             kind: `"conv"` for the convolutions, `"all"` for every layer with a spatial output of its own. Defaults to
-                `"conv"`.
+                `"conv"`. With a `reshape_transform`, every layer that returns tokens.
             **settings: What else the explainers are built with, such as `score="probability"`.
 
         Raises:
@@ -126,13 +126,16 @@ class GradCAM(Explainer):
         """
         if kind not in ("conv", "all"):
             raise ValueError(f"Argument `kind` must be 'conv' or 'all'. Received: kind={kind!r}")
-        found = as_classifier(model).layers().of_kind(kind)
-        if not found:
+        found = as_classifier(model).survey()
+        names = [info.name for info in found.layers.of_kind(kind)]
+        if settings.get("reshape_transform") is not None:
+            names = list(found.tokens)
+        if not names:
             raise ValueError(
                 f"The model has no {'convolution' if kind == 'conv' else 'layer'} with a spatial output between its "
                 f"images and its classes. Received: kind={kind!r}"
             )
-        return [cls(layer=info.name, **settings) for info in found]
+        return [cls(layer=name, **settings) for name in names]
 
     @property
     def signed(self) -> bool:

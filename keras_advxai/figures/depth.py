@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import matplotlib
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from keras_advxai._registry import Configuration
 from keras_advxai.evaluation.depth import DepthProfile
 from keras_advxai.evaluation.report import EvaluationReport
 from keras_advxai.evaluation.table import epsilon_text
@@ -17,20 +20,21 @@ _LONGEST = 28
 _SIZE = 9  # points
 
 
-def depth(report: EvaluationReport) -> Figure:
+def depth(report: EvaluationReport, explainers: Sequence[str | Configuration] | None = None) -> Figure:
     """MOD at every layer, in the order of the network, with one line for each epsilon.
 
     One panel for each attack and for the noise control, all with the same scales.
 
     Args:
         report: The report of an evaluation with `explainers=GradCAM.every_layer(model)`.
+        explainers: Which explainers to show, or their names. Defaults to all that look at one layer.
 
     Returns:
         A figure that belongs to no backend; `figure.savefig("figure.png")` writes it.
 
     Raises:
         TypeError: `report` is not a report.
-        ValueError: No explainer of the report looks at one layer.
+        ValueError: No explainer of the report looks at one layer, or several look at the same one.
 
     Example:
 
@@ -52,8 +56,13 @@ def depth(report: EvaluationReport) -> Figure:
     """
     if not isinstance(report, EvaluationReport):
         raise TypeError(f"Argument `report` must be an EvaluationReport. Received: {type(report).__name__}")
-    profiles = [report.depth_profile(attack) for attack in report.attacks]
+    profiles = [report.depth_profile(attack, explainers) for attack in report.attacks]
     layers = profiles[0].layers
+    if len(set(layers)) < len(layers):
+        raise ValueError(
+            "One line needs one explainer for each layer. Pass those that it is to join, such as "
+            f"explainers=GradCAM.every_layer(model). Received: explainers {', '.join(profiles[0].explainers)}"
+        )
     width = min(9.0, max(3.6, 1.6 + 0.22 * len(layers)))
     figure = Figure(figsize=(0.8 + width * len(profiles), 4.4), facecolor="white", layout="constrained")
     panels = figure.subplots(1, len(profiles), squeeze=False, sharey=True)[0]
@@ -80,8 +89,9 @@ def _draw(axes: Axes, profile: DepthProfile) -> None:
         label = epsilon_text(profile.epsilons[level])
         axes.plot(places, profile.mod[:, level], color=color, marker="o", markersize=3, linewidth=1.4, label=label)
     step = -(-len(places) // _MOST_LABELS)
-    shown = places[::-1][::step][::-1]
-    axes.set_xticks(shown, [_short(profile.layers[place]) for place in shown], rotation=90, parse_math=False)
+    shown = places[::step]
+    names = _without_prefix(profile.layers)
+    axes.set_xticks(shown, [_short(names[place]) for place in shown], rotation=90, parse_math=False)
     axes.set_xticks(places, minor=True)
     axes.tick_params(labelsize=_SIZE - 1)
     axes.tick_params(axis="y", labelleft=True)
@@ -89,6 +99,15 @@ def _draw(axes: Axes, profile: DepthProfile) -> None:
     axes.grid(axis="y", color="0.9", linewidth=0.8)
     axes.spines[["top", "right"]].set_visible(False)
     axes.set_axisbelow(True)
+
+
+def _without_prefix(layers: Sequence[str]) -> list[str]:
+    """The layers' paths without the nested models that all of them are in."""
+    parts = [layer.split("/") for layer in layers]
+    common = 0
+    while all(len(part) > common + 1 and part[common] == parts[0][common] for part in parts):
+        common += 1
+    return ["/".join(part[common:]) for part in parts]
 
 
 def _short(layer: str) -> str:

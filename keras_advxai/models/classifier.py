@@ -16,7 +16,7 @@ from keras_advxai.models import applications, compiled, heads, inputs, lookup
 from keras_advxai.models.discovery import Found
 from keras_advxai.models.forward import Forward
 from keras_advxai.models.layer_table import LayerTable
-from keras_advxai.models.probe import Probe, check_fits, network_specs, nominal, probe
+from keras_advxai.models.probe import Probe, as_taken, check_fits, network_specs, nominal, probe
 from keras_advxai.models.selection import Selection, is_structure
 
 
@@ -233,10 +233,10 @@ class ImageClassifier:
             TypeError: They are not numbers.
             ValueError: They do not fit the model or the bounds.
         """
-        shape = self.image_shape
+        shape, has = self.image_shape, self._preprocess is not None
         built = self._network_shape()
         rank = len(built) + 1 if built and not callable(self.preprocess) else None
-        images = inputs.check_images(self.images_of(x), self.bounds, shape, where, rank=rank)
+        images = inputs.check_images(self.images_of(x), self.bounds, shape, where, rank=rank, preprocesses=has)
         if callable(self.preprocess):
             key = (self._identity(), "preprocessed", images.shape[1:])
             takes = self._network_shape(declared=True)
@@ -254,8 +254,7 @@ class ImageClassifier:
     def network_inputs(self, x: Any, images: Tensor) -> Any:
         """What the network takes: the inputs, with the images preprocessed."""
         images = images if self._preprocess is None else self._preprocess(images)
-        if not is_structure(x) and is_structure(network_specs(self.model)):
-            x = network_specs(self.model)
+        x = as_taken(self.model, x)
         return keras.tree.map_structure(tf.convert_to_tensor, self.with_images(x, images))
 
     def output_of(self, outputs: Any) -> Tensor:
@@ -268,7 +267,7 @@ class ImageClassifier:
         One trace serves every batch size. The compiled function lives as long as the model does.
 
         Args:
-            key: What tells `function` apart from others, such as an attack or an explainer.
+            key: What tells `function` apart from others.
             function: A function of a classifier and of tensors. It must not refer to the model by itself.
             *args: Nested structures of tensors; `None` stands for an argument that is left out.
         """

@@ -16,7 +16,7 @@ from keras_advxai.models.recording import all_operations
 _STORE: weakref.WeakKeyDictionary[keras.Model, dict[Hashable, Any]] = weakref.WeakKeyDictionary()
 _LOCK = threading.RLock()
 _TRACED = threading.local()
-_MOST = 64
+_MOST = 256
 """How many values are kept for one model; the one that was asked for longest ago is dropped first."""
 
 
@@ -103,6 +103,8 @@ def _parts(operation: keras.Operation) -> list[Any]:
     """What a trace through an operation has taken in: the operation, its activation and its variables."""
     own = vars(operation)
     parts = [operation, getattr(operation, "activation", None)]
+    if isinstance(operation, keras.layers.Normalization):
+        parts += [getattr(operation, "mean", None), getattr(operation, "variance", None)]  # made anew by `adapt`
     for kind in ("_trainable_variables", "_non_trainable_variables"):
         parts.extend(own.get(kind, ()))
     return [part for part in parts if part is not None]

@@ -64,7 +64,8 @@ class Found:
         tokens: Names of the layers that return tokens, `(batch, tokens, channels)`.
         channel: Which dimension of the images, or of the grid, has the channels, counted with the batch.
         grid: How the model lays out images that have no dimension for the channels; `None` if they have.
-        beside: Other layers that flow into what is explained by default, through operations outside of layers.
+        beside: Other layers that the classes are computed from, where no layer brings them together with the one
+            that is explained by default.
     """
 
     layers: LayerTable
@@ -99,7 +100,7 @@ class _Map:
 def survey(forward: Forward) -> Found:
     """Look for layers that can be explained in a pass that was traced into a graph."""
     found = _Survey(forward, None).found()
-    grid = None if found.layers.default or found.tokens else _grid(forward)
+    grid = None if found.layers.default or forward.network_images.shape.rank > 3 else _grid(forward)
     if grid is not None:
         laid_out = _Survey(forward, grid).found()
         found = laid_out if laid_out.layers.default else found
@@ -112,9 +113,14 @@ def _grid(forward: Forward) -> Any:
     pixels = images.shape[1:].num_elements()
     for call in forward.root.walk():
         for tensor in (*call.inputs, call.output):
-            if not tf.is_tensor(tensor) or tensor.shape.rank not in (3, 4) or tensor.shape.rank <= images.shape.rank:
+            if not tf.is_symbolic_tensor(tensor) or tensor.shape.rank not in (3, 4):
                 continue
-            if pixels and tensor.shape[1:].num_elements() == pixels and graph.plain_source(tensor) is images:
+            if (
+                tensor.shape.rank > images.shape.rank
+                and pixels
+                and tensor.shape[1:].num_elements() == pixels
+                and graph.plain_source(tensor) is images
+            ):
                 return tensor
     return None
 
@@ -128,7 +134,7 @@ class _Survey:
         self._images = forward.images if grid is None else grid
         self._grid = grid
         self._way = graph.between(self._images, forward.source)
-        every = [call for call in self._root.walk() if tf.is_tensor(call.output)]
+        every = [call for call in self._root.walk() if tf.is_symbolic_tensor(call.output)]
         self._calls = [call for call in every if id(call.output.op) in self._way]
         self._position = {id(call): index for index, call in enumerate(self._calls)}
         self._names = _names(self._calls)
@@ -161,7 +167,7 @@ class _Survey:
             layers=LayerTable(self._table(default)),
             places=places,
             operations=operations,
-            tokens=tuple(self._names[id(call)] for call in tokens) if default is None else (),
+            tokens=tuple(self._names[id(call)] for call in tokens),
             channel=self._layouts.channel,
             grid=None if self._grid is None else tuple(self._grid.shape[1:]),
             beside=tuple(self._names[id(call)] for call in beside) if default is not None else (),
@@ -172,8 +178,9 @@ class _Survey:
         return not is_input and self._layouts.has_extent(call.output, call.frames)
 
     def _map_into(self, call: Call) -> int | None:
-        """The index of the first input of a call that is a map."""
-        return next((i for i, item in enumerate(call.inputs) if self._layouts.has_extent(item, call.frames)), None)
+        """The index of the input of a call that is a map; of several, of the one with most channels."""
+        maps = {i: item for i, item in enumerate(call.inputs) if self._layouts.has_extent(item, call.frames)}
+        return max(maps, key=lambda i: (self._layouts.shape(maps[i], call.frames) or (0,))[-1] or 0, default=None)
 
     def _default(self) -> tuple[_Map | None, list[Call]]:
         """What flows into the pooling, flatten or reshape that ends the spatial extent for the last time.
@@ -183,19 +190,21 @@ class _Survey:
         channels in InceptionV3 and the 1x1 head in MobileNet.
 
         Returns:
-            The map, if there is one; and other layers that flow into it, where the layer stands for a sum of several
-            that was made outside of any layer.
+            The map, if there is one; and other layers that the classes are computed from, where no layer brings them
+            together.
         """
         maps = [call for call in self._maps if not call.parts]
         ends = [(self._flowing_into(call), call) for call in self._endings(self._root)]
         best = max(ends, key=lambda end: self._depth(end[0]), default=None)
-        beside: list[Call] = []
         if best is None or (maps and self._position[id(maps[-1])] > self._position[id(best[1])]):
             last = self._last_maps() or maps[-1:]
             found = _Map(last[-1]) if last else None
             beside = last[:-1]
         else:
             found = best[0]
+            behind = graph.between(self._images, found.tensor)
+            others = (end.call for end, _ in ends if end.input is None and id(end.tensor.op) not in behind)
+            beside = [call for call in others if call.path != found.call.path]
         while found is not None and found.input is None and isinstance(found.call.operation, _STEP_BACK):
             found = self._flowing_into(found.call)
         usable = found is not None and self._products(found) and not self._is_image(found)
@@ -247,14 +256,14 @@ class _Survey:
         return sorted(found.values(), key=lambda call: self._position[id(call)])
 
     def _tokens(self) -> list[Call]:
-        """Layers with weights that turn sequences, `(batch, tokens, channels)`, into sequences."""
+        """Layers that return sequences, `(batch, tokens, channels)`: those with weights, and sums."""
         if self._images.shape.rank < 4:
             return []
         found = [
             call
             for call in self._calls
             if isinstance(call.operation, keras.layers.Layer)
-            and call.operation.weights
+            and (call.operation.weights or isinstance(call.operation, keras.layers.Add))
             and not call.frames
             and call.output.shape.rank == 3
             and call.output.shape[1] != 1

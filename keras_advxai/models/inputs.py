@@ -13,6 +13,10 @@ import tensorflow as tf
 from keras_advxai._typing import Bounds, Norm, Shape, Tensor
 
 _TOLERANCE = 1e-6
+_PREPROCESSED = (
+    "The model is known with its `preprocess`, so pass the images as they are before it. (`fit` and `predict` take "
+    "them preprocessed; attacks, explainers, evaluations and the callback do not.)"
+)
 
 
 def check_bounds(bounds: Bounds) -> Bounds:
@@ -34,7 +38,13 @@ def check_bounds(bounds: Bounds) -> Bounds:
 
 
 def check_images(
-    x: Tensor, bounds: Bounds, shape: Shape = None, where: str = "`x`", *, rank: int | None = 4
+    x: Tensor,
+    bounds: Bounds,
+    shape: Shape = None,
+    where: str = "`x`",
+    *,
+    rank: int | None = 4,
+    preprocesses: bool = False,
 ) -> np.ndarray:
     """Return the images as an array (not a copy), after looking at every pixel.
 
@@ -44,6 +54,8 @@ def check_images(
         shape: What the model takes, `(height, width, channels)`, `None` where it takes any; or `None`.
         where: What the images are called in messages, such as `"batch 3 of `data`"`.
         rank: How many dimensions the images must have if `shape` is `None`; `None` for from 2 to 5. Defaults to 4.
+        preprocesses: Whether a preprocessing follows, so that images must not have gone through it. Defaults to
+            `False`.
 
     Raises:
         ValueError: Wrong rank or shape, no images, NaN or infinite pixels, integers with narrow bounds,
@@ -69,7 +81,7 @@ def check_images(
     if low < lower - slack or high > upper + slack:
         raise ValueError(
             f"{where} must lie within the bounds ({lower:g}, {upper:g}). Received: values from {low:g} to "
-            f"{high:g}. {_bounds_hint(low, high)}"
+            f"{high:g}. {_PREPROCESSED if preprocesses else _bounds_hint(low, high)}"
         )
     if upper - lower > 200 and 0 < high - lower <= (upper - lower) / 255:
         warnings.warn(

@@ -34,7 +34,7 @@ class Layouts:
         if also is not None:
             self._axes[id(also)] = self.axes(also) or same
         self._channel: int | None = None
-        self._sizes: set[tuple[int | None, ...]] = set()
+        self._sizes: set[tuple[int | None, ...]] = {tuple(images.shape[1:3])}
         for call in calls:
             self._note(call)
         self.channel = self._settled(images)
@@ -46,7 +46,7 @@ class Layouts:
             tensor: A tensor.
             frames: How many dimensions of positions were folded into the batch.
         """
-        if not tf.is_tensor(tensor) or tensor.shape.rank != self._rank - frames:
+        if not tf.is_symbolic_tensor(tensor) or tensor.shape.rank != self._rank - frames:
             return None
         queue = [(tensor, tuple(range(1, tensor.shape.rank)))]
         seen = set()
@@ -122,9 +122,10 @@ class Layouts:
         self._sizes.add(tuple(tensor.shape[1:3]))
 
     def _returns(self, call: Call) -> bool:
-        """Whether a call makes a map of a sequence again, at a size that an earlier map had."""
-        is_reshape = isinstance(call.operation, keras.layers.Reshape) and self._rank == 4 and not call.frames
-        return is_reshape and tuple(call.output.shape[1:3]) in self._sizes
+        """Whether a call makes a map of a sequence, or of single channels, at a size that an earlier map had."""
+        makes = isinstance(call.operation, keras.layers.Reshape) or type(call.operation).__name__ == "Stack"
+        flat = bool(call.inputs) and all(item.shape.rank == 3 for item in call.inputs)
+        return self._rank == 4 and not call.frames and makes and flat and tuple(call.output.shape[1:3]) in self._sizes
 
     def _settled(self, images: Any) -> int:
         """The dimension of the images' channels: as the layers say, or else the first if it looks like channels."""

@@ -31,8 +31,8 @@ def layer_path(model: keras.Model, found: Found, layer: str | keras.Operation | 
         if found.beside:
             several = ", ".join((*found.beside, default))
             warnings.warn(
-                f"What the model {model.name!r} pools last is made of the layers {several}, by operations outside of "
-                f"layers. {default} is explained; name another as `layer`, or make the operation a layer.",
+                f"The classes of the model {model.name!r} are computed from several maps that no layer brings "
+                f"together: {several}. {default} is explained; name another as `layer`, or join them in a layer.",
                 stacklevel=2,
             )
         return default
@@ -41,6 +41,12 @@ def layer_path(model: keras.Model, found: Found, layer: str | keras.Operation | 
         name, paths, reached = layer, _named(layer, known), _named(layer, found.places)
     else:
         operation = layer.layer() if isinstance(layer, LayerReference) else layer
+        if not any(item is operation for item in all_operations(model)):
+            raise ValueError(
+                f"The layer {str(getattr(operation, 'name', layer))!r} that was passed is none of the model "
+                f"{model.name!r}; a clone, or a model loaded from a file, has layers of its own. Pass its name, or the "
+                "model's layer."
+            )
         name, reached = str(getattr(operation, "name", layer)), list(found.operations.get(id(operation), ()))
         paths = [path for path in reached if path in known][-1:]
     if len(paths) > 1:
@@ -93,13 +99,11 @@ def _unknown_layer(model: str, layer: str, names: list[str], kind: str, unreache
         kind: What is asked of the layer.
         unreached: Whether the model has such a layer, away from the path between images and classes.
     """
+    near = nearest(layer, dict.fromkeys([*names, *(name.rsplit("/", 1)[-1] for name in names)]))
     known = ", ".join(names if len(names) <= _MOST_NAMED else [*names[:4], "...", *names[-6:]]) or "none"
     if unreached:
         return (
             f"The layer {layer!r} of the model {model!r} is not reached on the way from the images to the classes, "
-            f"so it cannot be explained. Layers that can be: {known}"
+            f"so it cannot be explained.{near} Layers that can be: {known}"
         )
-    return (
-        f"The model {model!r} has no layer {layer!r}{kind}.{nearest(layer, names)} Layers that can "
-        f"be explained: {known}"
-    )
+    return f"The model {model!r} has no layer {layer!r}{kind}.{near} Layers that can be explained: {known}"

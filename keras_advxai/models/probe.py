@@ -97,6 +97,12 @@ def check_fits(preprocess: Any, shape: Sequence[int], takes: Sequence[int | None
         )
 
 
+def as_taken(model: keras.Model, x: Any) -> Any:
+    """The inputs in the structure that a model takes, where a single input stands in a list or dictionary."""
+    specs = network_specs(model)
+    return specs if not is_structure(x) and is_structure(specs) and len(specs) == 1 else x
+
+
 def nominal(shape: Sequence[int | None]) -> tuple[int, ...]:
     """A shape with a usual size for each side that is open."""
     return tuple(_NOMINAL_SIZE if side is None else side for side in shape)

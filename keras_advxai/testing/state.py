@@ -8,19 +8,22 @@ from typing import Any
 
 import keras
 import numpy as np
-
-from keras_advxai.models.recording import all_operations
+import tensorflow as tf
 
 _COLLECTIONS = (list, tuple, set, frozenset, dict)
-_PLAIN = (bool, int, float, str)
+_PLAIN = (bool, int, float, str, bytes)
 
 
 @contextlib.contextmanager
 def unchanged(model: keras.Model, *arrays: np.ndarray) -> Iterator[None]:
     """Fail if what is done inside of the block changes a model or arrays, even where it ends in an exception.
 
+    Everything of Keras' that the model holds is looked at, as deep as it goes: layers and nested models, variables bit
+    by bit, random seeds, regularisers, the optimizer with its slots, losses, metrics, and what `compile` and `fit`
+    leave behind.
+
     Args:
-        model: The model: its variables, its optimizer's and metrics', and every attribute of its layers.
+        model: The model.
         *arrays: NumPy arrays.
 
     Raises:
@@ -36,20 +39,16 @@ def unchanged(model: keras.Model, *arrays: np.ndarray) -> Iterator[None]:
     Traceback (most recent call last):
     AssertionError: The attribute 'activation' of the model's layer 'head' was changed.
     """
-    attributes, values = _attributes(model), _values(model)
-    copies = [np.array(array) for array in arrays]
+    before = _attributes(model)
+    copies = [_parts(array) for array in arrays]
     try:
         yield
     finally:
         for array, copy in zip(arrays, copies, strict=True):
-            require(np.array_equal(array, copy), "An array was changed in place.")
+            require(_same(copy, _parts(array)), "An array was changed in place.")
         now = _attributes(model)
-        for layer, identity, name in [*attributes, *now]:
-            key = (layer, identity, name)
-            kept = key in attributes and key in now and _same(attributes[key], now[key])
-            require(kept, f"The attribute {name!r} of the model's layer {layer!r} was changed.")
-        for (path, before), (_, after) in zip(values, _values(model), strict=True):
-            require(np.array_equal(before, after), f"The model's variable {path!r} was changed.")
+        for key in {**before, **now}:
+            require(key in before and key in now and _same(before[key], now[key]), f"{key[1]} was changed.")
 
 
 def require(condition: bool, sentence: str) -> None:
@@ -58,26 +57,54 @@ def require(condition: bool, sentence: str) -> None:
         raise AssertionError(sentence)
 
 
-def _attributes(model: keras.Model) -> dict[tuple[str, int, str], Any]:
-    """Every attribute of every layer; of collections, a copy."""
-    return {
-        (operation.name, id(operation), name): _items(value) if isinstance(value, _COLLECTIONS) else value
-        for operation in all_operations(model)
-        for name, value in vars(operation).items()
-    }
+def _attributes(model: keras.Model) -> dict[tuple[int, str], list[Any]]:
+    """Every attribute of everything of Keras' that can be reached from the model."""
+    found: dict[tuple[int, str], list[Any]] = {}
+    queue: list[Any] = [model]
+    seen: dict[int, Any] = {}
+    while queue:
+        owner = queue.pop()
+        if id(owner) in seen:
+            continue
+        seen[id(owner)] = owner
+        for name, value in vars(owner).items():
+            parts = _parts(value)
+            found[id(owner), _describe(owner, name)] = parts
+            queue.extend(part for part in parts if _is_of_keras(part))
+    return found
 
 
-def _items(value: Any) -> list[Any]:
-    return [*value.keys(), *value.values()] if isinstance(value, dict) else list(value)
+def _parts(value: Any) -> list[Any]:
+    """A value with all that is inside of it: collections item by item, arrays and variables byte by byte."""
+    if isinstance(value, np.ndarray):
+        return [value, f"{value.dtype}{value.shape}", value.tobytes()]
+    if isinstance(value, tf.Variable):
+        return [value, value.numpy().tobytes()]
+    if not isinstance(value, _COLLECTIONS):
+        return [value]
+    items = [part for pair in value.items() for part in pair] if isinstance(value, dict) else list(value)
+    if isinstance(value, (set, frozenset)):
+        items.sort(key=hash)
+    identity = type(value) if isinstance(value, (tuple, frozenset)) else value
+    return [identity, len(items), *(part for item in items for part in _parts(item))]
 
 
-def _same(before: Any, after: Any) -> bool:
-    if isinstance(before, list) and isinstance(after, list):
-        return len(before) == len(after) and all(map(_same, before, after))
-    return before is after or (isinstance(before, _PLAIN) and bool(before == after))
+def _same(before: list[Any], now: list[Any]) -> bool:
+    """Whether two lists of parts hold the same objects; of numbers and texts, equal ones."""
+    return len(before) == len(now) and all(
+        first is second or (isinstance(first, _PLAIN) and type(first) is type(second) and first == second)
+        for first, second in zip(before, now, strict=True)
+    )
 
 
-def _values(model: keras.Model) -> list[tuple[str, np.ndarray]]:
-    optimizer = getattr(model, "optimizer", None)
-    variables = [*model.variables, *model.metrics_variables, *getattr(optimizer, "variables", ())]
-    return [(variable.path, variable.numpy().copy()) for variable in variables]
+def _is_of_keras(value: Any) -> bool:
+    """Whether a value is an object, but not a collection, of a class that Keras made or is the base of."""
+    made = any(cls.__module__.partition(".")[0] == "keras" for cls in type(value).__mro__)
+    return made and hasattr(value, "__dict__") and not isinstance(value, (type, *_COLLECTIONS))
+
+
+def _describe(owner: Any, name: str) -> str:
+    if isinstance(owner, keras.Variable):
+        return f"The model's variable {owner.path!r}" + ("" if name == "_value" else f" (its attribute {name!r})")
+    kind = "layer" if isinstance(owner, keras.Operation) else type(owner).__name__
+    return f"The attribute {name!r} of the model's {kind} {getattr(owner, 'name', '')!r}"

@@ -26,7 +26,13 @@ _FROM_CLASSIFIER = ("model", "bounds", "preprocess")
 
 
 def _of_inner(name: str, summary: str) -> property:
-    return property(lambda self: getattr(self.inner, name), doc=summary)
+    def get(self: ExplainableModel) -> Any:
+        try:
+            return getattr(self.inner, name)
+        except AttributeError:
+            return getattr(super(ExplainableModel, self), name)
+
+    return property(get, doc=summary)
 
 
 @keras.saving.register_keras_serializable(package="keras_advxai")
@@ -155,7 +161,7 @@ class ExplainableModel(keras.Model):
 
         Args:
             x: Images, `(batch, height, width, channels)`, within the bounds.
-            explainer: The name of an explainer, or one. Defaults to `"grad_cam"`.
+            explainer: The name of an explainer, or one, such as `GradCAM(layer="conv2d")`. Defaults to `"grad_cam"`.
             targets: The class to explain: one for all images, one for each, or `None` for the class that the model
                 predicts for each. Defaults to `None`.
 

@@ -83,3 +83,18 @@ def test_many_blank_maps_make_one_note(build, few):
     (note,) = [note for note in report.warnings if "blank" in note]
     assert note.startswith("5 explainers have blank clean heatmaps")
     assert "up to 6 of 6, of grad_cam_conv1_probability" in note
+
+
+def test_explainers_that_share_a_layer_are_told_apart(model, few):
+    every = GradCAM.every_layer(model)
+    after = GradCAM.every_layer(model, score="probability")
+    report = Evaluator(model, explainers=[*every, *after], epsilons=EPSILONS).run(few, progress=False)
+    both = report.depth_profile("fgsm")
+    assert both.labels == both.explainers
+    assert sorted(both.labels) == sorted(item.name for item in (*every, *after))
+    chosen = report.depth_profile("fgsm", after)
+    assert chosen.labels == chosen.layers == ("conv1", "conv2", "conv3")
+    assert chosen.mod[0].tolist() == [report.mod("fgsm", after[0], epsilon) for epsilon in EPSILONS]
+    with pytest.raises(ValueError, match="one explainer for each layer"):
+        kax.figures.depth(report)
+    assert len(kax.figures.depth(report, after).axes) == 2
