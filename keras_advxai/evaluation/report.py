@@ -182,7 +182,7 @@ class EvaluationReport:
             attack: The attack or its name.
             explainers: Which explainers to show. Defaults to all that look at one layer.
         """
-        names = self.explainers if explainers is None else [self._explainer(item) for item in explainers]
+        names = self.explainers if explainers is None else tuple(map(self._explainer, explainers))
         return depth_profile(self, self._attack(attack), names)
 
     def blank_rate(
@@ -215,9 +215,6 @@ class EvaluationReport:
             attack: The attack or its name; `None` for all.
             explainer: The explainer or its name; `None` for all.
             epsilon: One of the strengths; `None` for all.
-
-        Raises:
-            ValueError: The report has no such attack, explainer or strength.
         """
         wanted = {
             "attack": None if attack is None else self._attack(attack),
