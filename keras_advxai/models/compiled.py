@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import threading
+import types
 import weakref
 from collections.abc import Callable, Hashable, Sequence
 from typing import Any
@@ -13,7 +14,7 @@ import tensorflow as tf
 
 from keras_advxai.models.recording import all_operations
 
-_STORE: weakref.WeakKeyDictionary[keras.Model, dict[Hashable, Any]] = weakref.WeakKeyDictionary()
+_STORE: weakref.WeakKeyDictionary[keras.Model, tuple[Any, dict[Hashable, Any]]] = weakref.WeakKeyDictionary()
 _LOCK = threading.RLock()
 _TRACED = threading.local()
 _MOST = 256
@@ -34,7 +35,8 @@ def remember(model: keras.Model, key: Hashable, build: Callable[[], Any]) -> Any
     """
     structure = _structure(model)
     with _LOCK:
-        values = _STORE.setdefault(model, {})
+        building, values = _STORE.setdefault(model, (threading.RLock(), {}))
+    with building:
         full_key = (key, structure)
         value = values.pop(full_key) if full_key in values else build()
         values[full_key] = value
@@ -89,6 +91,23 @@ class _Trace:
 
 def _spec(value: Any) -> tf.TensorSpec:
     return tf.TensorSpec([None, *value.shape[1:]] if value.shape.rank else [], value.dtype)
+
+
+def identity(value: Any) -> Hashable:
+    """What tells a setting apart: a value by itself, a function by its code and what it refers to, or an object.
+
+    A lambda that is written anew at each call is the same as long as it does the same.
+
+    Args:
+        value: A setting of a classifier.
+    """
+    if isinstance(value, types.FunctionType):
+        cells = (cell.cell_contents for cell in value.__closure__ or ())
+        defaults = (*(value.__defaults__ or ()), *(value.__kwdefaults__ or {}).items())
+        return (value.__code__, id(value.__globals__), *(identity(item) for item in (*cells, *defaults)))
+    if isinstance(value, (tuple, list)):
+        return tuple(identity(item) for item in value)
+    return value if value is None or isinstance(value, (bool, int, float, str)) else _Mark(value)
 
 
 def _structure(model: keras.Model) -> tuple[_Mark, ...]:

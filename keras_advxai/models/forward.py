@@ -160,7 +160,7 @@ class Forward:
         classifier = self.classifier
         inputs = classifier.network_inputs(x, self.images)
         self.network_images = classifier.images_of(inputs)
-        with record(classifier.model) as recorded, keras.StatelessScope(collect_losses=True):
+        with record(classifier.model) as recorded, keras.StatelessScope():
             try:
                 outputs = classifier.model(inputs, training=False)
             except (TypeError, ValueError, tf.errors.InvalidArgumentError) as error:

@@ -90,12 +90,17 @@ def record(model: keras.Model) -> Iterator[Callable[[], Call]]:
 
         return call
 
+    def for_others(original: Callable[[], None]) -> Callable[[], None]:
+        """Nothing for this thread, whose pass adds no losses, so that none of another thread's are cleared."""
+        return lambda: None if threading.get_ident() == owner else original()
+
     with _LOCK:
         operations = all_operations(model)
         covers: list[tuple[keras.Operation, str, Any]]
         covers = [(operation, "call", shadow(operation)) for operation in operations]
         covers += [(item, "_remat_mode", None) for item in operations if getattr(item, "_remat_mode", None)]
         covers += [cover for item in operations for cover in _graph_functions(item)]
+        covers.append((model, "_clear_losses", for_others(model._clear_losses)))
         before = [(operation, name, vars(operation).get(name, _ABSENT)) for operation, name, _ in covers]
         restore = _restorer(operations)
         try:
@@ -166,7 +171,7 @@ def all_operations(model: keras.Model) -> list[keras.Operation]:
 
 
 def _restorer(operations: list[keras.Operation]) -> Callable[[], None]:
-    """A function that puts back what calling a layer changes in it: notes of the first call, losses, kept tensors."""
+    """A function that puts back what calling a layer changes in it: notes of the first call, and kept tensors."""
     noted = [
         (vars(operation), name, vars(operation)[name])
         for operation in operations
@@ -174,11 +179,6 @@ def _restorer(operations: list[keras.Operation]) -> Callable[[], None]:
         if name in vars(operation)
     ]
     before = [(vars(operation), dict(vars(operation))) for operation in operations]
-    losses = [
-        (layer._losses, list(layer._losses), layer._loss_ids, set(layer._loss_ids))
-        for layer in operations
-        if isinstance(layer, keras.layers.Layer)
-    ]
 
     def restore() -> None:
         for attributes, name, value in noted:
@@ -188,9 +188,5 @@ def _restorer(operations: list[keras.Operation]) -> Callable[[], None]:
                 if tf.is_tensor(value) and value is not kept.get(name):
                     attributes.pop(name)
                     attributes.update({name: kept[name]} if name in kept else {})
-        for own, own_before, ids, ids_before in losses:
-            own[:] = own_before
-            ids.clear()
-            ids.update(ids_before)
 
     return restore

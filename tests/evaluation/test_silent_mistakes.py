@@ -120,7 +120,7 @@ def test_what_was_compiled_for_one_model_does_not_pile_up():
     from keras_advxai.models import compiled
 
     model = network(L.Dense(3))
-    for value in range(200):
+    for value in range(300):
         compiled.remember(model, value, lambda value=value: value)
-    assert len(compiled._STORE[model]) == compiled._MOST
-    assert compiled.remember(model, 199, lambda: None) == 199
+    assert len(compiled._STORE[model][1]) == compiled._MOST
+    assert compiled.remember(model, 299, lambda: None) == 299

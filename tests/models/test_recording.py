@@ -121,7 +121,7 @@ def test_the_model_is_as_before_and_recording_changes_no_result(kind):
     model = MODELS[kind]()
     x = helpers.random_images(2, helpers.SHAPE if kind == "sequential" else (8, 8, 1))
     expected = model(x, training=False).numpy()
-    with unchanged(model), record(model), keras.StatelessScope(collect_losses=True):
+    with unchanged(model), record(model), keras.StatelessScope():
         np.testing.assert_array_equal(model(x, training=False), expected)
     np.testing.assert_array_equal(model(x, training=False), expected)
 
@@ -205,14 +205,14 @@ def test_recordings_of_two_threads_do_not_overlap():
     found = []
 
     def other():
-        with record(model) as recorded:
+        with record(model) as recorded, keras.StatelessScope():
             entered.set()
             may_leave.wait(30)
             model(x, training=False)
         found.append(len(list(recorded().walk())))
 
     expected = len(paths(model, x))
-    with unchanged(model), keras.StatelessScope(collect_losses=True):
+    with unchanged(model), keras.StatelessScope():
         thread = threading.Thread(target=other)
         with record(model) as recorded:
             thread.start()
