@@ -102,9 +102,7 @@ def identity(value: Any) -> Hashable:
         value: A setting of a classifier.
     """
     if isinstance(value, types.FunctionType):
-        cells = (cell.cell_contents for cell in value.__closure__ or ())
-        defaults = (*(value.__defaults__ or ()), *(value.__kwdefaults__ or {}).items())
-        return (value.__code__, id(value.__globals__), *(identity(item) for item in (*cells, *defaults)))
+        return _Function(value)
     if isinstance(value, (tuple, list)):
         return tuple(identity(item) for item in value)
     return value if value is None or isinstance(value, (bool, int, float, str)) else _Mark(value)
@@ -127,6 +125,27 @@ def _parts(operation: keras.Operation) -> list[Any]:
     for kind in ("_trainable_variables", "_non_trainable_variables"):
         parts.extend(own.get(kind, ()))
     return [part for part in parts if part is not None]
+
+
+class _Function:
+    """Equals the marks of the same function, and of another with the same code that refers to the same."""
+
+    __slots__ = ("_code", "_contents", "_mark")
+
+    def __init__(self, function: types.FunctionType) -> None:
+        self._mark = _Mark(function)
+        self._code = function.__code__
+        cells = (cell.cell_contents for cell in function.__closure__ or ())
+        defaults = (*(function.__defaults__ or ()), *(function.__kwdefaults__ or {}).items())
+        self._contents = (id(function.__globals__), *(identity(item) for item in (*cells, *defaults)))
+
+    def __hash__(self) -> int:
+        return hash(self._code)
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, _Function):
+            return False
+        return self._mark == other._mark or (self._code, self._contents) == (other._code, other._contents)
 
 
 class _Mark:
