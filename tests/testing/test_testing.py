@@ -142,7 +142,9 @@ class Retraced(Brighten):
     def __call__(self, model, x, y=None, epsilon=8 / 255, *, forward=None):
         if isinstance(model, kax.ImageClassifier) and model.preprocess:
             inner = model.preprocess
-            model = kax.ImageClassifier(model.model, bounds=model.bounds, preprocess=lambda images: inner(images))
+            model = kax.ImageClassifier(
+                model.model, bounds=model.bounds, preprocess=lambda images, new=object(): inner(images)
+            )
         return super().__call__(model, x, y, epsilon, forward=forward)
 
 
