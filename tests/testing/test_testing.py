@@ -141,9 +141,9 @@ class ZeroByDefault(kax.attacks.FGSM):
 class Retraced(Brighten):
     def __call__(self, model, x, y=None, epsilon=8 / 255, *, forward=None):
         if isinstance(model, kax.ImageClassifier) and model.preprocess:
-            inner = model.preprocess
+            inner, new = model.preprocess, object()
             model = kax.ImageClassifier(
-                model.model, bounds=model.bounds, preprocess=lambda images, new=object(): inner(images)
+                model.model, bounds=model.bounds, preprocess=lambda images: inner(images if new else images)
             )
         return super().__call__(model, x, y, epsilon, forward=forward)
 
