@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import warnings
 
 import helpers
@@ -141,10 +142,8 @@ class ZeroByDefault(kax.attacks.FGSM):
 class Retraced(Brighten):
     def __call__(self, model, x, y=None, epsilon=8 / 255, *, forward=None):
         if isinstance(model, kax.ImageClassifier) and model.preprocess:
-            inner, new = model.preprocess, object()
-            model = kax.ImageClassifier(
-                model.model, bounds=model.bounds, preprocess=lambda images: inner(images if new else images)
-            )
+            preprocess = functools.partial(model.preprocess)
+            model = kax.ImageClassifier(model.model, bounds=model.bounds, preprocess=preprocess)
         return super().__call__(model, x, y, epsilon, forward=forward)
 
 
