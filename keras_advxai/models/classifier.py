@@ -10,6 +10,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from keras_advxai._registry import hashable
 from keras_advxai._typing import Bounds, Preprocess, Shape, Tensor
 from keras_advxai.models import applications, compiled, heads, inputs, lookup
 from keras_advxai.models.discovery import Found
@@ -333,7 +334,7 @@ class ImageClassifier:
             compiled.remember(self.model, key, lambda: heads.check_probabilities(self.output_of(run().root.output)))
 
     def _identity(self) -> Hashable:
-        return tuple(compiled.identity(value) for value in self._settings().values())
+        return tuple(hashable(value) for value in self._settings().values())
 
 
 def _call(function: Callable[..., Any], settings: dict[str, Any], model: keras.Model, *args: Any) -> Any:

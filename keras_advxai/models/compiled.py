@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import threading
-import types
 import weakref
 from collections.abc import Callable, Hashable, Sequence
 from typing import Any
@@ -17,7 +16,7 @@ from keras_advxai.models.recording import all_operations
 _STORE: weakref.WeakKeyDictionary[keras.Model, tuple[Any, dict[Hashable, Any]]] = weakref.WeakKeyDictionary()
 _LOCK = threading.RLock()
 _TRACED = threading.local()
-_MOST = 256
+_MOST = 128
 """How many values are kept for one model; the one that was asked for longest ago is dropped first."""
 
 
@@ -93,21 +92,6 @@ def _spec(value: Any) -> tf.TensorSpec:
     return tf.TensorSpec([None, *value.shape[1:]] if value.shape.rank else [], value.dtype)
 
 
-def identity(value: Any) -> Hashable:
-    """What tells a setting apart: a value by itself, a function by its code and what it refers to, or an object.
-
-    A lambda that is written anew at each call is the same as long as it does the same.
-
-    Args:
-        value: A setting of a classifier.
-    """
-    if isinstance(value, types.FunctionType):
-        return _Function(value)
-    if isinstance(value, (tuple, list)):
-        return tuple(identity(item) for item in value)
-    return value if value is None or isinstance(value, (bool, int, float, str)) else _Mark(value)
-
-
 def _structure(model: keras.Model) -> tuple[_Mark, ...]:
     """What a trace through a model takes in. It stays the same for as long as one trace is made."""
     traced = getattr(_TRACED, "structure", None)
@@ -125,27 +109,6 @@ def _parts(operation: keras.Operation) -> list[Any]:
     for kind in ("_trainable_variables", "_non_trainable_variables"):
         parts.extend(own.get(kind, ()))
     return [part for part in parts if part is not None]
-
-
-class _Function:
-    """Equals the marks of the same function, and of another with the same code that refers to the same."""
-
-    __slots__ = ("_code", "_contents", "_mark")
-
-    def __init__(self, function: types.FunctionType) -> None:
-        self._mark = _Mark(function)
-        self._code = function.__code__
-        cells = (cell.cell_contents for cell in function.__closure__ or ())
-        defaults = (*(function.__defaults__ or ()), *(function.__kwdefaults__ or {}).items())
-        self._contents = (id(function.__globals__), *(identity(item) for item in (*cells, *defaults)))
-
-    def __hash__(self) -> int:
-        return hash(self._code)
-
-    def __eq__(self, other: object) -> bool:
-        if not isinstance(other, _Function):
-            return False
-        return self._mark == other._mark or (self._code, self._contents) == (other._code, other._contents)
 
 
 class _Mark:

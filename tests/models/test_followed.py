@@ -90,17 +90,3 @@ def test_a_wrapped_sequential_model_may_be_nested():
     expected = keras.Sequential([keras.Input(SHAPE), model.layers[0].inner, model.layers[1]])
     np.testing.assert_array_equal(model.predict(IMAGES, verbose=0), expected.predict(IMAGES, verbose=0))
     np.testing.assert_allclose(GradCAM(relu=False)(model, IMAGES), GradCAM(relu=False)(expected, IMAGES), atol=1e-6)
-
-
-def test_a_lambda_that_is_written_anew_is_traced_once():
-    model = network()
-
-    def classifier(scale):
-        return kax.ImageClassifier(model, preprocess=lambda images: scale * images)
-
-    def made(scale):
-        found = []
-        classifier(scale).compiled("key", lambda model, x: found.append(1) or x, tf.constant(IMAGES))
-        return len(found)
-
-    assert [made(scale) for scale in (0.5, 0.5, 0.25, 0.5)] == [1, 0, 1, 0]
