@@ -58,6 +58,64 @@ def random_images(count: int = 4, shape: tuple[int, ...] = SHAPE, seed: int = 0)
     return np.random.default_rng(seed).random((count, *shape), dtype="float32")
 
 
+def photos(count: int = 4, side: int = 64, seed: int = 0) -> np.ndarray:
+    """Pixels in [0, 255], `(count, side, side, 3)` float32: smooth patches of colour with some noise on top."""
+    rng = np.random.default_rng(seed)
+    smooth = tf.image.resize(rng.uniform(0, 255, (count, 4, 4, 3)), (side, side), method="bicubic").numpy()
+    return np.clip(smooth + rng.normal(0, 8, smooth.shape), 0, 255).astype("float32")
+
+
+def usable(model: keras.Model, seed: int = 0, preprocess: Any = None) -> keras.Model:
+    """A randomly initialised application model, made to behave like a trained one.
+
+    As Keras builds them, deep models are degenerate: their logits are the same for every image, or enormous. So
+    biases are drawn, the scales of ConvNeXt's blocks too, which begin at 1e-6, and BatchNorm takes over the statistics
+    of one batch. The head is drawn so that it looks at what differs between images, with logits up to about 4.
+
+    Args:
+        model: A functional model with square images and a dense or convolutional head.
+        seed: Decides what is drawn.
+        preprocess: Module of `keras.applications`, or a callable, that leads from pixels in [0, 255] to what the
+            model will be given; `None` for a model that will be given images in [0, 1].
+    """
+    rng = np.random.default_rng(seed)
+    images = photos(48, model.input_shape[1], seed)
+    if isinstance(preprocess, str):
+        preprocess = getattr(keras.applications, preprocess).preprocess_input
+    images = images / 255 if preprocess is None else preprocess(images)
+    for layer in model.layers:
+        for weight in (getattr(layer, "bias", None), getattr(layer, "beta", None)):
+            if weight is not None:
+                weight.assign(rng.normal(0, 0.1, weight.shape))
+        if type(layer).__name__ == "LayerScale":
+            layer.gamma.assign(rng.uniform(0.1, 1, layer.gamma.shape))
+    _calibrate(model, images[:32])
+    head = next(layer for layer in reversed(model.layers) if hasattr(layer, "kernel"))
+    features = keras.Model(model.input, head.input)(images[32:]).numpy().reshape(16, -1)
+    shared = features.mean(axis=0) / np.linalg.norm(features.mean(axis=0))
+    kernel = rng.normal(size=(len(shared), head.bias.shape[0]))
+    kernel -= np.outer(shared, shared @ kernel)
+    kernel *= 4 / np.abs(features @ kernel).max()
+    head.set_weights([kernel.reshape(head.kernel.shape), rng.normal(0, 0.1, head.bias.shape)])
+    return model
+
+
+def _calibrate(model: keras.Model, images: Any) -> None:
+    """BatchNorm's statistics become those of these images, with nothing dropped on the way."""
+    settings = [
+        (layer, name, getattr(layer, name))
+        for layer in model.layers
+        for name in ("momentum", "rate", "drop_path_rate")
+        if hasattr(layer, name)
+    ]
+    for layer, name, _ in settings:
+        setattr(layer, name, 0)
+    if any(name == "momentum" for _, name, _ in settings):
+        model(images, training=True)
+    for layer, name, value in settings:
+        setattr(layer, name, value)
+
+
 class Executions(keras.layers.Layer):
     """Passes its input on, and counts how often it is really computed and how often it is traced."""
 

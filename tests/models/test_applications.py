@@ -1,7 +1,11 @@
-"""Preprocessing by name, and the default layer of each family of `keras.applications`."""
+"""The families of `keras.applications`: the table of preprocessing, pixels, and the default layers."""
 
 from __future__ import annotations
 
+import pathlib
+
+import application_checks
+import helpers
 import keras
 import numpy as np
 import pytest
@@ -11,53 +15,51 @@ import keras_advxai as kax
 from keras_advxai.models import applications
 
 layers = keras.layers
-
-DEFAULT_LAYERS = {
-    "VGG16": "block5_conv3",
-    "ResNet50": "conv5_block3_out",
-    "InceptionV3": "mixed10",
-    "Xception": "block14_sepconv2_act",
-    "MobileNet": "conv_pw_13_relu",
-    "MobileNetV2": "out_relu",
-}
-CHEAP = ("VGG16", "MobileNet")
+NAMES = tuple(applications.MODES)
+ONE_OF_EACH_MODE = ("resnet50", "mobilenet_v2", "densenet", "convnext")
+EIGHT_LEVELS = 8 / 255
 
 
-def families(names) -> list:
-    return [pytest.param(name, marks=[] if name in CHEAP else [pytest.mark.slow]) for name in names]
-
-
-def small_model(activation: str | None = None) -> keras.Model:
-    stack = [layers.Conv2D(2, 3, name="conv"), layers.GlobalAveragePooling2D(), layers.Dense(2, activation=activation)]
+def small_model() -> keras.Model:
+    """An untrained convolution over 8x8 pixels, with two classes."""
+    stack = [layers.Conv2D(4, 3, name="conv"), layers.GlobalAveragePooling2D(), layers.Dense(2)]
     return keras.Sequential([keras.Input((8, 8, 3)), *stack])
 
 
 def pixels() -> np.ndarray:
-    return np.random.default_rng(0).integers(0, 256, (2, 8, 8, 3)).astype("float32")
+    """Whole gray levels in [0, 255], the darkest and the brightest among them."""
+    x = np.random.default_rng(0).integers(0, 256, (2, 8, 8, 3)).astype("float32")
+    x[0, 0, 0], x[0, 0, 1] = 0, 255
+    return x
+
+
+def preprocessed(name: str) -> np.ndarray:
+    return getattr(keras.applications, name).preprocess_input(pixels())
 
 
 def test_every_module_of_keras_applications_that_preprocesses_is_in_the_table():
     modules = {
         name for name in dir(keras.applications) if hasattr(getattr(keras.applications, name), "preprocess_input")
     }
-    assert set(applications.MODES) == modules - {"imagenet_utils"}
+    assert set(NAMES) == modules - {"imagenet_utils"}
+    assert sorted(applications.MODES[name] for name in ONE_OF_EACH_MODE) == sorted(set(applications.MODES.values()))
 
 
-@pytest.mark.parametrize("name", applications.MODES)
-def test_preprocessing_by_name_is_that_of_keras(name):
-    classifier = kax.ImageClassifier(small_model(), preprocess=name)
-    assert classifier.bounds == (0, 255)
-    module = getattr(keras.applications, name)
-    for x in (pixels(), pixels().astype("uint8")):
-        before = x.copy()
-        found = tf.function(lambda images: classifier.network_inputs(images, tf.cast(images, tf.float32)))(x)
-        np.testing.assert_allclose(found, module.preprocess_input(pixels()), rtol=1e-6, atol=1e-4)
-        kax.attacks.FGSM()(classifier, x)
-        kax.explainers.GradCAM(relu=False)(classifier, x)
-        np.testing.assert_array_equal(x, before)
+def test_every_constructor_is_in_the_table_and_in_one_of_the_tests():
+    constructors = application_checks.constructors()
+    tables = [*application_checks.DEFAULT_LAYERS, *application_checks.POOLED_KINDS]
+    assert sorted(tables) == sorted(constructors)
+    tested = [name for group in application_checks.GROUPS for name in application_checks.members(group)]
+    assert sorted(tested) == sorted(constructors)
+    files = {path.name for path in pathlib.Path(__file__).parent.glob("test_applications_*.py")}
+    assert files == {f"test_applications_{group}.py" for group in application_checks.GROUPS}
+    families = {application_checks.family(name) for name in constructors}
+    assert families <= set(NAMES)
+    always = {application_checks.family(name) for name in application_checks.REPRESENTATIVES}
+    assert always == families - {"vgg19"}
 
 
-@pytest.mark.parametrize("name", applications.MODES)
+@pytest.mark.parametrize("name", NAMES)
 def test_the_mode_in_the_table_is_what_the_preprocessing_does(name):
     red = np.broadcast_to(np.array([255.0, 0.0, 0.0], "float32"), (1, 8, 8, 3)).copy()
     found = getattr(keras.applications, name).preprocess_input(red)[0, 0, 0]
@@ -70,16 +72,72 @@ def test_the_mode_in_the_table_is_what_the_preprocessing_does(name):
     np.testing.assert_allclose(found, expected, rtol=1e-5)
 
 
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("dtype", ["uint8", "float32"])
+def test_the_model_gets_what_keras_would_give_it(name, dtype):
+    model = small_model()
+    classifier = kax.ImageClassifier(model, preprocess=name)
+    assert classifier.bounds == (0, 255)
+    logits = classifier.forward(pixels().astype(dtype)).logits
+    np.testing.assert_allclose(logits, model(preprocessed(name)), rtol=1e-5, atol=1e-4)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_eight_of_255_are_eight_gray_levels_of_the_pixels(name):
+    classifier = kax.ImageClassifier(small_model(), preprocess=name)
+    x = pixels()
+    adversarial = kax.attacks.FGSM()(classifier, x, [0, 1], epsilon=EIGHT_LEVELS)
+    assert adversarial.min() >= 0
+    assert adversarial.max() <= 255
+    change = np.abs(adversarial - x)
+    free = (x >= 8) & (x <= 247)
+    np.testing.assert_allclose(change[free], 8, atol=1e-4)
+    assert change.max() <= 8.0001
+    before, after = (kax.ops.losses.log_odds(classifier.forward(images).logits, [0, 1]) for images in (x, adversarial))
+    assert np.all(after > before)
+
+
+@pytest.mark.parametrize("name", ONE_OF_EACH_MODE)
+def test_integer_pixels_give_the_same_as_float_pixels(name):
+    classifier = kax.ImageClassifier(small_model(), preprocess=name)
+    found = []
+    for x in (pixels(), pixels().astype("uint8"), pixels().astype("int64")):
+        adversarial = kax.attacks.FGSM()(classifier, x, [0, 1], epsilon=EIGHT_LEVELS)
+        heatmaps = kax.explainers.GradCAM(relu=False)(classifier, x)
+        report = kax.evaluate(classifier, (x, [0, 1]), epsilons=[0.01, 0.02], explainers=[], progress=False)
+        assert adversarial.dtype == heatmaps.dtype == np.float32
+        found.append([adversarial, heatmaps, report.samples.confidence, report.samples.attacked["fgsm"]])
+    for others in found[1:]:
+        for one, other in zip(found[0], others, strict=True):
+            np.testing.assert_array_equal(one, other)
+
+
+@pytest.mark.parametrize("name", ONE_OF_EACH_MODE)
+@pytest.mark.parametrize("dtype", ["uint8", "float32"])
+def test_the_pixels_of_the_user_are_never_changed(name, dtype):
+    """Keras' own function changes an array of floats in place, wherever it does more than reverse the channels."""
+    if applications.MODES[name] in ("tf", "torch") and dtype == "float32":
+        spoilt = pixels()
+        getattr(keras.applications, name).preprocess_input(spoilt)
+        assert np.abs(spoilt - pixels()).max() > 100
+    classifier = kax.ImageClassifier(small_model(), preprocess=name)
+    x = pixels().astype(dtype)
+    classifier.forward(x)
+    kax.attacks.FGSM()(classifier, x)
+    kax.explainers.GradCAM(relu=False)(classifier, x)
+    kax.evaluate(classifier, x, epsilons=[0.01, 0.02], explainers=[], progress=False)
+    np.testing.assert_array_equal(x, pixels().astype(dtype))
+    x.flags.writeable = False
+    kax.attacks.FGSM()(classifier, x)
+
+
 @pytest.mark.parametrize(
     ("name", "scale"), [("resnet50", 1), ("mobilenet_v2", 1 / 127.5), ("densenet", 1 / 255), ("convnext", 1)]
 )
 def test_the_gradient_flows_through_the_preprocessing(name, scale):
     """A linear model's gradient is its weights, in the order of the channels, times the scale."""
     weights = np.random.default_rng(0).normal(size=(12, 2)).astype("float32")
-    head = layers.Dense(2)
-    model = keras.Sequential([keras.Input((2, 2, 3)), layers.Flatten(), head])
-    head.set_weights([weights, np.zeros(2, "float32")])
-    classifier = kax.ImageClassifier(model, preprocess=name)
+    classifier = kax.ImageClassifier(helpers.linear_model(weights, (2, 2, 3)), preprocess=name)
     x = np.random.default_rng(0).uniform(0, 255, (1, 2, 2, 3)).astype("float32")
 
     def gradient(images):
@@ -106,14 +164,19 @@ def test_other_bounds_than_those_of_pixels_are_refused_with_a_name():
     assert kax.ImageClassifier(small_model(), preprocess="vgg16", bounds=(0, 255)).bounds == (0, 255)
 
 
-@pytest.mark.parametrize("name", families(DEFAULT_LAYERS))
-def test_the_default_layer_ends_the_spatial_extent(name):
-    side = 299 if name in ("InceptionV3", "Xception") else 64 if name == "VGG16" else 128
-    model = getattr(keras.applications, name)(weights=None, input_shape=(side, side, 3), classes=10)
-    assert kax.ImageClassifier(model).default_layer == DEFAULT_LAYERS[name]
+@pytest.mark.parametrize(
+    ("name", "expected"), [("MobileNetV3Small", "activation_17"), ("MobileNetV3Large", "activation_19")]
+)
+def test_the_default_layer_of_mobilenet_v3_is_its_last_activation_of_seven_by_seven(name, expected):
+    """Behind it are the pooling, which keeps 1x1, and two 1x1 convolutions, the last with the logits."""
+    model = application_checks.build(name, 224)
+    of_seven = [layer for layer in model.layers if layer.output.shape[1:3] == (7, 7)]
+    activations = [layer.name for layer in of_seven if isinstance(layer, layers.Activation)]
+    assert kax.ImageClassifier(model).default_layer == activations[-1] == of_seven[-1].name == expected
+    assert application_checks.expected_layer(model, name) == expected
 
 
-@pytest.mark.parametrize("name", families(["VGG16", "MobileNet", "MobileNetV2", "ResNet50"]))
+@pytest.mark.parametrize("name", ["VGG16", "MobileNet", "MobileNetV2", "ResNet50"])
 def test_the_default_layer_of_a_nested_backbone(name):
     """Transfer learning: the backbone in a functional model and in a Sequential."""
     shape = (96, 96, 3)
@@ -123,17 +186,8 @@ def test_the_default_layer_of_a_nested_backbone(name):
     functional = keras.Model(inputs, layers.Dense(3, activation="softmax")(x))
     head = [layers.GlobalMaxPooling2D(), layers.Dense(3)]
     sequential = keras.Sequential([keras.Input(shape), layers.RandomFlip(), backbone, *head])
-    last = DEFAULT_LAYERS[name]
+    last = application_checks.DEFAULT_LAYERS[name]
     for model in (functional, sequential):
         classifier = kax.ImageClassifier(model)
         assert classifier.default_layer == f"{backbone.name}/{last}"
         assert classifier.layer_path(last) == f"{backbone.name}/{last}"
-
-
-@pytest.mark.slow
-def test_a_whole_family_is_explained_and_attacked():
-    model = keras.applications.MobileNetV2(weights=None, input_shape=(64, 64, 3), classes=5)
-    classifier = kax.ImageClassifier(model, preprocess="mobilenet_v2")
-    x = np.random.default_rng(0).integers(0, 256, (2, 64, 64, 3)).astype("uint8")
-    assert kax.explainers.GradCAM(relu=False)(classifier, x).shape == (2, 64, 64, 1)
-    assert kax.attacks.FGSM()(classifier, x, [0, 1], [0.01, 0.02]).shape == (2, 2, 64, 64, 3)
