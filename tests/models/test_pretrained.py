@@ -150,7 +150,7 @@ def test_gradient_goes_through_the_preprocessing(models, data, reference):
     _, _, expected = reference.gradients(x, y)
     inner = application_checks.Reference(models["trained"], "out_relu", tf.identity)
     _, _, inside = inner.gradients(network_inputs(x), y)
-    for other in (found, inside / 127.5):
+    for other in (found.numpy(), inside / 127.5):
         error = np.linalg.norm((np.asarray(other) - expected).reshape(len(x), -1), axis=1)
         assert np.all(error < 0.1 * np.linalg.norm(expected.reshape(len(x), -1), axis=1))
 
