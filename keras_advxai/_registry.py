@@ -6,10 +6,12 @@ import abc
 import difflib
 import inspect
 import re
+import zlib
 from collections.abc import Iterable
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, TypeVar, cast
 
 import keras
+import numpy as np
 
 from keras_advxai._backend import check_keras
 
@@ -17,6 +19,7 @@ check_keras()
 
 T = TypeVar("T")
 C = TypeVar("C", bound="Configuration")
+K = TypeVar("K")
 
 
 class _Frozen(abc.ABCMeta):
@@ -55,8 +58,8 @@ class Configuration(metaclass=_Frozen):
 
     @classmethod
     def from_config(cls: type[C], config: dict[str, Any]) -> C:
-        """The instance that `get_config` described."""
-        return cls(**config)
+        """The instance that `get_config` described, saved hyperparameters such as arrays among them."""
+        return cls(**{key: _deserialized(value) for key, value in config.items()})
 
     @property
     def name(self) -> str:
@@ -64,14 +67,9 @@ class Configuration(metaclass=_Frozen):
         parts = [snake_case(type(self).__name__)]
         for key, default in _parameters(type(self)).items():
             value = getattr(self, key)
-            if key == "seed" or value == default:
+            if key == "seed" or hashable(value) == hashable(default):
                 continue
-            if value is True:
-                parts.append(key)
-            elif value is False:
-                parts.append(f"no_{key}")
-            else:
-                parts.append(str(value) if isinstance(value, str) else f"{key}{value}")
+            parts.append(_short(key, value))
         return re.sub(r"[^\w.]+", "-", "_".join(parts))
 
     def __repr__(self) -> str:
@@ -94,13 +92,20 @@ class Registry(Generic[T]):
     Args:
         kind: What the kind is called in messages, for example `"attack"`.
         base: The class that every instance must have.
-        classes: The classes found by name. Case, hyphens and underscores do not matter.
+        classes: The classes found by name. Case, hyphens and underscores do not matter. Others are added by
+            `register`.
     """
 
-    def __init__(self, kind: str, base: type[T], classes: Iterable[type[T]]) -> None:
+    def __init__(self, kind: str, base: type[T], classes: Iterable[type[T]] = ()) -> None:
         self.kind = kind
         self.base = base
         self.classes = {snake_case(cls.__name__): cls for cls in classes}
+
+    def register(self, cls: type[K]) -> type[K]:
+        """Decorates a class of ours: it is found by name from now on, and saved by Keras as `keras_advxai>Name`."""
+        keras.saving.register_keras_serializable(package="keras_advxai")(cls)
+        self.classes[snake_case(cls.__name__)] = cast("type[T]", cls)
+        return cls
 
     def get(self, identifier: str | dict[str, Any] | T | type[T]) -> T:
         """The instance that `identifier` means.
@@ -186,6 +191,8 @@ def snake_case(name: str) -> str:
 
 def hashable(value: Any) -> Any:
     """`value` where it can be hashed, else something as distinct: its parts, or its identity."""
+    if isinstance(value, np.ndarray):
+        return value.shape, value.dtype.str, value.tobytes()
     if isinstance(value, (list, tuple)):
         return tuple(hashable(item) for item in value)
     if isinstance(value, dict):
@@ -195,6 +202,23 @@ def hashable(value: Any) -> Any:
     except TypeError:
         return id(value)
     return value
+
+
+def _short(key: str, value: Any) -> str:
+    """A hyperparameter in the name of a configuration."""
+    if isinstance(value, bool):
+        return key if value else f"no_{key}"
+    if isinstance(value, np.ndarray):
+        return f"{key}{zlib.crc32(value.tobytes()):08x}"
+    if isinstance(value, Configuration):
+        return value.name
+    if callable(value):
+        return f"{key}_{getattr(value, '__name__', type(value).__name__)}"
+    return value if isinstance(value, str) else f"{key}{value}"
+
+
+def _deserialized(value: Any) -> Any:
+    return keras.saving.deserialize_keras_object(value) if isinstance(value, dict) and "class_name" in value else value
 
 
 def _squeeze(name: str) -> str:

@@ -25,3 +25,6 @@ TargetMode: TypeAlias = Literal["predicted", "clean", "label"]
 
 Preprocess: TypeAlias = str | Callable[[Any], Any] | None
 """A map from image space to what the network takes, or the name of a `keras.applications` module."""
+
+Quadrature: TypeAlias = Literal["gausslegendre", "riemann_trapezoid", "riemann_left", "riemann_right", "riemann_middle"]
+"""How an integral over a path is approximated."""

@@ -3,7 +3,15 @@
 from __future__ import annotations
 
 from keras_advxai.attacks import FGSM, UniformNoise
-from keras_advxai.explainers import GradCAM
+from keras_advxai.explainers import (
+    GradCAM,
+    GradCAMPlusPlus,
+    HiResCAM,
+    IntegratedGradients,
+    LayerCAM,
+    Saliency,
+    SmoothGrad,
+)
 
 ATTACKS = [
     FGSM(),
@@ -19,4 +27,20 @@ EXPLAINERS = [
     GradCAM(score="probability"),
     GradCAM(relu=False),
     GradCAM(layer="conv1"),
+    GradCAMPlusPlus(),
+    GradCAMPlusPlus(layer="conv2"),
+    HiResCAM(layer="conv2"),
+    HiResCAM(layer="conv2", relu=False),
+    LayerCAM(layer="conv2"),
+    LayerCAM(score="probability"),
+    Saliency(),
+    Saliency(score="probability"),
+    IntegratedGradients(),
+    IntegratedGradients(score="probability"),
+    IntegratedGradients(steps=5, baseline="mean", method="middle"),
+    IntegratedGradients(steps=5, baseline="blur", internal_batch_size=3),
+    IntegratedGradients(steps=5, baseline="noise", draws=2, seed=1),
+    SmoothGrad(samples=3),
+    SmoothGrad(explainer=GradCAM(relu=False), samples=3),
+    SmoothGrad(explainer=IntegratedGradients(steps=3), samples=2, noise=0.1),
 ]

@@ -62,7 +62,7 @@ def test_equality_is_of_type_and_values():
     assert hash(PowerRay(names=["a", {"b": [1]}])) == hash(PowerRay(names=["a", {"b": [1]}]))
     array = np.zeros(3)
     assert PowerRay(names=array) == PowerRay(names=array)
-    assert PowerRay(names=array) != PowerRay(names=np.zeros(3))
+    assert PowerRay(names=array) == PowerRay(names=np.zeros(3)) != PowerRay(names=np.zeros((3, 1)))
 
 
 def test_the_repr_is_the_call():

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import keras
-
 from keras_advxai._typing import Tensor
 from keras_advxai.attacks.gradient_attack import GradientAttack
+from keras_advxai.attacks.registry import register
 from keras_advxai.models import Forward, ImageClassifier
 from keras_advxai.ops import norms
 
 
-@keras.saving.register_keras_serializable(package="keras_advxai")
+@register
 class FGSM(GradientAttack):
     """Fast gradient sign method: one step of the whole budget along the steepest direction of the loss.
 

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import numbers
 
-import keras
 import tensorflow as tf
 
 from keras_advxai._typing import Norm, Tensor
 from keras_advxai.attacks.attack import Attack
+from keras_advxai.attacks.registry import register
 from keras_advxai.models import Forward, ImageClassifier
 from keras_advxai.ops import norms
 
 
-@keras.saving.register_keras_serializable(package="keras_advxai")
+@register
 class UniformNoise(Attack):
     """Uniform random noise of the same norm and budget as an attack: the control.
 

@@ -2,53 +2,34 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-from keras_advxai._registry import Registry
+from keras_advxai.explainers.class_activation_map import ClassActivationMap
 from keras_advxai.explainers.explainer import BlankHeatmapWarning, Explainer
 from keras_advxai.explainers.grad_cam import GradCAM
+from keras_advxai.explainers.grad_cam_plus_plus import GradCAMPlusPlus
+from keras_advxai.explainers.hi_res_cam import HiResCAM
+from keras_advxai.explainers.integrated_gradients import IntegratedGradients
+from keras_advxai.explainers.layer_cam import LayerCAM
+from keras_advxai.explainers.registry import REGISTRY, deserialize, get, serialize
+from keras_advxai.explainers.saliency import Saliency
+from keras_advxai.explainers.smooth_grad import SmoothGrad
 from keras_advxai.ops.heatmaps import is_blank
 
-ALL_OBJECTS: tuple[type[Explainer], ...] = (GradCAM,)
-
-_REGISTRY = Registry("explainer", Explainer, ALL_OBJECTS)
+ALL_OBJECTS: tuple[type[Explainer], ...] = tuple(REGISTRY.classes.values())
 
 __all__ = [
     "ALL_OBJECTS",
     "BlankHeatmapWarning",
+    "ClassActivationMap",
     "Explainer",
     "GradCAM",
+    "GradCAMPlusPlus",
+    "HiResCAM",
+    "IntegratedGradients",
+    "LayerCAM",
+    "Saliency",
+    "SmoothGrad",
     "deserialize",
     "get",
     "is_blank",
     "serialize",
 ]
-
-
-def get(identifier: str | dict[str, Any] | Explainer | type[Explainer]) -> Explainer:
-    """The explainer that a name, a configuration, a class or an instance means.
-
-    Args:
-        identifier: Such as `"grad_cam"`, `GradCAM(layer="conv1")`, or what `serialize` made.
-
-    Raises:
-        ValueError: The name is unknown; the message lists the known ones and the nearest.
-        TypeError: `identifier` is something else.
-
-    Example:
-
-    >>> import keras_advxai as kax
-    >>> kax.explainers.get("grad_cam")
-    GradCAM(layer=None, score='logit', relu=True, reshape_transform=None)
-    """
-    return _REGISTRY.get(identifier)
-
-
-def serialize(explainer: Explainer) -> dict[str, Any]:
-    """The explainer as plain Python values, for `deserialize`."""
-    return _REGISTRY.serialize(explainer)
-
-
-def deserialize(config: dict[str, Any]) -> Explainer:
-    """The explainer that `serialize` described."""
-    return _REGISTRY.deserialize(config)

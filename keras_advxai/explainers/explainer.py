@@ -81,6 +81,39 @@ class Explainer(Configuration):
             Attributions, shaped as the images, or `(batch, h, w, channels)` at any size.
         """
 
+    @property
+    def passes(self) -> int:
+        """How many passes forward and backward one image takes beside the pass that is at hand already."""
+        return 0
+
+    def check(self, model: ImageClassifier, images: Tensor) -> None:
+        """Raise for images that cannot be explained. It is called before anything is computed.
+
+        Args:
+            model: The classifier.
+            images: The images in image space, `(batch, height, width, channels)`.
+
+        Raises:
+            ValueError: A hyperparameter does not fit the model or the images.
+        """
+
+    def completeness(
+        self, model: ImageClassifier, x: Tensor, targets: Tensor, forward: Forward
+    ) -> tuple[Tensor, Tensor] | None:
+        """How far attributions are from adding up to what they promise. It runs while a graph is traced.
+
+        Args:
+            model: As for `attribute`.
+            x: As for `attribute`.
+            targets: As for `attribute`.
+            forward: As for `attribute`.
+
+        Returns:
+            The gap and the change of the score that it is a part of, both `(batch,)`; `None` for an explainer that
+            promises no sum.
+        """
+        return None
+
     def layers(self, model: ImageClassifier, shape: Shape = None) -> tuple[str, ...]:
         """Paths of the layers that are looked at, found before anything is computed.
 
@@ -176,6 +209,7 @@ class Explainer(Configuration):
         inputs = classifier.checked(x)
         images = classifier.images_of(inputs)
         self.layers(classifier, images.shape[1:])
+        self.check(classifier, images)
         if targets is not None:
             targets = np.broadcast_to(targets, len(images)) if np.ndim(targets) == 0 else targets
             targets = check_labels(targets, len(images), classifier.classes, classifier.binary, "`targets`")
@@ -191,7 +225,8 @@ class Explainer(Configuration):
     ) -> Tensor:
         forward = model.forward(x) if forward is None else forward
         targets = forward.predictions if targets is None else targets
-        found = tf.cast(self.attribute(model, forward.images, targets, forward), tf.float32)
+        found = forward.remember(self, targets, lambda: self.attribute(model, forward.images, targets, forward))
+        found = tf.cast(found, tf.float32)
         ranks = {forward.images.shape.rank, len(model.map_shape(forward.images.shape))}
         if found.shape.rank not in ranks:
             raise ValueError(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import keras
@@ -41,6 +41,7 @@ class Forward:
 
     Attributes:
         classifier: The classifier.
+        inputs: What was given: the images, or the model's inputs with them.
         images: The images in image space, float32.
         network_images: What `preprocess` made of them.
         logits: `(batch, classes)` float32. One sigmoid unit counts as two classes with the logits (0, z).
@@ -53,6 +54,7 @@ class Forward:
     def __init__(self, classifier: ImageClassifier, x: Tensor, *, layers: Sequence[str] = ()) -> None:
         self.classifier = classifier
         self.layers = tuple(layers)
+        self.inputs = x
         self.images = tf.cast(classifier.images_of(x), tf.float32)
         self._graph = None if tf.executing_eagerly() else tf.compat.v1.get_default_graph()
         self._tape = tf.GradientTape(persistent=True) if self._graph is None else None
@@ -141,6 +143,22 @@ class Forward:
             )
         gradient = tf.convert_to_tensor(gradient)
         return gradient if wrt is None else self._as_map(wrt, gradient)
+
+    def remember(self, key: Hashable, labels: Tensor, build: Callable[[], Tensor]) -> Tensor:
+        """What `build()` returned the first time, for something that is computed of this pass and of labels.
+
+        Args:
+            key: What tells it apart from others.
+            labels: Class indices, `(batch,)`. Those that are the same tensor are the same labels.
+            build: Computes it, in the graph of this pass.
+        """
+        if getattr(labels, "graph", None) is not self._graph:  # they come from inside of a loop
+            return build()
+        place = (key, id(labels), None)
+        if place not in self._remembered:
+            with contextlib.nullcontext() if self._graph is None else self._graph.as_default():
+                self._remembered[place] = (build(), labels)
+        return self._remembered[place][0]
 
     def _differentiate(self, objective: Objective, labels: Tensor, sources: list[Tensor]) -> list[Tensor | None]:
         with self._recording():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import numbers
 import warnings
 from collections.abc import Sequence
@@ -193,6 +194,23 @@ def check_whole_number(name: str, value: int, least: int) -> int:
     if not whole or not least <= value < 2**31:
         raise ValueError(f"Argument `{name}` must be a whole number of at least {least}. Received: {name}={value!r}")
     return int(value)
+
+
+def check_number(name: str, value: float, least: float) -> float:
+    """Return a finite number as a `float`.
+
+    Args:
+        name: What the argument is called.
+        value: What was received.
+        least: The smallest number allowed.
+
+    Raises:
+        ValueError: It is something else.
+    """
+    real = isinstance(value, numbers.Real) and not isinstance(value, bool)
+    if not real or not least <= value < math.inf:
+        raise ValueError(f"Argument `{name}` must be a number of at least {least}. Received: {name}={value!r}")
+    return float(value)
 
 
 def check_class_names(class_names: Sequence[str] | None, classes: int) -> None:

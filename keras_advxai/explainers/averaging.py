@@ -1,0 +1,32 @@
+"""The mean of something over draws, in a loop whose memory does not grow with their number."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import tensorflow as tf
+
+from keras_advxai._typing import Tensor
+
+
+def mean_over(count: int, draw: Callable[[Tensor], Tensor]) -> Tensor:
+    """The mean of `draw(0)`, ..., `draw(count - 1)`.
+
+    The graph holds `draw` at most twice, however large `count` is.
+
+    Args:
+        count: How many draws there are.
+        draw: A function of the number of the draw, a scalar int32 tensor.
+
+    Returns:
+        The mean, shaped as each draw is.
+    """
+    first = draw(tf.constant(0))
+    if count == 1:
+        return first
+
+    def add(index: Tensor, total: Tensor) -> tuple[Tensor, Tensor]:
+        return index + 1, tf.ensure_shape(total + draw(index), first.shape)
+
+    _, total = tf.while_loop(lambda index, _: index < count, add, (tf.constant(1), first), parallel_iterations=1)
+    return total / count

@@ -1,0 +1,126 @@
+"""What an image is compared with: the images in which, by agreement, there is nothing to see."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Literal, TypeAlias, cast, get_args
+
+import numpy as np
+import tensorflow as tf
+
+from keras_advxai._registry import nearest
+from keras_advxai._typing import Tensor
+from keras_advxai.models import ImageClassifier
+
+BaselineName: TypeAlias = Literal["black", "white", "gray", "mean", "blur", "noise"]
+Baseline: TypeAlias = BaselineName | np.ndarray | Callable[[Tensor], Tensor]
+
+_CONSTANT = {"black": 0.0, "gray": 0.5, "white": 1.0}
+_BLUR = 15
+"""The standard deviation of the blur is this part of each side, 20 pixels for an image of 299."""
+
+
+def check_baseline(baseline: Any) -> Baseline:
+    """A baseline as an explainer keeps it: a name, a function, or a read-only array.
+
+    Raises:
+        TypeError: It is something else.
+        ValueError: The name is unknown, or the array holds something else than finite numbers.
+    """
+    if isinstance(baseline, str):
+        known = get_args(BaselineName)
+        if baseline not in known:
+            raise ValueError(
+                f"Argument `baseline` must be one of {', '.join(known)}, an array or a function."
+                f"{nearest(baseline, known)} Received: baseline={baseline!r}"
+            )
+        return cast(BaselineName, baseline)
+    if callable(baseline):
+        return baseline
+    try:
+        array = np.array(baseline, "float32")
+    except (TypeError, ValueError):
+        raise TypeError(
+            f"Argument `baseline` must be a name, an array or a function of the images. Received: {baseline!r}"
+        ) from None
+    if not np.isfinite(array).all():
+        raise ValueError(f"Argument `baseline` must have finite values. Received: {array.min()} to {array.max()}")
+    array.flags.writeable = False
+    return array
+
+
+def check_fits(baseline: Baseline, model: ImageClassifier, images: Tensor) -> None:
+    """Raise if a baseline has another shape than the images, or leaves the bounds. A function is called for this.
+
+    Args:
+        baseline: What `check_baseline` returned.
+        model: The classifier, whose bounds hold for baselines, too.
+        images: The images in image space, `(batch, height, width, channels)`.
+
+    Raises:
+        ValueError: It does not fit.
+    """
+    if isinstance(baseline, str):
+        return
+    expected = tuple(images.shape) if callable(baseline) else tuple(images.shape[1:])
+    found = np.asarray(baseline(images)) if callable(baseline) else baseline
+    if found.shape != expected and (callable(baseline) or found.shape not in ((), (1, *expected))):
+        what = "return baselines of the images' shape" if callable(baseline) else "have the shape of one image"
+        raise ValueError(f"Argument `baseline` must {what}, {expected}. Received: an array of shape {found.shape}")
+    low, high = float(found.min()), float(found.max())
+    lower, upper = model.bounds
+    if not lower <= low <= high <= upper:  # NaN fails, too
+        raise ValueError(
+            f"Argument `baseline` must lie in image space, from {lower:g} to {upper:g}. Received: values from {low:g} "
+            f"to {high:g}. Give it as the images are given, in front of any preprocessing."
+        )
+
+
+def baselines(baseline: Baseline, model: ImageClassifier, images: Tensor, seed: Tensor) -> Tensor:
+    """The baselines of some images, in image space.
+
+    Args:
+        baseline: A name: `"black"`, `"gray"` and `"white"` are the lower bound, the middle and the upper bound;
+            `"mean"` is each image's own mean colour; `"blur"` each image under a Gaussian whose standard deviation is a
+            15th of the sides; `"noise"` uniform between the bounds. Or an array of the shape of one image, or a
+            function of the images.
+        model: The classifier.
+        images: `(batch, height, width, channels)`, or as the model lays them out.
+        seed: Two whole numbers, `(2,)`, for the noise.
+
+    Returns:
+        Baselines, shaped as the images, or with a batch of 1 where all images have the same.
+    """
+    shape = tf.concat([[1], tf.shape(images)[1:]], axis=0)
+    if isinstance(baseline, np.ndarray):
+        return tf.broadcast_to(tf.constant(baseline), shape)
+    if callable(baseline):
+        return tf.ensure_shape(tf.cast(baseline(images), tf.float32), images.shape)
+    lower, upper = model.bounds
+    if baseline in _CONSTANT:
+        return tf.fill(shape, tf.constant(lower + _CONSTANT[baseline] * model.width, tf.float32))
+    if baseline == "noise":
+        return tf.random.stateless_uniform(shape, seed, minval=lower, maxval=upper)
+    found = model.survey(images.shape[1:])
+    whole = images if found.grid is None else tf.reshape(images, (-1, *found.grid))
+    rank = whole.shape.rank
+    positions = [axis for axis in range(1, rank) if axis != found.channel or rank == 2]
+    if baseline == "mean":
+        changed = tf.ones_like(whole) * tf.reduce_mean(whole, axis=positions, keepdims=True)
+    else:
+        changed = whole
+        for axis in positions:
+            changed = _blurred(changed, axis)
+    return tf.ensure_shape(tf.reshape(changed, tf.shape(images)), images.shape)
+
+
+def _blurred(images: Tensor, axis: int) -> Tensor:
+    """Images under a Gaussian along one axis. At the edges, what is there counts for what is not."""
+    side = tf.shape(images)[axis]
+    place = tf.range(tf.cast(side, tf.float32))
+    distance = (place[:, None] - place[None]) * (_BLUR / tf.cast(side, tf.float32))
+    weights = tf.nn.softmax(-tf.square(distance) / 2, axis=-1)
+    moved = tf.tensordot(images, weights, axes=[[axis], [1]])
+    order = list(range(images.shape.rank - 1))
+    order.insert(axis, images.shape.rank - 1)
+    return tf.ensure_shape(tf.transpose(moved, order), images.shape)

@@ -1,0 +1,185 @@
+"""Integrated Gradients."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from keras_advxai._typing import Score, Tensor
+from keras_advxai.explainers.averaging import mean_over
+from keras_advxai.explainers.baselines import Baseline, baselines, check_baseline, check_fits
+from keras_advxai.explainers.explainer import Explainer
+from keras_advxai.explainers.path import mean_gradient
+from keras_advxai.explainers.quadrature import check_method, quadrature
+from keras_advxai.explainers.registry import register
+from keras_advxai.models import Forward, ImageClassifier
+from keras_advxai.models.forward import SCORES
+from keras_advxai.models.inputs import check_whole_number
+
+
+@register
+class IntegratedGradients(Explainer):
+    """Integrated Gradients: what each pixel contributes to the score, compared with a baseline.
+
+    `(x - baseline) * integral from 0 to 1 of d score / d x at baseline + t * (x - baseline)`. The attributions have a
+    sign and the images' shape, and add up to `score(x) - score(baseline)`, but for the error of the sum that stands
+    for the integral: `completeness_gap` tells it. The heatmap is the sum of their absolute values over the channels.
+
+    The points on the path run through the model in batches of a bounded size, so that the memory grows neither
+    with the number of steps nor with the number of images.
+
+    Args:
+        steps: At how many points of the path the gradient is taken. Defaults to 32.
+        baseline: The image in which there is nothing to see, in image space: `"black"`, `"white"` or `"gray"`, the
+            lower bound, the upper bound and their middle; `"mean"`, each image's own mean colour; `"blur"`, each image
+            under a wide Gaussian; `"noise"`, uniform noise between the bounds, with the attributions averaged over
+            `draws` of it; an array of the shape of one image; or a function from images to baselines, made of
+            differentiable TensorFlow or Keras operations. Defaults to `"black"`.
+        method: How the integral is approximated: `"gausslegendre"`, or one of the Riemann sums `"left"`, `"right"`,
+            `"middle"` and `"trapezoid"`. Defaults to `"gausslegendre"`.
+        internal_batch_size: How many points go through the model at once. It changes memory and time, not the
+            result. Defaults to `None`: as many as make up some 2.5 million numbers, from 16 to 1024.
+        score: What is differentiated: `"logit"` or `"probability"`. Defaults to `"logit"`.
+        draws: How many noise baselines are drawn, each of which costs `steps` passes. Only for `baseline="noise"`.
+            Defaults to 4.
+        seed: Seed of the noise. Defaults to 0.
+
+    Raises:
+        TypeError: `baseline` is something else.
+        ValueError: An argument is out of range, or a name unknown.
+
+    Example:
+
+    A model with the single logit `2 * a - b`, explained at (0.5, 1):
+
+    >>> import keras, numpy as np
+    >>> import keras_advxai as kax
+    >>> net = keras.Sequential([
+    ...     keras.layers.Input((1, 2, 1)),
+    ...     keras.layers.Flatten(),
+    ...     keras.layers.Dense(2, kernel_initializer=keras.initializers.Constant([[2.0, 0.0], [-1.0, 0.0]])),
+    ... ])
+    >>> x = np.array([0.5, 1.0], "float32").reshape(1, 1, 2, 1)
+    >>> explainer = kax.explainers.IntegratedGradients()
+    >>> explainer.attributions(net, x, targets=0).ravel().round(4).tolist()
+    [1.0, -1.0]
+    >>> explainer(net, x, targets=0).ravel().round(4).tolist()
+    [1.0, 1.0]
+    >>> bool(explainer.completeness_gap(net, x, targets=0) < 1e-5)
+    True
+
+    References:
+        Sundararajan, Taly and Yan, "Axiomatic attribution for deep networks", ICML 2017. Baselines: Sturmfels, Lundberg
+        and Lee, "Visualizing the impact of feature attribution baselines", Distill 2020.
+    """
+
+    def __init__(
+        self,
+        *,
+        steps: int = 32,
+        baseline: Baseline = "black",
+        method: str = "gausslegendre",
+        internal_batch_size: int | None = None,
+        score: Score = "logit",
+        draws: int = 4,
+        seed: int = 0,
+    ) -> None:
+        super().__init__(score=score)
+        self.steps = check_whole_number("steps", steps, 1)
+        self.baseline = check_baseline(baseline)
+        self.method = check_method(method, self.steps)
+        self.internal_batch_size = internal_batch_size
+        if internal_batch_size is not None:
+            self.internal_batch_size = check_whole_number("internal_batch_size", internal_batch_size, 1)
+        self.draws = check_whole_number("draws", draws, 1)
+        self.seed = check_whole_number("seed", seed, 0)
+
+    @property
+    def passes(self) -> int:
+        """Passes forward and backward for one image; see `Explainer.passes`."""
+        return self.steps * self._draws
+
+    @property
+    def _draws(self) -> int:
+        return self.draws if isinstance(self.baseline, str) and self.baseline == "noise" else 1
+
+    def check(self, model: ImageClassifier, images: Tensor) -> None:
+        """Raise if the baseline does not fit the images; see `Explainer.check`."""
+        check_fits(self.baseline, model, images)
+
+    def completeness_gap(
+        self,
+        model: keras.Model | ImageClassifier,
+        x: Tensor,
+        targets: int | Tensor | None = None,
+        *,
+        relative: bool = False,
+    ) -> Tensor:
+        """How far the attributions are from adding up to what they explain, for each image.
+
+        `|sum of attributions - (score(x) - score(baseline))|`. More steps make it smaller, though not always.
+
+        Args:
+            model: As for calling the explainer.
+            x: As for calling the explainer.
+            targets: As for calling the explainer.
+            relative: Whether to divide it by `|score(x) - score(baseline)|`. Defaults to `False`.
+
+        Returns:
+            The gaps, `(batch,)` float32, in units of the score, or as a fraction of its change.
+        """
+
+        def gap(classifier: ImageClassifier, inputs: Any, labels: Tensor | None, forward: Forward | None = None) -> Any:
+            forward = classifier.forward(inputs) if forward is None else forward
+            labels = forward.predictions if labels is None else labels
+            gaps, change = self.completeness(classifier, forward.images, labels, forward)
+            return gaps / tf.abs(change) if relative else gaps
+
+        if not tf.executing_eagerly():
+            return self._traced(model, x, targets, None, gap)
+        return self._run(model, x, targets, None, gap, f"completeness gap, relative={relative}")
+
+    def completeness(
+        self, model: ImageClassifier, x: Tensor, targets: Tensor, forward: Forward
+    ) -> tuple[Tensor, Tensor]:
+        """The completeness gap and the change of the score, both `(batch,)`; see `Explainer.completeness`."""
+        found = forward.remember(self, targets, lambda: self.attribute(model, x, targets, forward))
+        total = tf.reduce_sum(found, axis=range(1, found.shape.rank))
+        change = forward.score(targets, self.score) - self._baseline_score(model, x, targets, forward)
+        return tf.abs(total - change), change
+
+    def attribute(self, model: ImageClassifier, x: Tensor, targets: Tensor, forward: Forward) -> Tensor:
+        """The signed attributions, shaped as the images; see `Explainer.attribute`."""
+        nodes, weights = quadrature(self.method, self.steps)
+        at_once = self.internal_batch_size or _fitting(x.shape)
+
+        def draw(index: Tensor) -> Tensor:
+            baseline = self._baselines(model, x, index)
+            gradient = mean_gradient(
+                model, forward.inputs, x, baseline, targets, SCORES[self.score], nodes, weights, at_once
+            )
+            return gradient * (x - baseline)
+
+        return mean_over(self._draws, draw)
+
+    def _baselines(self, model: ImageClassifier, x: Tensor, draw: Tensor) -> Tensor:
+        return baselines(self.baseline, model, x, tf.stack([self.seed, draw]))
+
+    def _baseline_score(self, model: ImageClassifier, x: Tensor, targets: Tensor, forward: Forward) -> Tensor:
+        """The score of the targets at the baseline, `(batch,)`, the mean over the draws."""
+
+        def draw(index: Tensor) -> Tensor:
+            baseline = tf.broadcast_to(self._baselines(model, x, index), tf.shape(x))
+            return model.forward(model.with_images(forward.inputs, baseline)).score(targets, self.score)
+
+        return mean_over(self._draws, draw)
+
+
+def _fitting(shape: tf.TensorShape) -> int:
+    """How many images of this shape make a batch that is neither slow nor large."""
+    values = math.prod(side or 224 for side in shape[1:])
+    return int(np.clip(2_500_000 // values, 16, 1024))

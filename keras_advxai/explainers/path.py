@@ -1,0 +1,101 @@
+"""The gradient along straight paths, in batches of a bounded size."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from keras_advxai._typing import Tensor
+from keras_advxai.models import ImageClassifier
+from keras_advxai.models.forward import Objective
+
+
+def mean_gradient(
+    model: ImageClassifier,
+    inputs: Any,
+    x: Tensor,
+    baseline: Tensor,
+    targets: Tensor,
+    objective: Objective,
+    nodes: np.ndarray,
+    weights: np.ndarray,
+    at_once: int,
+) -> Tensor:
+    """The weighted mean of the gradient over points between baselines and images.
+
+    Images are taken in groups, and of each group as many points at once as the batch holds: many images at one point,
+    or few at several. Groups are of about equal size, so no batch is almost empty.
+
+    Args:
+        model: The classifier.
+        inputs: The model's inputs with the images; the others are kept as they are.
+        x: The images, `(batch, height, width, channels)`.
+        baseline: Where the paths begin: shaped as the images, or with a batch of 1.
+        targets: Class indices, `(batch,)`.
+        objective: What is differentiated.
+        nodes: The points, from 0 at the baseline to 1 at the image, `(steps,)`.
+        weights: How much each point counts, `(steps,)`.
+        at_once: How many points go through the model at once.
+
+    Returns:
+        The mean, shaped as the images.
+    """
+    steps = len(nodes)
+    nodes, weights = tf.constant(nodes, tf.float32), tf.constant(weights, tf.float32)
+    count = tf.shape(x)[0]
+    baseline = tf.broadcast_to(baseline, tf.shape(x))
+    groups = tf.maximum(1, _divided(count, at_once))
+    size = _divided(count, groups)
+
+    def group(start: Tensor) -> Tensor:
+        """The mean gradient of the images from `start` on."""
+
+        def rows(tensor: Tensor) -> Tensor:
+            return tensor[start : start + size]
+
+        images, begin, labels = rows(x), rows(baseline), rows(targets)
+        others = keras.tree.map_structure(lambda item: rows(tf.convert_to_tensor(item)), inputs)
+        change = images - begin
+        fit = tf.maximum(1, at_once // tf.maximum(1, tf.shape(images)[0]))
+        several = _divided(steps, _divided(steps, fit))
+
+        def add(step: Tensor, total: Tensor) -> tuple[Tensor, Tensor]:
+            place = nodes[step : step + several]
+            copies = tf.shape(place)[0]
+            points = begin[None] + tf.reshape(place, [-1] + [1] * x.shape.rank) * change[None]
+            points = tf.reshape(points, tf.concat([[-1], tf.shape(x)[1:]], axis=0))
+            points.set_shape([None, *x.shape[1:]])
+
+            def repeated(tensor: Tensor) -> Tensor:
+                return tf.tile(tensor, tf.concat([[copies], tf.ones(tf.rank(tensor) - 1, tf.int32)], axis=0))
+
+            again = keras.tree.map_structure(repeated, others)
+            forward = model.forward(model.with_images(again, points))
+            gradient = forward.gradient(objective, repeated(labels))
+            gradient = tf.reshape(gradient, tf.concat([[copies], tf.shape(images)], axis=0))
+            total += tf.tensordot(weights[step : step + several], gradient, axes=1)
+            return step + several, tf.ensure_shape(total, [None, *x.shape[1:]])
+
+        _, total = tf.while_loop(
+            lambda step, _: step < steps,
+            add,
+            (tf.constant(0), tf.zeros_like(images)),
+            shape_invariants=(tf.TensorShape([]), tf.TensorShape([None, *x.shape[1:]])),
+            parallel_iterations=1,
+        )
+        return total
+
+    def write(index: Tensor, parts: tf.TensorArray) -> tuple[Tensor, tf.TensorArray]:
+        return index + 1, parts.write(index, group(index * size))
+
+    parts = tf.TensorArray(tf.float32, size=groups, infer_shape=False, element_shape=[None, *x.shape[1:]])
+    _, parts = tf.while_loop(lambda index, _: index < groups, write, (tf.constant(0), parts), parallel_iterations=1)
+    return tf.ensure_shape(parts.concat(), x.shape)
+
+
+def _divided(count: Tensor | int, by: Tensor | int) -> Tensor:
+    """A quotient, rounded up."""
+    return (count + by - 1) // by

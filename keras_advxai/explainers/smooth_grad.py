@@ -1,0 +1,97 @@
+"""The mean of another explainer's attributions over noisy copies of the image."""
+
+from __future__ import annotations
+
+import tensorflow as tf
+
+from keras_advxai._typing import Shape, Tensor
+from keras_advxai.explainers.averaging import mean_over
+from keras_advxai.explainers.explainer import Explainer
+from keras_advxai.explainers.registry import get, register
+from keras_advxai.explainers.saliency import Saliency
+from keras_advxai.models import Forward, ImageClassifier
+from keras_advxai.models.inputs import check_number, check_whole_number
+
+_SALIENCY = Saliency()
+
+
+@register
+class SmoothGrad(Explainer):
+    """SmoothGrad: another explainer's attributions, averaged over copies of the image with Gaussian noise.
+
+    `mean over i of attributions(x + noise * width * n_i)` with `n_i` drawn from the normal distribution and `width`
+    the width of the bounds. The noisy images may leave the bounds, as in the paper. All images of a batch get the same
+    noise, so an explanation does not depend on the others in the batch. The copies run in a loop, so the memory does
+    not grow with their number.
+
+    Args:
+        explainer: The explainer that is smoothed, by name or instance. Its attributions are averaged with their sign,
+            and its own way makes a heatmap of the mean. Defaults to `Saliency()`.
+        samples: How many noisy copies are made. Defaults to 16.
+        noise: The standard deviation of the noise, as a fraction of the bounds' width. Defaults to 0.15.
+        seed: Seed of the noise. Defaults to 0.
+
+    Raises:
+        TypeError: `explainer` is none.
+        ValueError: `samples` is below 1, or `noise` negative.
+
+    Example:
+
+    >>> import keras, numpy as np
+    >>> import keras_advxai as kax
+    >>> net = keras.Sequential([keras.layers.Input((4, 4, 1)), keras.layers.Flatten(), keras.layers.Dense(2)])
+    >>> x = np.full((1, 4, 4, 1), 0.5, "float32")
+    >>> smooth = kax.explainers.SmoothGrad(samples=4)(net, x)  # a linear model has the same gradient everywhere
+    >>> bool(np.allclose(smooth, kax.explainers.Saliency()(net, x), atol=1e-6))
+    True
+
+    References:
+        Smilkov et al., "SmoothGrad: removing noise by adding noise", 2017.
+    """
+
+    def __init__(
+        self,
+        *,
+        explainer: str | Explainer = _SALIENCY,
+        samples: int = 16,
+        noise: float = 0.15,
+        seed: int = 0,
+    ) -> None:
+        self.explainer = get(explainer)
+        super().__init__(score=self.explainer.score)
+        self.samples = check_whole_number("samples", samples, 1)
+        self.noise = check_number("noise", noise, 0)
+        self.seed = check_whole_number("seed", seed, 0)
+
+    @property
+    def signed(self) -> bool:
+        """Whether heatmaps tell evidence against the class (negative) from evidence for it."""
+        return self.explainer.signed
+
+    @property
+    def passes(self) -> int:
+        """Passes forward and backward for one image; see `Explainer.passes`."""
+        return self.samples * (1 + self.explainer.passes)
+
+    def check(self, model: ImageClassifier, images: Tensor) -> None:
+        """Whatever the smoothed explainer checks; see `Explainer.check`."""
+        self.explainer.check(model, images)
+
+    def layers(self, model: ImageClassifier, shape: Shape = None) -> tuple[str, ...]:
+        """The layers of the smoothed explainer; see `Explainer.layers`."""
+        return self.explainer.layers(model, shape)
+
+    def heatmap(self, attributions: Tensor) -> Tensor:
+        """As the smoothed explainer makes it; see `Explainer.heatmap`."""
+        return self.explainer.heatmap(attributions)
+
+    def attribute(self, model: ImageClassifier, x: Tensor, targets: Tensor, forward: Forward) -> Tensor:
+        """The mean attributions, shaped as those of the smoothed explainer; see `Explainer.attribute`."""
+
+        def draw(index: Tensor) -> Tensor:
+            seed = tf.stack([self.seed, index])
+            noise = tf.random.stateless_normal(tf.shape(x)[1:], seed, stddev=self.noise * model.width)
+            again = model.forward(model.with_images(forward.inputs, x + noise))
+            return tf.cast(self.explainer.attribute(model, again.images, targets, again), tf.float32)
+
+        return mean_over(self.samples, draw)
