@@ -19,6 +19,7 @@ _NAMES = {
     "EvaluationReport": "keras_advxai.evaluation.report",
     "ExplainableModel": "keras_advxai.wrappers",
     "ImageClassifier": "keras_advxai.models",
+    "compare_scores": "keras_advxai.api",
     "evaluate": "keras_advxai.api",
     "layers": "keras_advxai.api",
 }
@@ -30,6 +31,7 @@ __all__ = [
     "__version__",
     "attacks",
     "callbacks",
+    "compare_scores",
     "datasets",
     "evaluate",
     "explainers",
@@ -41,7 +43,7 @@ __all__ = [
 
 if TYPE_CHECKING:
     from keras_advxai import attacks, callbacks, datasets, explainers, figures, metrics, wrappers
-    from keras_advxai.api import evaluate, layers
+    from keras_advxai.api import compare_scores, evaluate, layers
     from keras_advxai.evaluation.report import EvaluationReport
     from keras_advxai.models import ImageClassifier
     from keras_advxai.wrappers import ExplainableModel

@@ -40,6 +40,8 @@ class Configuration(metaclass=_Frozen):
     """
 
     _frozen = False
+    _unnamed: tuple[str, ...] = ("seed",)
+    """Hyperparameters that do not appear in the name, because they hardly change what is measured."""
 
     def __setattr__(self, name: str, value: Any) -> None:
         if self._frozen:
@@ -67,7 +69,7 @@ class Configuration(metaclass=_Frozen):
         parts = [snake_case(type(self).__name__)]
         for key, default in _parameters(type(self)).items():
             value = getattr(self, key)
-            if key == "seed" or hashable(value) == hashable(default):
+            if key in self._unnamed or hashable(value) == hashable(default):
                 continue
             parts.append(_short(key, value))
         return re.sub(r"[^\w.]+", "-", "_".join(parts))

@@ -1,17 +1,20 @@
-"""The functions at the top: `evaluate`, the whole package in one call, and `layers`."""
+"""The functions at the top: `evaluate`, the whole package in one call, `compare_scores` and `layers`."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, get_args
 
 import keras
 
-from keras_advxai._typing import Bounds, Preprocess, Shape, TargetMode
+from keras_advxai._typing import Bounds, Preprocess, Score, Shape, TargetMode
 from keras_advxai.attacks import Attack
 from keras_advxai.evaluation import EvaluationReport, Evaluator
+from keras_advxai.evaluation.evaluator import listed
+from keras_advxai.evaluation.scores import ScoreComparison
 from keras_advxai.explainers import Explainer
+from keras_advxai.explainers import get as get_explainer
 from keras_advxai.models import ImageClassifier, LayerTable, as_classifier
 from keras_advxai.models.inputs import check_class_names
 from keras_advxai.tensorboard.directory import check_log_dir, next_step
@@ -119,6 +122,62 @@ def evaluate(
             writer.write_hparams(report)
         report.to_json(directory / "advxai" / "report.json")
     return report
+
+
+def compare_scores(
+    model: keras.Model | ImageClassifier,
+    data: Any,
+    *,
+    explainers: Sequence[str | Explainer] | str | Explainer = ("grad_cam", "integrated_gradients"),
+    attack: str | Attack = "fgsm",
+    epsilon: float = 8 / 255,
+    **settings: Any,
+) -> ScoreComparison:
+    """What the softmax does to explanations: heatmaps of a class's logit against heatmaps of its probability.
+
+    The gradient of a probability vanishes as the model grows confident, and underflows to exactly zero where the
+    logits are some 17 apart: heatmaps turn to noise and then go blank, which the logit's do not. This tells by how
+    much, on the original and on adversarial images, against the model's confidence.
+
+    Args:
+        model: A `keras.Model`, or an `ImageClassifier`.
+        data: As for `evaluate`: `x` alone, `(x, y)` or a dataset.
+        explainers: Names or instances; each is run with both scores. Defaults to `("grad_cam",
+            "integrated_gradients")`.
+        attack: The attack that makes the adversarial images. Defaults to `"fgsm"`.
+        epsilon: Its strength, a fraction of the bounds' width. Defaults to 8/255.
+        **settings: Any other argument of `evaluate`, such as `bounds`, `preprocess`, `target`, `batch_size`, `log_dir`.
+
+    Returns:
+        A `ScoreComparison`: print it for a table; `figures.confidence(comparison.panels)` and `figures.scores` draw it.
+
+    Raises:
+        TypeError: An argument is of a wrong kind.
+        ValueError: An argument is wrong, or an explainer takes no score.
+
+    Example:
+
+    >>> import keras
+    >>> import keras_advxai as kax
+    >>> keras.utils.set_random_seed(0)
+    >>> (x, _), _ = kax.datasets.faces.load_data()
+    >>> model = keras.Sequential([
+    ...     keras.layers.Input((25, 25, 1)),
+    ...     keras.layers.Conv2D(4, 3, activation="relu"),
+    ...     keras.layers.GlobalAveragePooling2D(),
+    ...     keras.layers.Dense(2, activation="softmax"),
+    ... ])
+    >>> comparison = kax.compare_scores(model, x[:8], explainers="grad_cam", progress=False)
+    >>> comparison.original.nissim["grad_cam"].shape, bool(comparison.original.zero_gradient.any())
+    ((8,), False)
+    """
+    given = [get_explainer(item) for item in listed(explainers)]
+    if not given:
+        raise ValueError(f"Argument `explainers` must name at least one explainer. Received: {explainers!r}")
+    both = [item.with_score(score) for item in given for score in get_args(Score)]
+    settings = {"noise_control": False, **settings}
+    report = evaluate(model, data, attacks=attack, explainers=both, epsilons=(epsilon,), **settings)
+    return report.compare_scores()
 
 
 def layers(model: keras.Model | ImageClassifier, shape: Shape = None) -> LayerTable:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import numpy as np
 
 from keras_advxai._typing import TargetMode
+from keras_advxai.evaluation.completeness import LIMIT, Completeness, relative_gaps
 from keras_advxai.evaluation.samples import Samples
+from keras_advxai.evaluation.table import percent_text
 
 _MOST_NOTES = 4
 """With more explainers than this, one sentence is about all of them."""
@@ -46,7 +48,7 @@ def sample_notes(samples: Samples, target: TargetMode) -> list[str]:
         samples: What was found of each image.
         target: Whose class the heatmaps explain.
     """
-    notes = []
+    notes: list[str] = []
     bad = int(np.sum(~np.isfinite(samples.confidence)))
     if bad:
         notes.append(
@@ -66,8 +68,22 @@ def sample_notes(samples: Samples, target: TargetMode) -> list[str]:
             f"{len(counts)} explainers have blank clean heatmaps, which are left out of their MOD and VID: up to "
             f"{counts[worst]} of {len(samples)}, of {worst}. `report.blank_rate(None, explainer)` tells of each."
         )
+    notes += [_completeness_note(name, sums) for name, sums in samples.completeness.items()]
     for name, blank in samples.reference_blank.items():
         broken = sum(int((np.isnan(maps[name][target]) & ~blank).sum()) for maps in samples.nissim.values())
         if broken:
             notes.append(f"{broken} pairs of heatmaps of {name} are NaN; they are left out of its MOD and VID.")
-    return notes
+    return [note for note in notes if note]
+
+
+def _completeness_note(name: str, sums: dict[str, dict[str, np.ndarray]]) -> str:
+    """What to say of attributions that do not add up to the change of the score."""
+    gaps = [relative_gaps(gap, sums["change"][condition]).ravel() for condition, gap in sums["gap"].items()]
+    found = Completeness.of(np.concatenate(gaps))
+    if not found.exceeded > 0:
+        return ""
+    return (
+        f"{100 * found.exceeded:.1f} % of the attributions of {name} miss the change of the score by more than "
+        f"{100 * LIMIT:g} % of it (median gap {percent_text(found.median)}, largest {percent_text(found.largest)}). "
+        "More `steps` usually help; where the score hardly changes, nothing does."
+    )

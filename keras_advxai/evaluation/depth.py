@@ -12,7 +12,7 @@ from keras_advxai.evaluation.row import pandas
 from keras_advxai.evaluation.table import render_profile
 
 if TYPE_CHECKING:
-    from keras_advxai.evaluation.report import EvaluationReport
+    from keras_advxai.evaluation.drift import DriftFigures
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -53,8 +53,8 @@ class DepthProfile:
         return pandas().DataFrame(self.mod, index=index, columns=pandas().Index(self.epsilons, name="epsilon"))
 
 
-def depth_profile(report: EvaluationReport, attack: str, explainers: Sequence[str]) -> DepthProfile:
-    """MOD by layer and strength; see `EvaluationReport.depth_profile`.
+def depth_profile(report: DriftFigures, attack: str, explainers: Sequence[str]) -> DepthProfile:
+    """MOD by layer and strength; see `DriftFigures.depth_profile`.
 
     Args:
         report: The report.

@@ -19,9 +19,10 @@ from keras_advxai._typing import Bounds, Preprocess, TargetMode
 from keras_advxai.attacks import Attack, UniformNoise
 from keras_advxai.evaluation import checks
 from keras_advxai.evaluation.data import Batches, Fingerprint
-from keras_advxai.evaluation.examples import Example, as_picture
+from keras_advxai.evaluation.duration import forecast
+from keras_advxai.evaluation.gathering import gather_examples, gather_samples
 from keras_advxai.evaluation.report import EvaluationReport
-from keras_advxai.evaluation.samples import Samples
+from keras_advxai.evaluation.scores import score_pairs
 from keras_advxai.evaluation.step import Step
 from keras_advxai.explainers import Explainer
 from keras_advxai.models import ImageClassifier
@@ -74,7 +75,7 @@ class Evaluator:
             )
         self.target: TargetMode = target
         self.seed = check_whole_number("seed", seed, 0)
-        given = [attacks_module.get(item) for item in _listed(attacks)]
+        given = [attacks_module.get(item) for item in listed(attacks)]
         if not given:
             raise ValueError(f"Argument `attacks` must name at least one attack. Received: {attacks!r}")
         for attack in given:
@@ -87,7 +88,7 @@ class Evaluator:
         self.epsilons = check_epsilons(epsilons, "linf" if "linf" in norms else "l2")
         controls = [UniformNoise(norm=norm, seed=self.seed) for norm in norms] if noise_control else []
         self.attacks = _distinct([*given, *(item for item in controls if item not in given)], "attacks")
-        self.explainers = _distinct([explainers_module.get(item) for item in _listed(explainers)], "explainers")
+        self.explainers = _distinct([explainers_module.get(item) for item in listed(explainers)], "explainers")
         for explainer in self.explainers:
             if explainer.signed:
                 raise ValueError(
@@ -145,6 +146,8 @@ class Evaluator:
         with tqdm(total=batches.images, unit="img", desc=f"{title} (compiling)", disable=not progress) as bar:
             for x, y in batches:
                 self._check_target(y is not None)
+                if progress and not found:
+                    self._announce(bar, title, x, batches.images)
                 given = self.classifier.images_of(x)
                 sizes.add(given.shape[1:3])
                 keep = min(max(0, images - count), len(given))
@@ -153,19 +156,28 @@ class Evaluator:
                 count += len(given)
                 bar.set_description_str(title, refresh=False)
                 bar.update(len(given))
-        samples = self._samples(found)
+        samples = gather_samples(found, self.attacks, self.explainers, self.target, self.epsilons)
         return EvaluationReport(
             samples=samples,
             provenance=self._provenance(batches, fingerprint.hexdigest(), given.shape[1:]),
             warnings=(*self._setting_notes(batches, sizes), *checks.sample_notes(samples, self.target)),
-            examples=self._examples(found, samples),
+            examples=gather_examples(found, samples, self.classifier, self.target),
         )
+
+    def _announce(self, bar: Any, title: str, x: Any, images: int | None) -> None:
+        """Say in the bar what the costly explainers will take, before they take it."""
+        conditions = 1 + len(self.attacks) * len(self.epsilons)
+        said = forecast(self.classifier, self.explainers, x, images, conditions)
+        if said:
+            bar.set_description_str(f"{title} (compiling; {said})")
 
     def _run_step(self, x: Any, y: np.ndarray | None, keep: int) -> dict[str, Any]:
         inputs = keras.tree.map_structure(tf.convert_to_tensor, x)
         images = tf.cast(self.classifier.images_of(inputs), tf.float32)
         inputs = self.classifier.with_images(inputs, images)
         self.classifier.check_output(inputs)
+        for explainer in self.explainers:
+            explainer.check(self.classifier, images)
         labels = None if y is None else tf.convert_to_tensor(y)
         strengths = tf.constant(self.epsilons, tf.float32)
         result = self.classifier.compiled(self._step, self._step, inputs, labels, strengths, tf.constant(keep))
@@ -178,82 +190,6 @@ class Evaluator:
                 "target='label' explains the true class, but the data have no labels. Pass (x, y), or "
                 "target='predicted'."
             )
-
-    def _samples(self, found: list[dict[str, Any]]) -> Samples:
-        def join(*path: str) -> np.ndarray:
-            parts = []
-            for batch in found:
-                value: Any = batch
-                for key in path:
-                    value = value[key]
-                parts.append(value)
-            return np.concatenate(parts, axis=-1)
-
-        modes = {item.name: sorted(found[0]["blank"][item.name], key=self.target.__ne__) for item in self.explainers}
-        nissim: dict[str, Any] = collections.defaultdict(dict)
-        attacked_blank: dict[str, Any] = collections.defaultdict(dict)
-        for attack in (item.name for item in self.attacks):
-            for explainer in modes:
-                nissim[attack][explainer] = {
-                    mode: np.where(
-                        join("blank", explainer, mode), np.nan, join("attacks", attack, "nissim", explainer, mode)
-                    )
-                    for mode in modes[explainer]
-                }
-                attacked_blank[attack][explainer] = join("attacks", attack, "blank", explainer)
-        return Samples(
-            epsilons=self.epsilons,
-            labels=join("labels"),
-            predictions=join("predictions"),
-            confidence=join("confidence"),
-            attacked={item.name: join("attacks", item.name, "predictions") for item in self.attacks},
-            nissim=dict(nissim),
-            blank=dict(attacked_blank),
-            reference_blank={name: join("blank", name, self.target) for name in modes},
-        )
-
-    def _examples(self, found: list[dict[str, Any]], samples: Samples) -> tuple[Example, ...]:
-        """One example for each kept image, attack, explainer and strength."""
-        examples = []
-        start = 0
-        for batch in found:
-            clean = batch["examples"]
-            for offset in range(len(clean["images"])):
-                index = start + offset
-                image = self._picture(clean["images"][offset])
-                for attack in samples.attacked:
-                    after = batch["attacks"][attack]
-                    attacked = [self._picture(images[offset]) for images in after["examples"]["images"]]
-                    for explainer in samples.reference_blank:
-                        heatmap = as_picture(clean["heatmaps"][explainer][offset])[..., 0]
-                        for level, epsilon in enumerate(self.epsilons):
-                            examples.append(
-                                Example(
-                                    attack=attack,
-                                    explainer=explainer,
-                                    epsilon=epsilon,
-                                    index=index,
-                                    label=int(samples.labels[index]),
-                                    image=image,
-                                    adversarial=attacked[level],
-                                    heatmap=heatmap,
-                                    adversarial_heatmap=as_picture(
-                                        after["examples"]["heatmaps"][explainer][level, offset]
-                                    )[..., 0],
-                                    prediction=int(samples.predictions[index]),
-                                    adversarial_prediction=int(after["predictions"][level, offset]),
-                                    confidence=float(samples.confidence[index]),
-                                    adversarial_confidence=float(after["confidence"][level, offset]),
-                                    nissim=float(samples.nissim[attack][explainer][self.target][level, index]),
-                                )
-                            )
-            start += len(batch["labels"])
-        return tuple(examples)
-
-    def _picture(self, image: np.ndarray) -> np.ndarray:
-        """An image scaled from its bounds to [0, 1], channels last."""
-        image = (image - self.classifier.bounds[0]) / self.classifier.width
-        return as_picture(np.asarray(self.classifier.laid_out(image[None]))[0])
 
     def _setting_notes(self, batches: Batches, sizes: set[tuple[int, ...]]) -> list[str]:
         return checks.setting_notes(
@@ -282,6 +218,7 @@ class Evaluator:
             "labels": "given" if batches.has_labels else "clean prediction",
             "attacks": [attacks_module.serialize(item) for item in self.attacks],
             "explainers": [explainers_module.serialize(item) for item in self.explainers],
+            "score_pairs": score_pairs(self.explainers),
             "layers": layers,
             "depths": {name: [found.depth(path) for path in paths] for name, paths in layers.items()},
             "heatmap_size": size,
@@ -305,7 +242,8 @@ def _classifier(model: Any, bounds: Bounds | None, preprocess: Preprocess) -> Im
     return own
 
 
-def _listed(items: Any) -> list[Any]:
+def listed(items: Any) -> list[Any]:
+    """One name, configuration or instance, or several, as a list."""
     single = isinstance(items, (str, dict, type, Configuration))
     return [items] if single else list(items)
 

@@ -4,7 +4,12 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from keras_advxai.evaluation.report import EvaluationReport
 
 
 @dataclasses.dataclass(frozen=True)
@@ -49,12 +54,50 @@ class Row:
 
     def to_dict(self) -> dict[str, Any]:
         """The figures as plain Python values, NaN as `None`."""
-        return without_nan(dataclasses.asdict(self))
+        return finite(dataclasses.asdict(self))
 
 
-def without_nan(values: dict[str, Any]) -> dict[str, Any]:
-    """`values` with `None` for NaN, which JSON does not have."""
-    return {key: None if isinstance(value, float) and math.isnan(value) else value for key, value in values.items()}
+def report_row(report: EvaluationReport, attack: str, explainer: str, epsilon: float) -> Row:
+    """One line of a report.
+
+    Args:
+        report: The report.
+        attack: Name of the attack.
+        explainer: Name of the explainer; empty in an evaluation without explainers.
+        epsilon: One of the strengths.
+    """
+    common = Row(
+        attack=attack,
+        explainer=explainer,
+        epsilon=epsilon,
+        images=len(report.samples),
+        accuracy=report.accuracy(attack, epsilon),
+        flip_rate=report.flip_rate(attack, epsilon),
+        attack_success_rate=report.attack_success_rate(attack, epsilon),
+    )
+    if not explainer:
+        return common
+    low, high = report.mod_interval(attack, explainer, epsilon)
+    has_clean = "clean" in report.samples.nissim[attack][explainer]
+    return dataclasses.replace(
+        common,
+        mod=report.mod(attack, explainer, epsilon),
+        mod_low=low,
+        mod_high=high,
+        nissim_std=report.nissim_std(attack, explainer, epsilon),
+        mod_flipped=report.mod(attack, explainer, epsilon, split="flipped"),
+        mod_kept=report.mod(attack, explainer, epsilon, split="kept"),
+        mod_clean=report.mod(attack, explainer, epsilon, target="clean") if has_clean else math.nan,
+        blank_rate=report.blank_rate(attack, explainer, epsilon),
+        left_out=int(np.isnan(report.nissim(attack, explainer, epsilon)).sum()),
+    )
+
+
+def finite(values: dict[str, Any]) -> dict[str, Any]:
+    """`values` with `None` for NaN and infinity, which JSON does not have."""
+    return {
+        key: None if isinstance(value, float) and not math.isfinite(value) else value for key, value in values.items()
+    }
 
 
 def pandas() -> Any:

@@ -23,6 +23,12 @@ class Samples:
             blank, so that there is nothing to compare with, or a heatmap is NaN.
         blank: Attack to explainer to whether the adversarial heatmap is blank, `(epsilons, images)`.
         reference_blank: Explainer to whether the clean heatmap is blank, `(images,)`.
+        completeness: Explainer to `"gap"` and `"change"` to `"clean"`, `(images,)`, and each attack, `(epsilons,
+            images)`: how far the attributions are from adding up to the change of the score. Only explainers that
+            promise a sum, such as Integrated Gradients, have an entry.
+        scores: Where explainers come in pairs that differ in their score only, and else empty, by the same conditions:
+            `"log_odds"` of each image's prediction; `"zero_gradient"` of each score, whether it is exactly zero; and
+            `"nissim"` by explainer, between its heatmaps of the logit and of the probability.
 
     Example:
 
@@ -41,6 +47,8 @@ class Samples:
     nissim: dict[str, dict[str, dict[str, np.ndarray]]]
     blank: dict[str, dict[str, np.ndarray]]
     reference_blank: dict[str, np.ndarray]
+    completeness: dict[str, dict[str, dict[str, np.ndarray]]] = dataclasses.field(default_factory=dict)
+    scores: dict[str, Any] = dataclasses.field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -72,7 +80,7 @@ class Samples:
 
     def to_dict(self) -> dict[str, Any]:
         """Plain lists and dictionaries, NaN as `None`."""
-        return {field.name: _plain(getattr(self, field.name)) for field in dataclasses.fields(self)}
+        return {field.name: plain(getattr(self, field.name)) for field in dataclasses.fields(self)}
 
     @classmethod
     def from_dict(cls, config: dict[str, Any]) -> Samples:
@@ -86,16 +94,23 @@ class Samples:
             nissim=_arrays(config["nissim"], "float64"),
             blank=_arrays(config["blank"], "bool"),
             reference_blank=_arrays(config["reference_blank"], "bool"),
+            completeness=_arrays(config.get("completeness", {}), "float32"),
+            scores={
+                key: _arrays(values, "bool" if key == "zero_gradient" else "float64")
+                for key, values in config.get("scores", {}).items()
+            },
         )
 
 
-def _plain(value: Any) -> Any:
+def plain(value: Any) -> Any:
+    """Arrays as lists, with `None` for NaN and infinity, which JSON does not have."""
     if isinstance(value, dict):
-        return {key: _plain(item) for key, item in value.items()}
+        return {key: plain(item) for key, item in value.items()}
     if isinstance(value, np.ndarray):
-        plain = value.astype("object")
-        plain[value != value] = None
-        return plain.tolist()
+        objects = value.astype("object")
+        if value.dtype.kind == "f":
+            objects[~np.isfinite(value)] = None
+        return objects.tolist()
     return list(value) if isinstance(value, tuple) else value
 
 

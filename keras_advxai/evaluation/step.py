@@ -9,9 +9,12 @@ import tensorflow as tf
 
 from keras_advxai._typing import TargetMode, Tensor
 from keras_advxai.attacks import Attack
+from keras_advxai.evaluation.scores import score_pairs
 from keras_advxai.explainers import Explainer, is_blank
 from keras_advxai.metrics import nissim
 from keras_advxai.models import Forward, ImageClassifier
+from keras_advxai.models.forward import SCORES
+from keras_advxai.ops.losses import log_odds
 
 
 @dataclasses.dataclass(frozen=True)
@@ -46,8 +49,8 @@ class Step:
             keep: How many of the batch's images and heatmaps to return for pictures.
 
         Returns:
-            Nested dictionaries of tensors: predictions `(batch,)` and, for each attack, predictions, NISSIM and
-            blank flags `(epsilons, batch)`.
+            Nested dictionaries of tensors: predictions and completeness `(batch,)` and, for each attack, predictions,
+            NISSIM, blank flags and completeness `(epsilons, batch)`.
         """
         shape = tuple(model.images_of(x).shape[1:])
         layers = tuple(dict.fromkeys(path for item in self.explainers for path in item.layers(model, shape)))
@@ -58,6 +61,7 @@ class Step:
             "labels": labels,
             "predictions": clean.predictions,
             "confidence": _confidence(clean),
+            "scores": self._scores(clean, {name: maps[self.target] for name, maps in reference.items()}, clean, labels),
             "blank": {
                 name: {mode: is_blank(found) for mode, found in maps.items()} for name, maps in reference.items()
             },
@@ -65,6 +69,7 @@ class Step:
                 "images": clean.images[:keep],
                 "heatmaps": {name: maps[self.target][:keep] for name, maps in reference.items()},
             },
+            "completeness": self._completeness(model, clean, clean, labels),
             "attacks": {},
         }
         for attack in self.attacks:
@@ -73,9 +78,15 @@ class Step:
                 images = attack(model, x, labels, epsilon, forward=clean)
                 forward = model.forward(model.with_images(x, images), layers=layers)
                 found = {item.name: self._maps(item, model, forward, clean, labels) for item in self.explainers}
-                return self._compare(reference, found, forward, keep)
+                maps = {name: modes[self.target] for name, modes in found.items()}
+                return {
+                    **self._compare(reference, found, forward, keep),
+                    "completeness": self._completeness(model, forward, clean, labels),
+                    "scores": self._scores(forward, maps, clean, labels),
+                }
 
             signature = self._signature(reference, shape, model)
+            signature |= {key: tf.nest.map_structure(_each, result[key]) for key in ("completeness", "scores")}
             result["attacks"][attack.name] = tf.map_fn(
                 at, epsilons, parallel_iterations=1, fn_output_signature=signature
             )
@@ -85,9 +96,35 @@ class Step:
         self, explainer: Explainer, model: ImageClassifier, forward: Forward, clean: Forward, labels: Tensor
     ) -> dict[str, Tensor]:
         """The heatmaps of one pass, for each of the targets that are compared."""
-        targets = {"predicted": forward.predictions, "clean": clean.predictions, "label": labels}
+        targets = self._targets(forward, clean, labels)
         modes = {self.target, "clean"} if explainer.is_cheap(model, forward.images.shape[1:]) else {self.target}
         return {mode: explainer(model, forward.images, targets[mode], forward=forward) for mode in sorted(modes)}
+
+    def _completeness(
+        self, model: ImageClassifier, forward: Forward, clean: Forward, labels: Tensor
+    ) -> dict[str, dict[str, Tensor]]:
+        """How far the attributions of one pass miss their sum, for the explainers that promise one."""
+        target = self._targets(forward, clean, labels)[self.target]
+        found = {item.name: item.completeness(model, forward.images, target, forward) for item in self.explainers}
+        return {name: {"gap": sums[0], "change": sums[1]} for name, sums in found.items() if sums is not None}
+
+    def _scores(self, forward: Forward, maps: dict[str, Tensor], clean: Forward, labels: Tensor) -> dict[str, Any]:
+        """What the softmax does, where explainers come in pairs that differ in their score only."""
+        pairs = score_pairs(self.explainers)
+        if not pairs:
+            return {}
+        target = self._targets(forward, clean, labels)[self.target]
+        return {
+            "log_odds": -log_odds(forward.logits, forward.predictions),
+            "zero_gradient": {
+                score: is_blank(tf.cast(forward.gradient(objective, target), tf.float32))
+                for score, objective in SCORES.items()
+            },
+            "nissim": {logit: nissim(maps[logit], maps[probability]) for logit, probability in pairs.items()},
+        }
+
+    def _targets(self, forward: Forward, clean: Forward, labels: Tensor) -> dict[str, Tensor]:
+        return {"predicted": forward.predictions, "clean": clean.predictions, "label": labels}
 
     def _compare(
         self, reference: dict[str, Any], found: dict[str, Any], forward: Forward, keep: Tensor
@@ -106,7 +143,10 @@ class Step:
         }
 
     def _signature(
-        self, reference: dict[str, Any], shape: tuple[int | None, ...], model: ImageClassifier
+        self,
+        reference: dict[str, Any],
+        shape: tuple[int | None, ...],
+        model: ImageClassifier,
     ) -> dict[str, Any]:
         def each(dtype: Any) -> tf.TensorSpec:
             return tf.TensorSpec([None], dtype)
@@ -122,6 +162,10 @@ class Step:
                 "heatmaps": dict.fromkeys(reference, heatmap),
             },
         }
+
+
+def _each(values: Tensor) -> tf.TensorSpec:
+    return tf.TensorSpec([None], values.dtype)
 
 
 def _confidence(forward: Forward) -> Tensor:

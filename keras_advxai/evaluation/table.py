@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import math
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 from rich import box
@@ -37,12 +38,12 @@ def render(report: EvaluationReport) -> str:
     parts = [_heading(report)]
     single = all(len(paths) == 1 for paths in report.provenance["layers"].values())
     if len(report.explainers) > _MOST_TABLES and single:
-        parts.append(_to_text(_accuracy_table(report)))
+        parts.append(to_text(_accuracy_table(report)))
         parts += [render_profile(report.depth_profile(attack)) for attack in report.attacks]
     elif report.explainers:
-        parts += [_to_text(_drift_table(report, explainer)) for explainer in report.explainers]
+        parts += [to_text(_drift_table(report, explainer)) for explainer in report.explainers]
     else:
-        parts.append(_to_text(_accuracy_table(report)))
+        parts.append(to_text(_accuracy_table(report)))
     parts += [f"Note: {warning}" for warning in report.warnings]
     return "\n\n".join(parts)
 
@@ -53,21 +54,12 @@ def render_profile(profile: DepthProfile) -> str:
     Args:
         profile: What `EvaluationReport.depth_profile` returned.
     """
-    table = Table(
-        title=f"MOD by layer, {profile.attack}",
-        title_justify="left",
-        title_style="",
-        box=_LINES,
-        header_style="",
-        padding=(0, 0, 0, 1),
+    table = new_table(
+        f"MOD by layer, {profile.attack}", "layer", [*(epsilon_text(epsilon) for epsilon in profile.epsilons), "VID"]
     )
-    table.add_column("layer")
-    for epsilon in profile.epsilons:
-        table.add_column(epsilon_text(epsilon), justify="right")
-    table.add_column("VID", justify="right")
     for layer, mods, vid in zip(profile.labels, profile.mod, profile.vid, strict=True):
-        table.add_row(f"  {layer}", *(_number(mod) for mod in mods), _number(vid))
-    return _to_text(table)
+        table.add_row(f"  {layer}", *(number_text(mod) for mod in mods), number_text(vid))
+    return to_text(table)
 
 
 def epsilon_text(epsilon: float) -> str:
@@ -82,7 +74,7 @@ def epsilon_text(epsilon: float) -> str:
 def _heading(report: EvaluationReport) -> str:
     source = report.provenance
     lower, upper = source["bounds"]
-    accuracy = f"clean accuracy {_percent(report.clean_accuracy)}"
+    accuracy = f"clean accuracy {percent_text(report.clean_accuracy)}"
     if source["labels"] != "given":
         accuracy = "no labels: accuracy counts agreement with the clean prediction"
     lines = [f"{source['model']} on {len(report.samples)} images in [{lower:g}, {upper:g}], {accuracy}"]
@@ -94,7 +86,11 @@ def _heading(report: EvaluationReport) -> str:
 
 def _drift_table(report: EvaluationReport, explainer: str) -> Table:
     layers = ", ".join(report.provenance["layers"].get(explainer, ()))
-    table = _table(f"{explainer}{f' at layer {layers}' if layers else ''}")
+    title = f"{explainer}{f' at layer {layers}' if layers else ''}"
+    if explainer in report.samples.completeness:
+        gap = report.completeness(explainer)
+        title += f", completeness gap: median {percent_text(gap.median)}, largest {percent_text(gap.largest)}"
+    table = _table(title)
     drift = ("MOD", "95 %\ninterval", "std", "MOD\nflipped", "MOD\nkept", "MOD clean\ntarget", "blank")
     for name in drift:
         table.add_column(name, justify="right")
@@ -102,7 +98,7 @@ def _drift_table(report: EvaluationReport, explainer: str) -> Table:
         table.add_row(attack)
         for row in (row for row in report.rows if (row.attack, row.explainer) == (attack, explainer)):
             table.add_row(*_accuracy_cells(row), *_drift_cells(row))
-        spread = _number(report.vid(attack, explainer)), _range(*report.vid_interval(attack, explainer))
+        spread = number_text(report.vid(attack, explainer)), _range(*report.vid_interval(attack, explainer))
         table.add_row("  VID", "", "", "", *spread, end_section=True)
     return table
 
@@ -119,37 +115,50 @@ def _accuracy_table(report: EvaluationReport) -> Table:
 
 def _accuracy_cells(row: Row) -> tuple[str, ...]:
     shares = (row.accuracy, row.flip_rate, row.attack_success_rate)
-    return (f"  {epsilon_text(row.epsilon)}", *(_percent(share) for share in shares))
+    return (f"  {epsilon_text(row.epsilon)}", *(percent_text(share) for share in shares))
 
 
 def _drift_cells(row: Row) -> tuple[str, ...]:
     others = (row.nissim_std, row.mod_flipped, row.mod_kept, row.mod_clean)
     return (
-        _number(row.mod),
+        number_text(row.mod),
         _range(row.mod_low, row.mod_high),
-        *(_number(value) for value in others),
-        _percent(row.blank_rate),
+        *(number_text(value) for value in others),
+        percent_text(row.blank_rate),
     )
 
 
 def _table(title: str) -> Table:
+    return new_table(title, "attack and\nepsilon", ("accuracy", "flipped", "success"))
+
+
+def new_table(title: str, first: str, others: Iterable[str]) -> Table:
+    """A table of ASCII lines: a first column to the left, numbers to the right.
+
+    Args:
+        title: Its title; empty for none.
+        first: The heading of the first column.
+        others: The headings of the columns of numbers.
+    """
     table = Table(
         title=title or None, title_justify="left", title_style="", box=_LINES, header_style="", padding=(0, 0, 0, 1)
     )
-    table.add_column("attack and\nepsilon")
-    for name in ("accuracy", "flipped", "success"):
+    table.add_column(first)
+    for name in others:
         table.add_column(name, justify="right")
     return table
 
 
-def _to_text(table: Table) -> str:
+def to_text(table: Table) -> str:
+    """A table as ASCII text."""
     console = Console(file=io.StringIO(), width=1000, color_system=None, legacy_windows=False)
     console.print(table)
     text: Any = console.file
     return "\n".join(line.strip("\n").rstrip() for line in text.getvalue().splitlines() if line.strip())
 
 
-def _number(value: float) -> str:
+def number_text(value: float) -> str:
+    """A number with three decimals; `-` where it is NaN."""
     return "-" if math.isnan(value) else f"{value:.3f}"
 
 
@@ -157,5 +166,8 @@ def _range(low: float, high: float) -> str:
     return "-" if math.isnan(low) else f"{low:.3f}-{high:.3f}"
 
 
-def _percent(value: float) -> str:
-    return "-" if math.isnan(value) else f"{100 * value:.1f} %"
+def percent_text(value: float) -> str:
+    """A share in percent; `-` where it is NaN, and `> 1000 %` where no number would help."""
+    if math.isnan(value):
+        return "-"
+    return f"{100 * value:.1f} %" if value <= 10 else "> 1000 %"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Literal, TypeAlias, cast, get_args
 
 import numpy as np
@@ -16,6 +16,7 @@ BaselineName: TypeAlias = Literal["black", "white", "gray", "mean", "blur", "noi
 Baseline: TypeAlias = BaselineName | np.ndarray | Callable[[Tensor], Tensor]
 
 _CONSTANT = {"black": 0.0, "gray": 0.5, "white": 1.0}
+_TOLERANCE = 1e-6
 _BLUR = 15
 """The standard deviation of the blur is this part of each side, 20 pixels for an image of 299."""
 
@@ -38,7 +39,7 @@ def check_baseline(baseline: Any) -> Baseline:
     if callable(baseline):
         return baseline
     try:
-        array = np.array(baseline, "float32")
+        array = np.array(baseline, "float32" if baseline is not None else "int32")
     except (TypeError, ValueError):
         raise TypeError(
             f"Argument `baseline` must be a name, an array or a function of the images. Received: {baseline!r}"
@@ -60,19 +61,28 @@ def check_fits(baseline: Baseline, model: ImageClassifier, images: Tensor) -> No
     Raises:
         ValueError: It does not fit.
     """
-    if isinstance(baseline, str):
-        return
-    expected = tuple(images.shape) if callable(baseline) else tuple(images.shape[1:])
-    found = np.asarray(baseline(images)) if callable(baseline) else baseline
-    if found.shape != expected and (callable(baseline) or found.shape not in ((), (1, *expected))):
-        what = "return baselines of the images' shape" if callable(baseline) else "have the shape of one image"
-        raise ValueError(f"Argument `baseline` must {what}, {expected}. Received: an array of shape {found.shape}")
+    if callable(baseline):
+        _check(np.asarray(baseline(images)), model, [tuple(images.shape)], "return baselines of the images' shape")
+    elif not isinstance(baseline, str):
+        _check_array(baseline, model, images)
+
+
+def _check_array(baseline: np.ndarray, model: ImageClassifier, images: Tensor) -> None:
+    shape = tuple(images.shape[1:])
+    known = baseline.shape if None in shape else shape
+    _check(baseline, model, [known, (1, *known), ()], "have the shape of one image")
+
+
+def _check(found: np.ndarray, model: ImageClassifier, shapes: Sequence[tuple[int, ...]], what: str) -> None:
+    if found.shape not in shapes:
+        raise ValueError(f"Argument `baseline` must {what}, {shapes[0]}. Received: an array of shape {found.shape}")
     low, high = float(found.min()), float(found.max())
     lower, upper = model.bounds
-    if not lower <= low <= high <= upper:  # NaN fails, too
+    slack = _TOLERANCE * model.width
+    if not lower - slack <= low <= high <= upper + slack:  # NaN fails, too
         raise ValueError(
-            f"Argument `baseline` must lie in image space, from {lower:g} to {upper:g}. Received: values from {low:g} "
-            f"to {high:g}. Give it as the images are given, in front of any preprocessing."
+            f"Argument `baseline` must lie in image space, from {lower:g} to {upper:g}. Received: values from "
+            f"{low:.9g} to {high:.9g}. Give it as the images are given, in front of any preprocessing."
         )
 
 
@@ -93,9 +103,10 @@ def baselines(baseline: Baseline, model: ImageClassifier, images: Tensor, seed: 
     """
     shape = tf.concat([[1], tf.shape(images)[1:]], axis=0)
     if isinstance(baseline, np.ndarray):
+        _check_array(baseline, model, images)
         return tf.broadcast_to(tf.constant(baseline), shape)
     if callable(baseline):
-        return tf.ensure_shape(tf.cast(baseline(images), tf.float32), images.shape)
+        return _called(baseline, images)
     lower, upper = model.bounds
     if baseline in _CONSTANT:
         return tf.fill(shape, tf.constant(lower + _CONSTANT[baseline] * model.width, tf.float32))
@@ -112,6 +123,17 @@ def baselines(baseline: Baseline, model: ImageClassifier, images: Tensor, seed: 
         for axis in positions:
             changed = _blurred(changed, axis)
     return tf.ensure_shape(tf.reshape(changed, tf.shape(images)), images.shape)
+
+
+def _called(baseline: Callable[[Tensor], Tensor], images: Tensor) -> Tensor:
+    try:
+        found = baseline(images)
+    except (NotImplementedError, AttributeError) as error:
+        raise ValueError(
+            "Argument `baseline` must be a function made of TensorFlow or Keras operations, because it is compiled "
+            f"with the rest. Received: {baseline!r}, which raised {type(error).__name__}: {error}"
+        ) from error
+    return tf.ensure_shape(tf.cast(found, tf.float32), images.shape)
 
 
 def _blurred(images: Tensor, axis: int) -> Tensor:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import abc
 import warnings
-from typing import Any, get_args
+from typing import Any, Self, get_args
 
 import keras
 import numpy as np
@@ -80,6 +80,20 @@ class Explainer(Configuration):
         Returns:
             Attributions, shaped as the images, or `(batch, h, w, channels)` at any size.
         """
+
+    def with_score(self, score: Score) -> Self:
+        """The same explainer of another score.
+
+        Args:
+            score: `"logit"` or `"probability"`.
+
+        Raises:
+            ValueError: The explainer does not take a score.
+        """
+        config = self.get_config()
+        if "score" not in config:
+            raise ValueError(f"An explainer whose score can be chosen is needed. Received: {self!r}")
+        return type(self)(**{**config, "score": score})
 
     @property
     def passes(self) -> int:
@@ -214,7 +228,7 @@ class Explainer(Configuration):
             targets = np.broadcast_to(targets, len(images)) if np.ndim(targets) == 0 else targets
             targets = check_labels(targets, len(images), classifier.classes, classifier.binary, "`targets`")
             targets = tf.convert_to_tensor(targets)
-        if forward is not None:
+        if forward is not None and not self.passes:
             result = function(classifier, inputs, targets, forward)
         else:
             result = classifier.compiled((self, what), function, inputs, targets)

@@ -20,6 +20,8 @@ from keras_advxai.models import Forward, ImageClassifier
 from keras_advxai.models.forward import SCORES
 from keras_advxai.models.inputs import check_whole_number
 
+_DRAWS = 4
+
 
 @register
 class IntegratedGradients(Explainer):
@@ -77,6 +79,8 @@ class IntegratedGradients(Explainer):
         and Lee, "Visualizing the impact of feature attribution baselines", Distill 2020.
     """
 
+    _unnamed = ("seed", "internal_batch_size")
+
     def __init__(
         self,
         *,
@@ -85,7 +89,7 @@ class IntegratedGradients(Explainer):
         method: str = "gausslegendre",
         internal_batch_size: int | None = None,
         score: Score = "logit",
-        draws: int = 4,
+        draws: int = _DRAWS,
         seed: int = 0,
     ) -> None:
         super().__init__(score=score)
@@ -96,6 +100,11 @@ class IntegratedGradients(Explainer):
         if internal_batch_size is not None:
             self.internal_batch_size = check_whole_number("internal_batch_size", internal_batch_size, 1)
         self.draws = check_whole_number("draws", draws, 1)
+        if self.draws != _DRAWS and not self._is_noise:
+            raise ValueError(
+                "Argument `draws` belongs to baseline='noise'; other baselines are not drawn. "
+                f"Received: draws={draws} with baseline={baseline!r}"
+            )
         self.seed = check_whole_number("seed", seed, 0)
 
     @property
@@ -104,8 +113,12 @@ class IntegratedGradients(Explainer):
         return self.steps * self._draws
 
     @property
+    def _is_noise(self) -> bool:
+        return isinstance(self.baseline, str) and self.baseline == "noise"
+
+    @property
     def _draws(self) -> int:
-        return self.draws if isinstance(self.baseline, str) and self.baseline == "noise" else 1
+        return self.draws if self._is_noise else 1
 
     def check(self, model: ImageClassifier, images: Tensor) -> None:
         """Raise if the baseline does not fit the images; see `Explainer.check`."""
@@ -130,7 +143,8 @@ class IntegratedGradients(Explainer):
             relative: Whether to divide it by `|score(x) - score(baseline)|`. Defaults to `False`.
 
         Returns:
-            The gaps, `(batch,)` float32, in units of the score, or as a fraction of its change.
+            The gaps, `(batch,)` float32, in units of the score, or as a fraction of its change, which is NaN where
+            there is neither, as in a model whose score does not depend on the image.
         """
 
         def gap(classifier: ImageClassifier, inputs: Any, labels: Tensor | None, forward: Forward | None = None) -> Any:

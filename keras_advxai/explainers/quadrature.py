@@ -18,9 +18,9 @@ def check_method(method: str, steps: int) -> Quadrature:
     Raises:
         ValueError: The name is unknown, or the trapezoid has a single step.
     """
-    known = get_args(Quadrature)
+    known = [*get_args(Quadrature), *_SHORT]
     found = _SHORT.get(method, method) if isinstance(method, str) else method
-    if found not in known:
+    if found not in get_args(Quadrature):
         raise ValueError(
             f"Argument `method` must be one of {', '.join(known)}.{nearest(str(method), known)} "
             f"Received: method={method!r}"

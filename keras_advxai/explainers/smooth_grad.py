@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Self
+
 import tensorflow as tf
 
-from keras_advxai._typing import Shape, Tensor
+from keras_advxai._typing import Score, Shape, Tensor
 from keras_advxai.explainers.averaging import mean_over
 from keras_advxai.explainers.explainer import Explainer
 from keras_advxai.explainers.registry import get, register
@@ -57,6 +59,10 @@ class SmoothGrad(Explainer):
         noise: float = 0.15,
         seed: int = 0,
     ) -> None:
+        if not isinstance(explainer, (str, dict, type, Explainer)):
+            raise TypeError(
+                f"Argument `explainer` must be the name of an explainer, or an explainer. Received: {explainer!r}"
+            )
         self.explainer = get(explainer)
         super().__init__(score=self.explainer.score)
         self.samples = check_whole_number("samples", samples, 1)
@@ -67,6 +73,10 @@ class SmoothGrad(Explainer):
     def signed(self) -> bool:
         """Whether heatmaps tell evidence against the class (negative) from evidence for it."""
         return self.explainer.signed
+
+    def with_score(self, score: Score) -> Self:
+        """The same of the smoothed explainer; see `Explainer.with_score`."""
+        return type(self)(**{**self.get_config(), "explainer": self.explainer.with_score(score)})
 
     @property
     def passes(self) -> int:

@@ -1,0 +1,73 @@
+"""How long costly explainers will take, measured before they run."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+from keras_advxai._typing import Tensor
+from keras_advxai.explainers import Explainer
+from keras_advxai.models import ImageClassifier
+from keras_advxai.models.forward import logit_score
+
+_FEW = 1000
+"""Fewer passes than this are not worth a measurement, which has to trace the model once more."""
+
+
+def forecast(
+    classifier: ImageClassifier, explainers: Sequence[Explainer], inputs: Any, images: int | None, conditions: int
+) -> str:
+    """What explainers that need many passes of their own will take, as `"integrated_gradients: about 2 min"`.
+
+    One pass forward and backward over the first batch is timed, and multiplied.
+
+    Args:
+        classifier: The classifier.
+        explainers: All explainers of an evaluation.
+        inputs: The first batch.
+        images: How many images there are; `None` where that is not known.
+        conditions: How often each image is explained: once clean, and once for each attack and strength.
+
+    Returns:
+        The forecast; empty where there is nothing to say.
+    """
+    costly = {item.name: item.passes for item in explainers if item.passes}
+    if images is None or images * conditions * sum(costly.values()) < _FEW:
+        return ""
+    seconds = _seconds_of_a_pass(classifier, inputs) * images * conditions
+    return ", ".join(f"{name}: about {duration_text(passes * seconds)}" for name, passes in costly.items())
+
+
+def duration_text(seconds: float) -> str:
+    """A duration with the precision of a forecast.
+
+    Example:
+
+    >>> from keras_advxai.evaluation.duration import duration_text
+    >>> duration_text(4.2), duration_text(130), duration_text(8000)
+    ('4 s', '2 min', '2.2 h')
+    """
+    if seconds < 90:
+        return f"{max(1, round(seconds))} s"
+    return f"{round(seconds / 60)} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
+
+
+def _seconds_of_a_pass(classifier: ImageClassifier, inputs: Any) -> float:
+    """What one image takes on the way forward and backward, in a batch as given."""
+    inputs = keras.tree.map_structure(tf.convert_to_tensor, inputs)
+    inputs = classifier.with_images(inputs, tf.cast(classifier.images_of(inputs), tf.float32))
+    taken = []
+    for _ in range(2):  # the first of which is traced
+        begin = time.perf_counter()
+        classifier.compiled("a pass", _gradient, inputs).numpy()
+        taken.append(time.perf_counter() - begin)
+    return taken[-1] / len(classifier.images_of(inputs))
+
+
+def _gradient(classifier: ImageClassifier, x: Any) -> Tensor:
+    forward = classifier.forward(x)
+    return forward.gradient(logit_score, forward.predictions)
