@@ -46,11 +46,25 @@ def quadrature(method: Quadrature, steps: int) -> tuple[np.ndarray, np.ndarray]:
     ([0.0, 0.5, 1.0], [0.25, 0.5, 0.25])
     """
     if method == "gausslegendre":
-        nodes, weights = np.polynomial.legendre.leggauss(steps)
-        return (nodes + 1) / 2, weights / 2
+        return _gauss_legendre(steps)
     if method == "riemann_trapezoid":
         weights = np.full(steps, 1 / (steps - 1))
         weights[[0, -1]] /= 2
         return np.linspace(0, 1, steps), weights
     start = {"riemann_left": 0.0, "riemann_middle": 0.5, "riemann_right": 1.0}[method]
     return (np.arange(steps) + start) / steps, np.full(steps, 1 / steps)
+
+
+def _gauss_legendre(steps: int) -> tuple[np.ndarray, np.ndarray]:
+    """The roots of the Legendre polynomial, by Newton's method on its recurrence, scaled to [0, 1].
+
+    NumPy's `leggauss` solves an eigenvalue problem, which takes half a minute for 2000 steps.
+    """
+    roots = np.cos(np.pi * (np.arange(steps, 0, -1) - 0.25) / (steps + 0.5))
+    for _ in range(6):
+        before, value = np.ones(steps), roots
+        for degree in range(2, steps + 1):
+            before, value = value, ((2 * degree - 1) * roots * value - (degree - 1) * before) / degree
+        slope = steps * (before - roots * value) / (1 - roots**2)
+        roots = roots - value / slope
+    return (1 + roots) / 2, 1 / ((1 - roots**2) * slope**2)

@@ -54,7 +54,7 @@ def comparison(
     >>> [axes.get_title() for axes in figure.axes[:3]]
     ['original', 'adversarial', 'heatmap of original']
     """
-    rows = _listed(examples)
+    rows = listed_examples(examples)
     height, width = rows[0].image.shape[:2]
     panel = _PANEL * min(2.0, max(0.5, height / width))
     top = 0.35 if title else 0.0
@@ -77,7 +77,13 @@ def comparison(
     return figure
 
 
-def _listed(examples: Any) -> tuple[Example, ...]:
+def listed_examples(examples: Any) -> tuple[Example, ...]:
+    """One or several examples as a tuple.
+
+    Raises:
+        TypeError: They are something else.
+        ValueError: There are none.
+    """
     rows = (examples,) if isinstance(examples, Example) else examples
     rows = tuple(rows) if isinstance(rows, Iterable) else (rows,)
     wrong = [type(row).__name__ for row in rows if not isinstance(row, Example)]

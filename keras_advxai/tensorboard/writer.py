@@ -13,7 +13,7 @@ import tensorflow as tf
 
 from keras_advxai.evaluation.report import EvaluationReport
 from keras_advxai.figures.captions import ClassNames, class_text
-from keras_advxai.tensorboard import dashboards, montage, summaries
+from keras_advxai.tensorboard import dashboards, montage, pictures, summaries
 from keras_advxai.tensorboard.names import CLEAN, FOLDER, HPARAMS, runs_by_epsilon, safe
 
 _OPEN: weakref.WeakValueDictionary[pathlib.Path, ReportWriter] = weakref.WeakValueDictionary()
@@ -73,13 +73,16 @@ class ReportWriter:
             _OPEN[place].close()
         _OPEN[place] = self
 
-    def write(self, report: EvaluationReport, step: int, *, images: bool = True) -> None:
+    def write(self, report: EvaluationReport, step: int, *, images: bool = True, figures: bool = False) -> None:
         """Write everything in a report but its settings.
 
         Args:
             report: The report.
             step: The epoch, from 0.
             images: Whether to write pictures, of the largest epsilon. Defaults to `True`.
+            figures: Whether to write the figures of a few images, too, at the largest epsilon: `figures.explanation`
+                for each explainer and, where two differ only in their score, `figures.scores`. They take longer than
+                the pictures. Defaults to `False`.
 
         Raises:
             TypeError: `report` is not a report, or `step` not a whole number.
@@ -96,6 +99,8 @@ class ReportWriter:
                 self._write_scalars(safe(attack), summaries.vid_scalars(report, attack))
                 if images:
                     self._write_images(report, attack, runs[max(report.epsilons)])
+                if figures:
+                    self._write_figures(report, attack, runs[max(report.epsilons)])
         self._flush()
 
     def write_hparams(self, report: EvaluationReport, step: int | None = None) -> None:
@@ -176,6 +181,12 @@ class ReportWriter:
                     max_outputs=1,
                     description=montage.description(example, label),
                 )
+
+    def _write_figures(self, report: EvaluationReport, attack: str, run: str) -> None:
+        with self._file(run).as_default(self._step):
+            for tag, description, figure in pictures.figures_of(report, attack, self.class_names):
+                pixels = pictures.as_pixels(figure)
+                tf.summary.image(tag, pixels[None], max_outputs=1, description=description)
 
     def _write_layout(self, report: EvaluationReport) -> None:
         if not self._has_layout:
