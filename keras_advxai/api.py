@@ -118,7 +118,7 @@ def evaluate(
     report = evaluator.run(batches, images=images, progress=progress)
     if directory is not None:
         with ReportWriter(directory, class_names=class_names) as writer:
-            writer.write(report, next_step(directory))
+            writer.write(report, next_step(directory), figures=True)
             writer.write_hparams(report)
         report.to_json(directory / "advxai" / "report.json")
     return report

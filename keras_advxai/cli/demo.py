@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     import keras
 
     from keras_advxai.evaluation import EvaluationReport, Example
+    from keras_advxai.evaluation.scores import ScoreComparison
 
 EPSILONS = (0.01, 0.02, 0.05, 0.1, 0.15)
 """The attack strengths."""
@@ -24,8 +25,8 @@ SHOWN = 0.05
 
 _DESCRIPTION = """\
 Trains a small convolutional network on 150 images of faces and other things, which come with scikit-image,
-and evaluates it on 50 more under the fast gradient sign method: accuracy, and how far its Grad-CAM heatmaps
-drift. Takes less than a minute and downloads nothing.
+and evaluates it on 50 more under the fast gradient sign method: accuracy, how far its Grad-CAM and Integrated
+Gradients heatmaps drift, and what the softmax does to them. Takes about a minute and downloads nothing.
 """
 
 
@@ -87,9 +88,13 @@ def run(args: argparse.Namespace) -> int:
     callbacks = [evaluation, keras.callbacks.TensorBoard(logs), progress]
     model.fit(*train, batch_size=16, epochs=args.epochs, verbose=0, validation_data=test, callbacks=callbacks)
     print(f"Evaluating on {len(test[0])} other images ...\n", flush=True)
-    report = kax.evaluate(model, test, epsilons=EPSILONS, images=len(test[0]), progress=False)
+    explainers = ["grad_cam", "integrated_gradients"]
+    report = kax.evaluate(model, test, explainers=explainers, epsilons=EPSILONS, images=len(test[0]), progress=False)
     print(report)
-    write(report, args.output)
+    print("\nComparing explanations with and without the softmax ...\n", flush=True)
+    scores = kax.compare_scores(model, test, explainers=explainers, epsilon=SHOWN, images=len(test[0]), progress=False)
+    print(scores)
+    write(report, scores, args.output)
     command = f"{tensorboard_program()} --logdir {shlex.quote(str(logs))} --samples_per_plugin images=100"
     print(_GUIDE.format(output=args.output, command=command))
     return 0
@@ -117,11 +122,12 @@ def build_model() -> keras.Model:
     return model
 
 
-def write(report: EvaluationReport, output: pathlib.Path) -> None:
+def write(report: EvaluationReport, scores: ScoreComparison, output: pathlib.Path) -> None:
     """Write the report and its pictures.
 
     Args:
         report: The report of an evaluation with examples of all images.
+        scores: A comparison of the scores with examples of all images.
         output: The directory, which exists.
     """
     from keras_advxai import figures
@@ -131,6 +137,21 @@ def write(report: EvaluationReport, output: pathlib.Path) -> None:
     figures.drift(report).savefig(output / "drift.png", dpi=100)
     shown = figures.comparison(choose(report), class_names=faces.CLASS_NAMES)
     shown.savefig(output / "faces.png", dpi=100)
+    face = _most_moved_face(report)
+    for example in report.select(attack=report.attacks[0], epsilon=SHOWN):
+        if example.index == face:
+            figure = figures.explanation(example, class_names=faces.CLASS_NAMES, images=True)
+            figure.savefig(output / f"{example.explainer}.png")
+    softmax = figures.scores(scores.examples, scores.pairs, index=face, class_names=faces.CLASS_NAMES)
+    softmax.savefig(output / "softmax.png")
+    figures.confidence(scores).savefig(output / "confidence.png")
+
+
+def _most_moved_face(report: EvaluationReport) -> int:
+    """The place of the face whose first heatmap drifts most."""
+    examples = report.select(attack=report.attacks[0], explainer=report.explainers[0], epsilon=SHOWN)
+    drift = {e.index: -1.0 if math.isnan(e.nissim) else e.nissim for e in examples if e.label == 1}
+    return max(drift, key=drift.__getitem__)
 
 
 def choose(report: EvaluationReport, count: int = 4) -> list[Example]:
@@ -158,9 +179,13 @@ def _print_epoch(epoch: int, logs: dict[str, float], report: EvaluationReport) -
 
 _GUIDE = """
 Written to {output}:
-  faces.png    four images, from the least drift to the most: where the model looks before and after
-  drift.png    accuracy and MOD against the attack's strength
-  report.json  all figures, those of every image included
+  faces.png                 four images, from the least drift to the most: where the model looks before and after
+  drift.png                 accuracy and MOD against the attack's strength
+  grad_cam.png              one face before and after the attack, and its Grad-CAM heatmaps
+  integrated_gradients.png  the same with Integrated Gradients
+  softmax.png               the same with and without the softmax
+  confidence.png            how much the softmax matters, against the model's confidence
+  report.json               all figures, those of every image included
 
 TensorBoard shows every epoch:
   {command}"""

@@ -7,10 +7,10 @@ import math
 import numpy as np
 
 from keras_advxai._registry import Configuration
-from keras_advxai.evaluation.findings import Findings
+from keras_advxai.evaluation.outcome import Outcome
 
 
-class AccuracyFigures(Findings):
+class AccuracyFigures(Outcome):
     """Accuracy under attack, of an `EvaluationReport`."""
 
     @property

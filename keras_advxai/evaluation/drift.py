@@ -14,14 +14,14 @@ from keras_advxai._typing import TargetMode
 from keras_advxai.evaluation import statistics
 from keras_advxai.evaluation.completeness import Completeness, relative_gaps
 from keras_advxai.evaluation.depth import DepthProfile, depth_profile
-from keras_advxai.evaluation.findings import Findings
+from keras_advxai.evaluation.outcome import Outcome
 from keras_advxai.metrics import mod, vid
 
 Split = Literal["flipped", "kept"]
 
 
 @dataclasses.dataclass(frozen=True, eq=False, repr=False)
-class DriftFigures(Findings):
+class DriftFigures(Outcome):
     """MOD, VID and what belongs to them, of an `EvaluationReport`."""
 
     _mods: dict[tuple[str, str], np.ndarray] = dataclasses.field(default_factory=dict, init=False, repr=False)

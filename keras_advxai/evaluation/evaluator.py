@@ -20,6 +20,7 @@ from keras_advxai.attacks import Attack, UniformNoise
 from keras_advxai.evaluation import checks
 from keras_advxai.evaluation.data import Batches, Fingerprint
 from keras_advxai.evaluation.duration import forecast
+from keras_advxai.evaluation.finding import Finding
 from keras_advxai.evaluation.gathering import gather_examples, gather_samples
 from keras_advxai.evaluation.report import EvaluationReport
 from keras_advxai.evaluation.scores import score_pairs
@@ -191,7 +192,7 @@ class Evaluator:
                 "target='predicted'."
             )
 
-    def _setting_notes(self, batches: Batches, sizes: set[tuple[int, ...]]) -> list[str]:
+    def _setting_notes(self, batches: Batches, sizes: set[tuple[int, ...]]) -> list[Finding]:
         return checks.setting_notes(
             unsure=self.classifier.is_unsure,
             sizes=len(sizes),

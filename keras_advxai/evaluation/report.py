@@ -13,6 +13,7 @@ from keras_advxai._registry import Configuration
 from keras_advxai.evaluation.accuracy import AccuracyFigures
 from keras_advxai.evaluation.drift import DriftFigures
 from keras_advxai.evaluation.examples import Example
+from keras_advxai.evaluation.finding import Finding
 from keras_advxai.evaluation.row import Row, finite, pandas, report_row
 from keras_advxai.evaluation.samples import Samples
 from keras_advxai.evaluation.scores import ScoreComparison, compare
@@ -28,14 +29,14 @@ class EvaluationReport(AccuracyFigures, DriftFigures):
     Attributes:
         samples: What was found of each image.
         provenance: How it was found: configurations, bounds, target, versions, seed, data fingerprint.
-        warnings: Sentences on what would be misread otherwise.
+        warnings: Sentences on what would be misread otherwise: strings with an `id`, a `severity` and a `link`.
         examples: A few images with their heatmaps, for pictures. They are not saved with the report.
 
     References:
         Chakraborty et al., "Generalizing adversarial explanations with Grad-CAM", CVPR workshops 2022.
     """
 
-    warnings: tuple[str, ...] = ()
+    warnings: tuple[Finding, ...] = ()
     examples: tuple[Example, ...] = dataclasses.field(default=(), repr=False)
 
     def select(
@@ -103,7 +104,7 @@ class EvaluationReport(AccuracyFigures, DriftFigures):
         """The report as plain Python values, NaN as `None`, the examples left out."""
         return {
             "provenance": self.provenance,
-            "warnings": list(self.warnings),
+            "warnings": [finding.to_dict() for finding in self.warnings],
             "clean_accuracy": self.clean_accuracy,
             "rows": [row.to_dict() for row in self.rows],
             "vid": [
@@ -125,7 +126,11 @@ class EvaluationReport(AccuracyFigures, DriftFigures):
     @classmethod
     def from_dict(cls, config: dict[str, Any]) -> EvaluationReport:
         """The report that `to_dict` described, without examples."""
-        return cls(Samples.from_dict(config["samples"]), config["provenance"], tuple(config["warnings"]))
+        return cls(
+            Samples.from_dict(config["samples"]),
+            config["provenance"],
+            tuple(map(Finding.from_dict, config["warnings"])),
+        )
 
     def to_json(self, path: str | os.PathLike[str] | None = None) -> str:
         """The report as JSON text, also written to `path` if one is given."""

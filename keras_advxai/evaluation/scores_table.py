@@ -38,7 +38,11 @@ def render_scores(comparison: ScoreComparison) -> str:
         "NISSIM: between the two heatmaps of an image. Blank: share of the heatmaps without any evidence.\n"
         "Zero gradient: share of the images on which the gradient of the score is exactly 0 everywhere."
     )
-    parts += [f"Note: {warning}" for warning in comparison.report.warnings if not warning.startswith("VID ")]
+    parts += [
+        f"{warning.severity.capitalize()}: {warning}"
+        for warning in comparison.report.warnings
+        if warning.id != "no-vid"
+    ]
     return "\n\n".join(parts)
 
 

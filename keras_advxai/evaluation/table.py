@@ -44,7 +44,7 @@ def render(report: EvaluationReport) -> str:
         parts += [to_text(_drift_table(report, explainer)) for explainer in report.explainers]
     else:
         parts.append(to_text(_accuracy_table(report)))
-    parts += [f"Note: {warning}" for warning in report.warnings]
+    parts += [f"{warning.severity.capitalize()}: {warning}" for warning in report.warnings]
     return "\n\n".join(parts)
 
 

@@ -16,7 +16,7 @@ from keras_advxai.evaluation.table import epsilon_text
 
 
 @dataclasses.dataclass(frozen=True, eq=False, repr=False)
-class Findings:
+class Outcome:
     """What was found of each image, and under which attacks, explainers and strengths.
 
     Attributes:
