@@ -55,13 +55,14 @@ def test_prints_the_same_twice_but_for_the_directory_of_the_logs(twice):
 def test_names_every_file_that_it_writes(twice):
     directory, first, _ = twice
     output = directory / "keras-advxai-demo"
-    for name in ("faces.png", "drift.png"):
+    names = ["confidence.png", "drift.png", "faces.png", "grad_cam.png", "integrated_gradients.png", "softmax.png"]
+    for name in names:
         assert name in first.stdout
         assert (output / name).read_bytes().startswith(PNG)
     assert "report.json" in first.stdout
     logs = os.path.join("keras-advxai-demo", "logs", "run-1")
     assert f"tensorboard --logdir {logs} --samples_per_plugin images=100" in first.stdout
-    assert sorted(path.name for path in output.iterdir()) == ["drift.png", "faces.png", "logs", "report.json"]
+    assert sorted(path.name for path in output.iterdir()) == sorted([*names, "logs", "report.json"])
 
 
 @pytest.mark.slow

@@ -11,6 +11,7 @@ import pytest
 
 from keras_advxai.attacks import FGSM
 from keras_advxai.evaluation import EvaluationReport, Samples
+from keras_advxai.evaluation.finding import Finding
 from keras_advxai.explainers import GradCAM
 
 NAN = float("nan")
@@ -154,7 +155,7 @@ def test_samples_tell_the_story_of_each_image(report):
 
 
 def test_the_table_is_aligned_and_complete(report):
-    text = str(dataclasses.replace(report, warnings=("Mind the gap.",)))
+    text = str(dataclasses.replace(report, warnings=(Finding("Mind the gap.", id="gap", severity="warning"),)))
     assert text.isascii()
     assert max(len(line) for line in text.splitlines()) <= 110
     rows = [line for line in text.splitlines() if line.strip().startswith(("0.01", "0.1", "VID"))]
