@@ -7,6 +7,8 @@ import math
 import numpy as np
 
 from keras_advxai._registry import Configuration
+from keras_advxai._typing import Norm
+from keras_advxai.evaluation import statistics
 from keras_advxai.evaluation.outcome import Outcome
 
 
@@ -17,6 +19,50 @@ class AccuracyFigures(Outcome):
     def clean_accuracy(self) -> float:
         """Accuracy on the original images; 1 by definition where there are no labels."""
         return float(np.mean(self.samples.predictions == self.samples.labels))
+
+    @property
+    def norms(self) -> dict[str, Norm]:
+        """The norm in which each attack's strength is measured."""
+        return {attack: self.provenance.get("norms", {}).get(attack, "linf") for attack in self.attacks}
+
+    def robust_accuracy(
+        self, epsilon: float, *, attack: str | Configuration | None = None, norm: Norm | None = None
+    ) -> float:
+        """Share of the images that are classified as labelled whatever the attacks did, up to one strength.
+
+        The worst case, image by image, over all attacks and over all strengths up to `epsilon`: an image that a smaller
+        change has turned is not robust against a larger one. The noise control is among the attacks. It is an upper
+        bound on the true robust accuracy, and as good as the strongest attack.
+
+        Args:
+            epsilon: One of the strengths.
+            attack: One attack, or its name, for the worst case over its strengths only. Defaults to all.
+            norm: Where attacks of several norms were run, whose strengths do not compare, the norm. Defaults to the
+                only one.
+
+        Raises:
+            ValueError: The report has no such attack or strength, or several norms of which none was named.
+        """
+        return float(np.mean(self.robust(epsilon, attack=attack, norm=norm)))
+
+    def robust_interval(
+        self, epsilon: float, *, attack: str | Configuration | None = None, norm: Norm | None = None
+    ) -> tuple[float, float]:
+        """The 95 % Wilson interval of `robust_accuracy`, for the images as a sample of many more."""
+        robust = self.robust(epsilon, attack=attack, norm=norm)
+        return statistics.wilson_interval(int(robust.sum()), len(robust))
+
+    def robust(
+        self, epsilon: float, *, attack: str | Configuration | None = None, norm: Norm | None = None
+    ) -> np.ndarray:
+        """Which images are robust, `(images,)`; see `robust_accuracy`."""
+        levels = np.asarray(self.epsilons) <= self.epsilons[self._level(epsilon)]
+        names = [name for name, known in self.norms.items() if known == self._norm(norm)]
+        if attack is not None:
+            names = [self._attack(attack)]
+        hits = [self.samples.attacked[name][levels] != self.samples.labels for name in names]
+        robust: np.ndarray = (self.samples.predictions == self.samples.labels) & ~np.any(np.concatenate(hits), axis=0)
+        return robust
 
     def accuracy(self, attack: str | Configuration, epsilon: float) -> float:
         """Share of the adversarial images that are classified as labelled.
@@ -30,6 +76,20 @@ class AccuracyFigures(Outcome):
         """
         return float(np.mean(self._predictions(attack, epsilon) == self.samples.labels))
 
+    def accuracy_interval(
+        self, attack: str | Configuration | None, epsilon: float | None = None
+    ) -> tuple[float, float]:
+        """The 95 % Wilson interval of an accuracy.
+
+        Args:
+            attack: The attack or its name; `None` for the clean images.
+            epsilon: One of the strengths; not for the clean images.
+        """
+        found = self.samples.predictions
+        if attack is not None:
+            found = self._predictions(attack, math.nan if epsilon is None else epsilon)
+        return statistics.wilson_interval(int(np.sum(found == self.samples.labels)), len(found))
+
     def flip_rate(self, attack: str | Configuration, epsilon: float) -> float:
         """Share of the images whose prediction the attack changed."""
         return float(np.mean(self._flipped(attack, epsilon)))
@@ -39,3 +99,14 @@ class AccuracyFigures(Outcome):
         right = self.samples.predictions == self.samples.labels
         wrong = self._predictions(attack, epsilon) != self.samples.labels
         return float(np.mean(wrong[right])) if right.any() else math.nan
+
+    def _norm(self, norm: Norm | None) -> Norm:
+        known = tuple(dict.fromkeys(self.norms.values()))
+        if norm is None and len(known) > 1:
+            raise ValueError(
+                f"The report has attacks of several norms, {' and '.join(known)}, whose strengths do not compare. Say "
+                "which as `norm`. Received: norm=None"
+            )
+        if norm is not None and norm not in known:
+            raise ValueError(f"The report has attacks of the norm {' and '.join(known)}. Received: norm={norm!r}")
+        return known[0] if norm is None else norm

@@ -217,6 +217,7 @@ class Evaluator:
             "head": classifier.head(shape),
             "target": self.target,
             "labels": "given" if batches.has_labels else "clean prediction",
+            "norms": {item.name: item.norm for item in self.attacks},
             "attacks": [attacks_module.serialize(item) for item in self.attacks],
             "explainers": [explainers_module.serialize(item) for item in self.explainers],
             "score_pairs": score_pairs(self.explainers),

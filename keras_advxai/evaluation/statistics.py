@@ -1,6 +1,8 @@
-"""Bootstrap intervals for MOD and VID."""
+"""Intervals: Wilson's for shares, the bootstrap's for MOD and VID."""
 
 from __future__ import annotations
+
+import math
 
 import numpy as np
 
@@ -49,6 +51,31 @@ def vid_interval(mods: np.ndarray, level: float = 0.95) -> tuple[float, float]:
     """The percentile interval of VID, from `bootstrap_mods`; NaN where VID is."""
     low, high = _interval(vid(mods), level)
     return float(low), float(high)
+
+
+def wilson_interval(count: int, total: int, z: float = 1.959964) -> tuple[float, float]:
+    """Wilson's interval of a share, which is right also near 0 and 1 and for few images.
+
+    Args:
+        count: How many there are.
+        total: Of how many; NaN is returned for none.
+        z: The quantile of the normal distribution. Defaults to that of 95 %.
+
+    Example:
+
+    >>> from keras_advxai.evaluation.statistics import wilson_interval
+    >>> [round(end, 3) for end in wilson_interval(0, 10)]
+    [0.0, 0.278]
+
+    References:
+        Wilson, "Probable inference, the law of succession, and statistical inference", JASA 1927.
+    """
+    if not total:
+        return math.nan, math.nan
+    share = count / total
+    center = (share + z * z / (2 * total)) / (1 + z * z / total)
+    half = z * math.sqrt(share * (1 - share) / total + z * z / (4 * total * total)) / (1 + z * z / total)
+    return max(0.0, center - half), min(1.0, center + half)
 
 
 def _interval(values: np.ndarray, level: float) -> np.ndarray:

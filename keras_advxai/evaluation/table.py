@@ -78,10 +78,27 @@ def _heading(report: EvaluationReport) -> str:
     if source["labels"] != "given":
         accuracy = "no labels: accuracy counts agreement with the clean prediction"
     lines = [f"{source['model']} on {len(report.samples)} images in [{lower:g}, {upper:g}], {accuracy}"]
+    lines += _robust_lines(report)
     if report.explainers:
         lines.append(f"Heatmaps explain {_TARGETS[report.target]}.")
         lines.append(f"NISSIM at {'x'.join(map(str, source['heatmap_size']))}: {source['ssim']}.")
     return "\n".join(lines)
+
+
+def _robust_lines(report: EvaluationReport) -> list[str]:
+    """The worst case over attacks and strengths, a line for each norm."""
+    norms = dict.fromkeys(report.norms.values())
+    lines = []
+    for norm in norms:
+        count = sum(known == norm for known in report.norms.values())
+        shares = [
+            f"{percent_text(report.robust_accuracy(epsilon, norm=norm))} at {epsilon_text(epsilon)}"
+            for epsilon in report.epsilons
+        ]
+        attacks = f"{count} attacks" if count > 1 else "1 attack"
+        title = f"Robust accuracy{f' ({norm})' if len(norms) > 1 else ''}, the worst case over {attacks}"
+        lines.append(f"{title}: {', '.join(shares)}.")
+    return lines
 
 
 def _drift_table(report: EvaluationReport, explainer: str) -> Table:
