@@ -57,9 +57,11 @@ class AccuracyFigures(Outcome):
     ) -> np.ndarray:
         """Which images are robust, `(images,)`; see `robust_accuracy`."""
         levels = np.asarray(self.epsilons) <= self.epsilons[self._level(epsilon)]
-        names = [name for name, known in self.norms.items() if known == self._norm(norm)]
         if attack is not None:
             names = [self._attack(attack)]
+        else:
+            norm = self._norm(norm)
+            names = [name for name, known in self.norms.items() if known == norm]
         hits = [self.samples.attacked[name][levels] != self.samples.labels for name in names]
         robust: np.ndarray = (self.samples.predictions == self.samples.labels) & ~np.any(np.concatenate(hits), axis=0)
         return robust
