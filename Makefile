@@ -2,10 +2,12 @@
 
 PYTHON ?= python3
 VENV ?= .venv
+ALIBI_VENV ?= .venv-alibi
 LOCK ?= requirements/lock.txt
 TEST_EXTRAS ?= test
 PYTEST_ARGS ?= -n 2 --dist loadfile
 DEMO_ARGS ?=
+BENCH_ARGS ?=
 
 # Leave out of the output what TensorFlow can be told to leave out.
 export TF_CPP_MIN_LOG_LEVEL ?= 3
@@ -18,7 +20,7 @@ UV_COMPILE = $(BIN)/uv pip compile setup.cfg --quiet --upgrade --python-version 
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help demo test lint format check test-lowest test-alibi lock build clean
+.PHONY: help demo test lint format check test-lowest test-alibi bench bench-full lock build clean
 
 help:  ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -45,8 +47,15 @@ check: lint test  ## Everything that CI checks
 test-lowest:  ## Run the tests on the lowest versions that setup.cfg allows (Python 3.11 or 3.12)
 	$(MAKE) test VENV=.venv-lowest LOCK=requirements/lowest.txt
 
-test-alibi:  ## Run the tests with the alibi extra (Python 3.11 or 3.12)
-	$(MAKE) test VENV=.venv-alibi LOCK=requirements/alibi.txt TEST_EXTRAS=alibi,test
+test-alibi:  ## Run the tests of what the alibi extra adds (Python 3.11 or 3.12)
+	$(MAKE) test VENV=$(ALIBI_VENV) LOCK=requirements/alibi.txt TEST_EXTRAS=alibi,test PYTEST_ARGS="$(PYTEST_ARGS) tests/alibi"
+
+bench:  ## Run the benchmarks briefly and print what they find (Python 3.11 or 3.12)
+	$(MAKE) .venv-alibi/.installed-alibi,test VENV=.venv-alibi LOCK=requirements/alibi.txt
+	.venv-alibi/bin/python -m benchmarks $(BENCH_ARGS)
+
+bench-full:  ## Run the benchmarks in full and write benchmarks/results and docs/benchmarks.md
+	$(MAKE) bench BENCH_ARGS="--full $(BENCH_ARGS)"
 
 lock: $(BIN)/pip  ## Resolve the files in requirements/ again, from the ranges in setup.cfg
 	$(PIP_INSTALL) 'uv>=0.13,<0.14'

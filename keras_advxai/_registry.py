@@ -7,7 +7,7 @@ import difflib
 import inspect
 import re
 import zlib
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any, Generic, TypeVar, cast
 
 import keras
@@ -96,12 +96,16 @@ class Registry(Generic[T]):
         base: The class that every instance must have.
         classes: The classes found by name. Case, hyphens and underscores do not matter. Others are added by
             `register`.
+
+    Attributes:
+        presets: Instances with a name of their own, by name, as functions that build them.
     """
 
     def __init__(self, kind: str, base: type[T], classes: Iterable[type[T]] = ()) -> None:
         self.kind = kind
         self.base = base
         self.classes = {snake_case(cls.__name__): cls for cls in classes}
+        self.presets: dict[str, Callable[[], T]] = {}
 
     def register(self, cls: type[K]) -> type[K]:
         """Decorates a class of ours: it is found by name from now on, and saved by Keras as `keras_advxai>Name`."""
@@ -153,13 +157,13 @@ class Registry(Generic[T]):
             )
         return instance
 
-    def _by_name(self, name: str) -> type[T]:
-        known = {_squeeze(key): cls for key, cls in self.classes.items()}
+    def _by_name(self, name: str) -> Callable[[], T]:
+        named: dict[str, Callable[[], T]] = {**self.classes, **self.presets}
+        known = {_squeeze(key): build for key, build in named.items()}
         if _squeeze(name) in known:
             return known[_squeeze(name)]
-        near = nearest(name, self.classes)
         raise ValueError(
-            f"Unknown {self.kind} {name!r}.{near} Known: {', '.join(sorted(self.classes))}. "
+            f"Unknown {self.kind} {name!r}.{nearest(name, named)} Known: {', '.join(sorted(named))}. "
             f"An instance of a subclass of {self.base.__name__} may be passed as well."
         )
 

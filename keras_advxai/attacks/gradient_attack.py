@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+import tensorflow as tf
+
 from keras_advxai._typing import Norm, Tensor
 from keras_advxai.attacks.attack import Attack
 from keras_advxai.models import Forward
@@ -13,9 +17,10 @@ class GradientAttack(Attack):
 
     Args:
         norm: `"linf"` or `"l2"`. Defaults to `"linf"`.
-        loss: `"log_odds"`, the logarithm of the odds against the label, or `"cross_entropy"`. Both have the same
-            direction; the gradient of cross-entropy underflows to zero on confident models, which then pass
-            for robust. Defaults to `"log_odds"`.
+        loss: `"log_odds"`, the logarithm of the odds against the label; `"cross_entropy"`, which has the same
+            direction, but whose gradient underflows to zero on confident models, which then pass for robust;
+            `"margin"`, the lead of the best other class; or `"dlr"`, the margin in units of the lead of the first
+            class over the third, for three classes or more. Defaults to `"log_odds"`.
         targeted: Whether the labels are classes to reach instead of classes to leave. Defaults to `False`.
     """
 
@@ -35,5 +40,43 @@ class GradientAttack(Attack):
         return -loss if self.targeted else loss
 
     def gradient(self, forward: Forward, y: Tensor) -> Tensor:
-        """The gradient of the objective to the images of a pass."""
-        return forward.gradient(self.objective, y)
+        """The gradient of the objective to the images of a pass.
+
+        Raises:
+            ValueError: There is none, because something in the model cannot be differentiated. The message names the
+                first layer through which no gradient flows.
+        """
+        try:
+            return forward.gradient(self.objective, y)
+        except ValueError as error:
+            blocked = _blocking(forward, y)
+            if blocked is None:
+                raise
+            raise ValueError(
+                f"{error} {blocked} Or attack it without gradients, by a black-box attack such as Square."
+            ) from error
+
+
+def _blocking(forward: Forward, y: Tensor) -> str | None:
+    """A sentence about the first layer through which no gradient returns to the images; `None` if there is no such."""
+
+    def flows(values: Any) -> bool:
+        tensors = [value for value in tf.nest.flatten(values) if tf.is_tensor(value) and value.dtype.is_floating]
+
+        def total(here: Forward, labels: Tensor) -> Tensor:
+            return tf.add_n([tf.reduce_sum(tf.cast(tensor, tf.float32)) for tensor in tensors])
+
+        try:
+            forward.gradient(total, y)
+        except ValueError:
+            return False
+        return bool(tensors)
+
+    if not forward.network_images.dtype.is_floating:
+        return None
+    if not flows(forward.network_images):
+        return "No gradient flows through the preprocessing."
+    for call in forward.root.walk():
+        if flows(call.inputs) and not flows(call.output):
+            return f"No gradient flows through the layer {call.path!r}."
+    return None

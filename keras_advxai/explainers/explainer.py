@@ -97,7 +97,11 @@ class Explainer(Configuration):
 
     @property
     def passes(self) -> int:
-        """How many passes forward and backward one image takes beside the pass that is at hand already."""
+        """How many passes forward and backward one image takes beside the pass that is at hand already.
+
+        An explainer that makes passes of its own is compiled also where it is given a pass that was made eagerly, so
+        say here that it does.
+        """
         return 0
 
     def check(self, model: ImageClassifier, images: Tensor) -> None:

@@ -158,6 +158,7 @@ class IntegratedGradients(Explainer):
             return self._traced(model, x, targets, None, gap)
         return self._run(model, x, targets, None, gap, f"completeness gap, relative={relative}")
 
+    @tf.autograph.experimental.do_not_convert
     def completeness(
         self, model: ImageClassifier, x: Tensor, targets: Tensor, forward: Forward
     ) -> tuple[Tensor, Tensor]:
@@ -182,7 +183,7 @@ class IntegratedGradients(Explainer):
         return mean_over(self._draws, draw)
 
     def _baselines(self, model: ImageClassifier, x: Tensor, draw: Tensor) -> Tensor:
-        return baselines(self.baseline, model, x, tf.stack([self.seed, draw]))
+        return baselines(self.baseline, model, x, tf.stack([self.seed, -1 - draw]))  # no draws of SmoothGrad's
 
     def _baseline_score(self, model: ImageClassifier, x: Tensor, targets: Tensor, forward: Forward) -> Tensor:
         """The score of the targets at the baseline, `(batch,)`, the mean over the draws."""

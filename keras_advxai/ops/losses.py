@@ -32,9 +32,7 @@ def log_odds(logits: Tensor, labels: Tensor) -> Tensor:
     >>> losses.log_odds(np.array([[40.0, 0.0]], "float32"), np.array([0])).numpy().tolist()
     [-40.0]
     """
-    hit = ops.cast(ops.one_hot(labels, logits.shape[-1]), "bool")
-    others = ops.where(hit, ops.cast(-float("inf"), logits.dtype), logits)
-    return ops.logsumexp(others, axis=-1) - pick(logits, labels)
+    return ops.logsumexp(_without(logits, labels), axis=-1) - pick(logits, labels)
 
 
 def cross_entropy(logits: Tensor, labels: Tensor) -> Tensor:
@@ -51,7 +49,85 @@ def cross_entropy(logits: Tensor, labels: Tensor) -> Tensor:
     return keras.losses.sparse_categorical_crossentropy(labels, logits, from_logits=True)
 
 
-LOSSES: dict[str, Callable[[Tensor, Tensor], Tensor]] = {"log_odds": log_odds, "cross_entropy": cross_entropy}
+def margin(logits: Tensor, labels: Tensor) -> Tensor:
+    """By how much the best other class leads the label: `max over k != y of z_k - z_y`.
+
+    Args:
+        logits: `(batch, classes)`, float32, two classes or more.
+        labels: Class indices, `(batch,)`.
+
+    Returns:
+        Losses, `(batch,)`. Positive exactly where the label is not predicted.
+
+    References:
+        Carlini and Wagner, "Towards evaluating the robustness of neural networks", 2017.
+    """
+    return ops.max(_without(logits, labels), axis=-1) - pick(logits, labels)
+
+
+def dlr(logits: Tensor, labels: Tensor) -> Tensor:
+    """The margin as a fraction of the lead of the first class over the third, the difference of logits ratio.
+
+    `(max over k != y of z_k - z_y) / (z_1st - z_3rd)`, which neither a factor on all logits nor a constant added to
+    them changes.
+
+    Args:
+        logits: `(batch, classes)`, float32, three classes or more.
+        labels: Class indices, `(batch,)`.
+
+    Returns:
+        Losses, `(batch,)`, from -1 on.
+
+    Raises:
+        ValueError: There are fewer than three classes.
+
+    References:
+        Croce and Hein, "Reliable evaluation of adversarial robustness with an ensemble of diverse parameter-free
+        attacks", ICML 2020.
+    """
+    best = _best(logits, 3)
+    return tf.math.divide_no_nan(margin(logits, labels), best[:, 0] - best[:, 2])
+
+
+def dlr_towards(logits: Tensor, labels: Tensor, targets: Tensor) -> Tensor:
+    """The targeted `dlr`: `(z_t - z_y) / (z_1st - (z_3rd + z_4th) / 2)`, of three classes `z_3rd` in the place of both.
+
+    Args:
+        logits: `(batch, classes)`, float32, three classes or more.
+        labels: The classes to leave, `(batch,)`.
+        targets: The classes to reach, `(batch,)`.
+
+    Returns:
+        What is to be raised, `(batch,)`.
+
+    Raises:
+        ValueError: There are fewer than three classes.
+    """
+    best = _best(logits, 4)
+    return tf.math.divide_no_nan(_lead(logits, labels, targets), best[:, 0] - (best[:, 2] + best[:, -1]) / 2)
+
+
+LOSSES: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
+    "log_odds": log_odds,
+    "cross_entropy": cross_entropy,
+    "margin": margin,
+    "dlr": dlr,
+}
+"""By name, functions of logits and labels."""
+
+
+def _lead(logits: Tensor, labels: Tensor, targets: Tensor) -> Tensor:
+    """By how much one class leads another: `z_t - z_y`."""
+    return pick(logits, targets) - pick(logits, labels)
+
+
+TOWARDS: dict[str, Callable[[Tensor, Tensor, Tensor], Tensor]] = {
+    "log_odds": lambda logits, labels, targets: -log_odds(logits, targets),
+    "cross_entropy": lambda logits, labels, targets: -cross_entropy(logits, targets),
+    "margin": _lead,
+    "dlr": dlr_towards,
+}
+"""By name, functions of logits, the labels to leave and the classes to reach, to be raised."""
 
 
 def check_loss(loss: str) -> str:
@@ -78,3 +154,20 @@ def pick(values: Tensor, indices: Tensor) -> Tensor:
     """
     rows = tf.range(tf.shape(values)[0])
     return tf.gather_nd(values, tf.stack([rows, tf.cast(indices, tf.int32)], axis=-1))
+
+
+def _without(logits: Tensor, labels: Tensor) -> Tensor:
+    """The logits with minus infinity in the place of the label."""
+    hit = ops.cast(ops.one_hot(labels, logits.shape[-1]), "bool")
+    return ops.where(hit, ops.cast(-float("inf"), logits.dtype), logits)
+
+
+def _best(logits: Tensor, count: int) -> Tensor:
+    """The largest logits of each row in falling order, `(batch, count)`, or all if there are no more than three."""
+    classes = logits.shape[-1]
+    if classes < 3:
+        raise ValueError(
+            f"The loss 'dlr' compares the first class with the third, and the model tells {classes} apart. Pass "
+            "loss='margin' or 'log_odds'. Received: loss='dlr'"
+        )
+    return tf.math.top_k(logits, min(count, classes)).values
