@@ -15,7 +15,7 @@ from keras_advxai.testing import unchanged
 
 Data = tuple[np.ndarray, np.ndarray]
 
-# alibi has an environment of its own. There, `make test-alibi` names the folder, so that it is never left out unnoticed.
+# alibi has an environment of its own, where `make test-alibi` names the folder: without alibi, that fails.
 collect_ignore = [] if importlib.util.find_spec("alibi") else ["alibi"]
 
 

@@ -169,7 +169,7 @@ def test_noise_is_uniform_between_the_bounds_and_the_same_for_each_image(bounds)
 
 def test_the_noise_is_drawn_from_the_seed_and_the_number_of_the_draw():
     def drawn(seed: int, draws: int) -> np.ndarray:
-        return np.mean([tf.random.stateless_uniform((1, *SHAPE), (seed, draw)) for draw in range(draws)], axis=0)
+        return np.mean([tf.random.stateless_uniform((1, *SHAPE), (seed, -1 - draw)) for draw in range(draws)], axis=0)
 
     for seed, draws in ((0, 1), (0, 3), (5, 2)):
         found = used("noise", seed=seed, draws=draws)
@@ -182,7 +182,7 @@ def test_attributions_from_noise_add_up_in_the_mean_over_the_draws(model, few):
     x, y = few
     explainer = IntegratedGradients(steps=64, baseline="noise", draws=3, seed=2)
     scores = kax.ImageClassifier(model).forward(x).logits.numpy()[np.arange(6), y]
-    noise = [tf.random.stateless_uniform((1, *helpers.SHAPE), (2, draw)) for draw in range(3)]
+    noise = [tf.random.stateless_uniform((1, *helpers.SHAPE), (2, -1 - draw)) for draw in range(3)]
     before = np.mean([kax.ImageClassifier(model).forward(item).logits.numpy()[0] for item in noise], axis=0)[y]
     total = explainer.attributions(model, x, y).sum((1, 2, 3))
     np.testing.assert_allclose(explainer.completeness_gap(model, x, y), np.abs(total - (scores - before)), atol=1e-4)
