@@ -11,6 +11,7 @@ from keras_advxai.explainers import (
     LayerCAM,
     Saliency,
     SmoothGrad,
+    TFKerasVis,
 )
 
 ATTACKS = [
@@ -43,4 +44,11 @@ EXPLAINERS = [
     SmoothGrad(samples=3),
     SmoothGrad(explainer=GradCAM(relu=False), samples=3),
     SmoothGrad(explainer=IntegratedGradients(steps=3), samples=2, noise=0.1),
+    TFKerasVis(),
+    TFKerasVis(score="probability"),
+    TFKerasVis("gradcam++"),
+    TFKerasVis("layercam", layer="conv2"),
+    TFKerasVis("scorecam", max_N=3),
+    TFKerasVis("saliency"),
+    TFKerasVis("smoothgrad", smooth_samples=2),
 ]

@@ -35,9 +35,13 @@ class GradientAttack(Attack):
         return self._targeted
 
     def objective(self, forward: Forward, y: Tensor) -> Tensor:
-        """What the attack raises, `(batch,)`: the label's loss, or its negative if the attack is targeted."""
-        loss = losses.LOSSES[self.loss](forward.logits, y)
-        return -loss if self.targeted else loss
+        """What the attack raises, `(batch,)`: the label's loss or, if it is targeted, what leads to the label.
+
+        Towards a label, log-odds, cross-entropy and the margin are the negative of their loss.
+        """
+        if self.targeted:
+            return losses.TOWARDS[self.loss](forward.logits, losses.runner_up(forward.logits, y), y)
+        return losses.LOSSES[self.loss](forward.logits, y)
 
     def gradient(self, forward: Forward, y: Tensor) -> Tensor:
         """The gradient of the objective to the images of a pass.

@@ -130,6 +130,16 @@ TOWARDS: dict[str, Callable[[Tensor, Tensor, Tensor], Tensor]] = {
 """By name, functions of logits, the labels to leave and the classes to reach, to be raised."""
 
 
+def runner_up(logits: Tensor, labels: Tensor) -> Tensor:
+    """The best class but for the label, `(batch,)` int32.
+
+    Args:
+        logits: `(batch, classes)`, float32, two classes or more.
+        labels: Class indices, `(batch,)`.
+    """
+    return tf.argmax(_without(logits, labels), axis=-1, output_type=tf.int32)
+
+
 def check_loss(loss: str) -> str:
     """Return `loss` if it is a known one.
 
