@@ -45,13 +45,6 @@ class AlibiIntegratedGradients(Explainer):
         TypeError: `baseline` is something else.
         ValueError: An argument is out of range, or a name unknown.
 
-    Example:
-
-    ```python
-    explainer = kax.explainers.AlibiIntegratedGradients(steps=64)
-    explainer.attributions(model, x, targets=0)
-    ```
-
     References:
         Sundararajan, Taly and Yan, "Axiomatic attribution for deep networks", ICML 2017. Klaise et al., "Alibi
         explain: Algorithms for explaining machine learning models", JMLR 2021.
