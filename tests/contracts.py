@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from keras_advxai.attacks import FGSM, UniformNoise
+from keras_advxai.attacks import DDN, FGSM, DeepFool, Square, UniformNoise
 from keras_advxai.explainers import (
     GradCAM,
     GradCAMPlusPlus,
@@ -19,6 +19,12 @@ ATTACKS = [
     FGSM(norm="l2"),
     FGSM(loss="cross_entropy"),
     FGSM(targeted=True),
+    DeepFool(),
+    DeepFool(norm="linf", steps=5),
+    DDN(steps=30),
+    DDN(steps=20, targeted=True),
+    Square(queries=30),
+    Square(norm="l2", queries=30, targeted=True),
     UniformNoise(),
     UniformNoise(norm="l2", seed=3),
 ]

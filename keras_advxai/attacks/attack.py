@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import abc
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import keras
@@ -96,24 +96,39 @@ class Attack(Configuration):
         Raises:
             ValueError: Images, labels or epsilon are not what the model takes; nothing was computed then.
         """
+        checked = None if tf.is_symbolic_tensor(epsilon) else check_epsilons(epsilon, self.norm)
+        strengths = epsilon
+        if checked is not None and tf.executing_eagerly():
+            strengths = tf.constant(checked if np.ndim(epsilon) else checked[0], tf.float32)
+        return self._run("attack", self._perturb, model, x, y, strengths, forward=forward)
+
+    @tf.autograph.experimental.do_not_convert
+    def _run(
+        self,
+        what: str,
+        function: Callable[..., Tensor],
+        model: keras.Model | ImageClassifier,
+        x: Tensor,
+        y: Tensor | None,
+        *args: Tensor,
+        forward: Forward | None,
+    ) -> Tensor:
+        """`function(classifier, inputs, labels, *args, forward=forward)` of checked data, compiled under `what`."""
         classifier = as_classifier(model)
         if self.targeted and y is None:
             raise ValueError("A targeted attack needs the classes to reach: pass them as `y`. Received: y=None")
-        checked = None if tf.is_symbolic_tensor(epsilon) else check_epsilons(epsilon, self.norm)
         if not tf.executing_eagerly():
             labels = None if y is None else traced_labels(y, classifier.images_of(x))
-            return self._perturb(classifier, x, labels, epsilon, forward)
-        strengths = tf.constant(checked, tf.float32)
+            return function(classifier, x, labels, *args, forward=forward)
         inputs = classifier.checked(x)
         labels = y
         if y is not None:
             labels = check_labels(y, len(classifier.images_of(inputs)), classifier.classes, classifier.binary)
             labels = tf.convert_to_tensor(labels)
-        strengths = strengths if np.ndim(epsilon) else strengths[0]
         if forward is not None:
-            result = self._perturb(classifier, inputs, labels, strengths, forward)
+            result = function(classifier, inputs, labels, *args, forward=forward)
         else:
-            result = classifier.compiled((self, "attack"), self._perturb, inputs, labels, strengths)
+            result = classifier.compiled((self, what), function, inputs, labels, *args)
         return result if tf.is_tensor(classifier.images_of(x)) else result.numpy()
 
     def _perturb(

@@ -92,6 +92,27 @@ class AccuracyFigures(Outcome):
             found = self._predictions(attack, math.nan if epsilon is None else epsilon)
         return statistics.wilson_interval(int(np.sum(found == self.samples.labels)), len(found))
 
+    def minimum_perturbation(self, attack: str | Configuration) -> np.ndarray:
+        """The smallest strength that turns each image, `(images,)`.
+
+        Of a minimum-norm attack, such as `DDN`, it is the distance that it found; of others, the smallest of the
+        strengths that were tried. 0 where the clean image is misclassified, infinite where the attack never succeeded.
+
+        Args:
+            attack: The attack or its name.
+        """
+        name = self._attack(attack)
+        if name in self.samples.distances:
+            return self.samples.distances[name]
+        hits = self.samples.attacked[name] != self.samples.labels
+        smallest = np.min(np.where(hits, np.asarray(self.epsilons)[:, None], np.inf), axis=0)
+        return np.where(self.samples.predictions == self.samples.labels, smallest, 0.0)
+
+    def median_perturbation(self, attack: str | Configuration) -> float:
+        """The median of `minimum_perturbation` over the images that are right before; NaN if none is."""
+        right = self.samples.predictions == self.samples.labels
+        return float(np.median(self.minimum_perturbation(attack)[right])) if right.any() else math.nan
+
     def flip_rate(self, attack: str | Configuration, epsilon: float) -> float:
         """Share of the images whose prediction the attack changed."""
         return float(np.mean(self._flipped(attack, epsilon)))

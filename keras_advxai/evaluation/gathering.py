@@ -74,6 +74,7 @@ def gather_samples(
         reference_blank={name: join("blank", name, target) for name in modes},
         completeness=conditions("completeness"),
         scores=conditions("scores"),
+        distances={name: join("distances", name) for name in found[0]["distances"]},
     )
 
 

@@ -119,6 +119,12 @@ class EvaluationReport(AccuracyFigures, DriftFigures):
                 for attack in self.attacks
                 for explainer in self.explainers
             ],
+            "robust_accuracy": [
+                {"norm": norm, "epsilon": epsilon, "robust_accuracy": self.robust_accuracy(epsilon, norm=norm)}
+                for norm in dict.fromkeys(self.norms.values())
+                for epsilon in self.epsilons
+            ],
+            "median_perturbation": finite({attack: self.median_perturbation(attack) for attack in self.attacks}),
             "completeness": {name: finite(self.completeness(name)._asdict()) for name in self.samples.completeness},
             "samples": self.samples.to_dict(),
         }

@@ -29,6 +29,8 @@ class Samples:
         scores: Where explainers come in pairs that differ in their score only, and else empty, by the same conditions:
             `"log_odds"` of each image's prediction; `"zero_gradient"` of each score, whether it is exactly zero; and
             `"nissim"` by explainer, between its heatmaps of the logit and of the probability.
+        distances: Minimum-norm attack to the distance of each image to the nearest misclassified one that was found,
+            `(images,)` in units of epsilon; 0 where the clean image is misclassified, infinite where none was found.
 
     Example:
 
@@ -49,6 +51,7 @@ class Samples:
     reference_blank: dict[str, np.ndarray]
     completeness: dict[str, dict[str, dict[str, np.ndarray]]] = dataclasses.field(default_factory=dict)
     scores: dict[str, Any] = dataclasses.field(default_factory=dict)
+    distances: dict[str, np.ndarray] = dataclasses.field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -85,6 +88,7 @@ class Samples:
     @classmethod
     def from_dict(cls, config: dict[str, Any]) -> Samples:
         """The samples that `to_dict` described."""
+        distances = _arrays(config.get("distances", {}), "float32")
         return cls(
             epsilons=tuple(config["epsilons"]),
             labels=np.asarray(config["labels"], "int32"),
@@ -99,6 +103,7 @@ class Samples:
                 key: _arrays(values, "bool" if key == "zero_gradient" else "float64")
                 for key, values in config.get("scores", {}).items()
             },
+            distances={key: np.nan_to_num(value, nan=np.inf) for key, value in distances.items()},
         )
 
 

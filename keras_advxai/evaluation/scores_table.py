@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from keras_advxai.evaluation.table import epsilon_text, new_table, number_text, percent_text, to_text
+from keras_advxai.evaluation.table import epsilon_text, finding_text, new_table, number_text, percent_text, to_text
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -38,11 +38,7 @@ def render_scores(comparison: ScoreComparison) -> str:
         "NISSIM: between the two heatmaps of an image. Blank: share of the heatmaps without any evidence.\n"
         "Zero gradient: share of the images on which the gradient of the score is exactly 0 everywhere."
     )
-    parts += [
-        f"{warning.severity.capitalize()}: {warning}"
-        for warning in comparison.report.warnings
-        if warning.id != "no-vid"
-    ]
+    parts += [finding_text(warning) for warning in comparison.report.warnings if warning.id != "no-vid"]
     return "\n\n".join(parts)
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import tensorflow as tf
 
 from keras_advxai._typing import TargetMode, Tensor
-from keras_advxai.attacks import Attack
+from keras_advxai.attacks import Attack, MinimumNormAttack
 from keras_advxai.evaluation.scores import score_pairs
 from keras_advxai.explainers import Explainer, is_blank
 from keras_advxai.metrics import nissim
@@ -70,6 +70,11 @@ class Step:
                 "heatmaps": {name: maps[self.target][:keep] for name, maps in reference.items()},
             },
             "completeness": self._completeness(model, clean, clean, labels),
+            "distances": {
+                item.name: item.distances(model, x, labels, forward=clean)
+                for item in self.attacks
+                if isinstance(item, MinimumNormAttack)
+            },
             "attacks": {},
         }
         for attack in self.attacks:

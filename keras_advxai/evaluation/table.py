@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import math
+import textwrap
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +14,7 @@ from rich.table import Table
 
 if TYPE_CHECKING:
     from keras_advxai.evaluation.depth import DepthProfile
+    from keras_advxai.evaluation.finding import Finding
     from keras_advxai.evaluation.report import EvaluationReport
     from keras_advxai.evaluation.row import Row
 
@@ -44,8 +46,13 @@ def render(report: EvaluationReport) -> str:
         parts += [to_text(_drift_table(report, explainer)) for explainer in report.explainers]
     else:
         parts.append(to_text(_accuracy_table(report)))
-    parts += [f"{warning.severity.capitalize()}: {warning}" for warning in report.warnings]
+    parts += map(finding_text, report.warnings)
     return "\n\n".join(parts)
+
+
+def finding_text(finding: Finding) -> str:
+    """What a check has to say, in lines of up to 110 characters."""
+    return textwrap.fill(f"{finding.severity.capitalize()}: {finding}", width=110)
 
 
 def render_profile(profile: DepthProfile) -> str:
@@ -90,12 +97,12 @@ def _robust_lines(report: EvaluationReport) -> list[str]:
     norms = dict.fromkeys(report.norms.values())
     lines = []
     for norm in norms:
-        count = sum(known == norm for known in report.norms.values())
         shares = [
             f"{percent_text(report.robust_accuracy(epsilon, norm=norm))} at {epsilon_text(epsilon)}"
             for epsilon in report.epsilons
         ]
-        attacks = f"{count} attacks" if count > 1 else "1 attack"
+        names = [name for name, known in report.norms.items() if known == norm]
+        attacks = " and ".join(names) if len(names) < 4 else f"{len(names)} attacks"
         title = f"Robust accuracy{f' ({norm})' if len(norms) > 1 else ''}, the worst case over {attacks}"
         lines.append(f"{title}: {', '.join(shares)}.")
     return lines

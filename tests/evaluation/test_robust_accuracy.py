@@ -72,8 +72,33 @@ def test_it_is_the_headline(faces_model, test_faces):
     found = kax.evaluate(faces_model, test_faces, attacks=attacks, epsilons=(0.05, 0.1), progress=False)
     assert found.norms == {"fgsm": "linf", "fgsm_l2": "l2", "uniform_noise": "linf", "uniform_noise_l2": "l2"}
     lines = str(found).splitlines()
-    (line,) = [line for line in lines if line.startswith("Robust accuracy (linf), the worst case over 2 attacks: ")]
+    (line,) = [
+        line
+        for line in lines
+        if line.startswith("Robust accuracy (linf), the worst case over fgsm and uniform_noise: ")
+    ]
     assert f"{100 * found.robust_accuracy(0.1, norm='linf'):.1f} % at 0.1" in line
     assert found.robust_accuracy(0.1, norm="linf") <= found.accuracy("fgsm", 0.1)
     again = EvaluationReport.from_json(found.to_json())
     assert again.robust_accuracy(0.1, norm="l2") == found.robust_accuracy(0.1, norm="l2")
+
+
+def test_the_smallest_strength_that_turns_an_image():
+    found = report()
+    assert found.minimum_perturbation("fgsm").tolist() == [0.1, np.inf, 0.2, np.inf, 0.0]
+    assert found.median_perturbation("uniform_noise") == np.inf
+    assert found.median_perturbation("fgsm") == np.inf
+
+
+def test_a_minimum_norm_attack_gives_its_distances(faces_model, test_faces):
+    attack = kax.attacks.DDN(steps=30)
+    found = kax.evaluate(faces_model, test_faces, attacks=attack, explainers=(), epsilons=(0.5, 1, 2), progress=False)
+    expected = attack.distances(faces_model, *test_faces)
+    np.testing.assert_allclose(found.minimum_perturbation(attack), expected, rtol=0.02)
+    right = expected > 0
+    assert found.median_perturbation(attack) == pytest.approx(np.median(expected[right]), rel=0.02)
+    for epsilon in found.epsilons:
+        assert found.accuracy(attack, epsilon) == pytest.approx(np.mean(expected > epsilon), abs=0.021)
+    again = EvaluationReport.from_json(found.to_json())
+    np.testing.assert_allclose(again.minimum_perturbation(attack), found.minimum_perturbation(attack))
+    assert found.to_dict()["median_perturbation"][attack.name] == found.median_perturbation(attack)

@@ -1,0 +1,118 @@
+"""The decoupled direction and norm attack."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import tensorflow as tf
+
+from keras_advxai._typing import Tensor
+from keras_advxai.attacks import rows as batches
+from keras_advxai.attacks.gradient_attack import GradientAttack
+from keras_advxai.attacks.minimum_norm_attack import MinimumNormAttack
+from keras_advxai.attacks.registry import register
+from keras_advxai.models import Forward, ImageClassifier
+from keras_advxai.models.inputs import check_number, check_whole_number
+from keras_advxai.ops import norms
+
+
+@register
+class DDN(MinimumNormAttack, GradientAttack):
+    """Decoupled direction and norm: steps along the gradient on a sphere that shrinks and grows.
+
+    Each step goes along `gradient / ||gradient||` of a loss, with a length that falls from 1 to 0.01 on a
+    cosine. The change then gets the length of a sphere around the image, which becomes smaller by the factor
+    `1 - gamma` where the last image was misclassified, else larger by `1 + gamma`. The nearest misclassified image of
+    all steps is kept. All lengths are in the unit image scale, as an epsilon of `norm="l2"`.
+
+    Args:
+        steps: How many steps there are; each costs a pass and its gradient. Defaults to 100.
+        init_norm: The radius of the first sphere. Defaults to 1.
+        gamma: The part by which the radius changes at each step, below 1. Defaults to 0.05.
+        loss: What is raised: `"log_odds"`, `"cross_entropy"`, `"margin"` or `"dlr"`; see `GradientAttack`. Of several
+            classes at about the same distance, `"margin"` heads for one, `"log_odds"` between them. Defaults to
+            `"log_odds"`.
+        targeted: Whether the labels are classes to reach. Defaults to `False`.
+
+    Raises:
+        ValueError: `steps` is below 1, `init_norm` not above 0, or `gamma` not between 0 and 1.
+
+    Example:
+
+    >>> import keras, numpy as np
+    >>> import keras_advxai as kax
+    >>> net = keras.Sequential([
+    ...     keras.layers.Input((2, 2, 1)),
+    ...     keras.layers.Flatten(),
+    ...     keras.layers.Dense(2),
+    ... ])
+    >>> net.set_weights([np.array([[1, 0]] * 4), np.array([-1, 0])])
+    >>> x = np.full((1, 2, 2, 1), 0.5, "float32")  # leads by 1, with weights of length 2
+    >>> kax.attacks.DDN().distances(net, x, [0]).round(2).tolist()
+    [0.5]
+
+    References:
+        Rony et al., "Decoupling direction and norm for efficient gradient-based L2 adversarial attacks and defenses",
+        CVPR 2019.
+    """
+
+    def __init__(
+        self,
+        *,
+        steps: int = 100,
+        init_norm: float = 1.0,
+        gamma: float = 0.05,
+        loss: str = "log_odds",
+        targeted: bool = False,
+    ) -> None:
+        super().__init__(norm="l2", loss=loss, targeted=targeted)
+        self.steps = check_whole_number("steps", steps, 1)
+        self.init_norm = _positive("init_norm", init_norm)
+        self.gamma = _positive("gamma", gamma)
+        if self.gamma >= 1:
+            raise ValueError(f"Argument `gamma` must be below 1. Received: gamma={gamma!r}")
+
+    def minimize(self, model: ImageClassifier, inputs: Any, y: Tensor, forward: Forward) -> Tensor:
+        """The nearest misclassified image of all steps; see `MinimumNormAttack.minimize`."""
+        x = model.images_of(inputs)
+
+        def each(values: Tensor) -> Tensor:
+            return tf.reshape(values, [-1] + [1] * (x.shape.rank - 1))
+
+        def nearer(here: Forward, least: Tensor, found: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+            """Whether each image of a pass is what is looked for, and the nearest that is, with its distance."""
+            reached = self.reaches(here.logits, y)
+            distance = tf.reshape(norms.length(here.images - x, "l2"), [-1])
+            better = reached & (distance < least)
+            return reached, tf.where(better, distance, least), batches.select(better, here.images, found)
+
+        def advance(
+            step: Tensor, points: Tensor, radius: Tensor, least: Tensor, found: Tensor
+        ) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
+            here = model.forward(model.with_images(inputs, points))
+            reached, least, found = nearer(here, least, found)
+            direction = norms.steepest(self.gradient(here, y), "l2")
+            moved = points - x + model.width * self._size(step) * direction
+            radius *= tf.where(reached, 1 - self.gamma, 1 + self.gamma)
+            points = tf.clip_by_value(x + each(radius) * norms.steepest(moved, "l2"), *model.bounds)
+            return step + 1, points, radius, least, found
+
+        nothing = tf.zeros(tf.shape(x)[:1])
+        state = (tf.constant(0), x, nothing + self.init_norm * model.width, nothing + float("inf"), x)
+        _, points, _, least, found = tf.while_loop(
+            lambda step, *_: (step < self.steps) & (tf.size(nothing) > 0), advance, state, parallel_iterations=1
+        )
+        return batches.select(tf.math.is_finite(least), found, points)
+
+    def _size(self, step: Tensor) -> Tensor:
+        """The length of a step, from 1 to nearly 0.01 on a cosine."""
+        along = tf.cast(step, tf.float32) / self.steps
+        return 0.01 + 0.99 * (1 + tf.cos(math.pi * along)) / 2
+
+
+def _positive(name: str, value: float) -> float:
+    checked = check_number(name, value, 0)
+    if checked == 0:
+        raise ValueError(f"Argument `{name}` must be above 0. Received: {name}={value!r}")
+    return checked

@@ -1,0 +1,156 @@
+"""Several attacks, one after the other, on those images that still stand."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Sequence
+from typing import Any
+
+import tensorflow as tf
+
+from keras_advxai._registry import nearest
+from keras_advxai._typing import Norm, Tensor
+from keras_advxai.attacks import rows as batches
+from keras_advxai.attacks.attack import Attack
+from keras_advxai.attacks.multi_target_pgd import MultiTargetPGD
+from keras_advxai.attacks.pgd import PGD
+from keras_advxai.attacks.registry import REGISTRY, get, register
+from keras_advxai.models import Forward, ImageClassifier
+
+_PRESETS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
+    "quick": ({"steps": 20}, {"targets": 3, "steps": 20}),
+    "standard": ({"steps": 100, "restarts": 2}, {"targets": 9, "steps": 100}),
+}
+"""For each preset, the options of its log-odds PGD and of its multi-target margin PGD."""
+
+
+@register
+class Ensemble(Attack):
+    """Attacks in a row: each takes on the images that the model still classifies correctly after those before it.
+
+    An image's result is that of the first attack that succeeded, or else of the last. What the model misclassifies
+    already is not attacked. The worst case over different attacks is a better measure of robustness than any of
+    them alone.
+
+    Args:
+        attacks: The attacks, by name or instance, the cheapest first. All of them have one norm, and either all or
+            none are targeted.
+
+    Raises:
+        TypeError: `attacks` is not a sequence of attacks.
+        ValueError: It is empty, a name is unknown, or the attacks differ in their norm or in whether they are targeted.
+
+    Example:
+
+    >>> import keras, numpy as np
+    >>> import keras_advxai as kax
+    >>> net = keras.Sequential([
+    ...     keras.layers.Input((2, 2, 1)),
+    ...     keras.layers.Flatten(),
+    ...     keras.layers.Dense(2, kernel_initializer=keras.initializers.Constant([[1, 0]] * 4)),
+    ... ])
+    >>> x = np.full((1, 2, 2, 1), 0.5, "float32")
+    >>> kax.attacks.Ensemble(["fgsm", kax.attacks.PGD(steps=20)])(net, x, [0], epsilon=0.25).ravel().tolist()
+    [0.25, 0.25, 0.25, 0.25]
+    >>> [(attack.steps, attack.loss) for attack in kax.attacks.Ensemble.preset("quick").attacks]
+    [(20, 'log_odds'), (20, 'margin')]
+
+    References:
+        Croce and Hein, "Reliable evaluation of adversarial robustness with an ensemble of diverse parameter-free
+        attacks", ICML 2020.
+    """
+
+    def __init__(self, attacks: Sequence[str | dict[str, Any] | Attack]) -> None:
+        if isinstance(attacks, (str, dict, Attack)) or not isinstance(attacks, Sequence):
+            raise TypeError(
+                "Argument `attacks` must be a sequence of attacks or of their names, such as ['fgsm', 'pgd']. "
+                f"Received: attacks={attacks!r}"
+            )
+        if not attacks:
+            raise ValueError(f"Argument `attacks` must name at least one attack. Received: attacks={attacks!r}")
+        self.attacks = tuple(get(attack) for attack in attacks)
+        for what in ("norm", "targeted"):
+            found = {getattr(attack, what): attack for attack in self.attacks}
+            if len(found) > 1:
+                raise ValueError(
+                    f"All attacks of an ensemble must have one `{what}`. Received: "
+                    + " and ".join(f"{attack!r}" for attack in found.values())
+                )
+        super().__init__(norm=self.attacks[0].norm)
+
+    @classmethod
+    def preset(cls, name: str, *, norm: Norm = "linf") -> Ensemble:
+        """An ensemble that needs no settings: log-odds PGD, then multi-target margin PGD.
+
+        Args:
+            name: `"quick"`, of 20 steps and three targets; or `"standard"`, of 100 steps and nine targets, as strong as
+                AutoAttack on the models that it was measured on. `attacks.get` knows both names, too.
+            norm: `"linf"` or `"l2"`. Defaults to `"linf"`.
+
+        Raises:
+            ValueError: The name or the norm is unknown.
+
+        Example:
+
+        >>> import keras_advxai as kax
+        >>> kax.attacks.Ensemble.preset("standard", norm="l2").name
+        'standard_l2'
+        """
+        if name not in _PRESETS:
+            raise ValueError(
+                f"Argument `name` must be one of {', '.join(_PRESETS)}.{nearest(str(name), _PRESETS)} "
+                f"Received: name={name!r}"
+            )
+        first, second = ({"norm": norm, "schedule": "cosine", "step_size": 0.5, **own} for own in _PRESETS[name])
+        return cls([PGD(**first), MultiTargetPGD(**second)])
+
+    @property
+    def targeted(self) -> bool:
+        """Whether the labels are the classes to reach instead of those to leave."""
+        return self.attacks[0].targeted
+
+    @property
+    def name(self) -> str:
+        """The name of the preset, or those of the attacks."""
+        for name in _PRESETS:
+            if self == self.preset(name, norm=self.norm):
+                return name if self.norm == "linf" else f"{name}_{self.norm}"
+        return "_".join(["ensemble", *(attack.name for attack in self.attacks)])
+
+    def perturb(self, model: ImageClassifier, x: Tensor, y: Tensor, radius: Tensor, forward: Forward) -> Tensor:
+        """The images of the first attack that succeeds; see `Attack.perturb`."""
+        first, *others = self.attacks
+        epsilon = radius / model.width
+        alive = batches.standing(forward, y, self.targeted)
+        found = batches.select(alive, first(model, forward.inputs, y, epsilon, forward=forward), x)
+        rows = batches.where(alive & (radius > 0))
+        for attack in others:
+            rows = self._still_standing(model, forward, y, rows, found)
+            found = _attacked(attack, model, forward, y, epsilon, rows, found)
+        return found
+
+    def _still_standing(
+        self, model: ImageClassifier, forward: Forward, y: Tensor, rows: Tensor, found: Tensor
+    ) -> Tensor:
+        """Those of some rows that the attacks so far have not deceived the model about."""
+
+        def check() -> Tensor:
+            here = model.forward(model.with_images(*batches.take((forward.inputs, found), rows)))
+            return tf.boolean_mask(rows, batches.standing(here, batches.take(y, rows), self.targeted))
+
+        return tf.cond(tf.size(rows) > 0, check, lambda: rows)
+
+
+def _attacked(
+    attack: Attack, model: ImageClassifier, forward: Forward, y: Tensor, epsilon: Tensor, rows: Tensor, found: Tensor
+) -> Tensor:
+    """The images after an attack on some rows."""
+
+    def run() -> Tensor:
+        inputs, labels = batches.take((forward.inputs, y), rows)
+        return batches.put(found, rows, attack(model, inputs, labels, epsilon, forward=model.forward(inputs)))
+
+    return tf.cond(tf.size(rows) > 0, run, lambda: found)
+
+
+REGISTRY.presets.update({name: functools.partial(Ensemble.preset, name) for name in _PRESETS})

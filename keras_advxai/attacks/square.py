@@ -1,0 +1,129 @@
+"""The square attack: random search over squares, without gradients."""
+
+from __future__ import annotations
+
+import tensorflow as tf
+
+from keras_advxai._typing import Norm, Tensor
+from keras_advxai.attacks import rows as batches
+from keras_advxai.attacks.attack import Attack
+from keras_advxai.attacks.proposals import PROPOSALS, Grid
+from keras_advxai.attacks.registry import register
+from keras_advxai.models import Forward, ImageClassifier
+from keras_advxai.models.inputs import check_number, check_whole_number
+from keras_advxai.ops import losses, random
+
+_HALVED = (10, 50, 200, 500, 1000, 2000, 4000, 6000, 8000)
+"""After how many queries of 10,000 the part of the image that changes at once is halved."""
+
+
+@register
+class Square(Attack):
+    """Square attack: changes one random square at a time, and keeps what lowers the margin. It needs no gradient.
+
+    With `norm="linf"`, it begins with stripes of `x - radius` and `x + radius`; each query then gives a square of
+    positions one of both values in every channel. With `norm="l2"`, it begins with a grid of bumps; each query moves
+    what was spent on one square to another one. The squares shrink from `p_init` of the image on a schedule for
+    the given number of queries. Kept is what lowers the lead of the label over the other classes (or raises that of the
+    target). Images that are misclassified are queried no more.
+
+    It sees the logits only, so it works on models that have no gradient or hide it. The squares of an image are drawn
+    from the seed and the image itself, so they depend neither on its place in the data nor on the batch size.
+    Signals get intervals, videos cubes.
+
+    Args:
+        norm: `"linf"` or `"l2"`. Defaults to `"linf"`.
+        queries: How many times an image is shown to the model, at most. Defaults to 1000.
+        p_init: Which part of the image changes with the first squares, above 0 and at most 1. Defaults to 0.8.
+        targeted: Whether the labels are classes to reach. Defaults to `False`.
+        seed: A whole number. Defaults to 0.
+
+    Raises:
+        ValueError: `queries` is below 1, `p_init` not in (0, 1], or `seed` no whole number.
+
+    Example:
+
+    >>> import keras, numpy as np
+    >>> import keras_advxai as kax
+    >>> net = keras.Sequential([
+    ...     keras.layers.Input((2, 2, 1)),
+    ...     keras.layers.Flatten(),
+    ...     keras.layers.Dense(2, kernel_initializer=keras.initializers.Constant([[1, 0]] * 4)),
+    ... ])
+    >>> x = np.full((1, 2, 2, 1), 0.5, "float32")
+    >>> kax.attacks.Square(queries=100)(net, x, [0], epsilon=0.25).ravel().tolist()
+    [0.25, 0.25, 0.25, 0.25]
+
+    References:
+        Andriushchenko et al., "Square Attack: a query-efficient black-box adversarial attack via random search", ECCV
+        2020.
+    """
+
+    def __init__(
+        self,
+        *,
+        norm: Norm = "linf",
+        queries: int = 1000,
+        p_init: float = 0.8,
+        targeted: bool = False,
+        seed: int = 0,
+    ) -> None:
+        super().__init__(norm=norm)
+        self.queries = check_whole_number("queries", queries, 1)
+        self.p_init = check_number("p_init", p_init, 0)
+        if not 0 < self.p_init <= 1:
+            raise ValueError(
+                f"Argument `p_init` must be a part of the image, above 0 and at most 1. Received: p_init={p_init!r}"
+            )
+        self._targeted = bool(targeted)
+        self.seed = check_whole_number("seed", seed, -(2**31))
+
+    @property
+    def targeted(self) -> bool:
+        """Whether the labels are the classes to reach instead of those to leave."""
+        return self._targeted
+
+    def perturb(self, model: ImageClassifier, x: Tensor, y: Tensor, radius: Tensor, forward: Forward) -> Tensor:
+        """The first misclassified image, or else the one with the lowest margin; see `Attack.perturb`."""
+        grid = Grid(model, x)
+        begin, propose = PROPOSALS[self.norm]
+        images, keys = grid.lay_out(x), random.image_keys(x, self.seed)
+
+        def query(step: Tensor, rows: Tensor, found: Tensor, lead: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+            clean, best, own = batches.take((images, found, keys), rows)
+            proposed = tf.cond(
+                tf.equal(step, 0),
+                lambda: begin(clean, own, radius, model.bounds),
+                lambda: propose(clean, best, own, step, self._part(step), radius, model.bounds),
+            )
+            proposed = tf.ensure_shape(proposed, [None, *images.shape[1:]])
+            inputs = model.with_images(batches.take(forward.inputs, rows), grid.lay_back(proposed))
+            here, labels, before = model.forward(inputs), batches.take(y, rows), batches.take(lead, rows)
+            stands = batches.standing(here, labels, self.targeted)
+            now = self._lead(here, labels)
+            better = (now < before) | tf.logical_not(stands)
+            found = batches.put(found, rows, batches.select(better, proposed, best))
+            lead = batches.put(lead, rows, tf.minimum(now, before))
+            return step + 1, tf.boolean_mask(rows, stands), found, lead
+
+        rows = batches.where(batches.standing(forward, y, self.targeted))
+        lead = tf.fill(tf.shape(x)[:1], float("inf"))
+        _, _, found, _ = tf.while_loop(
+            lambda step, rows, *_: (step < self.queries) & (tf.size(rows) > 0) & (radius > 0),
+            query,
+            (tf.constant(0), rows, images, lead),
+            shape_invariants=(tf.TensorShape([]), tf.TensorShape([None]), images.shape, lead.shape),
+            parallel_iterations=1,
+        )
+        return grid.lay_back(found)
+
+    def _lead(self, forward: Forward, y: Tensor) -> Tensor:
+        """How far each image is from what the attack wants, `(batch,)`."""
+        lead = losses.margin(forward.logits, y)
+        return lead if self.targeted else -lead
+
+    def _part(self, step: Tensor) -> Tensor:
+        """The part of the image that changes at a step."""
+        of_10000 = tf.cast(step, tf.float32) * (10000 / self.queries)
+        halvings = tf.reduce_sum(tf.cast(of_10000 > tf.constant(_HALVED, tf.float32), tf.float32))
+        return self.p_init / tf.pow(2.0, halvings)

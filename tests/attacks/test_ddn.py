@@ -1,0 +1,93 @@
+"""DDN in closed form on linear models, targeted, and on networks."""
+
+from __future__ import annotations
+
+import keras
+import numpy as np
+import pytest
+from test_deep_fool import SHAPE, X, nearest, problem
+
+import keras_advxai as kax
+from keras_advxai.attacks import DDN, DeepFool
+from keras_advxai.testing import check_attack
+
+
+def test_a_linear_model_with_two_classes_has_an_exact_answer():
+    model, y, leads, slopes = problem(2)
+    np.testing.assert_allclose(DDN().distances(model, X, y), nearest(leads, slopes, "l2"), rtol=1e-3)
+
+
+@pytest.mark.parametrize("classes", [3, 6])
+def test_with_several_classes_the_margin_heads_for_the_nearest_and_log_odds_between_them(classes):
+    model, y, leads, slopes = problem(classes)
+    best = nearest(leads, slopes, "l2")
+    margin, log_odds = (DDN(loss=loss).distances(model, X, y) for loss in ("margin", "log_odds"))
+    for found in (margin, log_odds):
+        assert (found >= best * (1 - 1e-3)).all()
+    assert np.median(margin / best) < 1.05
+    assert np.median(log_odds / best) < 1.25
+
+
+def test_a_target_is_reached():
+    model, y, leads, slopes = problem(3)
+    target = (y + 1) % 3
+    rows = np.arange(8)
+    attack = DDN(targeted=True, steps=300)
+    found = attack.distances(model, X, target)
+    pairwise = leads[rows, target] / np.sqrt((slopes[rows, target] ** 2).sum(-1))
+    assert (found >= pairwise * (1 - 1e-3)).all()  # another class may be in the way
+    assert np.isfinite(found).all()
+    adversarial = attack(model, X, target, epsilon=4.0)
+    assert (kax.ImageClassifier(model).forward(adversarial).predictions.numpy() == target).all()
+    assert (attack.distances(model, X, y) == 0).all()  # reached already
+
+
+def test_a_targeted_attack_on_two_classes_is_the_untargeted_one():
+    model, y, leads, slopes = problem(2)
+    np.testing.assert_allclose(DDN(targeted=True).distances(model, X, 1 - y), nearest(leads, slopes, "l2"), rtol=1e-3)
+
+
+@pytest.mark.parametrize("bounds", [(-1, 1), (0, 255)])
+def test_lengths_are_in_the_unit_image_scale(bounds):
+    model, y, leads, slopes = problem(2)
+    width = bounds[1] - bounds[0]
+    classifier = kax.ImageClassifier(model, bounds=bounds, preprocess=lambda x: (x - bounds[0]) / width)
+    x = (bounds[0] + width * X).astype("float32")
+    np.testing.assert_allclose(DDN(steps=40).distances(classifier, x, y), nearest(leads, slopes, "l2"), rtol=5e-3)
+
+
+def test_it_is_not_farther_than_deep_fool_on_a_network(model, test_faces):
+    x, y = test_faces
+    ddn, deep_fool = (attack.distances(model, x, y) for attack in (DDN(), DeepFool()))
+    assert np.isfinite(ddn).all()
+    assert np.median(ddn) <= np.median(deep_fool) * 1.02
+
+
+def test_every_option_changes_the_result(model, few):
+    plain = DDN(steps=20)(model, *few, 1.0)
+    for other in (DDN(steps=5), DDN(steps=20, init_norm=0.2), DDN(steps=20, gamma=0.2), DDN(steps=20, targeted=True)):
+        assert np.abs(other(model, *few, 1.0) - plain).max() > 1e-3, other
+
+
+def test_wrong_arguments_say_what_to_pass():
+    with pytest.raises(ValueError, match="`steps` must be a whole number of at least 1"):
+        DDN(steps=0)
+    for name in ("init_norm", "gamma"):
+        with pytest.raises(ValueError, match=f"`{name}` must be above 0"):
+            DDN(**{name: 0})
+        with pytest.raises(ValueError, match=f"`{name}` must be a number of at least 0"):
+            DDN(**{name: -1.0})
+    with pytest.raises(ValueError, match="`gamma` must be below 1"):
+        DDN(gamma=1.0)
+
+
+def test_a_model_without_a_gradient_is_refused():
+    layers = [keras.Input(SHAPE), keras.layers.Lambda(keras.ops.round, name="levels"), keras.layers.Flatten()]
+    model = keras.Sequential([*layers, keras.layers.Dense(2)])
+    with pytest.raises(ValueError, match=r"(?s)no gradient.*'levels'.*Square"):
+        DDN().distances(model, X)
+
+
+@pytest.mark.parametrize("attack", [DDN(steps=30), DDN(steps=20, targeted=True)], ids=repr)
+def test_contract(attack, model, few):
+    check_attack(attack, model, *few)
