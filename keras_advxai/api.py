@@ -135,9 +135,11 @@ def compare_scores(
 ) -> ScoreComparison:
     """What the softmax does to explanations: heatmaps of a class's logit against heatmaps of its probability.
 
-    The gradient of a probability vanishes as the model grows confident, and underflows to exactly zero where the
-    logits are some 17 apart: heatmaps turn to noise and then go blank, which the logit's do not. This tells by how
-    much, on the original and on adversarial images, against the model's confidence.
+    The gradient of a probability vanishes as the model grows confident. Where the logits are some 17 apart, the
+    probability is exactly 1 in float32 and the class's own part of its gradient is lost: the heatmap is then wrong, and
+    goes blank where the other classes' parts are lost, too (with one sigmoid unit at once, with a softmax at a gap of
+    about 87). The logit's heatmap stays as it is. This tells by how much the two differ, on the original and on
+    adversarial images, against the model's confidence.
 
     Args:
         model: A `keras.Model`, or an `ImageClassifier`.

@@ -2,7 +2,19 @@
 
 from __future__ import annotations
 
-from keras_advxai.attacks import DDN, FGSM, DeepFool, Square, UniformNoise
+from keras_advxai.attacks import (
+    BIM,
+    DDN,
+    FGSM,
+    MIFGSM,
+    PGD,
+    DeepFool,
+    Ensemble,
+    MultiTargetPGD,
+    SignNoise,
+    Square,
+    UniformNoise,
+)
 from keras_advxai.explainers import (
     GradCAM,
     GradCAMPlusPlus,
@@ -19,6 +31,19 @@ ATTACKS = [
     FGSM(norm="l2"),
     FGSM(loss="cross_entropy"),
     FGSM(targeted=True),
+    PGD(),
+    PGD(norm="l2", start="uniform", restarts=2),
+    PGD(keep="best", schedule="cosine"),
+    PGD(keep="last", loss="margin"),
+    PGD(targeted=True, loss="margin"),
+    BIM(),
+    BIM(norm="l2"),
+    MIFGSM(),
+    MIFGSM(norm="l2", keep="best"),
+    MultiTargetPGD(steps=4),
+    MultiTargetPGD(norm="l2", restarts=2),
+    Ensemble(["fgsm", PGD(steps=3)]),
+    Ensemble.preset("quick"),
     DeepFool(),
     DeepFool(norm="linf", steps=5),
     DDN(steps=30),
@@ -27,6 +52,8 @@ ATTACKS = [
     Square(norm="l2", queries=30, targeted=True),
     UniformNoise(),
     UniformNoise(norm="l2", seed=3),
+    SignNoise(),
+    SignNoise(norm="l2", seed=3),
 ]
 
 EXPLAINERS = [

@@ -180,8 +180,8 @@ def test_one_linear_unit():
 @pytest.mark.parametrize(
     ("module", "name", "message"),
     [
-        (kax.attacks, "fgsn", "Unknown attack 'fgsn'. Did you mean 'fgsm'\\? Known: fgsm, uniform_noise"),
-        (kax.attacks, "carlini", "Unknown attack 'carlini'. Known: fgsm"),
+        (kax.attacks, "fgsn", "Unknown attack 'fgsn'. Did you mean 'fgsm'.*Known: .*fgsm"),
+        (kax.attacks, "carlini", "Unknown attack 'carlini'.*Known: .*ddn"),
         (kax.explainers, "gradcan", "Unknown explainer 'gradcan'. Did you mean 'grad_cam'\\? Known: .*grad_cam"),
     ],
 )

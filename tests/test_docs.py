@@ -25,6 +25,7 @@ WITHOUT_EXAMPLE = {
     "Forward": "made by ImageClassifier.forward, whose class has one",
     "GradientAttack": "FGSM has one",
     "AlibiIntegratedGradients": "needs the extra; IntegratedGradients has one",
+    "IterativeAttack": "PGD has one",
     "MinimumNormAttack": "DeepFool has one",
     "LayerInfo": "what ImageClassifier.layers returns",
     "serialize": "the example of `get` stands for the three",

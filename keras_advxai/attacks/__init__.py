@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 from keras_advxai.attacks.attack import Attack
+from keras_advxai.attacks.bim import BIM
 from keras_advxai.attacks.ddn import DDN
 from keras_advxai.attacks.deep_fool import DeepFool
+from keras_advxai.attacks.ensemble import Ensemble
 from keras_advxai.attacks.fgsm import FGSM
 from keras_advxai.attacks.gradient_attack import GradientAttack
+from keras_advxai.attacks.iterative_attack import IterativeAttack
+from keras_advxai.attacks.mifgsm import MIFGSM
 from keras_advxai.attacks.minimum_norm_attack import MinimumNormAttack
+from keras_advxai.attacks.multi_target_pgd import MultiTargetPGD
+from keras_advxai.attacks.pgd import PGD
 from keras_advxai.attacks.registry import REGISTRY, deserialize, get, serialize
+from keras_advxai.attacks.sign_noise import SignNoise
 from keras_advxai.attacks.square import Square
 from keras_advxai.attacks.uniform_noise import UniformNoise
 
@@ -16,12 +23,19 @@ ALL_OBJECTS: tuple[type[Attack], ...] = tuple(REGISTRY.classes.values())
 
 __all__ = [
     "ALL_OBJECTS",
+    "BIM",
     "DDN",
     "FGSM",
+    "MIFGSM",
+    "PGD",
     "Attack",
     "DeepFool",
+    "Ensemble",
     "GradientAttack",
+    "IterativeAttack",
     "MinimumNormAttack",
+    "MultiTargetPGD",
+    "SignNoise",
     "Square",
     "UniformNoise",
     "deserialize",

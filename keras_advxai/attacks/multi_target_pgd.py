@@ -46,9 +46,12 @@ class MultiTargetPGD(IterativeAttack):
     >>> net = keras.Sequential([
     ...     keras.layers.Input((2, 2, 1)),
     ...     keras.layers.Flatten(),
-    ...     keras.layers.Dense(3, kernel_initializer=keras.initializers.Constant([[2, 1.5, 1]] * 4)),
+    ...     keras.layers.Dense(
+    ...         3,
+    ...         kernel_initializer=keras.initializers.Constant([[2, 1.5, 1]] * 4),
+    ...         bias_initializer=keras.initializers.Constant([0, 0, 1]),
+    ...     ),
     ... ])
-    >>> net.layers[-1].bias.assign([0, 0, 1])
     >>> x = np.full((1, 2, 2, 1), 0.5, "float32")  # logits 4, 3, 3; class 2 is ahead where the pixels are below 0.25
     >>> attack = kax.attacks.MultiTargetPGD(targets=2, steps=5)
     >>> bool(attack(net, x, [0], epsilon=0.3).max() < 0.25)

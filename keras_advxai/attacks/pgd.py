@@ -41,20 +41,23 @@ class PGD(IterativeAttack):
 
     Example:
 
-    A model whose logit of class 0 is the sum of the pixels; the attack lowers it until class 1, at 1.5, has more:
+    A model whose logit of class 0 is the sum of the pixels; the attack lowers it until class 1, at 1.6, has more:
 
     >>> import keras, numpy as np
     >>> import keras_advxai as kax
     >>> net = keras.Sequential([
     ...     keras.layers.Input((2, 2, 1)),
     ...     keras.layers.Flatten(),
-    ...     keras.layers.Dense(2, kernel_initializer=keras.initializers.Constant([[1, 0]] * 4)),
+    ...     keras.layers.Dense(
+    ...         2,
+    ...         kernel_initializer=keras.initializers.Constant([[1, 0]] * 4),
+    ...         bias_initializer=keras.initializers.Constant([0, 1.6]),
+    ...     ),
     ... ])
-    >>> net.layers[-1].bias.assign([0, 1.5])
     >>> x = np.full((1, 2, 2, 1), 0.5, "float32")
     >>> attack = kax.attacks.PGD(steps=8, step_size=0.125)
-    >>> attack(net, x, [0], epsilon=0.4).ravel().round(3).tolist()
-    [0.35, 0.35, 0.35, 0.35]
+    >>> attack(net, x, [0], epsilon=0.5).ravel().tolist()
+    [0.375, 0.375, 0.375, 0.375]
 
     References:
         Madry et al., "Towards deep learning models resistant to adversarial attacks", ICLR 2018.

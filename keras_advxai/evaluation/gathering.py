@@ -74,6 +74,9 @@ def gather_samples(
         reference_blank={name: join("blank", name, target) for name in modes},
         completeness=conditions("completeness"),
         scores=conditions("scores"),
+        lengths={item.name: join("attacks", item.name, "lengths") for item in attacks},
+        outside={item.name: join("attacks", item.name, "outside") for item in attacks},
+        zero_gradients={name: join("zero_gradients", name) for name in found[0]["zero_gradients"]},
         distances={name: join("distances", name) for name in found[0]["distances"]},
     )
 

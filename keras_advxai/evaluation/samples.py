@@ -31,6 +31,9 @@ class Samples:
             `"nissim"` by explainer, between its heatmaps of the logit and of the probability.
         distances: Minimum-norm attack to the distance of each image to the nearest misclassified one that was found,
             `(images,)` in units of epsilon; 0 where the clean image is misclassified, infinite where none was found.
+        lengths: Attack to how far each image was changed, `(epsilons, images)` in units of epsilon.
+        outside: Attack to whether an image leaves the bounds, `(epsilons, images)`.
+        zero_gradients: Of the first attack that follows a gradient, whether that is exactly zero on each clean image.
 
     Example:
 
@@ -52,6 +55,9 @@ class Samples:
     completeness: dict[str, dict[str, dict[str, np.ndarray]]] = dataclasses.field(default_factory=dict)
     scores: dict[str, Any] = dataclasses.field(default_factory=dict)
     distances: dict[str, np.ndarray] = dataclasses.field(default_factory=dict)
+    lengths: dict[str, np.ndarray] = dataclasses.field(default_factory=dict)
+    outside: dict[str, np.ndarray] = dataclasses.field(default_factory=dict)
+    zero_gradients: dict[str, np.ndarray] = dataclasses.field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -103,6 +109,9 @@ class Samples:
                 key: _arrays(values, "bool" if key == "zero_gradient" else "float64")
                 for key, values in config.get("scores", {}).items()
             },
+            lengths=_arrays(config.get("lengths", {}), "float32"),
+            outside=_arrays(config.get("outside", {}), "bool"),
+            zero_gradients=_arrays(config.get("zero_gradients", {}), "bool"),
             distances={key: np.nan_to_num(value, nan=np.inf) for key, value in distances.items()},
         )
 

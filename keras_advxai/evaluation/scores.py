@@ -56,7 +56,7 @@ class ScoredImages:
         blank_logit: By explainer, whether the heatmap of the logit is blank, `(images,)`.
         blank_probability: By explainer, whether the heatmap of the probability is blank, `(images,)`.
         zero_gradient_logit: Whether the gradient of the logit to the image is exactly zero, `(images,)`.
-        zero_gradient: The same of the probability, which underflows in float32 from a gap of the logits of about 17.
+        zero_gradient: The same of the probability.
     """
 
     log_odds: np.ndarray
@@ -73,6 +73,17 @@ class ScoredImages:
     def confidence(self) -> np.ndarray:
         """The probability of each image's prediction, `(images,)` float64."""
         return np.exp(-np.logaddexp(0, -self.log_odds))
+
+    @property
+    def saturated(self) -> np.ndarray:
+        """Whether the probability is exactly 1 in float32, as from a gap of the logits of about 17, `(images,)`.
+
+        The class's own part of the gradient of its probability, `p * (1 - p)`, is lost then. Behind a softmax the
+        parts of the other classes are left: a heatmap that is not blank, and not that of the probability either. From
+        a gap of about 87 they are lost, too. Behind one sigmoid unit there is nothing else, so the gradient is zero.
+        """
+        saturated: np.ndarray = self.confidence.astype("float32") == 1
+        return saturated
 
     @property
     def blank(self) -> dict[str, np.ndarray]:

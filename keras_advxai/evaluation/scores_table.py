@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -33,35 +34,47 @@ def render_scores(comparison: ScoreComparison) -> str:
         f"on {len(comparison.original)} images and under {comparison.attack} at epsilon "
         f"{epsilon_text(comparison.epsilon)}."
     ]
-    parts += [to_text(_table(name, images)) for name, images in comparison.panels.items()]
+    for name, images in comparison.panels.items():
+        parts += [to_text(_table(f"{name}, {explainer}", images, explainer)) for explainer in images.nissim]
+        parts.append(to_text(_gradient_table(f"{name}, gradient to the image", images)))
     parts.append(
         "NISSIM: between the two heatmaps of an image. Blank: share of the heatmaps without any evidence.\n"
-        "Zero gradient: share of the images on which the gradient of the score is exactly 0 everywhere."
+        "Zero: share of the images on which the gradient of the score is exactly 0 everywhere.\n"
+        "Saturated: share of the images whose probability is exactly 1 in float32, so that the class's own part\n"
+        "of its gradient is lost: such a heatmap of the probability is wrong also where it is not blank."
     )
     parts += [finding_text(warning) for warning in comparison.report.warnings if warning.id != "no-vid"]
     return "\n\n".join(parts)
 
 
-def _table(name: str, images: ScoredImages) -> Table:
-    headings = ["images"]
-    for explainer in images.nissim:
-        headings += [f"{explainer}\nNISSIM", "blank,\nlogit", "blank,\nprobability"]
-    table = new_table(name, "confidence", [*headings, "zero gradient,\nlogit", "zero gradient,\nprobability"])
-    for label, low, high in _BINS:
-        inside = (images.log_odds >= low) & (images.log_odds < high)
-        if inside.any():
-            table.add_row(f"  {label}", *_cells(images, inside))
-    table.add_row("  all", *_cells(images, np.ones(len(images), bool)))
+def _table(title: str, images: ScoredImages, explainer: str) -> Table:
+    """The heatmaps of one explainer."""
+    table = new_table(title, "confidence", ("images", "NISSIM", "blank,\nlogit", "blank,\nprobability"))
+    for label, inside in _groups(images):
+        known = images.nissim[explainer][inside]
+        known = known[~np.isnan(known)]
+        blank = (images.blank_logit[explainer][inside], images.blank_probability[explainer][inside])
+        mean = float(np.mean(known)) if len(known) else math.nan
+        table.add_row(label, str(int(inside.sum())), number_text(mean), *map(_share, blank))
     return table
 
 
-def _cells(images: ScoredImages, inside: np.ndarray) -> list[str]:
-    cells = [str(int(inside.sum()))]
-    for explainer, values in images.nissim.items():
-        known = values[inside & ~np.isnan(values)]
-        cells.append(number_text(float(np.mean(known)) if len(known) else math.nan))
-        cells += [_share(blank[explainer][inside]) for blank in (images.blank_logit, images.blank_probability)]
-    return [*cells, _share(images.zero_gradient_logit[inside]), _share(images.zero_gradient[inside])]
+def _gradient_table(title: str, images: ScoredImages) -> Table:
+    """What does not depend on the explainer."""
+    table = new_table(title, "confidence", ("images", "zero,\nlogit", "zero,\nprobability", "saturated"))
+    for label, inside in _groups(images):
+        flags = (images.zero_gradient_logit, images.zero_gradient, images.saturated)
+        table.add_row(label, str(int(inside.sum())), *(_share(flag[inside]) for flag in flags))
+    return table
+
+
+def _groups(images: ScoredImages) -> Iterator[tuple[str, np.ndarray]]:
+    """The images by confidence, and all of them."""
+    for label, low, high in _BINS:
+        inside = (images.log_odds >= low) & (images.log_odds < high)
+        if inside.any():
+            yield f"  {label}", inside
+    yield "  all", np.ones(len(images), bool)
 
 
 def _share(flags: np.ndarray) -> str:

@@ -8,13 +8,16 @@ from typing import Any
 import tensorflow as tf
 
 from keras_advxai._typing import TargetMode, Tensor
-from keras_advxai.attacks import Attack, MinimumNormAttack
+from keras_advxai.attacks import Attack, GradientAttack, MinimumNormAttack
 from keras_advxai.evaluation.scores import score_pairs
 from keras_advxai.explainers import Explainer, is_blank
 from keras_advxai.metrics import nissim
 from keras_advxai.models import Forward, ImageClassifier
 from keras_advxai.models.forward import SCORES
+from keras_advxai.ops import norms
 from keras_advxai.ops.losses import log_odds
+
+_TOLERANCE = 1e-6
 
 
 @dataclasses.dataclass(frozen=True)
@@ -70,6 +73,10 @@ class Step:
                 "heatmaps": {name: maps[self.target][:keep] for name, maps in reference.items()},
             },
             "completeness": self._completeness(model, clean, clean, labels),
+            "zero_gradients": {
+                item.name: is_blank(item.gradient(clean, labels))
+                for item in [item for item in self.attacks if isinstance(item, GradientAttack)][:1]
+            },
             "distances": {
                 item.name: item.distances(model, x, labels, forward=clean)
                 for item in self.attacks
@@ -81,6 +88,7 @@ class Step:
 
             def at(epsilon: Tensor, attack: Attack = attack) -> dict[str, Any]:
                 images = attack(model, x, labels, epsilon, forward=clean)
+                delta = images - clean.images
                 forward = model.forward(model.with_images(x, images), layers=layers)
                 found = {item.name: self._maps(item, model, forward, clean, labels) for item in self.explainers}
                 maps = {name: modes[self.target] for name, modes in found.items()}
@@ -88,6 +96,8 @@ class Step:
                     **self._compare(reference, found, forward, keep),
                     "completeness": self._completeness(model, forward, clean, labels),
                     "scores": self._scores(forward, maps, clean, labels),
+                    "lengths": tf.reshape(norms.length(delta, attack.norm), [-1]) / model.width,
+                    "outside": _outside(forward.images, model),
                 }
 
             signature = self._signature(reference, shape, model)
@@ -162,11 +172,21 @@ class Step:
             "confidence": each(tf.float32),
             "nissim": {name: {mode: each(tf.float64) for mode in maps} for name, maps in reference.items()},
             "blank": {name: each(tf.bool) for name in reference},
+            "lengths": each(tf.float32),
+            "outside": each(tf.bool),
             "examples": {
                 "images": tf.TensorSpec([None, *shape], tf.float32),
                 "heatmaps": dict.fromkeys(reference, heatmap),
             },
         }
+
+
+def _outside(images: Tensor, model: ImageClassifier) -> Tensor:
+    """Which images leave the bounds, `(batch,)` bool."""
+    lower, upper = model.bounds
+    slack = _TOLERANCE * model.width
+    wrong = (images < lower - slack) | (images > upper + slack)
+    return tf.reduce_any(wrong, axis=range(1, images.shape.rank))
 
 
 def _each(values: Tensor) -> tf.TensorSpec:

@@ -51,8 +51,10 @@ def render(report: EvaluationReport) -> str:
 
 
 def finding_text(finding: Finding) -> str:
-    """What a check has to say, in lines of up to 110 characters."""
-    return textwrap.fill(f"{finding.severity.capitalize()}: {finding}", width=110)
+    """What a check has to say, and its name, in lines of up to 110 characters."""
+    return textwrap.fill(
+        f"{finding.severity.capitalize()} ({finding.id}): {finding}", width=110, break_on_hyphens=False
+    )
 
 
 def render_profile(profile: DepthProfile) -> str:

@@ -13,7 +13,7 @@ from keras_advxai._typing import Score, Tensor
 from keras_advxai.explainers.averaging import mean_over
 from keras_advxai.explainers.baselines import Baseline, baselines, check_baseline, check_fits
 from keras_advxai.explainers.explainer import Explainer
-from keras_advxai.explainers.path import mean_gradient
+from keras_advxai.explainers.path import attributions_along
 from keras_advxai.explainers.quadrature import check_method, quadrature
 from keras_advxai.explainers.registry import register
 from keras_advxai.models import Forward, ImageClassifier
@@ -175,10 +175,9 @@ class IntegratedGradients(Explainer):
 
         def draw(index: Tensor) -> Tensor:
             baseline = self._baselines(model, x, index)
-            gradient = mean_gradient(
+            return attributions_along(
                 model, forward.inputs, x, baseline, targets, SCORES[self.score], nodes, weights, at_once
             )
-            return gradient * (x - baseline)
 
         return mean_over(self._draws, draw)
 

@@ -1,4 +1,4 @@
-"""The gradient along straight paths, in batches of a bounded size."""
+"""Gradients along straight paths, in batches of a bounded size."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from keras_advxai.models import ImageClassifier
 from keras_advxai.models.forward import Objective
 
 
-def mean_gradient(
+def attributions_along(
     model: ImageClassifier,
     inputs: Any,
     x: Tensor,
@@ -24,7 +24,7 @@ def mean_gradient(
     weights: np.ndarray,
     at_once: int,
 ) -> Tensor:
-    """The weighted mean of the gradient over points between baselines and images.
+    """The way from baselines to images, times the weighted mean of the gradient over points on it.
 
     Images are taken in groups, and of each group as many points at once as the batch holds: many images at one point,
     or few at several. Groups are of about equal size, so no batch is almost empty.
@@ -41,22 +41,29 @@ def mean_gradient(
         at_once: How many points go through the model at once.
 
     Returns:
-        The mean, shaped as the images.
+        The products, shaped as the images.
     """
     steps = len(nodes)
     nodes, weights = tf.constant(nodes, tf.float32), tf.constant(weights, tf.float32)
     count = tf.shape(x)[0]
-    baseline = tf.broadcast_to(baseline, tf.shape(x))
     groups = tf.maximum(1, _divided(count, at_once))
     size = _divided(count, groups)
 
+    def gradient_at(inputs: Any, points: Tensor, labels: Tensor) -> Tensor:
+        return model.forward(model.with_images(inputs, points)).gradient(objective, labels)
+
+    # A function of its own: in the body of a nested loop, oneDNN's layout pass misses some kernels, depending on the
+    # order in which it visits them, and pooling is 16 times slower.
+    compiled = tf.function(gradient_at, autograph=False, experimental_attributes={"_noinline": True})
+
     def group(start: Tensor) -> Tensor:
-        """The mean gradient of the images from `start` on."""
+        """The attributions of the images from `start` on."""
 
         def rows(tensor: Tensor) -> Tensor:
             return tensor[start : start + size]
 
-        images, begin, labels = rows(x), rows(baseline), rows(targets)
+        images, labels = rows(x), rows(targets)
+        begin = tf.broadcast_to(baseline if baseline.shape[0] == 1 else rows(baseline), tf.shape(images))
         others = keras.tree.map_structure(lambda item: rows(tf.convert_to_tensor(item)), inputs)
         change = images - begin
         fit = tf.maximum(1, at_once // tf.maximum(1, tf.shape(images)[0]))
@@ -73,8 +80,7 @@ def mean_gradient(
                 return tf.tile(tensor, tf.concat([[copies], tf.ones(tf.rank(tensor) - 1, tf.int32)], axis=0))
 
             again = keras.tree.map_structure(repeated, others)
-            forward = model.forward(model.with_images(again, points))
-            gradient = forward.gradient(objective, repeated(labels))
+            gradient = compiled(again, points, repeated(labels))
             gradient = tf.reshape(gradient, tf.concat([[copies], tf.shape(images)], axis=0))
             total += tf.tensordot(weights[step : step + several], gradient, axes=1)
             return step + several, tf.ensure_shape(total, [None, *x.shape[1:]])
@@ -86,7 +92,7 @@ def mean_gradient(
             shape_invariants=(tf.TensorShape([]), tf.TensorShape([None, *x.shape[1:]])),
             parallel_iterations=1,
         )
-        return total
+        return total * change
 
     def write(index: Tensor, parts: tf.TensorArray) -> tuple[Tensor, tf.TensorArray]:
         return index + 1, parts.write(index, group(index * size))

@@ -18,7 +18,7 @@ from keras_advxai.tensorboard.names import safe
 FEW = 2  # images of each attack
 LARGEST = 2000  # pixels
 
-_COLORS = "The brighter, the more the region speaks for the class."
+_COLORS = "The brighter, the more the region matters to the class."
 
 
 def figures_of(report: EvaluationReport, attack: str, class_names: ClassNames) -> Iterator[tuple[str, str, Figure]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 
+import keras
 import numpy as np
 import pytest
 
@@ -63,17 +64,39 @@ def test_in_a_saturated_model_the_probability_goes_blank_and_the_logit_does_not(
     assert note.startswith(f"{found.original.blank_probability['grad_cam'].sum()} of 50")
 
 
-def test_the_gradient_is_zero_from_a_gap_of_the_logits_of_about_17(build, test_faces):
-    model = build()
-    head = model.get_layer("head")
-    x = test_faces[0]
-    explainer = GradCAM()
-    found = kax.compare_scores(model, x, explainers=explainer, progress=False).original
-    factor = 40 / np.median(found.log_odds)
-    head.set_weights([factor * weight for weight in head.get_weights()])
-    found = kax.compare_scores(model, x, explainers=explainer, progress=False).original
-    assert not found.zero_gradient[found.log_odds < 14].any()
-    assert found.zero_gradient[found.log_odds > 104].all()
+def headed(gap, activation):
+    """A linear model of two pixels whose class 0 leads by `gap` on black images."""
+    units = 1 if activation == "sigmoid" else 2
+    head = keras.layers.Dense(units, activation=activation)
+    model = keras.Sequential([keras.Input((1, 2, 1)), keras.layers.Flatten(), head])
+    weights = np.array([[3.0, 0.0], [0.0, 1.0]])
+    head.set_weights([weights[:, :units], np.array([gap, 0.0][:units])])
+    return model
+
+
+@pytest.mark.filterwarnings("ignore:.* heatmaps of .* are blank")
+@pytest.mark.parametrize(("gap", "saturated", "zero"), [(10, False, False), (20, True, False), (110, True, True)])
+def test_behind_a_softmax_the_own_part_is_lost_at_17_and_the_rest_at_87(gap, saturated, zero):
+    model, x = headed(gap, "softmax"), np.zeros((1, 1, 2, 1), "float32")
+    found = kax.compare_scores(model, x, explainers="saliency", epsilon=0.0, progress=False).original
+    assert (bool(found.saturated[0]), bool(found.zero_gradient[0])) == (saturated, zero)
+    assert not found.zero_gradient_logit[0]
+    gradient = Saliency(score="probability").attributions(model, x, targets=0).ravel()
+    share = np.exp(-np.float64(gap))
+    exact = share * np.array([3.0, -1.0]) / (1 + share) ** 2
+    if not saturated:
+        np.testing.assert_allclose(gradient, exact, rtol=1e-2)
+    elif not zero:
+        np.testing.assert_allclose(gradient, [0, exact[1]], rtol=1e-2)
+
+
+@pytest.mark.filterwarnings("ignore:.* heatmaps of .* are blank")
+@pytest.mark.parametrize(("gap", "gone"), [(14, False), (18, True)])
+def test_behind_one_sigmoid_unit_all_is_lost_at_17(gap, gone):
+    model, x = headed(gap, "sigmoid"), np.zeros((1, 1, 2, 1), "float32")
+    found = kax.compare_scores(model, x, explainers="saliency", epsilon=0.0, progress=False).original
+    assert bool(found.saturated[0]) == bool(found.zero_gradient[0]) == gone
+    assert bool(found.blank_probability["saliency"][0]) == gone
 
 
 def test_an_evaluation_with_pairs_holds_the_same_comparison(comparison, faces_model, test_faces):

@@ -91,7 +91,7 @@ def test_labels_of_any_integer_type(dtype):
 def test_names():
     assert losses.check_loss("log_odds") == "log_odds"
     with pytest.raises(
-        ValueError, match=r"one of log_odds, cross_entropy, margin, dlr. Did you mean 'cross_entropy'. Received: loss='crossentropy'"
+        ValueError, match=r"one of log_odds, .* dlr. Did you mean 'cross_entropy'. Received: loss='crossentropy'"
     ):
         losses.check_loss("crossentropy")
     with pytest.raises(ValueError, match="Received: loss=3"):
