@@ -132,7 +132,7 @@ class Step:
         return {
             "log_odds": -log_odds(forward.logits, forward.predictions),
             "zero_gradient": {
-                score: is_blank(tf.cast(forward.gradient(objective, target), tf.float32))
+                score: is_blank(tf.cast(forward.gradient(objective, target, or_zero=True), tf.float32))
                 for score, objective in SCORES.items()
             },
             "nissim": {logit: nissim(maps[logit], maps[probability]) for logit, probability in pairs.items()},

@@ -39,10 +39,13 @@ def check_baseline(baseline: Any) -> Baseline:
     if callable(baseline):
         return baseline
     try:
-        array = np.array(baseline, "float32" if baseline is not None else "int32")
+        array = np.array(baseline, "float32")
+        if baseline is None or isinstance(baseline, bool) or not array.size:
+            raise TypeError
     except (TypeError, ValueError):
         raise TypeError(
-            f"Argument `baseline` must be a name, an array or a function of the images. Received: {baseline!r}"
+            "Argument `baseline` must be a name, a number, an array of the shape of one image, or a function of the "
+            f"images. Received: {baseline!r}"
         ) from None
     if not np.isfinite(array).all():
         raise ValueError(f"Argument `baseline` must have finite values. Received: {array.min()} to {array.max()}")
@@ -127,13 +130,14 @@ def baselines(baseline: Baseline, model: ImageClassifier, images: Tensor, seed: 
 
 def _called(baseline: Callable[[Tensor], Tensor], images: Tensor) -> Tensor:
     try:
-        found = baseline(images)
-    except (NotImplementedError, AttributeError) as error:
+        found = tf.ensure_shape(tf.cast(baseline(images), tf.float32), images.shape)
+    except Exception as error:
         raise ValueError(
             "Argument `baseline` must be a function made of TensorFlow or Keras operations, because it is compiled "
-            f"with the rest. Received: {baseline!r}, which raised {type(error).__name__}: {error}"
+            f"with the rest, for batches of any size (`tf.shape(x)` knows it). Received: {baseline!r}, which raised "
+            f"{type(error).__name__}: {error}"
         ) from error
-    return tf.ensure_shape(tf.cast(found, tf.float32), images.shape)
+    return found
 
 
 def _blurred(images: Tensor, axis: int) -> Tensor:

@@ -227,13 +227,13 @@ def _attached(images: Tensor, activation: Tensor) -> Any:
 
 
 def _outputs(classifier: ImageClassifier, inputs: Any, *, values: str, layer: str | None) -> Any:
-    forward = classifier.forward(inputs)
+    forward = Forward(classifier, inputs)  # images need not keep the bounds, as noisy ones do not
     found = getattr(forward, values)
     return found if layer is None else (tf.cast(forward.activation(layer), tf.float32), found)
 
 
 def _gradient(classifier: ImageClassifier, inputs: Any, weights: Tensor, *, values: str, layer: str | None) -> Tensor:
-    return tf.cast(classifier.forward(inputs).gradient(_WEIGHTED[values], weights, wrt=layer), tf.float32)
+    return tf.cast(Forward(classifier, inputs).gradient(_WEIGHTED[values], weights, wrt=layer), tf.float32)
 
 
 def _weighted(forward: Forward, weights: Tensor, values: str) -> Tensor:

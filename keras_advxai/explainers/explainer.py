@@ -104,6 +104,18 @@ class Explainer(Configuration):
         """
         return 0
 
+    def images_at_once(self, model: ImageClassifier, images: Tensor) -> int | None:
+        """How many images are explained at a time, so that the memory does not grow with their number.
+
+        Args:
+            model: The classifier.
+            images: The images in image space.
+
+        Returns:
+            The number; `None` for all, as in one pass.
+        """
+        return None
+
     def check(self, model: ImageClassifier, images: Tensor) -> None:
         """Raise for images that cannot be explained. It is called before anything is computed.
 
@@ -182,16 +194,7 @@ class Explainer(Configuration):
         """
         if not tf.executing_eagerly():
             return self._traced(model, x, targets, forward, self._explain)
-        maps = self._run(model, x, targets, forward, self._explain, "heatmaps")
-        blank = np.asarray(heatmaps.is_blank(maps))
-        if blank.any():
-            warnings.warn(
-                f"{blank.sum()} of {blank.size} heatmaps of {self!r} are blank (image {np.flatnonzero(blank)[0]} the "
-                "first): nothing in them speaks for the class. They are zero everywhere.",
-                BlankHeatmapWarning,
-                stacklevel=3,
-            )
-        return maps
+        return self._unless_blank(self._run(model, x, targets, forward, self._explain, "heatmaps"))
 
     @tf.autograph.experimental.do_not_convert
     def attributions(
@@ -217,6 +220,18 @@ class Explainer(Configuration):
             return self._traced(model, x, targets, forward, self._attribute)
         return self._run(model, x, targets, forward, self._attribute, "attributions")
 
+    def _unless_blank(self, found: Tensor) -> Tensor:
+        """Heatmaps, with a warning of those that are zero everywhere."""
+        blank = np.asarray(heatmaps.is_blank(found))
+        if blank.any():
+            warnings.warn(
+                f"{blank.sum()} of {blank.size} heatmaps of {self!r} are blank (image {np.flatnonzero(blank)[0]} the "
+                "first): nothing in them speaks for the class. They are zero everywhere.",
+                BlankHeatmapWarning,
+                stacklevel=4,
+            )
+        return found
+
     def _traced(self, model: Any, x: Any, targets: Any, forward: Forward | None, function: Any) -> Tensor:
         classifier = as_classifier(model)
         targets = None if targets is None else traced_labels(targets, classifier.images_of(x))
@@ -235,7 +250,12 @@ class Explainer(Configuration):
         if forward is not None and not self.passes:
             result = function(classifier, inputs, targets, forward)
         else:
-            result = classifier.compiled((self, what), function, inputs, targets)
+            most = self.images_at_once(classifier, images) or len(images)
+            parts = [
+                classifier.compiled((self, what), function, *_rows((inputs, targets), start, most))
+                for start in range(0, len(images), most)
+            ]
+            result = parts[0] if len(parts) == 1 else tf.concat(parts, axis=0)
         return result if tf.is_tensor(classifier.images_of(x)) else result.numpy()
 
     def _attribute(
@@ -268,3 +288,13 @@ class Explainer(Configuration):
         elif tuple(maps.shape[1:-1]) != size:
             maps = heatmaps.resize(maps, size)
         return heatmaps.normalize(maps)
+
+
+def _rows(structure: Any, start: int, count: int) -> Any:
+    """Some rows of all tensors; what has none is left as it is."""
+    return tuple(
+        None
+        if part is None
+        else keras.tree.map_structure(lambda item: item[start : start + count] if item.shape.rank else item, part)
+        for part in structure
+    )

@@ -121,6 +121,10 @@ class IntegratedGradients(Explainer):
     def _draws(self) -> int:
         return self.draws if self._is_noise else 1
 
+    def images_at_once(self, model: ImageClassifier, images: Tensor) -> int:
+        """As many as points on the paths; see `Explainer.images_at_once`."""
+        return self.internal_batch_size or _fitting(images.shape)
+
     def check(self, model: ImageClassifier, images: Tensor) -> None:
         """Raise if the baseline does not fit the images; see `Explainer.check`."""
         check_fits(self.baseline, model, images)
@@ -144,15 +148,15 @@ class IntegratedGradients(Explainer):
             relative: Whether to divide it by `|score(x) - score(baseline)|`. Defaults to `False`.
 
         Returns:
-            The gaps, `(batch,)` float32, in units of the score, or as a fraction of its change, which is NaN where
-            there is neither, as in a model whose score does not depend on the image.
+            The gaps, `(batch,)` float32, in units of the score, or as a fraction of its change: 0 where there is
+            neither, as in a model whose score does not depend on the image.
         """
 
         def gap(classifier: ImageClassifier, inputs: Any, labels: Tensor | None, forward: Forward | None = None) -> Any:
             forward = classifier.forward(inputs) if forward is None else forward
             labels = forward.predictions if labels is None else labels
             gaps, change = self.completeness(classifier, forward.images, labels, forward)
-            return gaps / tf.abs(change) if relative else gaps
+            return tf.where(gaps == 0, 0.0, gaps / tf.abs(change)) if relative else gaps
 
         if not tf.executing_eagerly():
             return self._traced(model, x, targets, None, gap)
@@ -171,7 +175,7 @@ class IntegratedGradients(Explainer):
     def attribute(self, model: ImageClassifier, x: Tensor, targets: Tensor, forward: Forward) -> Tensor:
         """The signed attributions, shaped as the images; see `Explainer.attribute`."""
         nodes, weights = quadrature(self.method, self.steps)
-        at_once = self.internal_batch_size or _fitting(x.shape)
+        at_once = self.images_at_once(model, x)
 
         def draw(index: Tensor) -> Tensor:
             baseline = self._baselines(model, x, index)

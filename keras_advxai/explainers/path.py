@@ -50,7 +50,7 @@ def attributions_along(
     size = _divided(count, groups)
 
     def gradient_at(inputs: Any, points: Tensor, labels: Tensor) -> Tensor:
-        return model.forward(model.with_images(inputs, points)).gradient(objective, labels)
+        return model.forward(model.with_images(inputs, points)).gradient(objective, labels, or_zero=True)
 
     # A function of its own: in the body of a nested loop, oneDNN's layout pass misses some kernels, depending on the
     # order in which it visits them, and pooling is 16 times slower.

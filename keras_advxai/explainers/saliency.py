@@ -48,4 +48,4 @@ class Saliency(Explainer):
 
     def attribute(self, model: ImageClassifier, x: Tensor, targets: Tensor, forward: Forward) -> Tensor:
         """The gradient of the score, shaped as the images; see `Explainer.attribute`."""
-        return forward.gradient(SCORES[self.score], targets)
+        return forward.gradient(SCORES[self.score], targets, or_zero=True)

@@ -83,6 +83,10 @@ class SmoothGrad(Explainer):
         """Passes forward and backward for one image; see `Explainer.passes`."""
         return self.samples * (1 + self.explainer.passes)
 
+    def images_at_once(self, model: ImageClassifier, images: Tensor) -> int | None:
+        """As many as the smoothed explainer takes; see `Explainer.images_at_once`."""
+        return self.explainer.images_at_once(model, images)
+
     def check(self, model: ImageClassifier, images: Tensor) -> None:
         """Whatever the smoothed explainer checks; see `Explainer.check`."""
         self.explainer.check(model, images)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import warnings
 from collections.abc import Callable, Hashable, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -108,13 +109,17 @@ class Forward:
         return pick(values, targets)
 
     @tf.autograph.experimental.do_not_convert
-    def gradient(self, objective: Objective, labels: Tensor, *, wrt: str | None = None) -> Tensor:
+    def gradient(
+        self, objective: Objective, labels: Tensor, *, wrt: str | None = None, or_zero: bool = False
+    ) -> Tensor:
         """The gradient of an objective, remembered for the next time that it is asked for.
 
         Args:
             objective: A function of this pass and of `labels`, one value for each image.
             labels: Class indices, `(batch,)`.
             wrt: The path of a layer, for the gradient to its output; `None` for the gradient to the images.
+            or_zero: Whether the gradient of what does not depend on the images is zero, with a warning, instead of an
+                error. Defaults to `False`.
 
         Returns:
             The gradient, shaped as the images or as what `activation` returns.
@@ -137,10 +142,14 @@ class Forward:
                     f"The model takes {whole[0]}, and whole numbers have no gradient. Build it with "
                     'keras.Input(..., dtype="float32"); its layers and weights can be used again.'
                 )
-            raise ValueError(
+            reason = (
                 f"The model's scores do not depend on {what} in a differentiable way, so there is no gradient. "
                 "Look for a rounding, an argmax or a stop_gradient in the model or in `preprocess`."
             )
+            if not or_zero or wrt is not None:
+                raise ValueError(reason)
+            warnings.warn(reason, stacklevel=2)
+            gradient = tf.zeros_like(self.images)
         gradient = tf.convert_to_tensor(gradient)
         return gradient if wrt is None else self._as_map(wrt, gradient)
 

@@ -192,7 +192,10 @@ def check_whole_number(name: str, value: int, least: int) -> int:
     """
     whole = isinstance(value, numbers.Integral) and not isinstance(value, bool)
     if not whole or not least <= value < 2**31:
-        raise ValueError(f"Argument `{name}` must be a whole number of at least {least}. Received: {name}={value!r}")
+        most = f" and below {2**31}" if whole and value >= 2**31 else ""
+        raise ValueError(
+            f"Argument `{name}` must be a whole number of at least {least}{most}. Received: {name}={value!r}"
+        )
     return int(value)
 
 

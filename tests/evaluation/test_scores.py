@@ -65,11 +65,12 @@ def test_in_a_saturated_model_the_probability_goes_blank_and_the_logit_does_not(
 
 
 def headed(gap, activation):
-    """A linear model of two pixels whose class 0 leads by `gap` on black images."""
+    """A linear model of two pixels, of sixteen, whose class 0 leads by `gap` on black images; of one unit, class 1."""
     units = 1 if activation == "sigmoid" else 2
     head = keras.layers.Dense(units, activation=activation)
-    model = keras.Sequential([keras.Input((1, 2, 1)), keras.layers.Flatten(), head])
-    weights = np.array([[3.0, 0.0], [0.0, 1.0]])
+    model = keras.Sequential([keras.Input((4, 4, 1)), keras.layers.Flatten(), head])
+    weights = np.zeros((16, 2))
+    weights[0, 0], weights[1, 1] = 3, 1
     head.set_weights([weights[:, :units], np.array([gap, 0.0][:units])])
     return model
 
@@ -77,11 +78,11 @@ def headed(gap, activation):
 @pytest.mark.filterwarnings("ignore:.* heatmaps of .* are blank")
 @pytest.mark.parametrize(("gap", "saturated", "zero"), [(10, False, False), (20, True, False), (110, True, True)])
 def test_behind_a_softmax_the_own_part_is_lost_at_17_and_the_rest_at_87(gap, saturated, zero):
-    model, x = headed(gap, "softmax"), np.zeros((1, 1, 2, 1), "float32")
+    model, x = headed(gap, "softmax"), np.zeros((1, 4, 4, 1), "float32")
     found = kax.compare_scores(model, x, explainers="saliency", epsilon=0.0, progress=False).original
     assert (bool(found.saturated[0]), bool(found.zero_gradient[0])) == (saturated, zero)
     assert not found.zero_gradient_logit[0]
-    gradient = Saliency(score="probability").attributions(model, x, targets=0).ravel()
+    gradient = Saliency(score="probability").attributions(model, x, targets=0).ravel()[:2]
     share = np.exp(-np.float64(gap))
     exact = share * np.array([3.0, -1.0]) / (1 + share) ** 2
     if not saturated:
@@ -93,7 +94,7 @@ def test_behind_a_softmax_the_own_part_is_lost_at_17_and_the_rest_at_87(gap, sat
 @pytest.mark.filterwarnings("ignore:.* heatmaps of .* are blank")
 @pytest.mark.parametrize(("gap", "gone"), [(14, False), (18, True)])
 def test_behind_one_sigmoid_unit_all_is_lost_at_17(gap, gone):
-    model, x = headed(gap, "sigmoid"), np.zeros((1, 1, 2, 1), "float32")
+    model, x = headed(gap, "sigmoid"), np.zeros((1, 4, 4, 1), "float32")
     found = kax.compare_scores(model, x, explainers="saliency", epsilon=0.0, progress=False).original
     assert bool(found.saturated[0]) == bool(found.zero_gradient[0]) == gone
     assert bool(found.blank_probability["saliency"][0]) == gone
@@ -117,10 +118,10 @@ def test_the_table_is_by_confidence(comparison):
     text = str(comparison)
     assert "under fgsm at epsilon 0.05" in text
     assert "VID" not in text
-    for name in (*NAMES, "below 90 %", "all", "zero gradient"):
+    for name in (*NAMES, "below 90 %", "all", "zero,", "saturated"):
         assert name in text
     rows = [line.split() for line in text.splitlines() if line.startswith("    all")]
-    assert [row[1] for row in rows] == ["50", "50"]
+    assert [row[1] for row in rows] == ["50"] * 6
     assert float(rows[0][2]) == pytest.approx(comparison.original.nissim["grad_cam"].mean(), abs=5e-4)
     assert repr(comparison).startswith("ScoreComparison(50 images")
 

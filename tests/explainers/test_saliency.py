@@ -151,9 +151,24 @@ def test_bad_arguments_are_refused():
         Saliency()(model, X, 4)
 
 
-def test_a_model_without_a_gradient_is_named():
-    """A rounding has no gradient."""
+@pytest.mark.filterwarnings("ignore:.* heatmaps of .* are blank")
+def test_what_a_rounding_does_to_the_gradient_is_said():
     inputs = keras.Input(SHAPE)
     model = keras.Model(inputs, keras.layers.Dense(2)(keras.layers.Flatten()(keras.ops.cast(inputs > 0.5, "float32"))))
-    with pytest.raises(ValueError, match=r"do not depend on the images in a differentiable way"):
+    with pytest.warns(UserWarning, match=r"do not depend on the images in a differentiable way.* rounding"):
         Saliency()(kax.ImageClassifier(model, from_logits=True), X, 0)
+
+
+def test_a_score_that_does_not_depend_on_the_images_has_a_gradient_of_zero_and_a_warning(few):
+    class Constant(keras.layers.Layer):
+        def call(self, x):
+            return tf.zeros([tf.shape(x)[0], 3])
+
+    model = kax.ImageClassifier(keras.Sequential([keras.Input((25, 25, 1)), Constant()]), from_logits=True)
+    x = few[0]
+    for explainer in (Saliency(), kax.explainers.IntegratedGradients(steps=3)):
+        with pytest.warns(UserWarning, match="do not depend on the images in a differentiable way"):
+            assert not explainer.attributions(model, x).any()
+        with pytest.warns(UserWarning) as seen:  # of the new trace, too
+            assert not explainer(model, x).any()
+        assert "6 of 6 heatmaps" in str(seen[-1].message)

@@ -221,7 +221,7 @@ def test_the_noise_is_a_number(wrong):
 
 def test_unknown_explainers_are_refused_with_the_nearest_known_one():
     with pytest.raises(
-        ValueError, match=r"Unknown explainer 'gradcamm'. Did you mean .*'grad_cam'.* Known: grad_cam, "
+        ValueError, match=r"Unknown explainer 'gradcamm'. Did you mean .*'grad_cam'.* Known: .*grad_cam, "
     ):
         SmoothGrad(explainer="gradcamm")
     for wrong in (3, None, [Saliency()]):
