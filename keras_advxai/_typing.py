@@ -23,6 +23,9 @@ Score: TypeAlias = Literal["logit", "probability"]
 TargetMode: TypeAlias = Literal["predicted", "clean", "label"]
 """Whose class a heatmap explains: each image's own prediction, the clean one, or the label."""
 
+Checks: TypeAlias = Literal["cheap", "all"]
+"""Which checks an evaluation makes: those of what it found, or also those that run the model again."""
+
 Preprocess: TypeAlias = str | Callable[[Any], Any] | None
 """A map from image space to what the network takes, or the name of a `keras.applications` module."""
 

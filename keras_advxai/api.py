@@ -8,7 +8,7 @@ from typing import Any, get_args
 
 import keras
 
-from keras_advxai._typing import Bounds, Preprocess, Score, Shape, TargetMode
+from keras_advxai._typing import Bounds, Checks, Preprocess, Score, Shape, TargetMode
 from keras_advxai.attacks import Attack
 from keras_advxai.evaluation import EvaluationReport, Evaluator
 from keras_advxai.evaluation.evaluator import listed
@@ -16,7 +16,7 @@ from keras_advxai.evaluation.scores import ScoreComparison
 from keras_advxai.explainers import Explainer
 from keras_advxai.explainers import get as get_explainer
 from keras_advxai.models import ImageClassifier, LayerTable, as_classifier
-from keras_advxai.models.inputs import check_class_names
+from keras_advxai.models.inputs import check_class_names, check_number
 from keras_advxai.tensorboard.directory import check_log_dir, next_step
 from keras_advxai.tensorboard.writer import ReportWriter
 
@@ -38,6 +38,7 @@ def evaluate(
     class_names: Sequence[str] | None = None,
     images: int | None = None,
     progress: bool = True,
+    checks: Checks = "cheap",
 ) -> EvaluationReport:
     """Measure how accuracy falls, and how far explanations drift, under attacks of several strengths.
 
@@ -71,6 +72,9 @@ def evaluate(
         images: How many of the first images to keep, with their heatmaps, for pictures. Defaults to 8, and to fewer
             with more than 8 explainers.
         progress: Whether to show a progress bar on standard error. Defaults to `True`.
+        checks: Which checks say what the figures are worth, in `report.warnings`: `"cheap"`, those that look at what
+            was found, or `"all"`, also those that run the model again: whether it is random, changes its state, or
+            predicts something else by itself. Defaults to `"cheap"`.
 
     Returns:
         An `EvaluationReport`: print it, ask it, save it.
@@ -112,6 +116,7 @@ def evaluate(
         target=target,
         noise_control=noise_control,
         seed=seed,
+        checks=checks,
     )
     check_class_names(class_names, evaluator.classifier.classes)
     batches = evaluator.batches(data, batch_size)
@@ -177,6 +182,9 @@ def compare_scores(
     if not given:
         raise ValueError(f"Argument `explainers` must name at least one explainer. Received: {explainers!r}")
     both = [item.with_score(score) for item in given for score in get_args(Score)]
+    check_number("epsilon", epsilon, 0)
+    if "epsilons" in settings:
+        raise TypeError("`compare_scores` takes one strength, `epsilon`, which defaults to 8/255. Received: epsilons")
     settings = {"noise_control": False, **settings}
     report = evaluate(model, data, attacks=attack, explainers=both, epsilons=(epsilon,), **settings)
     return report.compare_scores()

@@ -20,7 +20,7 @@ from keras_advxai.evaluation.finding import Finding
 from keras_advxai.evaluation.samples import Samples
 from keras_advxai.evaluation.table import epsilon_text, percent_text
 
-_POINT = 0.01
+_POINT = 0.01 + 1e-9
 _FEW_IMAGES = 100
 _UNUSED = 0.9
 _TOLERANCE = 1e-4

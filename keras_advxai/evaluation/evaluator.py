@@ -15,13 +15,15 @@ from tqdm.auto import tqdm
 from keras_advxai import attacks as attacks_module
 from keras_advxai import explainers as explainers_module
 from keras_advxai._registry import Configuration
-from keras_advxai._typing import Bounds, Preprocess, TargetMode
+from keras_advxai._typing import Bounds, Checks, Preprocess, TargetMode
 from keras_advxai.attacks import Attack, UniformNoise
 from keras_advxai.evaluation import checks
+from keras_advxai.evaluation.attack_checks import attack_findings
 from keras_advxai.evaluation.data import Batches, Fingerprint
 from keras_advxai.evaluation.duration import forecast
 from keras_advxai.evaluation.finding import Finding
 from keras_advxai.evaluation.gathering import gather_examples, gather_samples
+from keras_advxai.evaluation.model_checks import model_findings
 from keras_advxai.evaluation.report import EvaluationReport
 from keras_advxai.evaluation.scores import score_pairs
 from keras_advxai.evaluation.step import Step
@@ -50,6 +52,7 @@ class Evaluator:
         target: Whose class the heatmaps explain: `"predicted"`, `"clean"` or `"label"`.
         noise_control: Whether to run uniform noise of the same norm and budget beside the attacks.
         seed: Seed of the noise and of the bootstrap.
+        checks: `"cheap"` or `"all"`; see `evaluate`.
 
     Raises:
         TypeError: One of the arguments is of a wrong kind.
@@ -68,6 +71,7 @@ class Evaluator:
         target: TargetMode = "predicted",
         noise_control: bool = True,
         seed: int = 0,
+        checks: Checks = "cheap",
     ) -> None:
         self.classifier = _classifier(model, bounds, preprocess)
         if target not in get_args(TargetMode):
@@ -75,6 +79,9 @@ class Evaluator:
                 f"Argument `target` must be one of {', '.join(get_args(TargetMode))}. Received: target={target!r}"
             )
         self.target: TargetMode = target
+        if checks not in get_args(Checks):
+            raise ValueError(f"Argument `checks` must be 'cheap' or 'all'. Received: checks={checks!r}")
+        self.checks: Checks = checks
         self.seed = check_whole_number("seed", seed, 0)
         given = [attacks_module.get(item) for item in listed(attacks)]
         if not given:
@@ -141,6 +148,7 @@ class Evaluator:
         images = few if images is None else check_whole_number("images", images, 0)
         batches = data if isinstance(data, Batches) else self.batches(data, batch_size)
         found: list[dict[str, Any]] = []
+        findings: list[Finding] = []
         fingerprint = Fingerprint()
         count = 0
         sizes: set[tuple[int, ...]] = set()
@@ -157,11 +165,18 @@ class Evaluator:
                 count += len(given)
                 bar.set_description_str(title, refresh=False)
                 bar.update(len(given))
+        if self.checks == "all":
+            findings += model_findings(self.classifier, x, found[-1]["predictions"])
         samples = gather_samples(found, self.attacks, self.explainers, self.target, self.epsilons)
         return EvaluationReport(
             samples=samples,
             provenance=self._provenance(batches, fingerprint.hexdigest(), given.shape[1:]),
-            warnings=(*self._setting_notes(batches, sizes), *checks.sample_notes(samples, self.target)),
+            warnings=(
+                *findings,
+                *self._setting_notes(batches, sizes),
+                *checks.sample_notes(samples, self.target),
+                *attack_findings(samples, self.attacks, bool(self.explainers)),
+            ),
             examples=gather_examples(found, samples, self.classifier, self.target),
         )
 

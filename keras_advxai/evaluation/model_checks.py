@@ -12,6 +12,7 @@ from keras_advxai.evaluation.finding import Finding
 from keras_advxai.models import ImageClassifier
 from keras_advxai.models.recording import record
 
+_RANDOM = 1e-5
 _TOLERANCE = 0.02
 
 
@@ -27,7 +28,7 @@ def model_findings(classifier: ImageClassifier, inputs: Any, predictions: np.nda
     second, _ = _outputs(classifier, inputs)
     found = []
     spread = float(np.max(np.abs(first - second), initial=0)) / max(float(np.max(np.abs(first), initial=0)), 1e-30)
-    if spread > _TOLERANCE or (changed and spread > 0):
+    if spread > _RANDOM or (changed and spread > 0):
         found.append(
             Finding(
                 "The model gives another output when it is run again on the same images: something in it is random. "

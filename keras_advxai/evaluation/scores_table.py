@@ -15,6 +15,9 @@ if TYPE_CHECKING:
 
     from keras_advxai.evaluation.scores import ScoreComparison, ScoredImages
 
+_ELSEWHERE = ("no-vid", "no-noise-control", "blank-heatmaps")
+"""Findings of the evaluation that a comparison has no use for."""
+
 _BINS = (
     ("below 90 %", -math.inf, math.log(9)),
     ("90 to 99.9 %", math.log(9), math.log(999)),
@@ -38,12 +41,13 @@ def render_scores(comparison: ScoreComparison) -> str:
         parts += [to_text(_table(f"{name}, {explainer}", images, explainer)) for explainer in images.nissim]
         parts.append(to_text(_gradient_table(f"{name}, gradient to the image", images)))
     parts.append(
-        "NISSIM: between the two heatmaps of an image. Blank: share of the heatmaps without any evidence.\n"
+        "NISSIM: between the two heatmaps of an image; about 0.5 where that of the probability is blank.\n"
+        "Blank: share of the heatmaps without any evidence.\n"
         "Zero: share of the images on which the gradient of the score is exactly 0 everywhere.\n"
         "Saturated: share of the images whose probability is exactly 1 in float32, so that the class's own part\n"
         "of its gradient is lost: such a heatmap of the probability is wrong also where it is not blank."
     )
-    parts += [finding_text(warning) for warning in comparison.report.warnings if warning.id != "no-vid"]
+    parts += [finding_text(warning) for warning in comparison.report.warnings if warning.id not in _ELSEWHERE]
     return "\n\n".join(parts)
 
 

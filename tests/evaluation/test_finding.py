@@ -9,7 +9,7 @@ import re
 
 import pytest
 
-from keras_advxai.evaluation import checks
+from keras_advxai.evaluation import attack_checks, checks, model_checks
 from keras_advxai.evaluation.finding import Finding
 
 ROOT = pathlib.Path(__file__).parents[2]
@@ -34,8 +34,8 @@ def test_an_unknown_severity():
 
 
 def test_every_check_is_explained_under_its_name():
-    source = pathlib.Path(checks.__file__).read_text(encoding="utf-8")
-    names = set(re.findall(r'id="([a-z0-9-]+)"', source))
+    sources = [pathlib.Path(module.__file__).read_text("utf-8") for module in (checks, attack_checks, model_checks)]
+    names = set(re.findall(r'"([a-z0-9]+(?:-[a-z0-9]+)+|completeness)"', "".join(sources)))
     headings = set(re.findall(r"^## ([a-z0-9-]+)$", (ROOT / "docs" / "checks.md").read_text("utf-8"), re.MULTILINE))
-    assert len(names) > 5
+    assert len(names) > 18
     assert names == headings
