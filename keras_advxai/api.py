@@ -181,12 +181,15 @@ def compare_scores(
     given = [get_explainer(item) for item in listed(explainers)]
     if not given:
         raise ValueError(f"Argument `explainers` must name at least one explainer. Received: {explainers!r}")
-    both = [item.with_score(score) for item in given for score in get_args(Score)]
+    both = dict.fromkeys(item.with_score(score) for item in given for score in get_args(Score))
     check_number("epsilon", epsilon, 0)
-    if "epsilons" in settings:
-        raise TypeError("`compare_scores` takes one strength, `epsilon`, which defaults to 8/255. Received: epsilons")
+    for one, several in (("epsilon", "epsilons"), ("attack", "attacks")):
+        if several in settings:
+            raise TypeError(f"`compare_scores` takes a single `{one}`. Received: {several}={settings[several]!r}")
+    if not isinstance(attack, (str, dict, type, Attack)):
+        raise TypeError(f"Argument `attack` must be one attack, by name or instance. Received: attack={attack!r}")
     settings = {"noise_control": False, **settings}
-    report = evaluate(model, data, attacks=attack, explainers=both, epsilons=(epsilon,), **settings)
+    report = evaluate(model, data, attacks=attack, explainers=tuple(both), epsilons=(epsilon,), **settings)
     return report.compare_scores()
 
 

@@ -229,7 +229,11 @@ def test_hyperparameters_are_checked_when_they_are_given(build, error, message):
 
 
 def test_the_position_of_hyperparameters_does_not_matter_because_they_are_keywords():
-    by_position = {kax.attacks.Ensemble, kax.explainers.TFKerasVis}  # one argument says what they are
+    by_position = {
+        kax.attacks.CleverHans,
+        kax.attacks.Ensemble,
+        kax.explainers.TFKerasVis,
+    }  # one argument says what they are
     for cls in {*kax.attacks.ALL_OBJECTS, *kax.explainers.ALL_OBJECTS} - by_position:
         with pytest.raises(TypeError, match="positional argument"):
             cls("linf")

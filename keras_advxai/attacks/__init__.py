@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from keras_advxai.attacks.attack import Attack
 from keras_advxai.attacks.bim import BIM
+from keras_advxai.attacks.clever_hans import CleverHans
 from keras_advxai.attacks.ddn import DDN
 from keras_advxai.attacks.deep_fool import DeepFool
 from keras_advxai.attacks.ensemble import Ensemble
@@ -29,6 +30,7 @@ __all__ = [
     "MIFGSM",
     "PGD",
     "Attack",
+    "CleverHans",
     "DeepFool",
     "Ensemble",
     "GradientAttack",

@@ -29,17 +29,23 @@ def forecast(
         classifier: The classifier.
         explainers: All explainers of an evaluation.
         inputs: The first batch.
-        images: How many images there are; `None` where that is not known.
+        images: How many images there are; `None` where that is not known, for a forecast per hundred.
         conditions: How often each image is explained: once clean, and once for each attack and strength.
 
     Returns:
         The forecast; empty where there is nothing to say.
     """
     costly = {item.name: item.passes for item in explainers if item.passes}
-    if images is None or images * conditions * sum(costly.values()) < _FEW:
+    known = 100 if images is None else images
+    if known * conditions * sum(costly.values()) < _FEW:
         return ""
-    seconds = _seconds_of_a_pass(classifier, inputs) * images * conditions
-    return ", ".join(f"{name}: about {duration_text(passes * seconds)}" for name, passes in costly.items())
+    said = []
+    for item in explainers:
+        if item.passes:
+            at_once = item.images_at_once(classifier, classifier.images_of(inputs)) or 1
+            seconds = _seconds_of_a_pass(classifier, inputs, at_once) * known * conditions * item.passes
+            said.append(f"{item.name}: about {duration_text(seconds)}{' per 100 images' if images is None else ''}")
+    return ", ".join(said)
 
 
 def duration_text(seconds: float) -> str:
@@ -56,9 +62,15 @@ def duration_text(seconds: float) -> str:
     return f"{round(seconds / 60)} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
 
 
-def _seconds_of_a_pass(classifier: ImageClassifier, inputs: Any) -> float:
-    """What one image takes on the way forward and backward, in a batch as given."""
-    inputs = keras.tree.map_structure(tf.convert_to_tensor, inputs)
+def _seconds_of_a_pass(classifier: ImageClassifier, inputs: Any, at_once: int) -> float:
+    """What one image takes on the way forward and backward, in batches of about this size."""
+    copies = max(1, at_once // len(classifier.images_of(inputs)))
+
+    def repeated(item: Any) -> Tensor:
+        item = tf.convert_to_tensor(item)
+        return tf.repeat(item, copies, axis=0) if item.shape.rank else item
+
+    inputs = keras.tree.map_structure(repeated, inputs)
     inputs = classifier.with_images(inputs, tf.cast(classifier.images_of(inputs), tf.float32))
     taken = []
     for _ in range(2):  # the first of which is traced

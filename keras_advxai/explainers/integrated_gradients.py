@@ -40,7 +40,8 @@ class IntegratedGradients(Explainer):
             lower bound, the upper bound and their middle; `"mean"`, each image's own mean colour; `"blur"`, each image
             under a wide Gaussian; `"noise"`, uniform noise between the bounds, with the attributions averaged over
             `draws` of it; an array of the shape of one image; or a function from images to baselines, made of
-            differentiable TensorFlow or Keras operations. Defaults to `"black"`.
+            differentiable TensorFlow or Keras operations, whose result is clipped to the bounds (a named function: each
+            new lambda is compiled anew, and cannot be saved safely). Defaults to `"black"`.
         method: How the integral is approximated: `"gausslegendre"`, or one of the Riemann sums `"left"`, `"right"`,
             `"middle"` and `"trapezoid"`. Defaults to `"gausslegendre"`.
         internal_batch_size: How many points go through the model at once. It changes memory and time, not the

@@ -43,7 +43,8 @@ def test_the_forecast_grows_with_the_passes(model, test_faces):
     seconds = [float(number) * {"s": 1, "min": 60, "h": 3600}[unit] for number, unit in hours]
     assert seconds[1] / seconds[0] == pytest.approx(100, rel=0.1)
     assert forecast(classifier, [GradCAM()], x, images=10**6, conditions=9) == ""
-    assert forecast(classifier, explainers, x, images=None, conditions=9) == ""
+    assert "per 100 images, " in forecast(classifier, explainers, x, images=None, conditions=9)
+    assert forecast(classifier, [GradCAM()], x, images=None, conditions=9) == ""
     assert forecast(classifier, explainers[:1], np.array(x), images=1, conditions=1) == ""
 
 

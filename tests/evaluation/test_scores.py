@@ -159,6 +159,12 @@ def test_bad_calls(faces_model, test_faces):
         kax.compare_scores(faces_model, test_faces, explainers=NoScore())
     with pytest.raises(ValueError, match="at least one explainer"):
         kax.compare_scores(faces_model, test_faces, explainers=())
+    with pytest.raises(TypeError, match=r"a single `epsilon`\. Received: epsilons=0\.1"):
+        kax.compare_scores(faces_model, test_faces, epsilons=0.1)
+    with pytest.raises(TypeError, match="`attack` must be one attack"):
+        kax.compare_scores(faces_model, test_faces, attack=["fgsm", "uniform_noise"])
+    with pytest.raises(ValueError, match="`epsilon` must be a number"):
+        kax.compare_scores(faces_model, test_faces, epsilon=(0.1, 0.2))
     report = kax.evaluate(faces_model, test_faces, explainers=[NoScore(), GradCAM()], progress=False)
     with pytest.raises(ValueError, match=r"no explainers in pairs .* It has: no_score, grad_cam"):
         report.compare_scores()
