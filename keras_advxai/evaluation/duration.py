@@ -39,13 +39,14 @@ def forecast(
     known = 100 if images is None else images
     if known * conditions * sum(costly.values()) < _FEW:
         return ""
-    said = []
-    for item in explainers:
-        if item.passes:
-            at_once = item.images_at_once(classifier, classifier.images_of(inputs)) or 1
-            seconds = _seconds_of_a_pass(classifier, inputs, at_once) * known * conditions * item.passes
-            said.append(f"{item.name}: about {duration_text(seconds)}{' per 100 images' if images is None else ''}")
-    return ", ".join(said)
+    given = classifier.images_of(inputs)
+    sizes = {item.name: item.images_at_once(classifier, given) or len(given) for item in explainers if item.passes}
+    seconds = {size: _seconds_of_a_pass(classifier, inputs, size) for size in set(sizes.values())}
+    return ", ".join(
+        f"{name}: about {duration_text(passes * seconds[sizes[name]] * known * conditions)}"
+        + (" per 100 images" if images is None else "")
+        for name, passes in costly.items()
+    )
 
 
 def duration_text(seconds: float) -> str:

@@ -109,7 +109,8 @@ def baselines(baseline: Baseline, model: ImageClassifier, images: Tensor, seed: 
         _check_array(baseline, model, images)
         return tf.broadcast_to(tf.constant(baseline), shape)
     if callable(baseline):
-        return tf.clip_by_value(_called(baseline, images), *model.bounds)  # of images that no one has seen before
+        slack = _TOLERANCE * model.width  # which images have, too
+        return tf.clip_by_value(_called(baseline, images), model.bounds[0] - slack, model.bounds[1] + slack)
     lower, upper = model.bounds
     if baseline in _CONSTANT:
         return tf.fill(shape, tf.constant(lower + _CONSTANT[baseline] * model.width, tf.float32))
