@@ -48,7 +48,7 @@ test-lowest:  ## Run the tests on the lowest versions that setup.cfg allows (Pyt
 	$(MAKE) test VENV=.venv-lowest LOCK=requirements/lowest.txt
 
 test-alibi:  ## Run the tests of what the alibi extra adds (Python 3.11 or 3.12)
-	$(MAKE) test VENV=$(ALIBI_VENV) LOCK=requirements/alibi.txt TEST_EXTRAS=alibi,test PYTEST_ARGS="$(PYTEST_ARGS) tests/alibi"
+	$(MAKE) test VENV=$(ALIBI_VENV) LOCK=requirements/alibi.txt TEST_EXTRAS=alibi,test PYTEST_ARGS="$(PYTEST_ARGS) tests/with_alibi"
 
 bench:  ## Run the benchmarks briefly and print what they find (Python 3.11 or 3.12)
 	$(MAKE) .venv-alibi/.installed-alibi,test VENV=.venv-alibi LOCK=requirements/alibi.txt

@@ -16,7 +16,7 @@ from keras_advxai.testing import unchanged
 Data = tuple[np.ndarray, np.ndarray]
 
 # alibi has an environment of its own, where `make test-alibi` names the folder: without alibi, that fails.
-collect_ignore = [] if importlib.util.find_spec("alibi") else ["alibi"]
+collect_ignore = [] if importlib.util.find_spec("alibi") else ["with_alibi"]
 
 
 def _read_only(data: Data) -> Data:

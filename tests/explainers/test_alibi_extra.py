@@ -1,4 +1,4 @@
-"""What AlibiIntegratedGradients says where alibi is not installed. With it: tests/alibi."""
+"""What AlibiIntegratedGradients says where alibi is not installed. With it: tests/with_alibi."""
 
 from __future__ import annotations
 
