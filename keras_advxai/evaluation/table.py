@@ -106,7 +106,7 @@ def _robust_lines(report: EvaluationReport) -> list[str]:
         names = [name for name, known in report.norms.items() if known == norm]
         attacks = " and ".join(names) if len(names) < 4 else f"{len(names)} attacks"
         title = f"Robust accuracy{f' ({norm})' if len(norms) > 1 else ''}, the worst case over {attacks}"
-        lines.append(f"{title}: {', '.join(shares)}.")
+        lines += textwrap.wrap(f"{title}: {', '.join(shares)}.", width=110)
     return lines
 
 
