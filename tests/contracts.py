@@ -44,7 +44,7 @@ ATTACKS = [
     MultiTargetPGD(steps=4),
     MultiTargetPGD(norm="l2", restarts=2),
     Ensemble(["fgsm", PGD(steps=3)]),
-    Ensemble.preset("quick"),
+    Ensemble([PGD(steps=3), MultiTargetPGD(targets=2, steps=3)]),
     DeepFool(),
     DeepFool(norm="linf", steps=5),
     DDN(steps=30),
