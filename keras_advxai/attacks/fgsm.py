@@ -20,8 +20,8 @@ class FGSM(GradientAttack):
     Args:
         norm: `"linf"`, in which epsilon bounds the change of every pixel, or `"l2"`, in which it is the length of
             the whole change in the unit image scale. Defaults to `"linf"`.
-        loss: `"log_odds"` or `"cross_entropy"`; with the latter it equals cleverhans'
-            `fast_gradient_method` on the same logits. Defaults to `"log_odds"`.
+        loss: `"log_odds"`, `"cross_entropy"`, `"margin"` or `"dlr"`; see `GradientAttack`. With cross-entropy it equals
+            cleverhans' `fast_gradient_method` on the same logits. Defaults to `"log_odds"`.
         targeted: Whether the labels are classes to reach. Defaults to `False`.
 
     Example:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from keras_advxai._typing import Norm
 from keras_advxai.attacks.iterative_attack import IterativeAttack
 from keras_advxai.attacks.registry import register
 
@@ -62,30 +61,3 @@ class PGD(IterativeAttack):
     References:
         Madry et al., "Towards deep learning models resistant to adversarial attacks", ICLR 2018.
     """
-
-    def __init__(
-        self,
-        *,
-        norm: Norm = "linf",
-        loss: str = "log_odds",
-        targeted: bool = False,
-        steps: int = 10,
-        step_size: float | None = None,
-        schedule: str = "constant",
-        restarts: int = 1,
-        start: str = "zero",
-        keep: str = "first_hit",
-        seed: int = 0,
-    ) -> None:
-        super().__init__(
-            norm=norm,
-            loss=loss,
-            targeted=targeted,
-            steps=steps,
-            step_size=step_size,
-            schedule=schedule,
-            restarts=restarts,
-            start=start,
-            keep=keep,
-            seed=seed,
-        )

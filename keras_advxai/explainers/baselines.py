@@ -132,7 +132,7 @@ def baselines(baseline: Baseline, model: ImageClassifier, images: Tensor, seed: 
 def _called(baseline: Callable[[Tensor], Tensor], images: Tensor) -> Tensor:
     try:
         found = tf.ensure_shape(tf.cast(baseline(images), tf.float32), images.shape)
-    except Exception as error:
+    except Exception as error:  # whatever the user's function raises
         raise ValueError(
             "Argument `baseline` must be a function made of TensorFlow or Keras operations, because it is compiled "
             f"with the rest, for batches of any size (`tf.shape(x)` knows it). Received: {baseline!r}, which raised "

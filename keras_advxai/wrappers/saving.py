@@ -28,7 +28,7 @@ def serialized(preprocess: Preprocess) -> Any:
             if found is preprocess or (hasattr(preprocess, "get_config") and type(found) is type(preprocess)):
                 return config
         except (AttributeError, NotImplementedError, TypeError, ValueError) as error:
-            cause = error
+            cause = error  # Keras raises one or another for what it cannot find again; all mean the same here
     raise ValueError(
         "The model cannot be saved, because loading it would not find its `preprocess` again. Decorate the function "
         'with @keras.saving.register_keras_serializable(package="..."), or pass the name of a module of '

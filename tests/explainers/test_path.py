@@ -226,3 +226,13 @@ def test_what_was_computed_for_a_pass_is_used_again(model):
 
     assert count(heatmap) == count(heatmap, attributions, attributions, completeness) == 3
     assert count(heatmap, other) == 6
+
+
+@pytest.mark.parametrize("baseline", ["black", "noise", "mean", "blur", np.full(SHAPE, 0.3, "float32")], ids=str)
+def test_several_groups_in_one_graph_are_those_of_one_group(baseline, net):
+    """A call by itself is split beforehand; inside of a graph, as in an evaluation, the loop over groups does it."""
+    few, all_at_once = (IntegratedGradients(steps=4, baseline=baseline, internal_batch_size=n) for n in (2, None))
+    classifier = kax.ImageClassifier(net)
+    signature = [tf.TensorSpec([None, *X.shape[1:]])]
+    traced = tf.function(lambda x: few.attributions(classifier, x, 0), autograph=False, input_signature=signature)
+    close(traced(tf.constant(X)).numpy(), all_at_once.attributions(net, X, 0))
