@@ -174,3 +174,8 @@ def test_nearest():
     assert nearest("conv", ["conv1", "dense"]) == " Did you mean 'conv1'?"
     assert nearest("cat", ["bat", "hat", "rat", "dog"]).count(" or ") == 2
     assert nearest("xyz", ["abc"]) == ""
+
+
+def test_methods_of_the_engines_have_names_of_their_own():
+    assert kax.explainers.get("Score-CAM") == kax.explainers.TFKerasVis("scorecam")
+    assert kax.attacks.get("spsa") == kax.attacks.CleverHans("spsa")

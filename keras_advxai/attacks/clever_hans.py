@@ -15,7 +15,7 @@ from keras_advxai._registry import nearest
 from keras_advxai._typing import Norm, Tensor
 from keras_advxai.attacks.attack import Attack
 from keras_advxai.attacks.fgsm import FGSM
-from keras_advxai.attacks.registry import register
+from keras_advxai.attacks.registry import REGISTRY, register
 from keras_advxai.attacks.starts import uniform_in_ball
 from keras_advxai.models import Forward, ImageClassifier
 from keras_advxai.models.inputs import check_number, check_whole_number
@@ -331,3 +331,5 @@ _CHECKS: dict[str, Callable[[str, Any], Any]] = {
     "early_stop_loss_threshold": functools.partial(check_number, least=-np.inf),
     "seed": functools.partial(check_whole_number, least=-(2**31)),
 }
+
+REGISTRY.presets["spsa"] = functools.partial(CleverHans, "spsa")

@@ -16,7 +16,7 @@ from keras_advxai._registry import nearest
 from keras_advxai._typing import Score, Shape, Tensor
 from keras_advxai.explainers import engine
 from keras_advxai.explainers.explainer import Explainer
-from keras_advxai.explainers.registry import register
+from keras_advxai.explainers.registry import REGISTRY, register
 from keras_advxai.models import Forward, ImageClassifier, LayerReference
 from keras_advxai.models.forward import SCORES
 from keras_advxai.models.inputs import check_number, check_whole_number
@@ -267,3 +267,6 @@ def _engine(method: str) -> Callable[[keras.Model], Callable[..., Any]]:
             importlib.import_module(f"tf_keras_vis.{module}"), name
         )
     return found
+
+
+REGISTRY.presets["score_cam"] = functools.partial(TFKerasVis, "scorecam")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from itertools import cycle
 from typing import Any
@@ -21,13 +22,14 @@ _MARKERS = "osD^vP*X"
 _GRAYS = ("#555555", "#999999")
 _DOTS = (":", (0, (1, 1)), (0, (1, 4)))
 _SIZE = 9  # points
+_MOST_COLUMNS = 4
 
 
 def drift(report: EvaluationReport) -> Figure:
     """Accuracy under attack, and MOD with its 95 % interval, against epsilon.
 
-    One panel for accuracy and one for each explainer. Each attack and the noise control has its own colour,
-    line style and marker, the same in every panel. VID stands in the legends.
+    One panel for accuracy and one for each explainer, four in a row. Each attack and the noise control has its own
+    colour, line style and marker, the same in every panel. VID stands in the legends.
 
     Args:
         report: The report of an evaluation.
@@ -51,10 +53,12 @@ def drift(report: EvaluationReport) -> Figure:
     """
     if not isinstance(report, EvaluationReport):
         raise TypeError(f"Argument `report` must be an EvaluationReport. Received: {type(report).__name__}")
-    columns = 1 + len(report.explainers)
-    legend = 0.22 * len(report.attacks)
-    figure = Figure(figsize=(max(4.6, 4.2 * columns), 3.6 + legend), facecolor="white", layout="constrained")
-    axes = figure.subplots(1, columns, squeeze=False)[0]
+    panels = 1 + len(report.explainers)
+    columns = min(panels, _MOST_COLUMNS)
+    rows = math.ceil(panels / columns)
+    size = max(4.6, 4.2 * columns), rows * (3.6 + 0.22 * len(report.attacks))
+    figure = Figure(figsize=size, facecolor="white", layout="constrained")
+    axes = [figure.add_subplot(rows, columns, place + 1) for place in range(panels)]
     order = np.argsort(report.epsilons)
     epsilons = np.asarray(report.epsilons)[order]
     for each in axes:

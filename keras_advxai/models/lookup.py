@@ -85,7 +85,8 @@ def _none_to_explain(model: str, tokens: tuple[str, ...]) -> str:
         )
     return (
         f"The model {model!r} has no layer with a spatial output (batch, height, width, channels) between its first "
-        "weights and its classes, so there is nothing for Grad-CAM to look at. Attacks still work on it."
+        "weights and its classes, so there is nothing for Grad-CAM to look at. Attacks still work on it, and so do "
+        "explainers that look at no layer: 'integrated_gradients', 'saliency'."
     )
 
 

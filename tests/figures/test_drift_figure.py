@@ -94,6 +94,20 @@ def test_panels_of_mod_have_one_scale(report):
     assert axes[1].get_ylim() == axes[2].get_ylim()
 
 
+def test_many_panels_stand_in_rows_of_four(report):
+    names = [f"explainer_{number}" for number in range(5)]
+    nissim = {attack: dict.fromkeys(names, found["grad_cam"]) for attack, found in report.samples.nissim.items()}
+    blank = dict.fromkeys(names, report.samples.reference_blank["grad_cam"])
+    samples = dataclasses.replace(report.samples, nissim=nissim, reference_blank=blank)
+    figure = figures.drift(dataclasses.replace(report, samples=samples))
+    saved(figure)
+    places = [axes.get_position() for axes in figure.axes]
+    assert len({round(place.y0, 3) for place in places}) == 2
+    assert [place.y0 < places[0].y0 for place in places] == [False] * 4 + [True] * 2
+    legends = [axes.get_legend().get_window_extent() for axes in figure.axes]
+    assert not any(legends[0].overlaps(axes.get_window_extent()) for axes in figure.axes)
+
+
 @pytest.mark.parametrize("epsilons", [(0.1,), (0.0,), (0.001, 0.0011, 0.2)])
 def test_any_strengths(epsilons):
     assert saved(figures.drift(make_report(epsilons=epsilons)))
