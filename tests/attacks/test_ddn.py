@@ -9,7 +9,6 @@ from test_deep_fool import SHAPE, X, nearest, problem
 
 import keras_advxai as kax
 from keras_advxai.attacks import DDN, DeepFool
-from keras_advxai.testing import check_attack
 
 
 def test_a_linear_model_with_two_classes_has_an_exact_answer():
@@ -86,8 +85,3 @@ def test_a_model_without_a_gradient_is_refused():
     model = keras.Sequential([*layers, keras.layers.Dense(2)])
     with pytest.raises(ValueError, match=r"(?s)no gradient.*'levels'.*Square"):
         DDN().distances(model, X)
-
-
-@pytest.mark.parametrize("attack", [DDN(steps=30), DDN(steps=20, targeted=True)], ids=repr)
-def test_contract(attack, model, few):
-    check_attack(attack, model, *few)

@@ -9,7 +9,6 @@ import pytest
 
 import keras_advxai as kax
 from keras_advxai.attacks import DeepFool
-from keras_advxai.testing import check_attack
 
 SHAPE = (4, 4, 1)
 X = np.random.default_rng(1).uniform(0.45, 0.55, (8, *SHAPE)).astype("float32")
@@ -123,8 +122,3 @@ def test_a_model_without_a_gradient_is_refused():
     model = keras.Sequential([*layers, keras.layers.Dense(2)])
     with pytest.raises(ValueError, match=r"(?s)no gradient.*'levels'.*Square"):
         DeepFool().distances(model, X)
-
-
-@pytest.mark.parametrize("attack", [DeepFool(), DeepFool(norm="linf", steps=5)], ids=repr)
-def test_contract(attack, model, few):
-    check_attack(attack, model, *few)

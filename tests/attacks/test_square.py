@@ -308,8 +308,3 @@ def test_other_inputs_follow_their_images():
     thresholds = np.array([[0.55], [0.4], [0.9], [0.52]], "float32")
     found = Square(queries=300)(classifier, [x, thresholds], np.zeros(4, int), 0.2)
     assert (found.mean((1, 2, 3)) > thresholds[:, 0]).tolist() == [True, True, False, True]
-
-
-@pytest.mark.parametrize("attack", [Square(queries=30), Square(norm="l2", queries=30, targeted=True)], ids=repr)
-def test_contract(attack, model, few):
-    check_attack(attack, model, *few)
