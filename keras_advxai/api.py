@@ -8,7 +8,7 @@ from typing import Any, get_args
 
 import keras
 
-from keras_advxai._typing import Bounds, Checks, Preprocess, Score, Shape, TargetMode
+from keras_advxai._typing import AttackTargets, Bounds, Checks, Preprocess, Score, Shape, TargetMode
 from keras_advxai.attacks import Attack
 from keras_advxai.evaluation import EvaluationReport, Evaluator
 from keras_advxai.evaluation.evaluator import listed
@@ -39,6 +39,7 @@ def evaluate(
     images: int | None = None,
     progress: bool = True,
     checks: Checks = "cheap",
+    attack_targets: AttackTargets = None,
 ) -> EvaluationReport:
     """Measure how accuracy falls, and how far explanations drift, under attacks of several strengths.
 
@@ -75,6 +76,10 @@ def evaluate(
         checks: Which checks say what the figures are worth, in `report.warnings`: `"cheap"`, those that look at what
             was found, or `"all"`, also those that run the model again: whether it is random, changes its state, or
             predicts something else by itself. Defaults to `"cheap"`.
+        attack_targets: Which class a targeted attack is to reach: of each image the `"least_likely"` one, the
+            `"runner_up"` or a `"random"` one (by seed and image), which are never the label; one class for all images,
+            where those of that class are not attacked; or, for arrays, one for each image, which must not be its label.
+            Images that are misclassified before are not attacked. Defaults to `None`, for untargeted attacks only.
 
     Returns:
         An `EvaluationReport`: print it, ask it, save it.
@@ -117,6 +122,7 @@ def evaluate(
         noise_control=noise_control,
         seed=seed,
         checks=checks,
+        attack_targets=attack_targets,
     )
     check_class_names(class_names, evaluator.classifier.classes)
     batches = evaluator.batches(data, batch_size)

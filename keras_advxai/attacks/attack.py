@@ -82,8 +82,11 @@ class Attack(Configuration):
         Args:
             model: A `keras.Model` that takes images in [0, 1], or an `ImageClassifier`.
             x: Images in image space, `(batch, height, width, channels)`.
-            y: The true class of each image, `(batch,)` or one-hot; for a targeted attack the class to reach.
-                Defaults to the model's own prediction.
+            y: The true class of each image, `(batch,)` or one-hot; for a targeted attack the class to reach, without
+                a default. Which class is the true one is not known here, so targets that are true classes are not told
+                from others: an image that the model already takes for its target is there, and nothing about its
+                change means anything. `kax.evaluate(..., attack_targets=...)` tells them apart. Defaults to the model's
+                own prediction.
             epsilon: The budget as a fraction of the bounds' width: 8/255 means eight grey levels whatever the
                 bounds. With `norm="l2"`, the length of the change in the unit image scale. Several
                 strengths may be given at once. Defaults to 8/255.

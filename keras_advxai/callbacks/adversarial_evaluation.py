@@ -14,7 +14,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from keras_advxai._typing import Bounds, Preprocess, TargetMode
+from keras_advxai._typing import AttackTargets, Bounds, Preprocess, TargetMode
 from keras_advxai.attacks import Attack
 from keras_advxai.evaluation import EvaluationReport, Evaluator
 from keras_advxai.evaluation.data import first_inputs
@@ -70,6 +70,7 @@ class AdversarialEvaluation(keras.callbacks.Callback):
         from_logits: See `ImageClassifier`. Defaults to `None`.
         output: See `ImageClassifier`. Defaults to `None`.
         input: See `ImageClassifier`. Defaults to `None`.
+        attack_targets: Which classes targeted attacks are to reach. Defaults to `None`; see `evaluate`.
 
     Attributes:
         report: The report of the last evaluation; of all data after training.
@@ -119,6 +120,7 @@ class AdversarialEvaluation(keras.callbacks.Callback):
         from_logits: bool | None = None,
         output: str | int | None = None,
         input: str | int | None = None,
+        attack_targets: AttackTargets = None,
     ) -> None:
         super().__init__()
         self.data = data
@@ -146,6 +148,7 @@ class AdversarialEvaluation(keras.callbacks.Callback):
             "target": target,
             "noise_control": noise_control,
             "seed": seed,
+            "attack_targets": attack_targets,
         }
         self._values: dict[str, float] = {}
         self._writer: ReportWriter | None = None
@@ -162,8 +165,7 @@ class AdversarialEvaluation(keras.callbacks.Callback):
         check_class_names(self.class_names, classifier.classes)
         self._evaluator = Evaluator(classifier, **self._evaluation_settings)
         self._batches = self._evaluator.batches(self.data, self.batch_size)
-        x, y = self._batches.sample(self.max_samples, self.seed)
-        self._sample = self._evaluator.batches((x, y), self.batch_size)
+        self._sample = self._batches.sampled(self.max_samples, self.seed)
         self._evaluator.warm_up(self._sample)
         self._writer = None if directory is None else ReportWriter(directory, class_names=self.class_names)
         self._values = {}

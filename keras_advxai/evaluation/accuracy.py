@@ -96,7 +96,8 @@ class AccuracyFigures(Outcome):
         """The smallest strength that turns each image, `(images,)`.
 
         Of a minimum-norm attack, such as `DDN`, it is the distance that it found; of others, the smallest of the
-        strengths that were tried. 0 where the clean image is misclassified, infinite where the attack never succeeded.
+        strengths that were tried. 0 where the clean image is misclassified, infinite where the attack never succeeded;
+        a targeted attack succeeds where it reaches its class.
 
         Args:
             attack: The attack or its name.
@@ -104,7 +105,7 @@ class AccuracyFigures(Outcome):
         name = self._attack(attack)
         if name in self.samples.distances:
             return self.samples.distances[name]
-        hits = self.samples.attacked[name] != self.samples.labels
+        hits = self.samples.succeeded(name)
         smallest = np.min(np.where(hits, np.asarray(self.epsilons)[:, None], np.inf), axis=0)
         return np.where(self.samples.predictions == self.samples.labels, smallest, 0.0)
 
@@ -122,6 +123,42 @@ class AccuracyFigures(Outcome):
         right = self.samples.predictions == self.samples.labels
         wrong = self._predictions(attack, epsilon) != self.samples.labels
         return float(np.mean(wrong[right])) if right.any() else math.nan
+
+    @property
+    def targeted_attacks(self) -> tuple[str, ...]:
+        """Names of the attacks that were to reach a class."""
+        return tuple(name for name in self.attacks if name in self.samples.attack_targets)
+
+    def targeted_success_rate(self, attack: str | Configuration, epsilon: float) -> float:
+        """Share of the images that a targeted attack brings to the class that it is to reach.
+
+        Among the images that it attacks: those that are classified as labelled before, and labelled otherwise than the
+        class to reach. NaN if there are none.
+
+        Args:
+            attack: A targeted attack or its name.
+            epsilon: One of the strengths.
+
+        Raises:
+            ValueError: The report has no such attack or strength, or the attack has no classes to reach.
+        """
+        reached = self._reached(attack, epsilon)
+        return float(np.mean(reached)) if len(reached) else math.nan
+
+    def targeted_interval(self, attack: str | Configuration, epsilon: float) -> tuple[float, float]:
+        """The 95 % Wilson interval of `targeted_success_rate`, for the images as a sample of many more."""
+        reached = self._reached(attack, epsilon)
+        return statistics.wilson_interval(int(reached.sum()), len(reached))
+
+    def _reached(self, attack: str | Configuration, epsilon: float) -> np.ndarray:
+        name, level = self._attack(attack), self._level(epsilon)
+        if name not in self.targeted_attacks:
+            known = ", ".join(self.targeted_attacks) or "none"
+            raise ValueError(
+                f"The attack {name!r} is not targeted, so it has no class to reach: see `attack_success_rate`. The "
+                f"targeted attacks are: {known}."
+            )
+        return self.samples.succeeded(name)[level][self.samples.attackable(name)]
 
     def _norm(self, norm: Norm | None) -> Norm:
         known = tuple(dict.fromkeys(self.norms.values()))

@@ -26,7 +26,7 @@ _UNUSED = 0.9
 _TOLERANCE = 1e-4
 
 _Wrong: TypeAlias = dict[str, np.ndarray]
-"""By attack, which images are misclassified, `(epsilons, images)`."""
+"""By attack, where it had its way, `(epsilons, images)`; see `Samples.succeeded`."""
 
 
 def attack_findings(samples: Samples, attacks: Sequence[Attack], explains: bool) -> list[Finding]:
@@ -42,7 +42,7 @@ def attack_findings(samples: Samples, attacks: Sequence[Attack], explains: bool)
         adversarial robustness with an ensemble of diverse parameter-free attacks", ICML 2020.
     """
     order = np.argsort(samples.epsilons, kind="stable")
-    wrong = {attack.name: (samples.attacked[attack.name] != samples.labels)[order] for attack in attacks}
+    wrong = {attack.name: samples.succeeded(attack.name)[order] for attack in attacks}
     strengths = np.asarray(samples.epsilons)[order]
     found: list[Finding] = []
     for attack in attacks:
@@ -96,6 +96,8 @@ def _unused_budget(samples: Samples, attack: Attack) -> Iterator[Finding]:
     if lengths is None or not isinstance(attack, GradientAttack):
         return
     failed = samples.attacked[attack.name] == samples.labels
+    if attack.targeted:
+        failed = samples.attackable(attack.name) & ~samples.succeeded(attack.name)
     unused = failed & (lengths < _UNUSED * np.asarray(samples.epsilons)[:, None])
     if failed.sum() and unused.sum() > _POINT * failed.sum():
         yield Finding(
@@ -157,7 +159,7 @@ def _weaker(attacks: Sequence[Attack], wrong: _Wrong, strengths: np.ndarray) -> 
     )
     for name, stronger, weaker, advice in pairs:
         for attack in stronger:
-            others = [other for other in weaker if other.norm == attack.norm]
+            others = [other for other in weaker if _compares(other, attack)]
             gaps = {o.name: wrong[o.name].mean(axis=1) - wrong[attack.name].mean(axis=1) for o in others}
             worst = max(gaps, key=lambda other: gaps[other].max(), default=None)
             if worst is not None and gaps[worst].max() > _POINT:
@@ -176,7 +178,7 @@ def _black_box(attacks: Sequence[Attack], wrong: _Wrong, strengths: np.ndarray) 
         whites = [
             wrong[item.name]
             for item in attacks
-            if item.norm == attack.norm and not isinstance(item, Square) and not _is_noise(item)
+            if _compares(item, attack) and not isinstance(item, Square) and not _is_noise(item)
         ]
         if not isinstance(attack, Square) or not whites:
             continue
@@ -189,6 +191,11 @@ def _black_box(attacks: Sequence[Attack], wrong: _Wrong, strengths: np.ndarray) 
                 id="black-box-stronger",
                 severity="warning",
             )
+
+
+def _compares(first: Attack, second: Attack) -> bool:
+    """Whether the strengths and the aims of two attacks are of one kind."""
+    return (first.norm, first.targeted) == (second.norm, second.targeted)
 
 
 def _is_noise(attack: Attack) -> bool:

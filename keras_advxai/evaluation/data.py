@@ -10,6 +10,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from keras_advxai.evaluation.targets import check_given
 from keras_advxai.models import ImageClassifier
 from keras_advxai.models.inputs import check_labels, check_whole_number, describe
 
@@ -24,17 +25,21 @@ class Batches:
         data: `(x, y)` arrays, `x` alone, a batched `tf.data.Dataset` or a `keras.utils.PyDataset` of either.
         classifier: What the images and labels have to fit.
         batch_size: How many images a batch of arrays has; datasets keep their own batches.
+        attack_targets: For targeted attacks, a class for each image of arrays. Defaults to `None`.
 
     Attributes:
         images: How many images there are; `None` where a dataset cannot say.
         has_labels: Whether there are labels; known after the first batch.
+        attack_targets: The class to reach for each image, `(images,)`; `None` where none are given.
 
     Raises:
         TypeError: `data` is something else.
         ValueError: It is empty, endless, not batched, or does not fit the classifier.
     """
 
-    def __init__(self, data: Any, classifier: ImageClassifier, batch_size: int) -> None:
+    def __init__(
+        self, data: Any, classifier: ImageClassifier, batch_size: int, attack_targets: np.ndarray | None = None
+    ) -> None:
         self.classifier = classifier
         self.batch_size = check_whole_number("batch_size", batch_size, 1)
         self.images: int | None = None
@@ -49,6 +54,15 @@ class Batches:
                 raise ValueError("The PyDataset is empty. Pass at least one batch.")
         else:
             self._arrays = self._checked_arrays(data)
+        self.attack_targets = attack_targets
+        if attack_targets is not None:
+            if self._arrays is None:
+                raise ValueError(
+                    "One class to reach for each image needs the images as arrays, because a dataset may change their "
+                    "order. Pass arrays, or attack_targets='least_likely', 'runner_up', 'random' or one class. "
+                    f"Received: attack_targets of shape {attack_targets.shape} with {describe(data)}"
+                )
+            self.attack_targets = check_given(attack_targets, self._arrays[1], self.images or 0, classifier)
 
     def __iter__(self) -> Iterator[tuple[Any, np.ndarray | None]]:
         """Yields the inputs, with images `(batch, height, width, channels)`, and labels `(batch,)` or `None`."""
@@ -78,8 +92,7 @@ class Batches:
         generator = np.random.default_rng(seed)
         if self._arrays is not None:
             x, y = self._arrays
-            total = self.images or 0
-            chosen = np.sort(generator.permutation(total)[:count]) if total > count else np.arange(total)
+            chosen = self._chosen(count, seed)
             return _take(x, chosen), None if y is None else y[chosen]
         kept: list[tuple[int, Any, Any]] = []
         seen = 0
@@ -95,6 +108,17 @@ class Batches:
         kept.sort(key=lambda item: item[0])
         x = keras.tree.map_structure(lambda *parts: np.concatenate(parts), *(item[1] for item in kept))
         return x, np.stack([item[2] for item in kept]) if self.has_labels else None
+
+    def sampled(self, count: int, seed: int) -> Batches:
+        """A fixed random sample, as batches; see `sample`."""
+        targets = None if self.attack_targets is None else self.attack_targets[self._chosen(count, seed)]
+        return Batches(self.sample(count, seed), self.classifier, self.batch_size, targets)
+
+    def _chosen(self, count: int, seed: int) -> np.ndarray:
+        """The indices of a sample of arrays."""
+        total = self.images or 0
+        drawn = np.random.default_rng(seed).permutation(total)
+        return np.sort(drawn[:count]) if total > count else np.arange(total)
 
     def _checked_arrays(self, data: Any) -> tuple[Any, Any]:
         x, y = self._split(data)

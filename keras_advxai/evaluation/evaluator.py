@@ -15,7 +15,7 @@ from tqdm.auto import tqdm
 from keras_advxai import attacks as attacks_module
 from keras_advxai import explainers as explainers_module
 from keras_advxai._registry import Configuration
-from keras_advxai._typing import Bounds, Checks, Preprocess, TargetMode
+from keras_advxai._typing import AttackTargets, Bounds, Checks, Preprocess, TargetMode
 from keras_advxai.attacks import Attack, UniformNoise
 from keras_advxai.evaluation import checks
 from keras_advxai.evaluation.attack_checks import attack_findings
@@ -27,6 +27,7 @@ from keras_advxai.evaluation.model_checks import model_findings
 from keras_advxai.evaluation.report import EvaluationReport
 from keras_advxai.evaluation.scores import score_pairs
 from keras_advxai.evaluation.step import Step
+from keras_advxai.evaluation.targets import check_aim
 from keras_advxai.explainers import Explainer
 from keras_advxai.models import ImageClassifier
 from keras_advxai.models.inputs import check_epsilons, check_whole_number
@@ -53,6 +54,7 @@ class Evaluator:
         noise_control: Whether to run uniform noise of the same norm and budget beside the attacks.
         seed: Seed of the noise and of the bootstrap.
         checks: `"cheap"` or `"all"`; see `evaluate`.
+        attack_targets: Which classes targeted attacks are to reach; see `evaluate`.
 
     Raises:
         TypeError: One of the arguments is of a wrong kind.
@@ -72,6 +74,7 @@ class Evaluator:
         noise_control: bool = True,
         seed: int = 0,
         checks: Checks = "cheap",
+        attack_targets: AttackTargets = None,
     ) -> None:
         self.classifier = _classifier(model, bounds, preprocess)
         if target not in get_args(TargetMode):
@@ -86,12 +89,7 @@ class Evaluator:
         given = [attacks_module.get(item) for item in listed(attacks)]
         if not given:
             raise ValueError(f"Argument `attacks` must name at least one attack. Received: {attacks!r}")
-        for attack in given:
-            if attack.targeted:
-                raise ValueError(
-                    "An evaluation measures untargeted attacks, because the data have no classes to reach. "
-                    f"Received: {attack!r}. Call a targeted attack by itself."
-                )
+        self.aim, self._given_targets = check_aim(attack_targets, given, self.classifier, self.seed)
         norms = dict.fromkeys(attack.norm for attack in given)
         self.epsilons = check_epsilons(epsilons, "linf" if "linf" in norms else "l2")
         controls = [UniformNoise(norm=norm, seed=self.seed) for norm in norms] if noise_control else []
@@ -104,23 +102,25 @@ class Evaluator:
                     "Leave its `relu` at True."
                 )
         self.layers = {item.name: item.layers(self.classifier) for item in self.explainers}
-        self._step = Step(self.attacks, self.explainers, self.target)
+        self._step = Step(self.attacks, self.explainers, self.target, self.aim)
 
     def batches(self, data: Any, batch_size: int = 32) -> Batches:
         """The data as batches that fit the classifier; see `Batches`.
 
         Raises:
             TypeError: `data` is of a wrong kind.
-            ValueError: It does not fit the classifier, or has no labels where the target needs them.
+            ValueError: It does not fit the classifier or the targets of attacks, or has no labels where the target of
+                heatmaps needs them.
         """
-        batches = Batches(data, self.classifier, batch_size)
+        batches = Batches(data, self.classifier, batch_size, self._given_targets)
         self._check_target(batches.has_labels)
         return batches
 
     def warm_up(self, batches: Batches) -> None:
         """Compile the step and run it on one batch, so that whatever can fail does so now."""
         x, y = next(iter(batches))
-        self._run_step(x, y, keep=0)
+        targets = batches.attack_targets
+        self._run_step(x, y, 0, None if targets is None else targets[: len(self.classifier.images_of(x))])
 
     def run(
         self,
@@ -160,7 +160,10 @@ class Evaluator:
                 given = self.classifier.images_of(x)
                 sizes.add(given.shape[1:3])
                 keep = min(max(0, images - count), len(given))
-                found.append(self._run_step(x, y, keep))
+                targets = batches.attack_targets
+                found.append(
+                    self._run_step(x, y, keep, None if targets is None else targets[count : count + len(given)])
+                )
                 fingerprint.update(given, y)
                 count += len(given)
                 bar.set_description_str(title, refresh=False)
@@ -187,16 +190,16 @@ class Evaluator:
         if said:
             bar.set_description_str(f"{title} (compiling; {said})")
 
-    def _run_step(self, x: Any, y: np.ndarray | None, keep: int) -> dict[str, Any]:
+    def _run_step(self, x: Any, y: np.ndarray | None, keep: int, targets: np.ndarray | None) -> dict[str, Any]:
         inputs = keras.tree.map_structure(tf.convert_to_tensor, x)
         images = tf.cast(self.classifier.images_of(inputs), tf.float32)
         inputs = self.classifier.with_images(inputs, images)
         self.classifier.check_output(inputs)
         for explainer in self.explainers:
             explainer.check(self.classifier, images)
-        labels = None if y is None else tf.convert_to_tensor(y)
+        labels, goals = (None if item is None else tf.convert_to_tensor(item) for item in (y, targets))
         strengths = tf.constant(self.epsilons, tf.float32)
-        result = self.classifier.compiled(self._step, self._step, inputs, labels, strengths, tf.constant(keep))
+        result = self.classifier.compiled(self._step, self._step, inputs, labels, strengths, tf.constant(keep), goals)
         found: dict[str, Any] = keras.tree.map_structure(lambda tensor: tensor.numpy(), result)
         return found
 
@@ -234,6 +237,7 @@ class Evaluator:
             "labels": "given" if batches.has_labels else "clean prediction",
             "norms": {item.name: item.norm for item in self.attacks},
             "attacks": [attacks_module.serialize(item) for item in self.attacks],
+            "attack_targets": None if self.aim is None else self.aim.rule,
             "explainers": [explainers_module.serialize(item) for item in self.explainers],
             "score_pairs": score_pairs(self.explainers),
             "layers": layers,

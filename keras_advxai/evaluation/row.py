@@ -33,6 +33,8 @@ class Row:
         mod_clean: MOD where both heatmaps explain the clean prediction; NaN for costly explainers.
         blank_rate: Share of the adversarial heatmaps that are blank.
         left_out: How many pairs were left out of MOD, because the clean heatmap is blank or a map is NaN.
+        targeted_success_rate: Share that a targeted attack brings to its class among those that it attacks; NaN for
+            others.
     """
 
     attack: str
@@ -51,6 +53,7 @@ class Row:
     mod_clean: float = math.nan
     blank_rate: float = math.nan
     left_out: int = 0
+    targeted_success_rate: float = math.nan
 
     def to_dict(self) -> dict[str, Any]:
         """The figures as plain Python values, NaN as `None`."""
@@ -75,6 +78,9 @@ def report_row(report: EvaluationReport, attack: str, explainer: str, epsilon: f
         flip_rate=report.flip_rate(attack, epsilon),
         attack_success_rate=report.attack_success_rate(attack, epsilon),
     )
+    if attack in report.targeted_attacks:
+        rate = report.targeted_success_rate(attack, epsilon)
+        common = dataclasses.replace(common, targeted_success_rate=rate)
     if not explainer:
         return common
     low, high = report.mod_interval(attack, explainer, epsilon)

@@ -8,6 +8,8 @@ from typing import Any
 
 import numpy as np
 
+from keras_advxai.evaluation.targets import is_attackable
+
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Samples:
@@ -34,6 +36,7 @@ class Samples:
         lengths: Attack to how far each image was changed, `(epsilons, images)` in units of epsilon.
         outside: Attack to whether an image leaves the bounds, `(epsilons, images)`.
         zero_gradients: Of the first attack that follows a gradient, whether that is exactly zero on each clean image.
+        attack_targets: Targeted attack to the class that it is to reach, `(images,)`.
 
     Example:
 
@@ -58,6 +61,7 @@ class Samples:
     lengths: dict[str, np.ndarray] = dataclasses.field(default_factory=dict)
     outside: dict[str, np.ndarray] = dataclasses.field(default_factory=dict)
     zero_gradients: dict[str, np.ndarray] = dataclasses.field(default_factory=dict)
+    attack_targets: dict[str, np.ndarray] = dataclasses.field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -87,6 +91,21 @@ class Samples:
     def __iter__(self) -> Iterator[dict[str, Any]]:
         return (self[index] for index in range(len(self)))
 
+    def attackable(self, attack: str) -> np.ndarray:
+        """Which images a targeted attack has attacked, `(images,)`; see `keras_advxai.evaluate`."""
+        return is_attackable(self.labels, self.predictions, self.attack_targets[attack])
+
+    def succeeded(self, attack: str) -> np.ndarray:
+        """Where an attack had its way, `(epsilons, images)`.
+
+        Where images are misclassified, or, of a targeted attack, where those that it has attacked are taken for the
+        class that it is to reach.
+        """
+        if attack not in self.attack_targets:
+            return self.attacked[attack] != self.labels
+        reached: np.ndarray = (self.attacked[attack] == self.attack_targets[attack]) & self.attackable(attack)
+        return reached
+
     def to_dict(self) -> dict[str, Any]:
         """Plain lists and dictionaries, NaN as `None`."""
         return {field.name: plain(getattr(self, field.name)) for field in dataclasses.fields(self)}
@@ -112,6 +131,7 @@ class Samples:
             lengths=_arrays(config.get("lengths", {}), "float32"),
             outside=_arrays(config.get("outside", {}), "bool"),
             zero_gradients=_arrays(config.get("zero_gradients", {}), "bool"),
+            attack_targets=_arrays(config.get("attack_targets", {}), "int32"),
             distances={key: np.nan_to_num(value, nan=np.inf) for key, value in distances.items()},
         )
 

@@ -9,7 +9,9 @@ import tensorflow as tf
 
 from keras_advxai._typing import TargetMode, Tensor
 from keras_advxai.attacks import Attack, GradientAttack, MinimumNormAttack
+from keras_advxai.attacks.rows import select
 from keras_advxai.evaluation.scores import score_pairs
+from keras_advxai.evaluation.targets import Aim, is_attackable
 from keras_advxai.explainers import Explainer, is_blank
 from keras_advxai.metrics import nissim
 from keras_advxai.models import Forward, ImageClassifier
@@ -32,15 +34,23 @@ class Step:
         attacks: The attacks, the noise control among them.
         explainers: The explainers.
         target: Whose class the heatmaps explain.
+        aim: Which classes targeted attacks are to reach. Defaults to `None`, where there are none.
     """
 
     attacks: tuple[Attack, ...]
     explainers: tuple[Explainer, ...]
     target: TargetMode
+    aim: Aim | None = None
 
     @tf.autograph.experimental.do_not_convert
     def __call__(
-        self, model: ImageClassifier, x: Any, y: Tensor | None, epsilons: Tensor, keep: Tensor
+        self,
+        model: ImageClassifier,
+        x: Any,
+        y: Tensor | None,
+        epsilons: Tensor,
+        keep: Tensor,
+        given: Tensor | None = None,
     ) -> dict[str, Any]:
         """Everything that the report needs of one batch. It runs while a graph is traced.
 
@@ -50,6 +60,7 @@ class Step:
             y: True classes, `(batch,)`; `None` stands for the clean predictions.
             epsilons: The strengths, `(epsilons,)`.
             keep: How many of the batch's images and heatmaps to return for pictures.
+            given: Classes for targeted attacks to reach, `(batch,)`, where they are given one by one.
 
         Returns:
             Nested dictionaries of tensors: predictions and completeness `(batch,)` and, for each attack, predictions,
@@ -58,7 +69,9 @@ class Step:
         shape = tuple(model.images_of(x).shape[1:])
         layers = tuple(dict.fromkeys(path for item in self.explainers for path in item.layers(model, shape)))
         clean = model.forward(x, layers=layers)
-        labels = clean.predictions if y is None else y
+        labels = clean.predictions if y is None else tf.cast(y, tf.int32)
+        targets = labels if self.aim is None else self.aim.targets(clean, labels, given)
+        attackable = is_attackable(labels, clean.predictions, targets)
         reference = {item.name: self._maps(item, model, clean, clean, labels) for item in self.explainers}
         result: dict[str, Any] = {
             "labels": labels,
@@ -74,20 +87,31 @@ class Step:
             },
             "completeness": self._completeness(model, clean, clean, labels),
             "zero_gradients": {
-                item.name: is_blank(item.gradient(clean, labels))
+                item.name: is_blank(item.gradient(clean, targets if item.targeted else labels))
                 for item in [item for item in self.attacks if isinstance(item, GradientAttack)][:1]
             },
             "distances": {
                 item.name: item.distances(model, x, labels, forward=clean)
+                if not item.targeted
+                else tf.where(
+                    attackable,
+                    item.distances(model, x, targets, forward=clean),
+                    tf.where(clean.predictions == labels, float("inf"), 0.0),
+                )
                 for item in self.attacks
                 if isinstance(item, MinimumNormAttack)
             },
+            "attack_targets": {item.name: targets for item in self.attacks if item.targeted},
             "attacks": {},
         }
         for attack in self.attacks:
 
             def at(epsilon: Tensor, attack: Attack = attack) -> dict[str, Any]:
-                images = attack(model, x, labels, epsilon, forward=clean)
+                if attack.targeted:
+                    images = attack(model, x, targets, epsilon, forward=clean)
+                    images = select(attackable, images, clean.images)
+                else:
+                    images = attack(model, x, labels, epsilon, forward=clean)
                 delta = images - clean.images
                 forward = model.forward(model.with_images(x, images), layers=layers)
                 found = {item.name: self._maps(item, model, forward, clean, labels) for item in self.explainers}

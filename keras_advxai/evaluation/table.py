@@ -30,6 +30,13 @@ _TARGETS = {
     "label": "the label, for both images",
 }
 
+_AIMS: dict[str | int, str] = {
+    "least_likely": "the least likely class of each image",
+    "runner_up": "the likeliest class of each image but for its label",
+    "random": "a random class for each image but for its label",
+    "given": "the class that was given for each image",
+}
+
 
 def render(report: EvaluationReport) -> str:
     """The report as aligned ASCII text: a heading, the rows, VID, warnings.
@@ -88,10 +95,17 @@ def _heading(report: EvaluationReport) -> str:
         accuracy = "no labels: accuracy counts agreement with the clean prediction"
     lines = [f"{source['model']} on {len(report.samples)} images in [{lower:g}, {upper:g}], {accuracy}"]
     lines += _robust_lines(report)
+    if report.targeted_attacks:
+        lines.append(_aim_line(source["attack_targets"]))
     if report.explainers:
         lines.append(f"Heatmaps explain {_TARGETS[report.target]}.")
         lines.append(f"NISSIM at {'x'.join(map(str, source['heatmap_size']))}: {source['ssim']}.")
     return "\n".join(lines)
+
+
+def _aim_line(rule: str | int) -> str:
+    """Which classes the targeted attacks were to reach."""
+    return f"Targeted attacks are to reach {_AIMS.get(rule, f'class {rule}')}."
 
 
 def _robust_lines(report: EvaluationReport) -> list[str]:
@@ -116,31 +130,33 @@ def _drift_table(report: EvaluationReport, explainer: str) -> Table:
     if explainer in report.samples.completeness:
         gap = report.completeness(explainer)
         title += f", completeness gap: median {percent_text(gap.median)}, largest {percent_text(gap.largest)}"
-    table = _table(title)
+    table = _table(title, report)
     drift = ("MOD", "95 %\ninterval", "std", "MOD\nflipped", "MOD\nkept", "MOD clean\ntarget", "blank")
     for name in drift:
         table.add_column(name, justify="right")
     for attack in report.attacks:
         table.add_row(attack)
         for row in (row for row in report.rows if (row.attack, row.explainer) == (attack, explainer)):
-            table.add_row(*_accuracy_cells(row), *_drift_cells(row))
+            table.add_row(*_accuracy_cells(row, report), *_drift_cells(row))
         spread = number_text(report.vid(attack, explainer)), _range(*report.vid_interval(attack, explainer))
-        table.add_row("  VID", "", "", "", *spread, end_section=True)
+        before = [""] * (4 if report.targeted_attacks else 3)
+        table.add_row("  VID", *before, *spread, end_section=True)
     return table
 
 
 def _accuracy_table(report: EvaluationReport) -> Table:
-    table = _table("")
+    table = _table("", report)
     shown = report.explainers[0] if report.explainers else ""
     for attack in report.attacks:
         table.add_row(attack)
         for row in (row for row in report.rows if (row.attack, row.explainer) == (attack, shown)):
-            table.add_row(*_accuracy_cells(row), end_section=row.epsilon == report.epsilons[-1])
+            table.add_row(*_accuracy_cells(row, report), end_section=row.epsilon == report.epsilons[-1])
     return table
 
 
-def _accuracy_cells(row: Row) -> tuple[str, ...]:
-    shares = (row.accuracy, row.flip_rate, row.attack_success_rate)
+def _accuracy_cells(row: Row, report: EvaluationReport) -> tuple[str, ...]:
+    shares = [row.accuracy, row.flip_rate, row.attack_success_rate]
+    shares += [row.targeted_success_rate] if report.targeted_attacks else []
     return (f"  {epsilon_text(row.epsilon)}", *(percent_text(share) for share in shares))
 
 
@@ -154,8 +170,9 @@ def _drift_cells(row: Row) -> tuple[str, ...]:
     )
 
 
-def _table(title: str) -> Table:
-    return new_table(title, "attack and\nepsilon", ("accuracy", "flipped", "success"))
+def _table(title: str, report: EvaluationReport) -> Table:
+    reached = ["target\nreached"] if report.targeted_attacks else []
+    return new_table(title, "attack and\nepsilon", ("accuracy", "flipped", "success", *reached))
 
 
 def new_table(title: str, first: str, others: Iterable[str]) -> Table:

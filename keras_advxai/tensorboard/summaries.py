@@ -10,7 +10,7 @@ from keras_advxai.tensorboard.names import safe
 
 ACCURACY = "advxai/accuracy"
 
-_OF_ATTACK = ("accuracy", "flip_rate", "attack_success_rate")
+_OF_ATTACK = ("accuracy", "flip_rate", "attack_success_rate", "targeted_success_rate")
 # TensorBoard opens the first two groups of tags: `advxai` and `advxai_vid`. A tilde sorts the others last.
 _DETAILS = ("mod_flipped", "mod_kept", "mod_clean", "nissim_std", "blank_rate")
 

@@ -29,7 +29,7 @@ def dataset(*arrays, batch: int | None = 8):
         ({"attacks": []}, ValueError, "at least one attack"),
         ({"attacks": [3]}, TypeError, "must be the name of a known attack"),
         ({"attacks": ["fgsm", "fgsm"]}, ValueError, "fgsm twice"),
-        ({"attacks": [kax.attacks.FGSM(targeted=True)]}, ValueError, "measures untargeted attacks"),
+        ({"attacks": [kax.attacks.FGSM(targeted=True)]}, ValueError, "needs classes to reach: pass attack_targets="),
         ({"explainers": ["gradcma"]}, ValueError, "Unknown explainer 'gradcma'. Did you mean 'grad_cam'"),
         ({"explainers": [kax.explainers.GradCAM(layer="convolution")]}, ValueError, "has no layer 'convolution'"),
         ({"explainers": [kax.explainers.GradCAM(relu=False)]}, ValueError, "whose heatmaps are signed"),
