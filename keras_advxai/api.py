@@ -74,8 +74,8 @@ def evaluate(
             with more than 8 explainers.
         progress: Whether to show a progress bar on standard error. Defaults to `True`.
         checks: Which checks say what the figures are worth, in `report.warnings`: `"cheap"`, those that look at what
-            was found, or `"all"`, also those that run the model again: whether it is random, changes its state, or
-            predicts something else by itself. Defaults to `"cheap"`.
+            was found, or `"all"`, also those that run the model and the attacks again on the first 128 images, which
+            takes up to eight times each attack on them; `docs/checks.md` has them all. Defaults to `"cheap"`.
         attack_targets: Which class a targeted attack is to reach: of each image the `"least_likely"` one, the
             `"runner_up"` or a `"random"` one (by seed and image), which are never the label; one class for all images,
             where those of that class are not attacked; or, for arrays, one for each image, which must not be its label.

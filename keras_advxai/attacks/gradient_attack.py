@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-import tensorflow as tf
-
 from keras_advxai._typing import Norm, Tensor
 from keras_advxai.attacks.attack import Attack
 from keras_advxai.models import Forward
+from keras_advxai.models.blocking import blocking
 from keras_advxai.ops import losses
 
 
@@ -53,34 +50,9 @@ class GradientAttack(Attack):
         try:
             return forward.gradient(self.objective, y)
         except ValueError as error:
-            blocked = _blocking(forward, y)
+            blocked = blocking(forward, y)
             if blocked is None:
                 raise
             raise ValueError(
                 f"{error} {blocked} Or attack it without gradients, by a black-box attack such as Square."
             ) from error
-
-
-def _blocking(forward: Forward, y: Tensor) -> str | None:
-    """A sentence about the first layer through which no gradient returns to the images; `None` if there is no such."""
-
-    def flows(values: Any) -> bool:
-        tensors = [value for value in tf.nest.flatten(values) if tf.is_tensor(value) and value.dtype.is_floating]
-
-        def total(here: Forward, labels: Tensor) -> Tensor:
-            return tf.add_n([tf.reduce_sum(tf.cast(tensor, tf.float32)) for tensor in tensors])
-
-        try:
-            forward.gradient(total, y)
-        except ValueError:
-            return False
-        return bool(tensors)
-
-    if not forward.network_images.dtype.is_floating:
-        return None
-    if not flows(forward.network_images):
-        return "No gradient flows through the preprocessing."
-    for call in forward.root.walk():
-        if flows(call.inputs) and not flows(call.output):
-            return f"No gradient flows through the layer {call.path!r}."
-    return None

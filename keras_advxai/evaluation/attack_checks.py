@@ -11,6 +11,7 @@ from keras_advxai.attacks import (
     Attack,
     GradientAttack,
     IterativeAttack,
+    MinimumNormAttack,
     MultiTargetPGD,
     SignNoise,
     Square,
@@ -141,7 +142,8 @@ def _not_monotone(attacks: Sequence[Attack], wrong: _Wrong, strengths: np.ndarra
 
 def _weaker(attacks: Sequence[Attack], wrong: _Wrong, strengths: np.ndarray) -> Iterator[Finding]:
     """Attacks that should be stronger than others, and are weaker."""
-    single = [item for item in attacks if isinstance(item, GradientAttack) and not isinstance(item, IterativeAttack)]
+    several = (IterativeAttack, MinimumNormAttack)
+    single = [item for item in attacks if isinstance(item, GradientAttack) and not isinstance(item, several)]
     many = [item for item in attacks if isinstance(item, IterativeAttack)]
     gradient = [*single, *many]
     noise = [item for item in attacks if _is_noise(item)]

@@ -70,6 +70,17 @@ def sample_notes(samples: Samples, target: TargetMode) -> list[Finding]:
                 severity="error",
             )
         )
+    underflown = int(samples.saturated.sum())
+    if underflown > max(1, 0.01 * len(samples)):
+        notes.append(
+            Finding(
+                f"Cross-entropy underflows on {percent_text(underflown / len(samples))} of the clean images: the "
+                "logits are so large that its gradient is exactly zero in float32. Attacks with that loss, as other "
+                "libraries run them, fail there and pass the model for robust; the default loss 'log_odds' does not.",
+                id="saturated-logits",
+                severity="warning",
+            )
+        )
     counts = {name: int(blank.sum()) for name, blank in samples.reference_blank.items() if blank.any()}
     if len(counts) <= _MOST_NOTES:
         notes += [

@@ -22,8 +22,9 @@ from keras_advxai.evaluation.attack_checks import attack_findings
 from keras_advxai.evaluation.data import Batches, Fingerprint
 from keras_advxai.evaluation.duration import forecast
 from keras_advxai.evaluation.finding import Finding
+from keras_advxai.evaluation.further_checks import MOST_IMAGES, further_findings
 from keras_advxai.evaluation.gathering import gather_examples, gather_samples
-from keras_advxai.evaluation.model_checks import model_findings
+from keras_advxai.evaluation.kept import Kept
 from keras_advxai.evaluation.report import EvaluationReport
 from keras_advxai.evaluation.scores import score_pairs
 from keras_advxai.evaluation.step import Step
@@ -148,7 +149,7 @@ class Evaluator:
         images = few if images is None else check_whole_number("images", images, 0)
         batches = data if isinstance(data, Batches) else self.batches(data, batch_size)
         found: list[dict[str, Any]] = []
-        findings: list[Finding] = []
+        kept: list[Kept] = []
         fingerprint = Fingerprint()
         count = 0
         sizes: set[tuple[int, ...]] = set()
@@ -160,22 +161,20 @@ class Evaluator:
                 given = self.classifier.images_of(x)
                 sizes.add(given.shape[1:3])
                 keep = min(max(0, images - count), len(given))
-                targets = batches.attack_targets
-                found.append(
-                    self._run_step(x, y, keep, None if targets is None else targets[count : count + len(given)])
-                )
+                targets = None if batches.attack_targets is None else batches.attack_targets[count : count + len(given)]
+                found.append(self._run_step(x, y, keep, targets))
+                if self.checks == "all" and count < MOST_IMAGES:
+                    kept.append(Kept.first(MOST_IMAGES - count, x, y, targets))
                 fingerprint.update(given, y)
                 count += len(given)
                 bar.set_description_str(title, refresh=False)
                 bar.update(len(given))
-        if self.checks == "all":
-            findings += model_findings(self.classifier, x, found[-1]["predictions"])
         samples = gather_samples(found, self.attacks, self.explainers, self.target, self.epsilons)
         return EvaluationReport(
             samples=samples,
             provenance=self._provenance(batches, fingerprint.hexdigest(), given.shape[1:]),
             warnings=(
-                *findings,
+                *(further_findings(self.classifier, kept, samples, self.attacks, self.aim) if kept else ()),
                 *self._setting_notes(batches, sizes),
                 *checks.sample_notes(samples, self.target),
                 *attack_findings(samples, self.attacks, bool(self.explainers)),

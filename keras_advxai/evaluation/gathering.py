@@ -78,6 +78,7 @@ def gather_samples(
         outside={item.name: join("attacks", item.name, "outside") for item in attacks},
         zero_gradients={name: join("zero_gradients", name) for name in found[0]["zero_gradients"]},
         distances={name: join("distances", name) for name in found[0]["distances"]},
+        saturated=join("saturated"),
         attack_targets={name: join("attack_targets", name) for name in found[0]["attack_targets"]},
     )
 

@@ -2,70 +2,78 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Sequence
 
 import keras
 import numpy as np
-import tensorflow as tf
 
 from keras_advxai.evaluation.finding import Finding
+from keras_advxai.evaluation.kept import Kept
+from keras_advxai.evaluation.samples import Samples
+from keras_advxai.evaluation.table import percent_text
 from keras_advxai.models import ImageClassifier
 from keras_advxai.models.recording import record
 
 _RANDOM = 1e-5
 _TOLERANCE = 0.02
+_SPREAD = 0.8
+"""Outputs within [0, 1] that are so far apart are no logits."""
 
 
-def model_findings(classifier: ImageClassifier, inputs: Any, predictions: np.ndarray) -> list[Finding]:
-    """What the model's own call, beside what the evaluation saw, gives cause to say. The model is run twice.
+def model_findings(classifier: ImageClassifier, kept: Sequence[Kept], samples: Samples) -> list[Finding]:
+    """What the model's own call, beside what the evaluation saw, gives cause to say.
+
+    The model is run on the images once more, and twice on those of the first batch.
 
     Args:
         classifier: The classifier.
-        inputs: Some images, or the model's inputs with them.
-        predictions: The classes that the evaluation found for them, `(batch,)`.
+        kept: The first images, batch by batch.
+        samples: What the evaluation found of all images.
     """
-    first, changed = _outputs(classifier, inputs)
-    second, _ = _outputs(classifier, inputs)
-    found = []
+    first, changed = _outputs(classifier, kept[0])
+    second, _ = _outputs(classifier, kept[0])
     spread = float(np.max(np.abs(first - second), initial=0)) / max(float(np.max(np.abs(first), initial=0)), 1e-30)
     if spread > _RANDOM or (changed and spread > 0):
-        found.append(
+        return [
             Finding(
                 "The model gives another output when it is run again on the same images: something in it is random. "
                 "Attacks and explanations saw one draw; a model that is random needs the mean over many.",
                 id="random-model",
                 severity="warning",
             )
-        )
-    elif changed:
-        found.append(
+        ]
+    if changed:
+        return [
             Finding(
                 f"Running the model changes its state ({changed[0]}), though it is not trained. The evaluation left "
                 "the state as it was.",
                 id="stateful-model",
                 severity="warning",
             )
+        ]
+    head = classifier.head(tuple(classifier.images_of(kept[0].inputs).shape[1:]))
+    outputs = [first, *(_outputs(classifier, batch)[0] for batch in kept[1:])]
+    own = _classes(np.concatenate(outputs), head)
+    seen, labels = samples.predictions[: len(own)], samples.labels[: len(own)]
+    differ = int(np.sum(own != seen))
+    if differ <= max(1, _TOLERANCE * len(own)):
+        return []
+    accuracies = percent_text(float(np.mean(own == labels))), percent_text(float(np.mean(seen == labels)))
+    by_labels = "" if kept[0].labels is None else f" Its accuracy is {accuracies[0]}, and was seen as {accuracies[1]}."
+    return [
+        Finding(
+            f"The model's own call predicts another class than the evaluation saw for {differ} of {len(own)} images."
+            f"{by_labels} Look at `output`, `from_logits` and `preprocess`.",
+            id="other-predictions",
+            severity="error",
         )
-    else:
-        differ = int(
-            np.sum(_classes(first, classifier.head(tuple(classifier.images_of(inputs).shape[1:]))) != predictions)
-        )
-        if differ > max(1, _TOLERANCE * len(predictions)):
-            found.append(
-                Finding(
-                    f"The model's own call predicts another class than the evaluation saw for {differ} of "
-                    f"{len(predictions)} images. Look at `output`, `from_logits` and `preprocess`.",
-                    id="other-predictions",
-                    severity="error",
-                )
-            )
-    return found
+    ]
 
 
-def _outputs(classifier: ImageClassifier, inputs: Any) -> tuple[np.ndarray, list[str]]:
+def _outputs(classifier: ImageClassifier, batch: Kept) -> tuple[np.ndarray, list[str]]:
     """The model's output, `(batch, units)`, and the variables that running it would change."""
-    inputs = keras.tree.map_structure(tf.convert_to_tensor, inputs)
-    images = tf.cast(classifier.images_of(inputs), tf.float32)
+    inputs, _, _ = batch.tensors(classifier)
+    images = classifier.images_of(inputs)
     with record(classifier.model), keras.StatelessScope() as scope:  # `record` leaves losses as they were
         outputs = classifier.model(classifier.network_inputs(inputs, images), training=False)
     variables = {id(variable): variable for variable in classifier.model.variables}
@@ -81,4 +89,5 @@ def _outputs(classifier: ImageClassifier, inputs: Any) -> tuple[np.ndarray, list
 def _classes(output: np.ndarray, head: str) -> np.ndarray:
     if output.shape[1] > 1:
         return output.argmax(axis=1)
-    return (output[:, 0] > (0 if head == "linear" else 0.5)).astype(int)
+    looks_probable = output.min() >= 0 and output.max() <= 1 and output.max() - output.min() > _SPREAD
+    return (output[:, 0] > (0 if head == "linear" and not looks_probable else 0.5)).astype(int)

@@ -37,6 +37,8 @@ class Samples:
         outside: Attack to whether an image leaves the bounds, `(epsilons, images)`.
         zero_gradients: Of the first attack that follows a gradient, whether that is exactly zero on each clean image.
         attack_targets: Targeted attack to the class that it is to reach, `(images,)`.
+        saturated: Whether the gradient of cross-entropy to the clean logits is exactly zero in float32, `(images,)`;
+            empty where that is not known.
 
     Example:
 
@@ -62,6 +64,7 @@ class Samples:
     outside: dict[str, np.ndarray] = dataclasses.field(default_factory=dict)
     zero_gradients: dict[str, np.ndarray] = dataclasses.field(default_factory=dict)
     attack_targets: dict[str, np.ndarray] = dataclasses.field(default_factory=dict)
+    saturated: np.ndarray = dataclasses.field(default_factory=lambda: np.zeros(0, bool))
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -132,6 +135,7 @@ class Samples:
             outside=_arrays(config.get("outside", {}), "bool"),
             zero_gradients=_arrays(config.get("zero_gradients", {}), "bool"),
             attack_targets=_arrays(config.get("attack_targets", {}), "int32"),
+            saturated=np.asarray(config.get("saturated", ()), "bool"),
             distances={key: np.nan_to_num(value, nan=np.inf) for key, value in distances.items()},
         )
 

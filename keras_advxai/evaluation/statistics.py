@@ -82,3 +82,21 @@ def _interval(values: np.ndarray, level: float) -> np.ndarray:
     tail = (1 - level) / 2
     found: np.ndarray = np.quantile(values, [tail, 1 - tail], axis=0)
     return found
+
+
+def sign_test(first: int, second: int) -> float:
+    """The two-sided probability that a fair coin falls as unevenly as this, or more so.
+
+    Args:
+        first: How often one thing happened.
+        second: How often the other did.
+
+    Example:
+
+    >>> from keras_advxai.evaluation.statistics import sign_test
+    >>> sign_test(6, 0), sign_test(4, 4)
+    (0.03125, 1.0)
+    """
+    total = first + second
+    tail = sum(math.comb(total, count) for count in range(min(first, second) + 1))
+    return min(1.0, 2 * tail / 2**total)

@@ -9,9 +9,8 @@ import tensorflow as tf
 
 from keras_advxai._typing import TargetMode, Tensor
 from keras_advxai.attacks import Attack, GradientAttack, MinimumNormAttack
-from keras_advxai.attacks.rows import select
 from keras_advxai.evaluation.scores import score_pairs
-from keras_advxai.evaluation.targets import Aim, is_attackable
+from keras_advxai.evaluation.targets import Aim, attacked, is_attackable
 from keras_advxai.explainers import Explainer, is_blank
 from keras_advxai.metrics import nissim
 from keras_advxai.models import Forward, ImageClassifier
@@ -101,17 +100,14 @@ class Step:
                 for item in self.attacks
                 if isinstance(item, MinimumNormAttack)
             },
+            "saturated": _saturated(clean, labels),
             "attack_targets": {item.name: targets for item in self.attacks if item.targeted},
             "attacks": {},
         }
         for attack in self.attacks:
 
             def at(epsilon: Tensor, attack: Attack = attack) -> dict[str, Any]:
-                if attack.targeted:
-                    images = attack(model, x, targets, epsilon, forward=clean)
-                    images = select(attackable, images, clean.images)
-                else:
-                    images = attack(model, x, labels, epsilon, forward=clean)
+                images = attacked(attack, model, x, clean, labels, targets, epsilon)
                 delta = images - clean.images
                 forward = model.forward(model.with_images(x, images), layers=layers)
                 found = {item.name: self._maps(item, model, forward, clean, labels) for item in self.explainers}
@@ -211,6 +207,11 @@ def _outside(images: Tensor, model: ImageClassifier) -> Tensor:
     slack = _TOLERANCE * model.width
     wrong = (images < lower - slack) | (images > upper + slack)
     return tf.reduce_any(wrong, axis=range(1, images.shape.rank))
+
+
+def _saturated(forward: Forward, labels: Tensor) -> Tensor:
+    """Whether the gradient of cross-entropy to the logits is exactly zero in float32, `(batch,)` bool."""
+    return tf.reduce_all(tf.nn.softmax(forward.logits) == tf.one_hot(labels, forward.logits.shape[-1]), axis=-1)
 
 
 def _each(values: Tensor) -> tf.TensorSpec:

@@ -13,6 +13,7 @@ import tensorflow as tf
 from keras_advxai._registry import nearest
 from keras_advxai._typing import AttackTargets, Tensor
 from keras_advxai.attacks import Attack
+from keras_advxai.attacks.rows import select
 from keras_advxai.models import Forward, ImageClassifier
 from keras_advxai.models.inputs import check_labels
 from keras_advxai.ops import losses, random
@@ -79,6 +80,26 @@ def is_attackable(labels: Any, predictions: Any, targets: Any) -> Any:
         targets: The classes to reach, `(batch,)`.
     """
     return (predictions == labels) & (targets != labels)
+
+
+def attacked(
+    attack: Attack, model: ImageClassifier, x: Any, clean: Forward, labels: Tensor, targets: Tensor, epsilon: Tensor
+) -> Tensor:
+    """The images after an attack away from their labels, or if it is targeted to their targets.
+
+    Args:
+        attack: The attack.
+        model: The classifier.
+        x: The images, or the model's inputs with them.
+        clean: The pass over them.
+        labels: Their classes, `(batch,)` int32.
+        targets: The classes to reach, `(batch,)` int32; see `Aim.targets`.
+        epsilon: The strength.
+    """
+    if not attack.targeted:
+        return attack(model, x, labels, epsilon, forward=clean)
+    images = attack(model, x, targets, epsilon, forward=clean)
+    return select(is_attackable(labels, clean.predictions, targets), images, clean.images)
 
 
 def check_aim(

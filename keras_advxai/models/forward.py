@@ -172,9 +172,13 @@ class Forward:
     def _differentiate(self, objective: Objective, labels: Tensor, sources: list[Tensor]) -> list[Tensor | None]:
         with self._recording():
             value = objective(self, labels)
-            if self._tape is None:
+        try:
+            if self._tape is not None:
+                return list(self._tape.gradient(value, sources))
+            with self._recording():
                 return list(tf.gradients(value, sources))
-        return list(self._tape.gradient(value, sources))
+        except LookupError:  # some operation between them has no gradient at all
+            return [None] * len(sources)
 
     def _recording(self) -> contextlib.AbstractContextManager[Any]:
         """Where this pass' operations belong: on its tape, or in its graph even from inside of a loop."""

@@ -9,7 +9,7 @@ import re
 
 import pytest
 
-from keras_advxai.evaluation import attack_checks, checks, model_checks
+from keras_advxai.evaluation import attack_checks, checks, gradient_checks, model_checks, rerun_checks
 from keras_advxai.evaluation.finding import Finding
 
 ROOT = pathlib.Path(__file__).parents[2]
@@ -34,8 +34,9 @@ def test_an_unknown_severity():
 
 
 def test_every_check_is_explained_under_its_name():
-    sources = [pathlib.Path(module.__file__).read_text("utf-8") for module in (checks, attack_checks, model_checks)]
+    modules = (checks, attack_checks, model_checks, gradient_checks, rerun_checks)
+    sources = [pathlib.Path(module.__file__).read_text("utf-8") for module in modules]
     names = set(re.findall(r'"([a-z0-9]+(?:-[a-z0-9]+)+|completeness)"', "".join(sources)))
     headings = set(re.findall(r"^## ([a-z0-9-]+)$", (ROOT / "docs" / "checks.md").read_text("utf-8"), re.MULTILINE))
-    assert len(names) > 18
+    assert len(names) > 26
     assert names == headings

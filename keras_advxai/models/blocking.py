@@ -1,0 +1,125 @@
+"""Where gradients stop on their way through a model."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import tensorflow as tf
+
+from keras_advxai._typing import Tensor
+from keras_advxai.models.forward import Forward
+
+_SHAPES = frozenset({"Shape", "ShapeN", "Size", "Rank", "ZerosLike", "OnesLike"})
+"""Operations that see how large a tensor is, and not what is in it."""
+
+
+class Stop(NamedTuple):
+    """A layer that a gradient may not get through.
+
+    Attributes:
+        path: Its path; empty for the preprocessing.
+        behind: Whether it is the gradient from the classes to what the layer returned that is missing, and not the one
+            through the layer.
+        output: What it returned.
+        gradient: The gradient of a sum of its output to its inputs, flat; `None` where there is none at all.
+    """
+
+    path: str
+    behind: bool
+    output: Tensor
+    gradient: Tensor | None
+
+
+def blocking(forward: Forward, y: Tensor) -> str | None:
+    """A sentence about the first layer through which no gradient returns to the images; `None` if there is no such.
+
+    Args:
+        forward: A pass.
+        y: Class indices, `(batch,)`.
+    """
+
+    def flows(values: Any) -> bool:
+        tensors = _floating(values)
+
+        def total(here: Forward, labels: Tensor) -> Tensor:
+            return tf.add_n([tf.reduce_sum(tf.cast(tensor, tf.float32)) for tensor in tensors])
+
+        try:
+            forward.gradient(total, y)
+        except ValueError:
+            return False
+        return bool(tensors)
+
+    if not forward.network_images.dtype.is_floating:
+        return None
+    if not flows(forward.network_images):
+        return "No gradient flows through the preprocessing."
+    for call in forward.root.walk():
+        if flows(call.inputs) and not flows(call.output):
+            return f"No gradient flows through the layer {call.path!r}."
+    return None
+
+
+def stops(forward: Forward) -> tuple[list[Stop], bool]:
+    """The layers on the way to the classes with their own gradients, where these may be missing, innermost first.
+
+    A layer's own gradient is that of its output to its inputs; all of them together cost one pass backward, or two
+    where models are nested. Behind them come the layers that no gradient from the classes reaches.
+
+    Args:
+        forward: A pass in a graph.
+
+    Returns:
+        The layers, and whether no gradient at all returns from the classes to the images.
+    """
+    graph, used = forward.logits.graph, _ancestors(forward.logits)
+    calls = [(call.path, call.inputs, call.output) for call in forward.root.walk()]
+    if forward.network_images is not forward.images:
+        calls.insert(0, ("", [forward.images], forward.network_images))
+    found, ends = [], [forward.images]
+    for path, inputs, output in calls:
+        sources = [item for item in _floating(inputs) if item.graph is graph]
+        values = [item for item in _floating(output) if item.graph is graph and item.op.name in used]
+        if sources and values:
+            gradients = _gradients([weighted(item) for item in values], sources)
+            flat = [tf.reshape(tf.cast(item, tf.float32), [-1]) for item in gradients if item is not None]
+            found.append(Stop(path, False, values[0], tf.concat(flat, 0) if flat else None))
+            ends.append(values[0])
+    whole, *returned = _gradients([weighted(forward.logits)], ends)
+    behind = [
+        Stop(stop.path, True, stop.output, None) for stop, end in zip(found, returned, strict=True) if end is None
+    ]
+    return [*found, *behind], whole is None
+
+
+def _gradients(values: Sequence[Tensor], sources: Sequence[Tensor]) -> list[Tensor | None]:
+    """The gradients of a sum of values; none where an operation on the way has none."""
+    try:
+        return list(tf.gradients(values, sources))
+    except LookupError:
+        return [None] * len(sources)
+
+
+def weighted(values: Tensor) -> Tensor:
+    """A sum with uneven weights, which what always adds up to the same, such as a softmax, does change."""
+    values = tf.reshape(tf.cast(values, tf.float32), [-1])
+    return tf.reduce_sum(values * (1.5 + tf.cos(tf.cast(tf.range(tf.size(values)), tf.float32))))
+
+
+def _floating(values: Any) -> list[Tensor]:
+    return [value for value in tf.nest.flatten(values) if tf.is_tensor(value) and value.dtype.is_floating]
+
+
+def _ancestors(tensor: Tensor) -> set[str]:
+    """The names of the operations that a tensor is computed of by their values, its own among them."""
+    found: set[str] = set()
+    queue = [tensor.op]
+    while queue:
+        operation = queue.pop()
+        if operation.name in found:
+            continue
+        found.add(operation.name)
+        if operation.type not in _SHAPES:
+            queue.extend(item.op for item in operation.inputs)
+    return found
