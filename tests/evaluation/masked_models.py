@@ -83,7 +83,7 @@ def noisy(x: Any) -> Any:
     return x + tf.random.normal(tf.shape(x), stddev=0.2)
 
 
-def adversarially_trained(data: tuple[np.ndarray, np.ndarray], epsilon: float, epochs: int = 25) -> keras.Model:
+def adversarially_trained(data: tuple[np.ndarray, np.ndarray], epsilon: float, epochs: int = 15) -> keras.Model:
     """The faces' model with a linear head, trained on what FGSM makes of the faces."""
     x, y = data
     model = helpers.small_cnn("linear")

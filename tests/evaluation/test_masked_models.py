@@ -63,12 +63,11 @@ def test_each_masked_model_raises_its_own_warning(name, build, test_faces):
 @pytest.mark.parametrize("kind", ["plain", "adversarially trained"])
 def test_sound_models_raise_none(kind, build, train_faces, test_faces):
     model = build() if kind == "plain" else masked.adversarially_trained(train_faces, epsilon=0.05)
-    long = PGD(steps=60, step_size=0.5, schedule="cosine")
-    attacks = [long, Square(queries=50)] if kind == "plain" else ["quick"]
-    report = kax.evaluate(model, test_faces, attacks=attacks, **SETTINGS)
+    attacks = [PGD(steps=20, step_size=0.5, schedule="cosine"), Square(queries=50)]
+    report = kax.evaluate(model, test_faces, attacks=attacks, **{**SETTINGS, "epsilons": (0.02, 0.05)})
     assert [finding for finding in report.warnings if finding.severity != "note"] == []
     assert report.clean_accuracy >= 0.9
-    assert report.robust_accuracy(0.1) < report.robust_accuracy(0.05) < report.clean_accuracy
+    assert report.robust_accuracy(0.05) < report.robust_accuracy(0.02) <= report.clean_accuracy
 
 
 def test_attacks_with_gradients_on_a_blocked_model_are_an_error_that_names_the_layer(build, test_faces):
