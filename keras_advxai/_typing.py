@@ -17,6 +17,9 @@ Shape: TypeAlias = Sequence[int | None] | None
 Norm: TypeAlias = Literal["linf", "l2"]
 """The norm in which a perturbation is measured."""
 
+Aim: TypeAlias = Literal["label", "explanation", "noise"]
+"""What an attack is after."""
+
 Score: TypeAlias = Literal["logit", "probability"]
 """What an explainer differentiates: the value before or after the softmax."""
 

@@ -8,6 +8,7 @@ from keras_advxai.attacks.clever_hans import CleverHans
 from keras_advxai.attacks.ddn import DDN
 from keras_advxai.attacks.deep_fool import DeepFool
 from keras_advxai.attacks.ensemble import Ensemble
+from keras_advxai.attacks.explanation_pgd import ExplanationPGD
 from keras_advxai.attacks.fgsm import FGSM
 from keras_advxai.attacks.gradient_attack import GradientAttack
 from keras_advxai.attacks.iterative_attack import IterativeAttack
@@ -33,6 +34,7 @@ __all__ = [
     "CleverHans",
     "DeepFool",
     "Ensemble",
+    "ExplanationPGD",
     "GradientAttack",
     "IterativeAttack",
     "MinimumNormAttack",

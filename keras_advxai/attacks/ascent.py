@@ -14,7 +14,7 @@ from keras_advxai.attacks import rows as batches
 from keras_advxai.models import Forward, ImageClassifier
 
 if TYPE_CHECKING:
-    from keras_advxai.attacks.iterative_attack import IterativeAttack
+    from keras_advxai.attacks.stepping import Stepping
 
 _Opening: TypeAlias = tuple[Tensor, Any] | None
 
@@ -37,14 +37,14 @@ class Ascent:
         attack: What is to be done.
         model: The classifier.
         forward: The pass over the images.
-        y: Class indices, `(batch,)`.
+        y: Class indices, `(batch,)`, or whatever else the attack's objective is about, for `all_steps`.
         radius: The budget, in the images' own units.
     """
 
-    attack: IterativeAttack
+    attack: Stepping
     model: ImageClassifier
     forward: Forward
-    y: Tensor
+    y: Any
     radius: Tensor
 
     def until_hit(self) -> Tensor:
@@ -144,8 +144,8 @@ class Ascent:
 
     def _better(self, here: Forward, points: Tensor, labels: Tensor, found: _Best | None) -> _Best:
         """The better one of these images and those found so far: what succeeds, and then what is higher."""
-        value = self.attack.objective(here, labels)
-        hit = tf.logical_not(batches.standing(here, self.y, self.attack.targeted))
+        value = self.attack.value(here, labels)
+        hit = self.attack.succeeds(here, self.y)
         if found is None:
             return _Best(points, value, hit)
         higher = (hit & ~found.hit) | (tf.equal(hit, found.hit) & (value > found.value))

@@ -11,7 +11,7 @@ import numpy as np
 import tensorflow as tf
 
 from keras_advxai._registry import Configuration
-from keras_advxai._typing import Norm, Tensor
+from keras_advxai._typing import Aim, Norm, Tensor
 from keras_advxai.models import Forward, ImageClassifier, as_classifier
 from keras_advxai.models.inputs import check_epsilons, check_labels, describe, traced_labels
 from keras_advxai.ops import norms
@@ -44,6 +44,9 @@ class Attack(Configuration):
     0.75
     """
 
+    _in_graphs = False
+    """Whether it runs in graphs only, so that a pass that was made eagerly does not serve it."""
+
     def __init__(self, *, norm: Norm = "linf") -> None:
         self.norm = norms.check_norm(norm)
 
@@ -51,6 +54,22 @@ class Attack(Configuration):
     def targeted(self) -> bool:
         """Whether the labels are the classes to reach instead of those to leave."""
         return False
+
+    @property
+    def aim(self) -> Aim:
+        """What it is after: the `"label"`, the `"explanation"`, or nothing, as the `"noise"` that is the control."""
+        return "label"
+
+    def check(self, model: ImageClassifier, images: Tensor) -> None:
+        """Raise for what cannot be attacked. It is called before anything is computed.
+
+        Args:
+            model: The classifier.
+            images: The images in image space, `(batch, height, width, channels)`.
+
+        Raises:
+            ValueError: A hyperparameter does not fit the model or the images.
+        """
 
     @abc.abstractmethod
     def perturb(self, model: ImageClassifier, x: Tensor, y: Tensor, radius: Tensor, forward: Forward) -> Tensor:
@@ -124,11 +143,12 @@ class Attack(Configuration):
             labels = None if y is None else traced_labels(y, classifier.images_of(x))
             return function(classifier, x, labels, *args, forward=forward)
         inputs = classifier.checked(x)
+        self.check(classifier, classifier.images_of(inputs))
         labels = y
         if y is not None:
             labels = check_labels(y, len(classifier.images_of(inputs)), classifier.classes, classifier.binary)
             labels = tf.convert_to_tensor(labels)
-        if forward is not None:
+        if forward is not None and not self._in_graphs:
             result = function(classifier, inputs, labels, *args, forward=forward)
         else:
             result = classifier.compiled((self, what), function, inputs, labels, *args)
@@ -147,13 +167,16 @@ class Attack(Configuration):
 
         def at(strength: Tensor) -> Tensor:
             radius = tf.cast(strength, tf.float32) * model.width
-            found = self.perturb(model, forward.images, y, radius, forward)
-            return self._within(model, forward.images, found, radius)
+            return self._returned(model, forward, self.perturb(model, forward.images, y, radius, forward), radius)
 
         epsilon = tf.convert_to_tensor(epsilon, tf.float32)
         if epsilon.shape.rank == 0:
             return at(epsilon)
         return tf.map_fn(at, epsilon, parallel_iterations=1)
+
+    def _returned(self, model: ImageClassifier, forward: Forward, found: Tensor, radius: Tensor) -> Tensor:
+        """The images that are returned for those that were found."""
+        return self._within(model, forward.images, found, radius)
 
     def _within(self, model: ImageClassifier, x: Tensor, found: Tensor, radius: Tensor) -> Tensor:
         """The images nearest to what was found that keep the budget and the bounds."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tensorflow as tf
 
-from keras_advxai._typing import Norm, Tensor
+from keras_advxai._typing import Aim, Norm, Tensor
 from keras_advxai.attacks.attack import Attack
 from keras_advxai.attacks.registry import register
 from keras_advxai.models import Forward, ImageClassifier
@@ -39,6 +39,11 @@ class SignNoise(Attack):
     def __init__(self, *, norm: Norm = "linf", seed: int = 0) -> None:
         super().__init__(norm=norm)
         self.seed = check_whole_number("seed", seed, -(2**31))
+
+    @property
+    def aim(self) -> Aim:
+        """None: it is the control; see `Attack.aim`."""
+        return "noise"
 
     def perturb(self, model: ImageClassifier, x: Tensor, y: Tensor, radius: Tensor, forward: Forward) -> Tensor:
         """Noise of the whole budget; see `Attack.perturb`."""

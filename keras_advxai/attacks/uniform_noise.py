@@ -6,7 +6,7 @@ import numbers
 
 import tensorflow as tf
 
-from keras_advxai._typing import Norm, Tensor
+from keras_advxai._typing import Aim, Norm, Tensor
 from keras_advxai.attacks.attack import Attack
 from keras_advxai.attacks.registry import register
 from keras_advxai.models import Forward, ImageClassifier
@@ -45,6 +45,11 @@ class UniformNoise(Attack):
         if not whole or not -(2**31) <= seed < 2**31:
             raise ValueError(f"Argument `seed` must be a whole number of 32 bits. Received: seed={seed!r}")
         self.seed = int(seed)
+
+    @property
+    def aim(self) -> Aim:
+        """None: it is the control; see `Attack.aim`."""
+        return "noise"
 
     def perturb(self, model: ImageClassifier, x: Tensor, y: Tensor, radius: Tensor, forward: Forward) -> Tensor:
         """Noise of the whole budget; see `Attack.perturb`."""

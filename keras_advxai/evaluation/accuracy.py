@@ -7,7 +7,7 @@ import math
 import numpy as np
 
 from keras_advxai._registry import Configuration
-from keras_advxai._typing import Norm
+from keras_advxai._typing import Aim, Norm
 from keras_advxai.evaluation import statistics
 from keras_advxai.evaluation.outcome import Outcome
 
@@ -24,6 +24,11 @@ class AccuracyFigures(Outcome):
     def norms(self) -> dict[str, Norm]:
         """The norm in which each attack's strength is measured."""
         return {attack: self.provenance.get("norms", {}).get(attack, "linf") for attack in self.attacks}
+
+    @property
+    def aims(self) -> dict[str, Aim]:
+        """What each attack was after: the `"label"`, the `"explanation"`, or nothing, as the `"noise"`."""
+        return {attack: self.provenance.get("aims", {}).get(attack, "label") for attack in self.attacks}
 
     def robust_accuracy(
         self, epsilon: float, *, attack: str | Configuration | None = None, norm: Norm | None = None

@@ -13,9 +13,7 @@ from keras_advxai.attacks import (
     IterativeAttack,
     MinimumNormAttack,
     MultiTargetPGD,
-    SignNoise,
     Square,
-    UniformNoise,
 )
 from keras_advxai.evaluation.finding import Finding
 from keras_advxai.evaluation.samples import Samples
@@ -180,7 +178,7 @@ def _black_box(attacks: Sequence[Attack], wrong: _Wrong, strengths: np.ndarray) 
         whites = [
             wrong[item.name]
             for item in attacks
-            if _compares(item, attack) and not isinstance(item, Square) and not _is_noise(item)
+            if _compares(item, attack) and not isinstance(item, Square) and item.aim == "label"
         ]
         if not isinstance(attack, Square) or not whites:
             continue
@@ -201,4 +199,4 @@ def _compares(first: Attack, second: Attack) -> bool:
 
 
 def _is_noise(attack: Attack) -> bool:
-    return isinstance(attack, (UniformNoise, SignNoise))
+    return attack.aim == "noise"

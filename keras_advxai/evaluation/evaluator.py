@@ -196,6 +196,8 @@ class Evaluator:
         self.classifier.check_output(inputs)
         for explainer in self.explainers:
             explainer.check(self.classifier, images)
+        for attack in self.attacks:
+            attack.check(self.classifier, images)
         labels, goals = (None if item is None else tf.convert_to_tensor(item) for item in (y, targets))
         strengths = tf.constant(self.epsilons, tf.float32)
         result = self.classifier.compiled(self._step, self._step, inputs, labels, strengths, tf.constant(keep), goals)
@@ -235,6 +237,7 @@ class Evaluator:
             "target": self.target,
             "labels": "given" if batches.has_labels else "clean prediction",
             "norms": {item.name: item.norm for item in self.attacks},
+            "aims": {item.name: item.aim for item in self.attacks},
             "attacks": [attacks_module.serialize(item) for item in self.attacks],
             "attack_targets": None if self.aim is None else self.aim.rule,
             "explainers": [explainers_module.serialize(item) for item in self.explainers],

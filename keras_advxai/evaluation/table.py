@@ -24,6 +24,9 @@ _LINES = box.Box(" -- \n    \n -- \n    \n -- \n -- \n    \n -- \n", ascii=True)
 _MOST_TABLES = 8
 """With more explainers than this, each of one layer, there is one line for each instead of a table."""
 
+_AIMS = {"explanation": "explanation", "label": "label", "noise": "chance"}
+"""What the columns of attacks are headed with, in their order."""
+
 _TARGETS = {
     "predicted": "each image's own prediction",
     "clean": "the clean prediction, for both images",
@@ -51,6 +54,8 @@ def render(report: EvaluationReport) -> str:
         parts += [render_profile(report.depth_profile(attack)) for attack in report.attacks]
     elif report.explainers:
         parts += [to_text(_drift_table(report, explainer)) for explainer in report.explainers]
+        if "explanation" in report.aims.values():
+            parts.append(to_text(_aims_table(report)))
     else:
         parts.append(to_text(_accuracy_table(report)))
     parts += map(finding_text, report.warnings)
@@ -141,6 +146,23 @@ def _drift_table(report: EvaluationReport, explainer: str) -> Table:
         spread = number_text(report.vid(attack, explainer)), _range(*report.vid_interval(attack, explainer))
         before = [""] * (4 if report.targeted_attacks else 3)
         table.add_row("  VID", *before, *spread, end_section=True)
+    return table
+
+
+def _aims_table(report: EvaluationReport) -> Table:
+    """MOD beside one another: of attacks on the explanation, of attacks on the label, and of noise."""
+    order = sorted(report.attacks, key=lambda attack: list(_AIMS).index(report.aims[attack]))
+    table = new_table(
+        "MOD by what was aimed at: what explanations can be made to do, what attacks on the label do to them, what "
+        "chance does",
+        "explainer and\nepsilon",
+        [f"{_AIMS[report.aims[attack]]}:\n{attack}" for attack in order],
+    )
+    for explainer in report.explainers:
+        table.add_row(explainer)
+        for epsilon in report.epsilons:
+            mods = (number_text(report.mod(attack, explainer, epsilon)) for attack in order)
+            table.add_row(f"  {epsilon_text(epsilon)}", *mods, end_section=epsilon == report.epsilons[-1])
     return table
 
 

@@ -69,6 +69,11 @@ class AlibiIntegratedGradients(Explainer):
         self.seed = check_whole_number("seed", seed, 0)
 
     @property
+    def differentiable(self) -> bool:
+        """It computes with NumPy; see `Explainer.differentiable`."""
+        return False
+
+    @property
     def passes(self) -> int:
         """Passes forward and backward for one image; see `Explainer.passes`."""
         return self.steps

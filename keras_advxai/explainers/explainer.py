@@ -96,6 +96,11 @@ class Explainer(Configuration):
         return type(self)(**{**config, "score": score})
 
     @property
+    def differentiable(self) -> bool:
+        """Whether gradients flow through its heatmaps to the images, as an attack on the explanation needs."""
+        return True
+
+    @property
     def passes(self) -> int:
         """How many passes forward and backward one image takes beside the pass that is at hand already.
 

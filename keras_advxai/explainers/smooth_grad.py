@@ -79,6 +79,11 @@ class SmoothGrad(Explainer):
         return type(self)(**{**self.get_config(), "explainer": self.explainer.with_score(score)})
 
     @property
+    def differentiable(self) -> bool:
+        """Whether the smoothed explainer is; see `Explainer.differentiable`."""
+        return self.explainer.differentiable
+
+    @property
     def passes(self) -> int:
         """Passes forward and backward for one image; see `Explainer.passes`."""
         return self.samples * (1 + self.explainer.passes)

@@ -133,6 +133,11 @@ class TFKerasVis(Explainer):
         return super().name.replace("tf_keras_vis_gradcam-", "tf_keras_vis_gradcam_plus_plus")
 
     @property
+    def differentiable(self) -> bool:
+        """It computes with NumPy; see `Explainer.differentiable`."""
+        return False
+
+    @property
     def passes(self) -> int:
         """Passes for one image; Score-CAM's are taken for 256, without `max_N`. See `Explainer.passes`."""
         if self.method == "scorecam":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, Hashable, Sequence
 from functools import partial
 from typing import Any
@@ -96,6 +97,7 @@ class ImageClassifier:
         self._images = Selection(model, "input", input)
         self._classes = Selection(model, "output", output)
         self.preprocess = preprocess
+        self.relu_beta: float | None = None
         takes = self._network_shape(declared=True)
         self._preprocess, self.bounds = applications.image_space(preprocess, bounds, takes)
 
@@ -214,6 +216,19 @@ class ImageClassifier:
             x = self.checked(x)
         return Forward(self, x, layers=layers)
 
+    def smoothed(self, beta: float | None) -> ImageClassifier:
+        """The same classifier for passes in graphs, whose gradients go through ReLUs as `rectifiers.smooth` says.
+
+        What the passes compute stays the same. ReLUs in a graph of their own, as in a free function that is a
+        `tf.function`, and functions made otherwise, such as `tf.maximum(x, 0)`, keep their gradient.
+
+        Args:
+            beta: How sharp the step of the derivative is; `None` for the exact one.
+        """
+        other = copy.copy(self)
+        other.relu_beta = beta
+        return other
+
     def checked(self, x: Tensor, where: str = "`x`") -> Tensor:
         """The inputs as float32 tensors, after the images were checked against shape and bounds."""
         tensor = tf.cast(tf.convert_to_tensor(self.check_images(x, where)), tf.float32)
@@ -271,8 +286,8 @@ class ImageClassifier:
             function: A function of a classifier and of tensors. It must not refer to the model by itself.
             *args: Nested structures of tensors; `None` stands for an argument that is left out.
         """
-        settings = self._settings()
-        run = compiled.function(self.model, (self._identity(), key), partial(_call, function, settings), args)
+        call = partial(_call, function, self._settings(), self.relu_beta)
+        run = compiled.function(self.model, (self._identity(), self.relu_beta, key), call, args)
         return run(*(arg for arg in args if arg is not None))
 
     def _probe(self, shape: Shape = None) -> Probe:
@@ -337,8 +352,10 @@ class ImageClassifier:
         return tuple(hashable(value) for value in self._settings().values())
 
 
-def _call(function: Callable[..., Any], settings: dict[str, Any], model: keras.Model, *args: Any) -> Any:
-    return function(ImageClassifier(model, **settings), *args)
+def _call(
+    function: Callable[..., Any], settings: dict[str, Any], beta: float | None, model: keras.Model, *args: Any
+) -> Any:
+    return function(ImageClassifier(model, **settings).smoothed(beta), *args)
 
 
 def as_classifier(model: keras.Model | ImageClassifier) -> ImageClassifier:

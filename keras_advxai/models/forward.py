@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import copy
 import warnings
 from collections.abc import Callable, Hashable, Sequence
 from typing import TYPE_CHECKING, Any
@@ -11,7 +12,7 @@ import keras
 import tensorflow as tf
 
 from keras_advxai._typing import Score, Tensor
-from keras_advxai.models import heads
+from keras_advxai.models import heads, rectifiers
 from keras_advxai.models.discovery import Place
 from keras_advxai.models.maps import as_map
 from keras_advxai.models.recording import Call, record
@@ -161,7 +162,7 @@ class Forward:
             labels: Class indices, `(batch,)`. Those that are the same tensor are the same labels.
             build: Computes it, in the graph of this pass.
         """
-        if getattr(labels, "graph", None) is not self._graph:  # they come from inside of a loop
+        if not self._sees(labels):  # they come from inside of a loop
             return build()
         place = (key, id(labels), None)
         if place not in self._remembered:
@@ -169,8 +170,26 @@ class Forward:
                 self._remembered[place] = (build(), labels)
         return self._remembered[place][0]
 
+    def seen_by(self, classifier: ImageClassifier) -> Forward:
+        """The same pass for a classifier that differs in how it differentiates, `ImageClassifier.smoothed`.
+
+        Args:
+            classifier: The smoothed classifier, or the one that it was made from, if a smoothed one made the pass.
+        """
+        other = copy.copy(self)
+        other.classifier = classifier
+        other._remembered = {}
+        return other
+
+    def _sees(self, tensor: Tensor) -> bool:
+        """Whether the graph of this pass can use a tensor: its own, or one from around it."""
+        owner, graph = getattr(tensor, "graph", None), self._graph
+        while graph is not None and owner is not graph:
+            graph = getattr(graph, "outer_graph", None)
+        return owner is graph
+
     def _differentiate(self, objective: Objective, labels: Tensor, sources: list[Tensor]) -> list[Tensor | None]:
-        with self._recording():
+        with self._recording(), rectifiers.smooth(self.classifier.relu_beta):
             value = objective(self, labels)
         try:
             if self._tape is not None:
@@ -191,7 +210,8 @@ class Forward:
         classifier = self.classifier
         inputs = classifier.network_inputs(x, self.images)
         self.network_images = classifier.images_of(inputs)
-        with record(classifier.model) as recorded, keras.StatelessScope():
+        marked = contextlib.nullcontext() if classifier.relu_beta is None else rectifiers.marked()
+        with record(classifier.model) as recorded, keras.StatelessScope(), marked:
             try:
                 outputs = classifier.model(inputs, training=False)
             except (TypeError, ValueError, tf.errors.InvalidArgumentError) as error:

@@ -85,7 +85,8 @@ def dissimilarity(a: Tensor, b: Tensor) -> tf.Tensor:
         b: Maps to compare with, of the same shape.
 
     Returns:
-        float64 tensor, shape `(batch,)`. The gradient is not part of the contract.
+        float64 tensor, shape `(batch,)`. It can be differentiated, in the dtype of the maps; where the maps are equal,
+        the gradient is zero.
 
     Raises:
         ValueError: If the shapes differ, are not `(batch, *positions, channels)`, are not known or are too

@@ -1,0 +1,261 @@
+"""Projected gradient descent against the explanation instead of the prediction."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import tensorflow as tf
+
+from keras_advxai._typing import Aim, Norm, Tensor
+from keras_advxai.attacks import rows as batches
+from keras_advxai.attacks.ascent import Ascent
+from keras_advxai.attacks.explanation_objectives import (
+    DEFAULT_K,
+    ExplanationObjective,
+    check_fits,
+    check_k,
+    check_objective,
+    explanation_objective,
+)
+from keras_advxai.attacks.registry import register
+from keras_advxai.attacks.stepping import Stepping
+from keras_advxai.explainers import Explainer, GradCAM
+from keras_advxai.explainers import get as get_explainer
+from keras_advxai.models import Forward, ImageClassifier
+from keras_advxai.models.inputs import check_number
+from keras_advxai.ops.losses import margin
+
+_GRAD_CAM = GradCAM()
+_LEAD = 0.01
+"""The part of its lead over the other classes that a prediction must have left: passes in batches of another size round
+differently, and one that leads by next to nothing could be lost there."""
+
+
+class _Reference(NamedTuple):
+    """The clean images, row by row: their predictions, by how much these lead, and their heatmaps."""
+
+    targets: Tensor
+    lead: Tensor
+    maps: Tensor
+
+
+@register
+class ExplanationPGD(Stepping):
+    """Changes the heatmap within the budget, and leaves the prediction as it is.
+
+    The attacks on labels tell what happens to explanations on the way; this one tells what the explanation can be made
+    to do. Steps of projected gradient descent raise the `objective` of the heatmap of the image's own prediction, which
+    the attack takes from the model whatever labels it is given. The result is the best iterate that kept the
+    prediction, the image itself among them, as the model and the explainer really see it. A prediction counts as kept
+    if it leads by at least 1 % of its lead at the image, so that it is not lost to rounding elsewhere; the images are
+    looked at once more when they have been projected, so that all predictions stay.
+
+    A heatmap is made of gradients, and those of a ReLU network are piecewise constant: the gradient of a saliency map
+    is zero almost everywhere, and that of Grad-CAM tells only half of the story. So the direction of each step, and
+    nothing else, comes from a surrogate: in both derivatives, that in the heatmap and that of the objective, a ReLU has
+    the derivative `sigmoid(beta * x / s)` of a softplus, with `s` the root mean square of its input, image by image;
+    ReLU6 and leaky ReLU alike. Activations, logits and what is judged and returned are the model's own. ReLUs inside
+    of a `tf.function` or loop of their own, and what is written as `tf.maximum(x, 0)`, stay as they are.
+
+    Each step takes one pass forward, the heatmap on it as the model sees it, the heatmap through the surrogate, and the
+    gradient of that one; two passes more judge the last iterate and the result. For Grad-CAM that is one pass forward
+    and about one backward for each step, for a saliency map about two forward and three backward. With Integrated
+    Gradients and SmoothGrad, each point or copy takes as much.
+
+    In an evaluation, the heatmaps that it means are those of `target="predicted"` or `"clean"`, which are the same for
+    it as long as predictions are kept. With `keep_label=False` the class explained stays the clean prediction's, so
+    `"predicted"` shows another class where the prediction changed.
+
+    Args:
+        explainer: Whose heatmaps are changed, by name or instance; one that computes in TensorFlow and whose heatmaps
+            are in [0, 1]. Defaults to `GradCAM()`.
+        objective: What is raised. `"nissim"`: the dissimilarity from the clean heatmap, whose mean is MOD. `"top_k"`:
+            the share of the heatmap outside of the clean one's `k` strongest positions. `"mass_center"`: how far the
+            centre of mass moves, in pixels. Or a target map, `(height, width)`, not negative, which is divided by
+            its maximum: minus the mean squared difference from it. Defaults to `"nissim"`.
+        k: For `"top_k"`, how many positions, or which fraction of all. Defaults to 0.1.
+        keep_label: Whether only iterates that keep the prediction count. Defaults to `True`.
+        beta: How sharp the surrogate's step is; `None` for the exact gradients of ReLUs. Defaults to 10.
+        norm: `"linf"` or `"l2"`. Defaults to `"linf"`.
+        steps: How many steps there are. Defaults to 30.
+        step_size: The length of the first step, as a fraction of epsilon. Defaults to `None`: the steps add up to
+            5 epsilon.
+        schedule: How the steps shorten: `"constant"`, `"linear"` or `"cosine"`. Defaults to `"cosine"`.
+        restarts: How many attempts are made; the best of all counts. Defaults to 1.
+        start: Where the first attempt begins: `"uniform"`, anywhere in the budget, or `"zero"`, at the image, where
+            `"nissim"` and `"mass_center"` have no gradient. Defaults to `"uniform"`.
+        seed: Seed of the random starts. Defaults to 0.
+
+    Raises:
+        TypeError: `explainer` or `objective` is something else.
+        ValueError: A name is unknown or a number out of range; the explainer cannot be differentiated, or its heatmaps
+            are signed; a target map is no heatmap or, in the call, has another shape than the model's heatmaps; the
+            heatmaps do not depend on the images in a differentiable way.
+
+    Example:
+
+    >>> import keras, numpy as np
+    >>> import keras_advxai as kax
+    >>> keras.utils.set_random_seed(0)
+    >>> net = keras.Sequential([
+    ...     keras.layers.Input((8, 8, 1)),
+    ...     keras.layers.Conv2D(8, 3, activation="relu"),
+    ...     keras.layers.Flatten(),
+    ...     keras.layers.Dense(3),
+    ... ])
+    >>> x = np.random.default_rng(0).random((4, 8, 8, 1), dtype="float32")
+    >>> attack, noise = kax.attacks.ExplanationPGD(explainer="saliency"), kax.attacks.UniformNoise()
+    >>> changed, noisy = attack(net, x, epsilon=0.1), noise(net, x, epsilon=0.1)
+    >>> bool((net(changed).numpy().argmax(-1) == net(x).numpy().argmax(-1)).all())
+    True
+    >>> saliency = kax.explainers.Saliency()
+    >>> drift, control = (kax.metrics.nissim(saliency(net, x), saliency(net, new)) for new in (changed, noisy))
+    >>> bool(drift.mean() > 3 * control.mean())
+    True
+
+    References:
+        Ghorbani, Abid and Zou, "Interpretation of neural networks is fragile", AAAI 2019. Dombrowski et al.,
+        "Explanations can be manipulated and geometry is to blame", NeurIPS 2019.
+    """
+
+    _path = 5.0
+
+    def __init__(
+        self,
+        *,
+        explainer: str | Explainer = _GRAD_CAM,
+        objective: str | ExplanationObjective = "nissim",
+        k: float = DEFAULT_K,
+        keep_label: bool = True,
+        beta: float | None = 10.0,
+        norm: Norm = "linf",
+        steps: int = 30,
+        step_size: float | None = None,
+        schedule: str = "cosine",
+        restarts: int = 1,
+        start: str = "uniform",
+        seed: int = 0,
+    ) -> None:
+        super().__init__(norm=norm)
+        self.explainer = _check_explainer(explainer)
+        self.objective = check_objective(objective)
+        self.k = check_k(k, self.objective)
+        self.keep_label = bool(keep_label)
+        self.beta = beta if beta is None else _check_beta(beta)
+        self._set_steps(steps, step_size, schedule, restarts, start, seed)
+        if self.start == "zero" and isinstance(self.objective, str) and self.objective != "top_k":
+            raise ValueError(
+                f"The gradient of objective={self.objective!r} is zero at the image itself, so that the attack would "
+                "stay there. Pass start='uniform'. Received: start='zero'"
+            )
+
+    _in_graphs = True
+
+    @property
+    def aim(self) -> Aim:
+        """The explanation; see `Attack.aim`."""
+        return "explanation"
+
+    def check(self, model: ImageClassifier, images: Tensor) -> None:
+        """Raise if the explainer or a target map does not fit the model; see `Attack.check`."""
+        self.explainer.layers(model, images.shape[1:])
+        self.explainer.check(model, images)
+        check_fits(self.objective, self.k, model.map_shape(images.shape))
+
+    def perturb(self, model: ImageClassifier, x: Tensor, y: Tensor, radius: Tensor, forward: Forward) -> Tensor:
+        """The best iterate that kept the prediction; see `Attack.perturb`."""
+        check_fits(self.objective, self.k, model.map_shape(x.shape))
+        targets = forward.predictions
+        maps = forward.remember((self, "maps"), targets, lambda: self._maps(forward, targets))
+        reference = _Reference(targets, -margin(forward.logits, targets), maps)
+        smoothed = model if self.beta is None else model.smoothed(self.beta)
+        return Ascent(self, smoothed, forward, reference, radius).all_steps(best=True)
+
+    @property
+    def begins_at_images(self) -> bool:
+        """Never: the pass over them, which others made, is not differentiated smoothly."""
+        return False
+
+    def begin(self, forward: Forward, x: Tensor, radius: Tensor, number: int | Tensor) -> Tensor:
+        """Where one attempt begins; see `Stepping.begin`."""
+
+        def drawn() -> Tensor:
+            return super(ExplanationPGD, self).begin(forward, x, radius, number)
+
+        if self.start == "uniform":
+            return drawn()
+        return tf.cond(tf.equal(number, 0), lambda: tf.identity(x), drawn)
+
+    def value(self, forward: Forward, y: _Reference) -> Tensor:
+        """The objective of the model's own heatmaps, `(batch,)`, also where the pass is one of a smoothed model."""
+        exact = forward if forward.classifier.relu_beta is None else forward.seen_by(forward.classifier.smoothed(None))
+        return self._objective(exact, y)
+
+    def gradient(self, forward: Forward, y: _Reference) -> Tensor:
+        """The gradient of the objective to the images of a pass, through smoothed ReLUs if the pass has such."""
+        try:
+            return forward.gradient(self._objective, y)
+        except ValueError as error:
+            raise ValueError(
+                f"The heatmaps of {self.explainer!r} do not depend on the images in a differentiable way, so there is "
+                f"no way to change them along a gradient. {error}"
+            ) from error
+
+    def succeeds(self, forward: Forward, y: _Reference) -> Tensor:
+        """Which images of a pass keep their prediction, by a lead that is not lost to rounding, `(batch,)` bool."""
+        if not self.keep_label:
+            return tf.ones_like(y.targets, tf.bool)
+        lead = -margin(forward.logits, y.targets)
+        return tf.equal(forward.predictions, y.targets) & (lead >= _LEAD * y.lead)
+
+    def _maps(self, forward: Forward, targets: Tensor) -> Tensor:
+        return self.explainer(forward.classifier, forward.inputs, targets, forward=forward)
+
+    def _objective(self, forward: Forward, y: _Reference) -> Tensor:
+        """What is raised, computed once for each pass."""
+
+        def build() -> Tensor:
+            return explanation_objective(self.objective, self.k)(y.maps, self._maps(forward, y.targets))
+
+        return forward.remember((self, "objective"), y.maps, build)
+
+    def _returned(self, model: ImageClassifier, forward: Forward, found: Tensor, radius: Tensor) -> Tensor:
+        """The images after their last projection, and the clean ones where the prediction should have changed in it."""
+        images = super()._returned(model, forward, found, radius)
+        if not self.keep_label:
+            return images
+        clean = tf.clip_by_value(forward.images, *model.bounds)
+
+        def kept() -> Tensor:
+            here = model.forward(model.with_images(forward.inputs, images))
+            return batches.select(tf.equal(here.predictions, forward.predictions), images, clean)
+
+        return tf.cond(radius > 0, kept, lambda: clean)
+
+
+def _check_explainer(explainer: Any) -> Explainer:
+    if not isinstance(explainer, (str, dict, type, Explainer)):
+        raise TypeError(
+            f"Argument `explainer` must be the name of an explainer, or an explainer. Received: {explainer!r}"
+        )
+    found = get_explainer(explainer)
+    if not found.differentiable:
+        raise ValueError(
+            "Argument `explainer` must be one whose heatmaps can be differentiated, such as 'grad_cam', 'saliency' or "
+            f"'integrated_gradients'. Received: {found!r}, which computes outside of TensorFlow"
+        )
+    if found.signed:
+        raise ValueError(
+            f"An attack on explanations compares heatmaps in [0, 1]. Received: {found!r}, whose heatmaps are signed. "
+            "Leave its `relu` at True."
+        )
+    return found
+
+
+def _check_beta(beta: float) -> float:
+    checked = check_number("beta", beta, 0)
+    if checked == 0:
+        raise ValueError(
+            f"Argument `beta` must be above 0, or None for the exact gradient of ReLUs. Received: beta={beta!r}"
+        )
+    return checked
