@@ -77,7 +77,7 @@ class ExplanationPGD(Stepping):
         keep_label: Whether only iterates that keep the prediction count. Defaults to `True`.
         beta: How sharp the surrogate's step is; `None` for the exact gradients of ReLUs. Defaults to 10.
         norm: `"linf"` or `"l2"`. Defaults to `"linf"`.
-        steps: How many steps there are. Defaults to 30.
+        steps: How many steps there are. Defaults to 20.
         step_size: The length of the first step, as a fraction of epsilon. Defaults to `None`: the steps add up to
             5 epsilon.
         schedule: How the steps shorten: `"constant"`, `"linear"` or `"cosine"`. Defaults to `"cosine"`.
@@ -129,7 +129,7 @@ class ExplanationPGD(Stepping):
         keep_label: bool = True,
         beta: float | None = 10.0,
         norm: Norm = "linf",
-        steps: int = 30,
+        steps: int = 20,
         step_size: float | None = None,
         schedule: str = "cosine",
         restarts: int = 1,

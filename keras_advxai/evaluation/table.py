@@ -153,8 +153,7 @@ def _aims_table(report: EvaluationReport) -> Table:
     """MOD beside one another: of attacks on the explanation, of attacks on the label, and of noise."""
     order = sorted(report.attacks, key=lambda attack: list(_AIMS).index(report.aims[attack]))
     table = new_table(
-        "MOD by what was aimed at: what explanations can be made to do, what attacks on the label do to them, what "
-        "chance does",
+        "MOD by what was aimed at",
         "explainer and\nepsilon",
         [f"{_AIMS[report.aims[attack]]}:\n{attack}" for attack in order],
     )

@@ -1,0 +1,306 @@
+"""Attacks on the explanation: the strongest one worked out by hand, gradients, and labels that stay."""
+
+from __future__ import annotations
+
+import helpers
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+import keras_advxai as kax
+from keras_advxai.attacks import ExplanationPGD, UniformNoise
+from keras_advxai.attacks.explanation_objectives import displaced_mass
+from keras_advxai.explainers import GradCAM, IntegratedGradients, Saliency, SmoothGrad, TFKerasVis
+
+SHAPE = (6, 6, 1)
+layers = keras.layers
+IMAGES = tf.TensorSpec([None, *helpers.SHAPE])
+
+
+def predictions(model, x) -> np.ndarray:
+    return kax.ImageClassifier(model).forward(x).predictions.numpy()
+
+
+def mirror(weights=(2.0, 1.0), bias=(0.0, 0.0)) -> keras.Model:
+    """A convolution that returns the image: Grad-CAM of a class with a positive weight is the image itself."""
+    model = keras.Sequential([
+        keras.Input(SHAPE),
+        layers.Conv2D(1, 1, kernel_initializer="ones", activation="relu", name="conv"),
+        layers.GlobalAveragePooling2D(),
+        layers.Dense(2),
+    ])  # fmt: skip
+    model.layers[-1].set_weights([np.array([weights], "float32"), np.array(bias, "float32")])
+    return model
+
+
+def smooth_network(activation="tanh") -> keras.Model:
+    initializers = [keras.initializers.RandomNormal(stddev=0.7, seed=seed) for seed in range(3)]
+    inputs = keras.Input(SHAPE)
+    x = layers.Conv2D(3, 3, activation=activation, kernel_initializer=initializers[0], name="conv")(inputs)
+    x = layers.Dense(4, activation=activation, kernel_initializer=initializers[1])(layers.Flatten()(x))
+    return keras.Model(inputs, layers.Dense(3, kernel_initializer=initializers[2])(x))
+
+
+@pytest.mark.parametrize(("norm", "start"), [("linf", "zero"), ("l2", "uniform")])
+def test_where_the_heatmap_is_the_image_the_strongest_attack_is_known(norm, start):
+    """The share of the image's sum inside of a region falls fastest if the region darkens and the rest brightens."""
+    x = helpers.random_images(3, SHAPE) * 0.2 + 0.4
+    x[:, :2, :3] += 0.2
+    inside = np.zeros(SHAPE, bool)
+    inside[:2, :3] = True
+    attack = ExplanationPGD(objective="top_k", k=6, norm=norm, start=start, steps=60)
+    found = attack(mirror(), x, epsilon=0.1)
+    if norm == "linf":
+        np.testing.assert_allclose(found, x + np.where(inside, -0.1, 0.1), atol=1e-6)
+        return
+    mass = np.sum(x, (1, 2, 3), keepdims=True)
+    share = np.sum(x * inside, (1, 2, 3), keepdims=True) / mass
+    found_share = np.sum(found * inside, (1, 2, 3)) / np.sum(found, (1, 2, 3))
+    slope = (share - inside) / mass  # the direction turns by little on so short a way
+    straight = x + 0.1 * slope / np.linalg.norm(slope.reshape(3, -1), axis=1).reshape(3, 1, 1, 1)
+    best = np.sum(straight * inside, (1, 2, 3)) / np.sum(straight, (1, 2, 3))
+    np.testing.assert_allclose(found_share, best, rtol=2e-4)
+
+
+def test_a_target_map_within_reach_is_reached():
+    x = np.full((1, *SHAPE), 0.5, "float32")
+    wanted = np.full(SHAPE[:2], 0.5)
+    wanted[2, 2] = 0.55
+    attack = ExplanationPGD(objective=wanted, start="zero", steps=100)
+    heatmap = GradCAM()(mirror(), attack(mirror(), x, epsilon=0.1))
+    np.testing.assert_allclose(heatmap[0, :, :, 0], wanted / 0.55, atol=0.01)
+
+
+@pytest.mark.parametrize(
+    ("explainer", "objective"),
+    [
+        (GradCAM(layer="conv"), "mass_center"),
+        (Saliency(), "top_k"),
+        (Saliency(score="probability"), np.tri(6)),
+        (IntegratedGradients(steps=2), "top_k"),
+    ],
+    ids=str,
+)
+def test_its_gradient_is_that_of_finite_differences(explainer, objective):
+    """In a network without ReLUs, where the surrogate has nothing to do."""
+    classifier = kax.ImageClassifier(smooth_network()).smoothed(5.0)
+    attack = ExplanationPGD(explainer=explainer, objective=objective)
+    x, way = 0.2 + 0.6 * helpers.random_images(3, SHAPE), helpers.random_images(3, SHAPE, seed=1) - 0.5
+    targets = tf.constant([0, 1, 2])
+    reference = explainer(classifier, helpers.random_images(3, SHAPE, seed=2), targets)
+
+    @tf.function
+    def both(x):
+        from keras_advxai.attacks.explanation_pgd import _Reference
+
+        forward = classifier.forward(x)
+        y = _Reference(targets, tf.zeros(3), tf.constant(reference))
+        return attack.value(forward, y), attack.gradient(forward, y)
+
+    width = 2e-3
+    expected = (both(x + width * way)[0] - both(x - width * way)[0]) / (2 * width)
+    np.testing.assert_allclose(np.sum(both(x)[1] * way, (1, 2, 3)), expected, rtol=0.03, atol=3e-3)
+
+
+def test_it_keeps_every_label_and_moves_the_heatmap_three_times_as_far_as_noise(model, test_faces):
+    attacks = ["fgsm", ExplanationPGD(), ExplanationPGD(norm="l2")]
+    report = kax.evaluate(
+        model, test_faces, attacks=attacks, explainers="grad_cam", epsilons=(0.03, 0.4), batch_size=50, progress=False
+    )
+    label, attack, long, noise, long_noise = report.attacks
+    assert report.aims == {
+        label: "label", attack: "explanation", long: "explanation", noise: "noise", long_noise: "noise"
+    }  # fmt: skip
+    for name, control, epsilon in ((attack, noise, 0.03), (long, long_noise, 0.4)):
+        assert report.mod(name, "grad_cam", epsilon) > 3 * report.mod(control, "grad_cam", epsilon)
+        assert report.flip_rate(name, 0.03) == report.flip_rate(name, 0.4) == 0
+    assert report.mod(attack, "grad_cam", 0.03) > report.mod(label, "grad_cam", 0.03)
+    assert report.robust_accuracy(0.03, norm="linf") <= report.robust_accuracy(0.03, attack=label)
+    assert {finding.id for finding in report.warnings} <= {"few-images", "l2-epsilon"}
+    table = str(report).split("MOD by what was aimed at")[1]
+    order = (attack, long, label, noise, long_noise)
+    assert [line.split() for line in table.splitlines()[2:4]] == [
+        ["explainer", "and", "explanation:", "explanation:", "label:", "chance:", "chance:"],
+        ["epsilon", *order],
+    ]
+    mods = [f"{report.mod(name, 'grad_cam', 0.03):.3f}" for name in order]
+    assert ["0.03", *mods] in [line.split() for line in table.splitlines()]
+
+
+def test_without_the_surrogate_a_saliency_map_of_relus_has_nothing_to_follow():
+    """Second derivatives are zero, so no step goes anywhere; through the surrogate they do."""
+    model, x = smooth_network("relu"), helpers.random_images(4, SHAPE)
+
+    def run(**settings):
+        attack = ExplanationPGD(explainer="saliency", objective="top_k", steps=10, **settings)
+        return attack(model, x, epsilon=0.1)
+
+    start = run(beta=None)
+    np.testing.assert_array_equal(run(beta=None, step_size=3.0), start)
+    found = run()
+    clean, *shares = (Saliency()(model, images, predictions(model, x)) for images in (x, start, found))
+    start_share, share = (displaced_mass(clean, maps, 0.1).numpy().mean() for maps in shares)
+    assert share > start_share + 0.01
+
+
+def test_the_label_stays_only_if_it_is_to_stay():
+    """Two classes that lead by little, one in bright images and one in dark ones."""
+    model = mirror(weights=(2.0, 1.0), bias=(-0.5, 0.0))  # class 0 from a mean brightness of 0.5 on
+    x = helpers.random_images(4, SHAPE) * 0.2 + 0.42
+    x[2:] -= 0.05
+    before = predictions(model, x)
+    assert set(before) == {0, 1}
+    kept, free = (
+        ExplanationPGD(objective=np.eye(6), keep_label=keep, start="zero", steps=20)(model, x, epsilon=0.2)
+        for keep in (True, False)
+    )
+    np.testing.assert_array_equal(predictions(model, kept), before)
+    assert (predictions(model, free) != before).any()
+    target = np.eye(6)[..., None]
+    distance = [np.mean((GradCAM()(model, images, before) - target) ** 2) for images in (x, kept, free)]
+    assert distance[0] > distance[1] > distance[2]
+
+
+def test_labels_do_not_matter_and_blank_maps_are_no_trouble():
+    model = mirror(weights=(-1.0, -2.0))  # nothing speaks for class 0, which is always predicted
+    x = helpers.random_images(2, SHAPE) * 0.8 + 0.1
+    attack = ExplanationPGD(objective="mass_center", steps=3)
+    found = attack(model, x, [1, 1], epsilon=0.1)
+    np.testing.assert_array_equal(found, attack(model, x, epsilon=0.1))
+    np.testing.assert_array_equal(found, x)  # no iterate has a centre of mass, and so none is better
+
+
+def test_further_options_change_the_result():
+    model, x = smooth_network("relu"), helpers.random_images(4, SHAPE)
+
+    def run(**settings):
+        return ExplanationPGD(**{"objective": "top_k", "steps": 4, **settings})(model, x, epsilon=0.05)
+
+    plain = run()
+    for settings in (
+        {"k": 10},
+        {"beta": 1.0},
+        {"steps": 5},
+        {"step_size": 0.1},
+        {"schedule": "constant"},
+        {"restarts": 2},
+        {"seed": 1},
+    ):
+        assert not np.allclose(run(**settings), plain, atol=1e-4), settings
+
+
+def test_the_graph_grows_neither_with_steps_nor_with_strengths(model):
+    """Before the loop a pass; in it a pass and its gradient; behind it the last iterate's pass and the result's."""
+    classifier = kax.ImageClassifier(model)
+
+    def convolutions(explainer, steps, epsilon):
+        attack = ExplanationPGD(explainer=explainer, objective="top_k", steps=steps)
+        step = tf.function(lambda x: attack(classifier, x, None, epsilon))
+        found = helpers.counted_operations(step, IMAGES)
+        return found["Conv2D"], found["Conv2DBackpropInput"]
+
+    assert convolutions("grad_cam", 2, 0.1) == convolutions("grad_cam", 50, [0.1, 0.2]) == (4 * 3, 3)
+    forward, backward = convolutions("saliency", 2, 0.1)
+    assert (forward, backward) == convolutions("saliency", 50, [0.1, 0.2])
+    # Three gradients of the logit: at the image, at an iterate as the model sees it, at the last. In the loop one more
+    # through the surrogate, whose derivative runs once forward, along with the gradient, and once backward.
+    assert (forward, backward) == (4 * 3 + 3, 3 * 3 + 3 + 3)
+
+
+def test_the_configuration_makes_the_round_trip():
+    target = np.arange(36.0).reshape(6, 6)
+    attack = ExplanationPGD(explainer=SmoothGrad(samples=2), objective=target, beta=2, norm="l2")
+    again = kax.attacks.deserialize(kax.attacks.serialize(attack))
+    assert again == attack == ExplanationPGD.from_config(attack.get_config())
+    assert hash(again) == hash(attack)
+    assert again.name == attack.name
+    assert attack == ExplanationPGD(explainer=SmoothGrad(samples=2), objective=target * 2, beta=2, norm="l2")
+    target[0, 0] = 9
+    assert attack != ExplanationPGD(explainer=SmoothGrad(samples=2), objective=target, beta=2, norm="l2")
+    assert kax.attacks.get("explanation_pgd") == ExplanationPGD(explainer="grad_cam")
+    with pytest.raises(ValueError, match="read-only"):
+        attack.objective[0, 0] = 1
+
+
+@pytest.mark.parametrize(
+    ("options", "error", "message"),
+    [
+        (
+            {"objective": "nisim"},
+            ValueError,
+            "nissim, top_k, mass_center, or .* Did you mean 'nissim'.*objective='nisim'",
+        ),
+        ({"objective": None}, TypeError, "`objective` must be one of .* or a target map"),
+        ({"objective": -np.eye(3)}, ValueError, "not negative.* Received: values from -1 to -?0"),
+        ({"objective": np.zeros((3, 3))}, ValueError, "not zero everywhere"),
+        ({"objective": np.full((3, 3), np.nan)}, ValueError, "finite"),
+        ({"objective": "top_k", "k": 0}, ValueError, "`k` must be a number of positions, 1 or more, .* k=0"),
+        ({"objective": "top_k", "k": 1.0}, ValueError, "between 0 and 1. Received: k=1.0"),
+        ({"objective": "top_k", "k": True}, ValueError, "`k` must be"),
+        ({"k": 5}, ValueError, "`k` belongs to objective='top_k'"),
+        ({"beta": 0}, ValueError, "`beta` must be above 0, or None"),
+        ({"beta": "sharp"}, ValueError, "`beta` must be a number"),
+        ({"steps": 0}, ValueError, "`steps` must be a whole number of at least 1"),
+        ({"start": "zero"}, ValueError, "zero at the image itself.* Pass start='uniform'"),
+        ({"norm": "l1"}, ValueError, "`norm` must be one of linf, l2"),
+        ({"explainer": "gradcam_x"}, ValueError, "Unknown explainer 'gradcam_x'.* Did you mean 'grad_cam'"),
+        ({"explainer": 3}, TypeError, "`explainer` must be the name of an explainer"),
+        ({"explainer": TFKerasVis()}, ValueError, "can be differentiated.* TFKerasVis.* outside of TensorFlow"),
+        ({"explainer": SmoothGrad(explainer=TFKerasVis())}, ValueError, "can be differentiated"),
+        ({"explainer": GradCAM(relu=False)}, ValueError, "are signed. Leave its `relu` at True"),
+    ],
+    ids=str,
+)
+def test_bad_options_are_refused_with_what_to_do(options, error, message):
+    with pytest.raises(error, match=message):
+        ExplanationPGD(**options)
+
+
+@pytest.mark.parametrize(
+    ("attack", "message"),
+    [
+        (ExplanationPGD(objective=np.eye(5)), r"shape of one heatmap, \(6, 6\). .* a target map of shape \(5, 5\)"),
+        (ExplanationPGD(objective="top_k", k=36), "`k` must be below the number of positions, 36. Received: k=36"),
+        (ExplanationPGD(explainer=GradCAM(layer="cnv")), "cnv"),
+    ],
+    ids=repr,
+)
+def test_what_does_not_fit_the_model_is_refused_before_anything_is_computed(attack, message):
+    spy = helpers.Executions()
+    model = keras.Sequential([keras.Input(SHAPE), spy, mirror()])
+    for run in (
+        lambda: attack(model, helpers.random_images(2, SHAPE), epsilon=0.1),
+        lambda: kax.evaluate(model, helpers.random_images(2, SHAPE), attacks=attack, progress=False),
+    ):
+        with pytest.raises(ValueError, match=message):
+            run()
+    assert spy.seen.computed == 0
+
+
+@keras.saving.register_keras_serializable(package="tests")
+class Rounded(layers.Layer):
+    """Has no gradient."""
+
+    def call(self, x):
+        return tf.round(x * 8) / 8
+
+
+def test_heatmaps_that_cannot_be_changed_along_a_gradient():
+    x = helpers.random_images(2, SHAPE)
+    with pytest.raises(ValueError, match=r"heatmaps of GradCAM.* do not depend on the images in a differentiable way"):
+        ExplanationPGD()(keras.Sequential([keras.Input(SHAPE), Rounded(), mirror()]), x, epsilon=0.1)
+    linear = helpers.linear_model(np.random.default_rng(0).normal(size=(36, 2)), SHAPE)
+    with pytest.raises(ValueError, match=r"heatmaps of Saliency.* do not depend on the images"):
+        ExplanationPGD(explainer="saliency")(linear, x, epsilon=0.1)
+
+
+def test_an_eager_pass_is_not_needed_and_does_no_harm(model, few):
+    attack, classifier = ExplanationPGD(objective="top_k", steps=3), kax.ImageClassifier(model)
+    found = attack(classifier, few[0], epsilon=0.05, forward=classifier.forward(few[0]))
+    np.testing.assert_array_equal(found, attack(classifier, few[0], epsilon=0.05))
+
+
+def test_noise_is_what_it_is_called():
+    assert UniformNoise().aim == kax.attacks.SignNoise().aim == "noise"
+    assert kax.attacks.FGSM().aim == kax.attacks.Square().aim == "label"
