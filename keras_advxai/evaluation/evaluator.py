@@ -28,7 +28,7 @@ from keras_advxai.evaluation.kept import Kept
 from keras_advxai.evaluation.report import EvaluationReport
 from keras_advxai.evaluation.scores import score_pairs
 from keras_advxai.evaluation.step import Step
-from keras_advxai.evaluation.targets import check_aim
+from keras_advxai.evaluation.targets import check_goal
 from keras_advxai.explainers import Explainer
 from keras_advxai.models import ImageClassifier
 from keras_advxai.models.inputs import check_epsilons, check_whole_number
@@ -90,7 +90,7 @@ class Evaluator:
         given = [attacks_module.get(item) for item in listed(attacks)]
         if not given:
             raise ValueError(f"Argument `attacks` must name at least one attack. Received: {attacks!r}")
-        self.aim, self._given_targets = check_aim(attack_targets, given, self.classifier, self.seed)
+        self.goal, self._given_targets = check_goal(attack_targets, given, self.classifier, self.seed)
         norms = dict.fromkeys(attack.norm for attack in given)
         self.epsilons = check_epsilons(epsilons, "linf" if "linf" in norms else "l2")
         controls = [UniformNoise(norm=norm, seed=self.seed) for norm in norms] if noise_control else []
@@ -103,7 +103,7 @@ class Evaluator:
                     "Leave its `relu` at True."
                 )
         self.layers = {item.name: item.layers(self.classifier) for item in self.explainers}
-        self._step = Step(self.attacks, self.explainers, self.target, self.aim)
+        self._step = Step(self.attacks, self.explainers, self.target, self.goal)
 
     def batches(self, data: Any, batch_size: int = 32) -> Batches:
         """The data as batches that fit the classifier; see `Batches`.
@@ -174,7 +174,7 @@ class Evaluator:
             samples=samples,
             provenance=self._provenance(batches, fingerprint.hexdigest(), given.shape[1:]),
             warnings=(
-                *(further_findings(self.classifier, kept, samples, self.attacks, self.aim) if kept else ()),
+                *(further_findings(self.classifier, kept, samples, self.attacks, self.goal) if kept else ()),
                 *self._setting_notes(batches, sizes),
                 *checks.sample_notes(samples, self.target),
                 *attack_findings(samples, self.attacks, bool(self.explainers)),
@@ -239,7 +239,7 @@ class Evaluator:
             "norms": {item.name: item.norm for item in self.attacks},
             "aims": {item.name: item.aim for item in self.attacks},
             "attacks": [attacks_module.serialize(item) for item in self.attacks],
-            "attack_targets": None if self.aim is None else self.aim.rule,
+            "attack_targets": None if self.goal is None else self.goal.rule,
             "explainers": [explainers_module.serialize(item) for item in self.explainers],
             "score_pairs": score_pairs(self.explainers),
             "layers": layers,

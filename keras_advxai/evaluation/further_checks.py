@@ -11,7 +11,7 @@ from keras_advxai.evaluation.kept import Kept
 from keras_advxai.evaluation.model_checks import model_findings
 from keras_advxai.evaluation.rerun_checks import Reruns
 from keras_advxai.evaluation.samples import Samples
-from keras_advxai.evaluation.targets import Aim
+from keras_advxai.evaluation.targets import Goal
 from keras_advxai.models import ImageClassifier
 
 MOST_IMAGES = 128
@@ -19,7 +19,7 @@ MOST_IMAGES = 128
 
 
 def further_findings(
-    classifier: ImageClassifier, kept: Sequence[Kept], samples: Samples, attacks: Sequence[Attack], aim: Aim | None
+    classifier: ImageClassifier, kept: Sequence[Kept], samples: Samples, attacks: Sequence[Attack], goal: Goal | None
 ) -> list[Finding]:
     """What the model itself, its gradients, and the attacks under other conditions give cause to say.
 
@@ -30,7 +30,7 @@ def further_findings(
         kept: The first images, batch by batch.
         samples: What was found of all images.
         attacks: The attacks, the noise control among them.
-        aim: Which classes targeted attacks are to reach.
+        goal: Which classes targeted attacks are to reach.
     """
     found = model_findings(classifier, kept, samples)
     if any(finding.id == "random-model" for finding in found):
@@ -38,5 +38,5 @@ def further_findings(
     return [
         *found,
         *gradient_findings(classifier, kept[0]),
-        *Reruns(classifier, kept, samples, attacks, aim).findings(),
+        *Reruns(classifier, kept, samples, attacks, goal).findings(),
     ]

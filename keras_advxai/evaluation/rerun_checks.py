@@ -15,16 +15,14 @@ from keras_advxai.attacks import (
     Ensemble,
     IterativeAttack,
     MinimumNormAttack,
-    SignNoise,
     Square,
-    UniformNoise,
 )
 from keras_advxai.evaluation import statistics
 from keras_advxai.evaluation.finding import Finding
 from keras_advxai.evaluation.kept import Kept
 from keras_advxai.evaluation.samples import Samples
 from keras_advxai.evaluation.table import epsilon_text, percent_text
-from keras_advxai.evaluation.targets import Aim, attacked
+from keras_advxai.evaluation.targets import Goal, attacked
 from keras_advxai.models import ImageClassifier
 from keras_advxai.models.rescaled import RescaledClassifier
 
@@ -39,11 +37,11 @@ class Rerun:
 
     Args:
         attack: The attack.
-        aim: Which classes targeted attacks are to reach.
+        goal: Which classes targeted attacks are to reach.
     """
 
     attack: Attack
-    aim: Aim | None
+    goal: Goal | None
 
     @tf.autograph.experimental.do_not_convert
     def __call__(
@@ -53,7 +51,7 @@ class Rerun:
         scaled = RescaledClassifier(model, factor)
         clean = scaled.forward(x)
         labels = clean.predictions if y is None else tf.cast(y, tf.int32)
-        targets = labels if self.aim is None else self.aim.targets(clean, labels, given)
+        targets = labels if self.goal is None else self.goal.targets(clean, labels, given)
         images = attacked(self.attack, scaled, x, clean, labels, targets, epsilon)
         return {
             "before": clean.predictions,
@@ -70,7 +68,7 @@ class Reruns:
         kept: The first images, batch by batch.
         samples: What was found of all images.
         attacks: The attacks, the noise control among them.
-        aim: Which classes targeted attacks are to reach.
+        goal: Which classes targeted attacks are to reach.
     """
 
     def __init__(
@@ -79,13 +77,13 @@ class Reruns:
         kept: Sequence[Kept],
         samples: Samples,
         attacks: Sequence[Attack],
-        aim: Aim | None,
+        goal: Goal | None,
     ) -> None:
         self.classifier = classifier
         self.kept = kept
         self.samples = samples
         self.attacks = attacks
-        self.aim = aim
+        self.goal = goal
         self.count = sum(len(classifier.images_of(batch.inputs)) for batch in kept)
         self.labels = samples.labels[: self.count]
         self.right = samples.predictions[: self.count] == self.labels
@@ -99,7 +97,7 @@ class Reruns:
         """
         found = [finding for attack in self.attacks for finding in self._at_zero(attack)]
         for norm in dict.fromkeys(attack.norm for attack in self.attacks):
-            attacks = [attack for attack in self.attacks if attack.norm == norm and not _sees_no_gradient(attack)]
+            attacks = [attack for attack in self.attacks if attack.norm == norm and _follows_gradients(attack)]
             level = self._level(norm)
             for attack in attacks:
                 found += self._at_other_scales(attack, level)
@@ -201,7 +199,7 @@ class Reruns:
 
     def _run(self, attack: Attack, epsilon: float, factor: float = 1.0) -> dict[str, np.ndarray]:
         """What comes of an attack on the kept images."""
-        rerun = Rerun(attack, self.aim)
+        rerun = Rerun(attack, self.goal)
         found = []
         for batch in self.kept:
             numbers = (tf.constant(number, tf.float32) for number in (epsilon, factor))
@@ -233,5 +231,6 @@ def _takes_many_steps(attack: Attack) -> bool:
     return isinstance(attack, (IterativeAttack, MinimumNormAttack))
 
 
-def _sees_no_gradient(attack: Attack) -> bool:
-    return isinstance(attack, (Square, UniformNoise, SignNoise))
+def _follows_gradients(attack: Attack) -> bool:
+    """Whether it is after the label, with gradients."""
+    return attack.aim == "label" and not isinstance(attack, Square)

@@ -10,7 +10,7 @@ import tensorflow as tf
 from keras_advxai._typing import TargetMode, Tensor
 from keras_advxai.attacks import Attack, GradientAttack, MinimumNormAttack
 from keras_advxai.evaluation.scores import score_pairs
-from keras_advxai.evaluation.targets import Aim, attacked, is_attackable
+from keras_advxai.evaluation.targets import Goal, attacked, is_attackable
 from keras_advxai.explainers import Explainer, is_blank
 from keras_advxai.metrics import nissim
 from keras_advxai.models import Forward, ImageClassifier
@@ -33,13 +33,13 @@ class Step:
         attacks: The attacks, the noise control among them.
         explainers: The explainers.
         target: Whose class the heatmaps explain.
-        aim: Which classes targeted attacks are to reach. Defaults to `None`, where there are none.
+        goal: Which classes targeted attacks are to reach. Defaults to `None`, where there are none.
     """
 
     attacks: tuple[Attack, ...]
     explainers: tuple[Explainer, ...]
     target: TargetMode
-    aim: Aim | None = None
+    goal: Goal | None = None
 
     @tf.autograph.experimental.do_not_convert
     def __call__(
@@ -69,7 +69,7 @@ class Step:
         layers = tuple(dict.fromkeys(path for item in self.explainers for path in item.layers(model, shape)))
         clean = model.forward(x, layers=layers)
         labels = clean.predictions if y is None else tf.cast(y, tf.int32)
-        targets = labels if self.aim is None else self.aim.targets(clean, labels, given)
+        targets = labels if self.goal is None else self.goal.targets(clean, labels, given)
         attackable = is_attackable(labels, clean.predictions, targets)
         reference = {item.name: self._maps(item, model, clean, clean, labels) for item in self.explainers}
         result: dict[str, Any] = {

@@ -33,7 +33,7 @@ _TARGETS = {
     "label": "the label, for both images",
 }
 
-_AIMS: dict[str | int, str] = {
+_GOALS: dict[str | int, str] = {
     "least_likely": "the least likely class of each image",
     "runner_up": "the likeliest class of each image but for its label",
     "random": "a random class for each image but for its label",
@@ -101,16 +101,16 @@ def _heading(report: EvaluationReport) -> str:
     lines = [f"{source['model']} on {len(report.samples)} images in [{lower:g}, {upper:g}], {accuracy}"]
     lines += _robust_lines(report)
     if report.targeted_attacks:
-        lines.append(_aim_line(source["attack_targets"]))
+        lines.append(_goal_line(source["attack_targets"]))
     if report.explainers:
         lines.append(f"Heatmaps explain {_TARGETS[report.target]}.")
         lines.append(f"NISSIM at {'x'.join(map(str, source['heatmap_size']))}: {source['ssim']}.")
     return "\n".join(lines)
 
 
-def _aim_line(rule: str | int) -> str:
+def _goal_line(rule: str | int) -> str:
     """Which classes the targeted attacks were to reach."""
-    return f"Targeted attacks are to reach {_AIMS.get(rule, f'class {rule}')}."
+    return f"Targeted attacks are to reach {_GOALS.get(rule, f'class {rule}')}."
 
 
 def _robust_lines(report: EvaluationReport) -> list[str]:

@@ -45,7 +45,7 @@ RULES = {"least_likely": _least_likely, "runner_up": _runner_up, "random": _rand
 
 
 @dataclasses.dataclass(frozen=True)
-class Aim:
+class Goal:
     """How the classes are chosen that targeted attacks are to reach.
 
     Args:
@@ -93,7 +93,7 @@ def attacked(
         x: The images, or the model's inputs with them.
         clean: The pass over them.
         labels: Their classes, `(batch,)` int32.
-        targets: The classes to reach, `(batch,)` int32; see `Aim.targets`.
+        targets: The classes to reach, `(batch,)` int32; see `Goal.targets`.
         epsilon: The strength.
     """
     if not attack.targeted:
@@ -102,9 +102,9 @@ def attacked(
     return select(is_attackable(labels, clean.predictions, targets), images, clean.images)
 
 
-def check_aim(
+def check_goal(
     targets: AttackTargets, attacks: Sequence[Attack], classifier: ImageClassifier, seed: int
-) -> tuple[Aim | None, np.ndarray | None]:
+) -> tuple[Goal | None, np.ndarray | None]:
     """What the argument `attack_targets` says: how targets are chosen, and those that are given image by image.
 
     Args:
@@ -137,17 +137,17 @@ def check_aim(
                 f"Argument `attack_targets` must be {ways}.{nearest(targets, RULES)} Received: "
                 f"attack_targets={targets!r}"
             )
-        return Aim(targets, seed), None
+        return Goal(targets, seed), None
     if isinstance(targets, numbers.Integral) and not isinstance(targets, bool):
         if not 0 <= int(targets) < classifier.classes:
             raise ValueError(
                 f"Argument `attack_targets` must lie in 0..{classifier.classes - 1}, because the model tells "
                 f"{classifier.classes} classes apart. Received: attack_targets={targets!r}"
             )
-        return Aim(int(targets)), None
+        return Goal(int(targets)), None
     if isinstance(targets, bool) or not (isinstance(targets, Sequence) or hasattr(targets, "shape")):
         raise TypeError(f"Argument `attack_targets` must be {ways}. Received: attack_targets={targets!r}")
-    return Aim("given"), np.asarray(targets)
+    return Goal("given"), np.asarray(targets)
 
 
 def check_given(targets: np.ndarray, labels: np.ndarray | None, images: int, classifier: ImageClassifier) -> np.ndarray:
