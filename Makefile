@@ -3,6 +3,7 @@
 PYTHON ?= python3
 VENV ?= .venv
 ALIBI_VENV ?= .venv-alibi
+BENCH_VENV ?= .venv-bench
 LOCK ?= requirements/lock.txt
 TEST_EXTRAS ?= test
 PYTEST_ARGS ?= -n 2 --dist loadfile
@@ -51,8 +52,10 @@ test-alibi:  ## Run the tests of what the alibi extra adds (Python 3.11 or 3.12)
 	$(MAKE) test VENV=$(ALIBI_VENV) LOCK=requirements/alibi.txt TEST_EXTRAS=alibi,test PYTEST_ARGS="$(PYTEST_ARGS) tests/with_alibi"
 
 bench:  ## Run the benchmarks briefly and print what they find (Python 3.11 or 3.12)
-	$(MAKE) .venv-alibi/.installed-alibi,test VENV=.venv-alibi LOCK=requirements/alibi.txt
-	.venv-alibi/bin/python -m benchmarks $(BENCH_ARGS)
+	$(MAKE) $(BENCH_VENV)/.installed-peers VENV=$(BENCH_VENV) LOCK=requirements/bench.txt
+	$(MAKE) $(ALIBI_VENV)/.installed-alibi,test VENV=$(ALIBI_VENV) LOCK=requirements/alibi.txt
+	$(BENCH_VENV)/bin/python -m benchmarks --in bench $(BENCH_ARGS)
+	$(ALIBI_VENV)/bin/python -m benchmarks --in alibi $(BENCH_ARGS)
 
 bench-full:  ## Run the benchmarks in full and write benchmarks/results and docs/benchmarks.md
 	$(MAKE) bench BENCH_ARGS="--full $(BENCH_ARGS)"
@@ -62,12 +65,13 @@ lock: $(BIN)/pip  ## Resolve the files in requirements/ again, from the ranges i
 	$(UV_COMPILE) --extra dev --universal --fork-strategy fewest --output-file requirements/lock.txt
 	$(UV_COMPILE) --extra test --resolution lowest-direct --output-file requirements/lowest.txt
 	$(UV_COMPILE) --extra alibi --extra test --output-file requirements/alibi.txt
+	$(UV_COMPILE) --extra bench --extra test --universal --fork-strategy fewest --output-file requirements/bench.txt
 
 build: $(VENV)/.installed-dev  ## Build the source distribution and the wheel into dist/
 	$(BIN)/python -m build
 
 clean:  ## Remove the environments, caches and build products of this folder
-	rm -rf .venv .venv-lowest .venv-alibi build dist *.egg-info .hypothesis .mypy_cache .pytest_cache .ruff_cache
+	rm -rf .venv .venv-lowest .venv-alibi .venv-bench build dist *.egg-info .hypothesis .mypy_cache .pytest_cache .ruff_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # One environment, and in it one stamp for each set of extras: installed again only when one of these files changes.
@@ -83,4 +87,8 @@ $(VENV)/.installed: setup.cfg pyproject.toml $(LOCK) | $(BIN)/pip
 $(VENV)/.installed-%: setup.cfg pyproject.toml $(LOCK) | $(BIN)/pip
 	@echo "Installing into $(VENV). TensorFlow is large: the first time takes a few minutes."
 	$(PIP_INSTALL) -c $(LOCK) -e '.[$*]'
+	@touch $@
+
+$(VENV)/.installed-peers: $(VENV)/.installed-bench,test requirements/bench-no-deps.txt
+	$(PIP_INSTALL) --no-deps -r requirements/bench-no-deps.txt
 	@touch $@
