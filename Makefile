@@ -54,8 +54,8 @@ test-alibi:  ## Run the tests of what the alibi extra adds (Python 3.11 or 3.12)
 bench:  ## Run the benchmarks briefly and print what they find (Python 3.11 or 3.12)
 	$(MAKE) $(BENCH_VENV)/.installed-peers VENV=$(BENCH_VENV) LOCK=requirements/bench.txt
 	$(MAKE) $(ALIBI_VENV)/.installed-alibi,test VENV=$(ALIBI_VENV) LOCK=requirements/alibi.txt
-	$(BENCH_VENV)/bin/python -m benchmarks --in bench $(BENCH_ARGS)
-	$(ALIBI_VENV)/bin/python -m benchmarks --in alibi $(BENCH_ARGS)
+	$(BENCH_VENV)/bin/python -m benchmarks $(BENCH_ARGS)
+	$(ALIBI_VENV)/bin/python -m benchmarks $(BENCH_ARGS)
 
 bench-full:  ## Run the benchmarks in full and write benchmarks/results and docs/benchmarks.md
 	$(MAKE) bench BENCH_ARGS="--full $(BENCH_ARGS)"

@@ -12,20 +12,9 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from benchmarks.passes import compiled_gradient
+
 Explain = Callable[[], np.ndarray]
-
-
-def compiled_gradient(model: keras.Model) -> Callable[[tf.Tensor, tf.Tensor], tf.Tensor]:
-    """One compiled pass forward and backward: images and classes to the gradients of their logits."""
-    shape = model.input_shape[1:]
-    signature = [tf.TensorSpec((None, *shape), model.input.dtype), tf.TensorSpec((None,), tf.int32)]
-
-    @tf.function(input_signature=signature, autograph=False)
-    def gradient(x: tf.Tensor, targets: tf.Tensor) -> tf.Tensor:
-        score = tf.gather(model(x, training=False), targets, batch_dims=1)
-        return tf.gradients(score, x)[0]
-
-    return gradient
 
 
 def bare(model: keras.Model, x: np.ndarray, targets: np.ndarray, steps: int, size: int) -> Explain:

@@ -10,7 +10,7 @@ import pathlib
 import platform
 import statistics
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 RESULTS = pathlib.Path(__file__).resolve().parent / "results"
@@ -57,6 +57,26 @@ class Timings:
             clock: spread(a / b for a, b in zip(found[name], found[to], strict=True))
             for clock, found in self.seconds.items()
         }
+
+    def with_sum(self, name: str, parts: Mapping[str, float]) -> Timings:
+        """The same with the times of a weighted sum of candidates, made round by round.
+
+        Args:
+            name: How the sum is called.
+            parts: Candidate to how often it counts.
+        """
+        return Timings(
+            {
+                clock: {
+                    **found,
+                    name: [
+                        sum(count * seconds for count, seconds in zip(parts.values(), times, strict=True))
+                        for times in zip(*(found[part] for part in parts), strict=True)
+                    ],
+                }
+                for clock, found in self.seconds.items()
+            }
+        )
 
     def fastest(self) -> str:
         """The candidate with the smallest median of wall times."""

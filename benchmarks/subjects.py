@@ -28,10 +28,10 @@ def cnn(side: int) -> keras.Model:
     """Three convolutions, poolings between them, a mean over positions and a dense layer."""
     layers = keras.layers
     x = inputs = keras.Input((side, side, 3))
-    for filters in (32, 64):
-        x = layers.Conv2D(filters, 3, padding="same", activation="relu")(x)
-        x = layers.MaxPooling2D()(x)
-    x = layers.Conv2D(128, 3, padding="same", activation="relu")(x)
+    for number, filters in enumerate((32, 64), start=1):
+        x = layers.Conv2D(filters, 3, padding="same", activation="relu", name=f"conv{number}")(x)
+        x = layers.MaxPooling2D(name=f"pool{number}")(x)
+    x = layers.Conv2D(128, 3, padding="same", activation="relu", name="conv3")(x)
     x = layers.GlobalAveragePooling2D()(x)
     return keras.Model(inputs, layers.Dense(CLASSES)(x))
 
@@ -42,7 +42,19 @@ def mobilenet_v2(side: int) -> keras.Model:
     return keras.applications.MobileNetV2(input_shape=shape, weights=None, classes=CLASSES, classifier_activation=None)
 
 
-BUILDERS = {"cnn": cnn, "mobilenet_v2": mobilenet_v2}
+def resnet50(side: int) -> keras.Model:
+    """ResNet50 for images of this size."""
+    shape = (side, side, 3)
+    return keras.applications.ResNet50(input_shape=shape, weights=None, classes=CLASSES, classifier_activation=None)
+
+
+def vgg16(side: int) -> keras.Model:
+    """VGG16 for images of this size."""
+    shape = (side, side, 3)
+    return keras.applications.VGG16(input_shape=shape, weights=None, classes=CLASSES, classifier_activation=None)
+
+
+BUILDERS = {"cnn": cnn, "mobilenet_v2": mobilenet_v2, "resnet50": resnet50, "vgg16": vgg16}
 
 
 def subject(name: str, side: int, dtype: str = "float32") -> keras.Model:

@@ -1,8 +1,9 @@
-"""The tables of docs/benchmarks.md, made of `results/*.json` and of nothing else.
+"""The tables of docs/benchmarks.md and of the README, made of `results/*.json` and of nothing else.
 
     python -m benchmarks.table
 
-writes each between the comments that name it, `<!-- results: NAME -->` and `<!-- end of results -->`.
+writes each between the comments that name it, `<!-- results: NAME -->` and `<!-- end of results -->`. The names are
+those of the benchmarks; `goals`, all ratios that have a goal; and `peers`, the medians beside each peer.
 """
 
 from __future__ import annotations
@@ -16,13 +17,18 @@ from typing import Any
 from benchmarks.harness import RESULTS
 from benchmarks.memory import ROOT
 
-PAGE = ROOT / "docs" / "benchmarks.md"
+PAGES = (ROOT / "docs" / "benchmarks.md", ROOT / "README.md")
 PLACE = re.compile(r"(<!-- results: (\w+) -->\n).*?(<!-- end of results -->)", re.DOTALL)
+ORDER = ("grad_cam", "attacks", "integrated_gradients", "ssim", "evaluation", "layers", "training")
+"""The benchmarks, as the tables of several list them."""
+FEW = 0.1
+"""Ratios below this one are told as percentages."""
 
 
-def update(page: pathlib.Path = PAGE) -> None:
-    """Write the tables into the page again."""
-    page.write_text(updated(page.read_text()))
+def update(pages: Iterable[pathlib.Path] = PAGES) -> None:
+    """Write the tables into the pages again."""
+    for page in pages:
+        page.write_text(updated(page.read_text()))
 
 
 def updated(text: str, results: pathlib.Path = RESULTS) -> str:
@@ -30,16 +36,23 @@ def updated(text: str, results: pathlib.Path = RESULTS) -> str:
 
     def made(place: re.Match[str]) -> str:
         before, name, after = place.groups()
-        report = json.loads((results / f"{name}.json").read_text())
-        return f"{before}\n{render(name, report)}\n\n{after}"
+        reports = read(results)
+        if name in OVERVIEWS:
+            return f"{before}\n{OVERVIEWS[name](reports)}\n\n{after}"
+        return f"{before}\n{render(name, reports[name])}\n\n{after}"
 
     return PLACE.sub(made, text)
+
+
+def read(results: pathlib.Path = RESULTS) -> dict[str, dict[str, Any]]:
+    """The reports of the benchmarks that were run in full, by name."""
+    return {path.stem: json.loads(path.read_text()) for path in results.glob("*.json") if path.stem in ORDER}
 
 
 def render(name: str, report: dict[str, Any]) -> str:
     """The tables of one benchmark, in Markdown."""
     parts = [ran_on(report["environment"]), ratios(report["cases"])]
-    parts += [settings(case) for case in report["cases"]]
+    parts += [text for text in map(settings, report["cases"]) if text]
     if "memory" in report:
         parts += [peaks(report["memory"]), *growth(report["memory"])]
     return "\n\n".join(parts)
@@ -53,64 +66,96 @@ def ran_on(environment: dict[str, Any]) -> str:
 
 def ratios(cases: Iterable[dict[str, Any]]) -> str:
     """How many times as long one takes as another: the median over the rounds, the smallest and the largest."""
-    rows = [
-        [
-            f"{case['name']}, {case['images']} images, {case['steps']} steps",
-            f"{ratio['of']} / {ratio['to']}",
-            spread(ratio["wall"]),
-            spread(ratio["cpu"]),
-            goal(ratio["goal"], ratio["wall"]["median"]),
-        ]
-        for case in cases
-        for ratio in case["ratios"]
+    rows = [row(case, ratio) for case in cases for ratio in case["ratios"]]
+    return markdown(HEADER, rows)
+
+
+HEADER = ["case", "time of / time of", "wall time", "CPU time", "goal"]
+
+
+def row(case: dict[str, Any], ratio: dict[str, Any]) -> list[str]:
+    """A ratio as a row of a table."""
+    return [
+        f"{case['name']}; {case['detail']}",
+        f"{ratio['of']} / {ratio['to']}",
+        spread(ratio["wall"]),
+        spread(ratio["cpu"]),
+        goal(ratio["goal"], ratio["wall"]["median"]),
     ]
-    return markdown(["model", "time of / time of", "wall time", "CPU time", "goal"], rows)
+
+
+def goals(reports: dict[str, dict[str, Any]]) -> str:
+    """All ratios that have a goal."""
+    cases = [case for name in ORDER if name in reports for case in reports[name]["cases"]]
+    return markdown(HEADER, [row(case, ratio) for case in cases for ratio in case["ratios"] if ratio["goal"]])
+
+
+def peers(reports: dict[str, dict[str, Any]]) -> str:
+    """How many times as long as ours each peer takes, where that has a goal, and the machine."""
+    rows = [
+        [f"{case['name']}; {case['detail']}", f"{ratio['of']} / {ratio['to']}", number(ratio["wall"]["median"])]
+        for name in ORDER
+        if name in reports
+        for case in reports[name]["cases"]
+        for ratio in case["ratios"]
+        if "at_least" in ratio["goal"]
+    ]
+    return markdown(["case", "time of / time of", "median"], rows)
+
+
+OVERVIEWS = {"goals": goals, "peers": peers}
+"""The tables of several benchmarks."""
 
 
 def spread(found: dict[str, float]) -> str:
     """A median with the smallest and the largest value."""
-    return f"{found['median']:.2f} ({found['min']:.2f} to {found['max']:.2f})"
+    percent = found["median"] < FEW
+    median, smallest, largest = (number(found[name], percent) for name in ("median", "min", "max"))
+    return f"{median} ({smallest} to {largest})"
+
+
+def number(value: float, percent: bool = False) -> str:
+    """A ratio with two decimals, as a number or in percent."""
+    return f"{100 * value:.2f} %" if percent else f"{value:.2f}"
 
 
 def goal(wanted: dict[str, float], value: float) -> str:
     """What a value should be, and whether it is."""
-    if "at_most" in wanted:
-        return f"at most {wanted['at_most']:g}: {'met' if value <= wanted['at_most'] else 'missed'}"
-    if "at_least" in wanted:
-        return f"at least {wanted['at_least']:g}: {'met' if value >= wanted['at_least'] else 'missed'}"
+    for name, bound in wanted.items():
+        met = value <= bound if name == "at_most" else value >= bound
+        told = f"{100 * bound:g} %" if bound < FEW else f"{bound:g}"
+        return f"{name.replace('_', ' ')} {told}: {'met' if met else 'missed'}"
     return ""
 
 
 def settings(case: dict[str, Any]) -> str:
-    """A sentence with the batch sizes and the errors of a case."""
+    """Sentences with the rounds, the batch sizes and the differences of a case."""
     sizes = ", ".join(f"{found['batch']} ({name})" for name, found in case["settings"].items() if "batch" in found)
-    errors = ", ".join(f"{value:.1e} ({name})" for name, value in case["errors"].items())
-    return (
-        f"{case['name']}: {case['rounds']} rounds. Images at a time: {sizes}. Largest difference from the float64 "
-        f"reference: {errors}; {case['tolerance']:g} is allowed."
-    )
+    parts = [f"{case['name']}; {case['detail']}: {case['rounds']} rounds."]
+    if sizes:
+        parts.append(f"Images at a time: {sizes}.")
+    parts += [
+        f"{item['what'][0].upper()}{item['what'][1:]}: {item['found']:.1e}; {item['allowed']:g} is allowed."
+        for item in case["agreement"]
+    ]
+    return " ".join(parts)
 
 
 def peaks(found: Iterable[dict[str, Any]]) -> str:
     """The peak memory of fresh processes."""
     rows = [
-        [
-            row["engine"],
-            str(row["images"]),
-            str(row["steps"]),
-            f"{row['peak']:.0f} MB",
-            f"{row['peak'] - row['before']:.0f} MB",
-        ]
+        [row["library"], row["detail"], f"{row['peak']:.0f} MB", f"{row['peak'] - row['before']:.0f} MB"]
         for row in found
     ]
-    return markdown(["library", "images", "steps", "peak", "above what was there before the call"], rows)
+    return markdown(["library", "call", "peak", "above what was there before the call"], rows)
 
 
 def growth(found: Sequence[dict[str, Any]]) -> list[str]:
-    """Sentences that say how the peak of each library grows with the images and with the steps."""
+    """Sentences that say how the peak of each library grows with the images and with the steps, where both vary."""
     sentences = []
-    for engine in dict.fromkeys(row["engine"] for row in found):
-        rows = [row for row in found if row["engine"] == engine]
+    found = [row for row in found if "steps" in row]
+    for library in dict.fromkeys(row["library"] for row in found):
+        rows = [row for row in found if row["library"] == library]
         for what, other in (("images", "steps"), ("steps", "images")):
             pairs = [(a, b) for a in rows for b in rows if a[what] < b[what] and a[other] == b[other]]
             if pairs:
@@ -118,7 +163,7 @@ def growth(found: Sequence[dict[str, Any]]) -> list[str]:
                 times = many["peak"] / few["peak"]
                 each = (many["peak"] - few["peak"]) / (many[what] - few[what])
                 sentences.append(
-                    f"{engine}: from {few[what]} to {many[what]} {what} the peak grows {times:.2f} times, by "
+                    f"{library}: from {few[what]} to {many[what]} {what} the peak grows {times:.2f} times, by "
                     f"{each:.1f} MB each."
                 )
     return sentences

@@ -16,6 +16,7 @@ from keras_advxai.evaluation.scores import ScoreComparison
 from keras_advxai.explainers import Explainer
 from keras_advxai.explainers import get as get_explainer
 from keras_advxai.models import ImageClassifier, LayerTable, as_classifier
+from keras_advxai.models.compiled import steady
 from keras_advxai.models.inputs import check_class_names, check_number
 from keras_advxai.tensorboard.directory import check_log_dir, next_step
 from keras_advxai.tensorboard.writer import ReportWriter
@@ -124,9 +125,10 @@ def evaluate(
         checks=checks,
         attack_targets=attack_targets,
     )
-    check_class_names(class_names, evaluator.classifier.classes)
-    batches = evaluator.batches(data, batch_size)
-    report = evaluator.run(batches, images=images, progress=progress)
+    with steady(evaluator.classifier.model):
+        check_class_names(class_names, evaluator.classifier.classes)
+        batches = evaluator.batches(data, batch_size)
+        report = evaluator.run(batches, images=images, progress=progress)
     if directory is not None:
         with ReportWriter(directory, class_names=class_names) as writer:
             writer.write(report, next_step(directory), figures=True)

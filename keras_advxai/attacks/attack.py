@@ -13,6 +13,7 @@ import tensorflow as tf
 from keras_advxai._registry import Configuration
 from keras_advxai._typing import Aim, Norm, Tensor
 from keras_advxai.models import Forward, ImageClassifier, as_classifier
+from keras_advxai.models.compiled import steady
 from keras_advxai.models.inputs import check_epsilons, check_labels, describe, traced_labels
 from keras_advxai.ops import norms
 
@@ -142,16 +143,17 @@ class Attack(Configuration):
         if not tf.executing_eagerly():
             labels = None if y is None else traced_labels(y, classifier.images_of(x))
             return function(classifier, x, labels, *args, forward=forward)
-        inputs = classifier.checked(x)
-        self.check(classifier, classifier.images_of(inputs))
-        labels = y
-        if y is not None:
-            labels = check_labels(y, len(classifier.images_of(inputs)), classifier.classes, classifier.binary)
-            labels = tf.convert_to_tensor(labels)
-        if forward is not None and not self._in_graphs:
-            result = function(classifier, inputs, labels, *args, forward=forward)
-        else:
-            result = classifier.compiled((self, what), function, inputs, labels, *args)
+        with steady(classifier.model):
+            inputs = classifier.checked(x)
+            self.check(classifier, classifier.images_of(inputs))
+            labels = y
+            if y is not None:
+                labels = check_labels(y, len(classifier.images_of(inputs)), classifier.classes, classifier.binary)
+                labels = tf.convert_to_tensor(labels)
+            if forward is not None and not self._in_graphs:
+                result = function(classifier, inputs, labels, *args, forward=forward)
+            else:
+                result = classifier.compiled((self, what), function, inputs, labels, *args)
         return result if tf.is_tensor(classifier.images_of(x)) else result.numpy()
 
     def _perturb(

@@ -20,6 +20,7 @@ from keras_advxai.evaluation import EvaluationReport, Evaluator
 from keras_advxai.evaluation.data import first_inputs
 from keras_advxai.explainers import Explainer
 from keras_advxai.models import ImageClassifier, applications, as_classifier
+from keras_advxai.models.compiled import steady
 from keras_advxai.models.inputs import check_class_names, check_whole_number
 from keras_advxai.tensorboard.directory import check_log_dir
 from keras_advxai.tensorboard.writer import ReportWriter
@@ -179,7 +180,8 @@ class AdversarialEvaluation(keras.callbacks.Callback):
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Evaluate the sample if it is time to, and put the values into `logs`."""
         if not self._values or (epoch + 1) % self.every == 0:
-            report = self._evaluator.run(self._sample, images=self.images, progress=False)
+            with steady(self._evaluator.classifier.model):
+                report = self._evaluator.run(self._sample, images=self.images, progress=False)
             self.report = report
             self.reports[epoch] = dataclasses.replace(report, examples=())
             self._values = self._summary(report)

@@ -13,6 +13,7 @@ import tensorflow as tf
 from keras_advxai._registry import Configuration
 from keras_advxai._typing import Score, Shape, Tensor
 from keras_advxai.models import Forward, ImageClassifier, as_classifier
+from keras_advxai.models.compiled import steady
 from keras_advxai.models.inputs import check_labels, traced_labels
 from keras_advxai.ops import heatmaps
 
@@ -227,7 +228,8 @@ class Explainer(Configuration):
 
     def _unless_blank(self, found: Tensor) -> Tensor:
         """Heatmaps, with a warning of those that are zero everywhere."""
-        blank = np.asarray(heatmaps.is_blank(found))
+        maps = np.asarray(found)
+        blank = ~maps.any(axis=tuple(range(1, maps.ndim)))
         if blank.any():
             warnings.warn(
                 f"{blank.sum()} of {blank.size} heatmaps of {self!r} are blank (image {np.flatnonzero(blank)[0]} the "
@@ -244,23 +246,24 @@ class Explainer(Configuration):
 
     def _run(self, model: Any, x: Any, targets: Any, forward: Forward | None, function: Any, what: str) -> Tensor:
         classifier = as_classifier(model)
-        inputs = classifier.checked(x)
-        images = classifier.images_of(inputs)
-        self.layers(classifier, images.shape[1:])
-        self.check(classifier, images)
-        if targets is not None:
-            targets = np.broadcast_to(targets, len(images)) if np.ndim(targets) == 0 else targets
-            targets = check_labels(targets, len(images), classifier.classes, classifier.binary, "`targets`")
-            targets = tf.convert_to_tensor(targets)
-        if forward is not None and not self.passes:
-            result = function(classifier, inputs, targets, forward)
-        else:
-            most = self.images_at_once(classifier, images) or len(images)
-            parts = [
-                classifier.compiled((self, what), function, *_rows((inputs, targets), start, most))
-                for start in range(0, len(images), most)
-            ]
-            result = parts[0] if len(parts) == 1 else tf.concat(parts, axis=0)
+        with steady(classifier.model):
+            inputs = classifier.checked(x)
+            images = classifier.images_of(inputs)
+            self.layers(classifier, images.shape[1:])
+            self.check(classifier, images)
+            if targets is not None:
+                targets = np.broadcast_to(targets, len(images)) if np.ndim(targets) == 0 else targets
+                targets = check_labels(targets, len(images), classifier.classes, classifier.binary, "`targets`")
+                targets = tf.convert_to_tensor(targets)
+            if forward is not None and not self.passes:
+                result = function(classifier, inputs, targets, forward)
+            else:
+                most = self.images_at_once(classifier, images) or len(images)
+                parts = [
+                    classifier.compiled((self, what), function, *_rows((inputs, targets), start, most))
+                    for start in range(0, len(images), most)
+                ]
+                result = parts[0] if len(parts) == 1 else tf.concat(parts, axis=0)
         return result if tf.is_tensor(classifier.images_of(x)) else result.numpy()
 
     def _attribute(

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import threading
 import weakref
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from typing import Any
 
 import keras
@@ -15,7 +16,7 @@ from keras_advxai.models.recording import all_operations
 
 _STORE: weakref.WeakKeyDictionary[keras.Model, tuple[Any, dict[Hashable, Any]]] = weakref.WeakKeyDictionary()
 _LOCK = threading.RLock()
-_TRACED = threading.local()
+_STEADY = threading.local()
 _MOST = 128
 """How many values are kept for one model; the one that was asked for longest ago is dropped first."""
 
@@ -80,12 +81,25 @@ class _Trace:
         for index, tensor in zip(self.given, tensors, strict=True):
             args[index] = tensor
         model = self.model()
-        before = getattr(_TRACED, "structure", None)
-        _TRACED.structure = (self.model, _structure(model))
-        try:
+        with steady(model):
             return self.call(model, *args)
-        finally:
-            _TRACED.structure = before
+
+
+@contextlib.contextmanager
+def steady(model: keras.Model) -> Iterator[None]:
+    """Inside of it, this thread takes the model's structure as it is in the beginning, and looks at it once.
+
+    Looking at a deep model takes a part of a millisecond, and one call of an attack or an explainer asks ten times.
+
+    Args:
+        model: The model. Nobody may change its structure inside; its weights may change.
+    """
+    before = getattr(_STEADY, "structure", None)
+    _STEADY.structure = (weakref.ref(model), _structure(model))
+    try:
+        yield
+    finally:
+        _STEADY.structure = before
 
 
 def _spec(value: Any) -> tf.TensorSpec:
@@ -93,10 +107,10 @@ def _spec(value: Any) -> tf.TensorSpec:
 
 
 def _structure(model: keras.Model) -> tuple[_Mark, ...]:
-    """What a trace through a model takes in. It stays the same for as long as one trace is made."""
-    traced = getattr(_TRACED, "structure", None)
-    if traced is not None and traced[0]() is model:
-        return traced[1]
+    """What a trace through a model takes in. It stays the same inside of `steady`."""
+    known = getattr(_STEADY, "structure", None)
+    if known is not None and known[0]() is model:
+        return known[1]
     return tuple(_Mark(part) for item in all_operations(model) for part in _parts(item))
 
 

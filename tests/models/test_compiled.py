@@ -246,3 +246,25 @@ def test_variables_that_take_the_place_of_others_are_seen(few):
     check()
     head.lora_kernel_b.assign(np.ones(head.lora_kernel_b.shape))
     assert not np.allclose(check(), before)
+
+
+def test_a_steady_model_is_looked_at_once_and_again_afterwards():
+    model, _ = spied()
+    another, _ = spied()
+    with compiled.steady(model):
+        assert compiled.remember(model, "a", lambda: 1) == 1
+        model.layers[1].activation = keras.activations.relu
+        assert compiled.remember(model, "a", lambda: 2) == 1
+        assert compiled.remember(another, "a", lambda: 3) == 3
+        with compiled.steady(another):
+            assert compiled.remember(another, "a", lambda: 4) == 3
+    assert compiled.remember(model, "a", lambda: 5) == 5
+
+
+def test_a_steady_model_is_forgotten_after_an_exception():
+    model, _ = spied()
+    with pytest.raises(ZeroDivisionError), compiled.steady(model):
+        raise ZeroDivisionError
+    assert compiled.remember(model, "a", lambda: 1) == 1
+    model.layers[1].activation = keras.activations.relu
+    assert compiled.remember(model, "a", lambda: 2) == 2
