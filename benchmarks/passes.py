@@ -16,7 +16,7 @@ Run = Callable[[], np.ndarray]
 
 def compiled_forward(model: keras.Model) -> Callable[[tf.Tensor], tf.Tensor]:
     """One compiled pass forward: images to logits."""
-    signature = [tf.TensorSpec((None, *model.input_shape[1:]), model.input.dtype)]
+    signature = [tf.TensorSpec((None, *model.input_shape[1:]), model.inputs[0].dtype)]
 
     @tf.function(input_signature=signature, autograph=False)
     def forward(x: tf.Tensor) -> tf.Tensor:
@@ -28,7 +28,7 @@ def compiled_forward(model: keras.Model) -> Callable[[tf.Tensor], tf.Tensor]:
 def compiled_gradient(model: keras.Model) -> Callable[[tf.Tensor, tf.Tensor], tf.Tensor]:
     """One compiled pass forward and backward: images and classes to the gradients of their logits."""
     shape = model.input_shape[1:]
-    signature = [tf.TensorSpec((None, *shape), model.input.dtype), tf.TensorSpec((None,), tf.int32)]
+    signature = [tf.TensorSpec((None, *shape), model.inputs[0].dtype), tf.TensorSpec((None,), tf.int32)]
 
     @tf.function(input_signature=signature, autograph=False)
     def gradient(x: tf.Tensor, targets: tf.Tensor) -> tf.Tensor:

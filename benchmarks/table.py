@@ -32,15 +32,15 @@ def update(pages: Iterable[pathlib.Path] = PAGES) -> None:
 
 
 def updated(text: str, results: pathlib.Path = RESULTS) -> str:
-    """A page with its tables made again."""
+    """A page with its tables made again, but for those whose results are missing."""
 
     def made(place: re.Match[str]) -> str:
         before, name, after = place.groups()
-        reports = read(results)
         if name in OVERVIEWS:
             return f"{before}\n{OVERVIEWS[name](reports)}\n\n{after}"
-        return f"{before}\n{render(name, reports[name])}\n\n{after}"
+        return f"{before}\n{render(name, reports[name])}\n\n{after}" if name in reports else place[0]
 
+    reports = read(results)
     return PLACE.sub(made, text)
 
 

@@ -68,8 +68,14 @@ def report(full: bool) -> dict[str, Any]:
     return {"environment": environment(PACKAGES), "cases": [measured(images, ROUNDS if full else 3)]}
 
 
-def measured(images: int, rounds: int) -> dict[str, Any]:
-    """The ratios of one training, whose first epoch is a warm-up."""
+def measured(images: int, rounds: int, probes: int = PROBES) -> dict[str, Any]:
+    """The ratios of one training, whose first epoch is a warm-up.
+
+    Args:
+        images: How many it trains with. The time of an epoch is multiplied, so that it stands for all.
+        rounds: How many epochs are timed.
+        probes: How many images the callback evaluates.
+    """
     print("training ...", flush=True)
     keras.utils.set_random_seed(0)
     model = subjects.cnn(SIDE)
@@ -82,14 +88,14 @@ def measured(images: int, rounds: int) -> dict[str, Any]:
     for settings in SETTINGS.values():
         callbacks.append(
             kax.callbacks.AdversarialEvaluation(
-                (x[:PROBES], y[:PROBES]), epsilons=EPSILONS, batch_size=BATCH, final=False, **settings
+                (x[:probes], y[:probes]), epsilons=EPSILONS, batch_size=BATCH, final=False, **settings
             )
         )
         watches.append(Stopwatch())
         callbacks.append(watches[-1])
     model.fit(x, y, batch_size=BATCH, epochs=rounds + 1, verbose=0, callbacks=callbacks)
     seconds = {clock: between(watches, clock, IMAGES / images) for clock in CLOCKS}
-    detail = f"{PROBES} probe images, {len(EPSILONS)} epsilons"
+    detail = f"{probes} probe images, {len(EPSILONS)} epsilons"
     if images < IMAGES:
         detail += f"; the epoch is {IMAGES // images} times one of {images:,} images"
     return divided("Training the CNN, 32 px", detail, Timings(seconds), RATIOS, rounds=rounds)
