@@ -60,8 +60,7 @@ class Case:
         side: Height and width of the images.
         images: How many.
         at_least: What Foolbox and ART should take, in units of ours; `None` for FGSM alone.
-        compared: After how many steps of PGD images are compared. In a deep network with drawn weights, one sign in
-            a thousand differs after a step, and steps from there part company.
+        compared: After how many steps of PGD images are compared; docs/benchmarks.md says why not always after all.
     """
 
     name: str
