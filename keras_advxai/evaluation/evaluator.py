@@ -233,6 +233,8 @@ class Evaluator:
             "model": classifier.model.name,
             "bounds": list(classifier.bounds),
             "preprocess": preprocess,
+            "fold_batch_norm": classifier.fold_batch_norm,
+            "jit_compile": classifier.jit_compile,
             "head": classifier.head(shape),
             "target": self.target,
             "labels": "given" if batches.has_labels else "clean prediction",

@@ -20,6 +20,9 @@ from keras_advxai.models.layer_table import LayerTable
 from keras_advxai.models.probe import Probe, as_taken, check_fits, network_specs, nominal, probe
 from keras_advxai.models.selection import Selection, is_structure
 
+_OPTIONS = ("fold_batch_norm", "jit_compile")
+"""What changes how a pass is computed, and not what it is."""
+
 
 class ImageClassifier:
     """A Keras model as a classifier of images with known bounds, seen through to its logits and layers.
@@ -42,9 +45,13 @@ class ImageClassifier:
             `None`.
         input: For a model with several inputs, the name or index of the one with the images. The others are
             passed through. Defaults to `None`.
+        fold_batch_norm: Whether compiled passes compute layers and the BatchNormalization behind them at once: faster,
+            and the same but for rounding; see docs/options.md. Defaults to `False`.
+        jit_compile: Whether XLA compiles the passes, forward and backward: slower on a CPU; see docs/options.md.
+            Defaults to `False`.
 
     Raises:
-        TypeError: `model` is not a `keras.Model`.
+        TypeError: `model` is not a `keras.Model`, or an option is not `True` or `False`.
         ValueError: The model is not built, bounds or preprocessing are wrong, or an input or output has to be
             named.
 
@@ -74,6 +81,8 @@ class ImageClassifier:
         from_logits: bool | None = None,
         output: str | int | None = None,
         input: str | int | None = None,
+        fold_batch_norm: bool = False,
+        jit_compile: bool = False,
     ) -> None:
         if not isinstance(model, keras.Model):
             raise TypeError(
@@ -94,6 +103,8 @@ class ImageClassifier:
         self.from_logits = from_logits
         self.output = output
         self.input = input
+        self.fold_batch_norm = inputs.check_flag("fold_batch_norm", fold_batch_norm)
+        self.jit_compile = inputs.check_flag("jit_compile", jit_compile)
         self._images = Selection(model, "input", input)
         self._classes = Selection(model, "output", output)
         self.preprocess = preprocess
@@ -102,8 +113,8 @@ class ImageClassifier:
         self._preprocess, self.bounds = applications.image_space(preprocess, bounds, takes)
 
     def __repr__(self) -> str:
-        settings = ", ".join(f"{key}={value!r}" for key, value in self._settings().items())
-        return f"ImageClassifier({self.model.name!r}, {settings})"
+        chosen = {key: value for key, value in self._settings().items() if key not in _OPTIONS or value}
+        return f"ImageClassifier({self.model.name!r}, {', '.join(f'{key}={value!r}' for key, value in chosen.items())})"
 
     @property
     def width(self) -> float:
@@ -292,25 +303,13 @@ class ImageClassifier:
 
     def _probe(self, shape: Shape = None) -> Probe:
         """What one traced pass over images of this shape shows, or over what the network says that it takes."""
-        classifier, own = self, self._network_shape()
+        other: dict[str, Any] = {name: False for name in _OPTIONS if getattr(self, name)}
         if shape is None:
-            shape = own
-            classifier = ImageClassifier(self.model, **{**self._settings(), "bounds": None, "preprocess": None})
-        elif own is not None and len(own) == len(shape) and not callable(self.preprocess):
-            shape = tuple(known if side is None else side for side, known in zip(shape, own, strict=True))
-        if not shape or not 1 <= len(shape) <= 4 or (shape[0] is None and shape[-1] is None):
-            raise ValueError(
-                f"The model {self.model.name!r} must take images, (batch, height, width, channels). Received: a model "
-                f"that takes {shape or 'inputs of a shape that it does not say'}. Pass the images' shape as `shape`."
-            )
-        size = nominal(shape)
+            other |= {"bounds": None, "preprocess": None}
+        size = nominal(shape, self._network_shape(), callable(self.preprocess), self.model.name)
+        classifier = ImageClassifier(self.model, **{**self._settings(), **other}) if other else self
         key = (classifier._identity(), "probe", size)
-        return compiled.remember(self.model, key, lambda: probe(classifier, classifier._specs(size)))
-
-    def _specs(self, size: tuple[int, ...]) -> Any:
-        specs = network_specs(self.model)
-        images = tf.TensorSpec((None, *size), tf.float32)
-        return self.with_images(specs, images) if is_structure(specs) else images
+        return compiled.remember(self.model, key, lambda: probe(classifier, size))
 
     def _network_shape(self, declared: bool = False) -> tuple[int | None, ...] | None:
         """What the network takes for images, without the batch: what it declares, or else was built on."""
@@ -326,6 +325,7 @@ class ImageClassifier:
             "from_logits": self.from_logits,
             "output": self.output,
             "input": self.input,
+            **{name: getattr(self, name) for name in _OPTIONS},
         }
 
     @property

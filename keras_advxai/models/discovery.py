@@ -11,6 +11,7 @@ import keras
 import tensorflow as tf
 
 from keras_advxai.models import graph
+from keras_advxai.models.folding import Key, foldable
 from keras_advxai.models.layer_table import LayerInfo, LayerTable
 from keras_advxai.models.layouts import Layouts
 from keras_advxai.models.recording import Call
@@ -66,6 +67,7 @@ class Found:
         grid: How the model lays out images that have no dimension for the channels; `None` if they have.
         beside: Other layers that the classes are computed from, where no layer brings them together with the one
             that is explained by default.
+        foldable: The calls of BatchNormalization that alone use the output of the layer in front.
     """
 
     layers: LayerTable
@@ -75,6 +77,7 @@ class Found:
     channel: int
     grid: tuple[int, ...] | None = None
     beside: tuple[str, ...] = ()
+    foldable: frozenset[Key] = frozenset()
 
     def place(self, layer: str) -> Place:
         """Where the output of a layer is found; for one that is not on the way, its last call."""
@@ -171,6 +174,7 @@ class _Survey:
             channel=self._layouts.channel,
             grid=None if self._grid is None else tuple(self._grid.shape[1:]),
             beside=tuple(self._names[id(call)] for call in beside) if default is not None else (),
+            foldable=foldable(self._root.walk(), self._way),
         )
 
     def _is_map(self, call: Call) -> bool:

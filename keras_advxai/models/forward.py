@@ -14,6 +14,7 @@ import tensorflow as tf
 from keras_advxai._typing import Score, Tensor
 from keras_advxai.models import heads, rectifiers
 from keras_advxai.models.discovery import Place
+from keras_advxai.models.folding import Folding
 from keras_advxai.models.maps import as_map
 from keras_advxai.models.recording import Call, record
 from keras_advxai.ops.losses import pick
@@ -61,6 +62,7 @@ class Forward:
         self._graph = None if tf.executing_eagerly() else tf.compat.v1.get_default_graph()
         self._tape = tf.GradientTape(persistent=True) if self._graph is None else None
         self._remembered: dict[Any, tuple[Any, Any]] = {}
+        self._folding: Folding | None = None
         with self._recording():
             if self._tape is not None:
                 self._tape.watch(self.images)
@@ -191,27 +193,38 @@ class Forward:
     def _differentiate(self, objective: Objective, labels: Tensor, sources: list[Tensor]) -> list[Tensor | None]:
         with self._recording(), rectifiers.smooth(self.classifier.relu_beta):
             value = objective(self, labels)
+        beside = [] if self._folding is None else self._folding.sources(sources)
         try:
             if self._tape is not None:
                 return list(self._tape.gradient(value, sources))
             with self._recording():
-                return list(tf.gradients(value, sources))
+                found = tf.gradients(value, [*sources, *beside])
+                if self._folding is None:
+                    return list(found)
+                return self._folding.gradients(sources, found[: len(sources)], found[len(sources) :])
         except LookupError:  # some operation between them has no gradient at all
             return [None] * len(sources)
 
     def _recording(self) -> contextlib.AbstractContextManager[Any]:
         """Where this pass' operations belong: on its tape, or in its graph even from inside of a loop."""
-        if self._graph is not None:
-            context: contextlib.AbstractContextManager[Any] = self._graph.as_default()
-            return context
-        return self._tape or contextlib.nullcontext()
+        if self._graph is None:
+            return self._tape or contextlib.nullcontext()
+        context = contextlib.ExitStack()
+        context.enter_context(self._graph.as_default())
+        if self.classifier.jit_compile:
+            context.enter_context(tf.xla.experimental.jit_scope(separate_compiled_gradients=True))
+        return context
 
     def _run(self, x: Tensor) -> None:
         classifier = self.classifier
         inputs = classifier.network_inputs(x, self.images)
         self.network_images = classifier.images_of(inputs)
+        if classifier.fold_batch_norm and self._graph is not None:
+            found = classifier.survey(self.images.shape[1:])
+            places = [found.place(layer) for layer in self.layers]
+            self._folding = Folding(found.foldable, frozenset((item.path, item.occurrence) for item in places))
         marked = contextlib.nullcontext() if classifier.relu_beta is None else rectifiers.marked()
-        with record(classifier.model) as recorded, keras.StatelessScope(), marked:
+        with record(classifier.model, self._folding) as recorded, keras.StatelessScope(), marked:
             try:
                 outputs = classifier.model(inputs, training=False)
             except (TypeError, ValueError, tf.errors.InvalidArgumentError) as error:

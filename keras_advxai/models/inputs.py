@@ -179,6 +179,17 @@ def check_epsilons(epsilons: float | Sequence[float], norm: Norm = "linf") -> tu
     return values
 
 
+def check_flag(name: str, value: bool) -> bool:
+    """Return whether an option is chosen.
+
+    Raises:
+        TypeError: It is neither `True` nor `False`.
+    """
+    if not isinstance(value, (bool, np.bool_)):
+        raise TypeError(f"Argument `{name}` must be True or False. Received: {name}={value!r}")
+    return bool(value)
+
+
 def check_whole_number(name: str, value: int, least: int) -> int:
     """Return a whole number as an `int`.
 

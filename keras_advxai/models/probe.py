@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import keras
 import tensorflow as tf
 
+from keras_advxai._typing import Shape
 from keras_advxai.models import discovery
 from keras_advxai.models.discovery import Found
 from keras_advxai.models.forward import Forward
@@ -37,13 +38,15 @@ class Probe:
     found: Found
 
 
-def probe(classifier: ImageClassifier, specs: Any) -> Probe:
+def probe(classifier: ImageClassifier, size: tuple[int, ...]) -> Probe:
     """Trace one pass and look.
 
     Args:
         classifier: The classifier.
-        specs: What it takes, as `tf.TensorSpec`.
+        size: The shape of an image.
     """
+    specs, images = network_specs(classifier.model), tf.TensorSpec((None, *size), tf.float32)
+    specs = classifier.with_images(specs, images) if is_structure(specs) else images
     seen: dict[str, Any] = {}
 
     def look(x: Any) -> None:
@@ -103,8 +106,27 @@ def as_taken(model: keras.Model, x: Any) -> Any:
     return specs if not is_structure(x) and is_structure(specs) and len(specs) == 1 else x
 
 
-def nominal(shape: Sequence[int | None]) -> tuple[int, ...]:
-    """A shape with a usual size for each side that is open."""
+def nominal(shape: Shape, own: Shape, preprocesses: bool, name: str) -> tuple[int, ...]:
+    """The shape of images that a model is looked at with: a usual size stands for each side that is open.
+
+    Args:
+        shape: The shape of the images; `None` for what the network takes.
+        own: What the network takes; `None` where it does not say.
+        preprocesses: Whether a function of the user's may change the shape before the network.
+        name: The model's name.
+
+    Raises:
+        ValueError: It is not the shape of images.
+    """
+    if shape is None:
+        shape = own
+    elif own is not None and len(own) == len(shape) and not preprocesses:
+        shape = tuple(known if side is None else side for side, known in zip(shape, own, strict=True))
+    if not shape or not 1 <= len(shape) <= 4 or (shape[0] is None and shape[-1] is None):
+        raise ValueError(
+            f"The model {name!r} must take images, (batch, height, width, channels). Received: a model that takes "
+            f"{shape or 'inputs of a shape that it does not say'}. Pass the images' shape as `shape`."
+        )
     return tuple(_NOMINAL_SIZE if side is None else side for side in shape)
 
 

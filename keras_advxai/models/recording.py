@@ -6,7 +6,7 @@ import contextlib
 import dataclasses
 import threading
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, TypeAlias
 
 import keras
 import tensorflow as tf
@@ -44,8 +44,11 @@ class Call:
             yield part
 
 
+Instead: TypeAlias = Callable[[Call, Callable[..., Any], Any, Any], Any]
+
+
 @contextlib.contextmanager
-def record(model: keras.Model) -> Iterator[Callable[[], Call]]:
+def record(model: keras.Model, instead: Instead | None = None) -> Iterator[Callable[[], Call]]:
     """Record the calls that this thread makes inside of `model`, until the block is left.
 
     Every layer's `call` is shadowed by an instance attribute for the duration, past Keras' own
@@ -57,6 +60,8 @@ def record(model: keras.Model) -> Iterator[Callable[[], Call]]:
 
     Args:
         model: A built model.
+        instead: Computes the output of each call, given the call with its inputs, what the layer does by itself, and
+            the arguments of that. Defaults to `None`: what the layer does.
 
     Yields:
         A function that returns the recorded call of `model` itself.
@@ -83,7 +88,7 @@ def record(model: keras.Model) -> Iterator[Callable[[], Call]]:
             current.inputs = [item for item in keras.tree.flatten((args, kwargs)) if hasattr(item, "shape")]
             stack.append(current)
             try:
-                current.output = run(*args, **kwargs)
+                current.output = instead(current, run, args, kwargs) if instead else run(*args, **kwargs)
             finally:
                 stack.pop()
             return current.output

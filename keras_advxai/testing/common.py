@@ -84,7 +84,9 @@ class _ExpectedError(Exception):
 
 def like(classifier: ImageClassifier, *, bounds: Any, preprocess: Any) -> ImageClassifier:
     """The same classifier for other images."""
-    kept = {key: getattr(classifier, key) for key in ("from_logits", "output", "input")}
+    kept = {
+        key: getattr(classifier, key) for key in ("from_logits", "output", "input", "fold_batch_norm", "jit_compile")
+    }
     return ImageClassifier(classifier.model, bounds=bounds, preprocess=preprocess, **kept)
 
 
