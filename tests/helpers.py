@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import pathlib
+import resource
+import sys
 from collections import Counter
 from types import SimpleNamespace
 from typing import Any
@@ -114,6 +117,19 @@ def _calibrate(model: keras.Model, images: Any) -> None:
         model(images, training=True)
     for layer, name, value in settings:
         setattr(layer, name, value)
+
+
+def peak_memory() -> float:
+    """The peak resident memory of this process so far, in MB.
+
+    Linux starts `ru_maxrss` of a new process at what the process that started it had then; `VmHWM` begins anew.
+    """
+    status = pathlib.Path("/proc/self/status")
+    if status.exists():
+        line = next(line for line in status.read_text().splitlines() if line.startswith("VmHWM:"))
+        return int(line.split()[1]) * 1024 / 1e6
+    unit = 1 if sys.platform == "darwin" else 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 1e6
 
 
 class Executions(keras.layers.Layer):

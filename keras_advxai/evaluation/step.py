@@ -104,21 +104,26 @@ class Step:
             "attack_targets": {item.name: targets for item in self.attacks if item.targeted},
             "attacks": {},
         }
+
+        def look(images: Tensor) -> dict[str, Any]:
+            forward = model.forward(model.with_images(x, images), layers=layers)
+            found = {item.name: self._maps(item, model, forward, clean, labels) for item in self.explainers}
+            maps = {name: modes[self.target] for name, modes in found.items()}
+            return {
+                **self._compare(reference, found, forward, keep),
+                "completeness": self._completeness(model, forward, clean, labels),
+                "scores": self._scores(forward, maps, clean, labels),
+                "outside": _outside(forward.images, model),
+            }
+
+        # Traced once for all attacks, and optimised by TensorFlow once, which takes long where the model is large.
+        look_once = tf.function(look, autograph=False, experimental_attributes={"_noinline": True})
         for attack in self.attacks:
 
             def at(epsilon: Tensor, attack: Attack = attack) -> dict[str, Any]:
                 images = attacked(attack, model, x, clean, labels, targets, epsilon)
-                delta = images - clean.images
-                forward = model.forward(model.with_images(x, images), layers=layers)
-                found = {item.name: self._maps(item, model, forward, clean, labels) for item in self.explainers}
-                maps = {name: modes[self.target] for name, modes in found.items()}
-                return {
-                    **self._compare(reference, found, forward, keep),
-                    "completeness": self._completeness(model, forward, clean, labels),
-                    "scores": self._scores(forward, maps, clean, labels),
-                    "lengths": tf.reshape(norms.length(delta, attack.norm), [-1]) / model.width,
-                    "outside": _outside(forward.images, model),
-                }
+                lengths = tf.reshape(norms.length(images - clean.images, attack.norm), [-1]) / model.width
+                return {**look_once(images), "lengths": lengths}
 
             signature = self._signature(reference, shape, model)
             signature |= {key: tf.nest.map_structure(_each, result[key]) for key in ("completeness", "scores")}

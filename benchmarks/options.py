@@ -1,0 +1,181 @@
+"""The options that change how a pass is computed: what each saves or costs, and how far results move.
+
+    python -m benchmarks.options [--full] [--batch N ...] [--rounds N]
+
+It needs no other library than the package's own. `--full` writes `results/options.json` and the table in
+`docs/options.md`. On an accelerator, name batch sizes up to its memory.
+"""
+
+from __future__ import annotations
+
+import argparse
+import re
+import warnings
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+import keras_advxai as kax
+from benchmarks import subjects
+from benchmarks.harness import ROUNDS, Candidate, environment, interleaved, rounded, write
+from benchmarks.memory import ROOT
+from keras_advxai.ops.losses import log_odds
+
+PAGE = ROOT / "docs" / "options.md"
+PLACE = re.compile(r"(<!-- options -->\n).*?(<!-- end of options -->)", re.DOTALL)
+PLAIN, FOLDED, XLA, HALF = "default", "fold_batch_norm", "jit_compile", "mixed_bfloat16"
+PACKAGES = ("keras-advxai", "tensorflow", "keras", "numpy")
+SIDE = 224
+GRAD_CAM = kax.explainers.GradCAM(relu=False)
+
+
+def resnet50(side: int) -> keras.Model:
+    """ResNet50 for images of this size."""
+    shape = (side, side, 3)
+    return keras.applications.ResNet50(input_shape=shape, weights=None, classes=10, classifier_activation=None)
+
+
+subjects.BUILDERS.setdefault("resnet50", resnet50)
+
+
+def report(full: bool, batches: Sequence[int] = (8,), rounds: int = ROUNDS) -> dict[str, Any]:
+    """Measure everything.
+
+    Args:
+        full: Whether to measure ResNet50 too, and images of 224 pixels instead of 96.
+        batches: How many images go through a model at once.
+        rounds: How often each candidate is timed.
+    """
+    names = ("mobilenet_v2", "resnet50") if full else ("mobilenet_v2",)
+    side = SIDE if full else 96
+    return {
+        "environment": {**environment(PACKAGES), **devices()},
+        "cases": [measured(name, side, batch, rounds) for name in names for batch in batches],
+    }
+
+
+def devices() -> dict[str, Any]:
+    """The accelerators that TensorFlow sees, and whether it multiplies float32 in TF32 there."""
+    details = map(tf.config.experimental.get_device_details, tf.config.list_physical_devices("GPU"))
+    return {
+        "accelerators": [found.get("device_name", "GPU") for found in details],
+        "tf32": tf.config.experimental.tensor_float_32_execution_enabled(),
+    }
+
+
+def in_precision(model: keras.Model, policy: str) -> keras.Model:
+    """A copy of a model that computes in another precision, with the same weights."""
+
+    def again(layer: keras.Layer) -> keras.Layer:
+        return type(layer).from_config({**layer.get_config(), "dtype": policy})
+
+    copy = keras.models.clone_model(model, clone_function=again)
+    copy.set_weights(model.get_weights())
+    return copy
+
+
+def measured(name: str, side: int, batch: int, rounds: int) -> dict[str, Any]:
+    """Agreement and ratios of one model."""
+    print(f"{name}, {batch} images of {side} px ...", flush=True)
+    model = subjects.subject(name, side)
+    x = subjects.images(batch, side)
+    ways = {
+        PLAIN: kax.ImageClassifier(model),
+        FOLDED: kax.ImageClassifier(model, fold_batch_norm=True),
+        XLA: kax.ImageClassifier(model, jit_compile=True),
+        HALF: kax.ImageClassifier(in_precision(model, HALF)),
+    }
+    images = tf.constant(x)
+    runs = {way: passes(classifier, images) for way, classifier in ways.items()}
+    maps = {way: np.maximum(GRAD_CAM(classifier, x, 0), 0) for way, classifier in ways.items()}
+    exact = reference(subjects.subject(name, side, "float64"), x)
+    found = {way: run() for way, run in runs.items()}
+    timings = interleaved([Candidate(way, run) for way, run in runs.items()], rounds)
+    return {
+        "model": name,
+        "side": side,
+        "batch": batch,
+        "rounds": rounds,
+        "seconds": timings.seconds,
+        "ways": {
+            way: {
+                **timings.ratio(way, PLAIN),
+                "flipped": float(np.mean(np.sign(found[way]) != np.sign(found[PLAIN]))),
+                "flipped_to_float64": float(np.mean(np.sign(found[way]) != np.sign(exact))),
+                "nissim": float(np.mean(kax.metrics.nissim(maps[way], maps[PLAIN]))),
+            }
+            for way in ways
+        },
+    }
+
+
+def passes(classifier: kax.ImageClassifier, images: tf.Tensor) -> Callable[[], np.ndarray]:
+    """A pass forward and one backward to the images: the work of an attack. Returns the gradient for FGSM."""
+    return lambda: classifier.compiled("passes", gradient, images).numpy()
+
+
+def gradient(classifier: kax.ImageClassifier, images: tf.Tensor) -> tf.Tensor:
+    """The gradient of the log-odds against class 0."""
+    forward = classifier.forward(images)
+    return forward.gradient(objective, tf.zeros_like(forward.predictions))
+
+
+def objective(forward: Any, labels: tf.Tensor) -> tf.Tensor:
+    """The log-odds against the labels."""
+    return log_odds(forward.logits, labels)
+
+
+def reference(precise: keras.Model, x: np.ndarray) -> np.ndarray:
+    """The gradient in float64, by the formula."""
+
+    @tf.function
+    def run(x: tf.Tensor) -> tf.Tensor:
+        logits = precise(x, training=False)
+        return tf.gradients(tf.reduce_logsumexp(logits[:, 1:], axis=1) - logits[:, 0], [x])[0]
+
+    return run(tf.constant(x, tf.float64)).numpy()
+
+
+def render(found: dict[str, Any]) -> str:
+    """The table, in Markdown."""
+    where = found["environment"]
+    versions = ", ".join(f"{name} {version}" for name, version in where["versions"].items())
+    devices = ", ".join(where["accelerators"]) or "no accelerator"
+    lines = [
+        f"{where['processor']}, {where['cores']} cores, {devices}, TF32 {'on' if where['tf32'] else 'off'} (it concerns "
+        f"accelerators only); {versions}. Ratios are medians of {found['cases'][0]['rounds']} rounds, with the smallest "
+        "and the largest.",
+        "",
+        "| model | way | wall time / default | CPU time / default | signs against default | signs against float64 "
+        "| NISSIM of Grad-CAM |",
+        "| --- | --- | --- | --- | --- | --- | --- |",
+    ]
+    for case in found["cases"]:
+        what = f"{case['model']}, {case['batch']} images of {case['side']} px"
+        for way, row in case["ways"].items():
+            wall, cpu = (f"{r['median']:.2f} ({r['min']:.2f} to {r['max']:.2f})" for r in (row["wall"], row["cpu"]))
+            flips = f"{100 * row['flipped']:.2f} % | {100 * row['flipped_to_float64']:.2f} %"
+            lines.append(f"| {what} | {way} | {wall} | {cpu} | {flips} | {row['nissim']:.1e} |")
+    return "\n".join(lines)
+
+
+def main() -> None:
+    """The command line."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.options", description="Measures the options.")
+    parser.add_argument("--full", action="store_true", help="measure what the documentation tells, and write it there")
+    parser.add_argument("--batch", type=int, nargs="+", default=[8], metavar="N", help="images at once; 8 by default")
+    parser.add_argument("--rounds", type=int, default=ROUNDS, metavar="N", help=f"{ROUNDS} by default")
+    arguments = parser.parse_args()
+    warnings.simplefilter("ignore")
+    found = rounded(report(arguments.full, arguments.batch, arguments.rounds))
+    print(render(found))
+    if arguments.full:
+        write("options", found)
+        PAGE.write_text(PLACE.sub(lambda place: f"{place[1]}\n{render(found)}\n\n{place[2]}", PAGE.read_text()))
+
+
+if __name__ == "__main__":
+    main()
