@@ -145,9 +145,9 @@ def render(found: dict[str, Any]) -> str:
     versions = ", ".join(f"{name} {version}" for name, version in where["versions"].items())
     devices = ", ".join(where["accelerators"]) or "no accelerator"
     lines = [
-        f"{where['processor']}, {where['cores']} cores, {devices}, TF32 {'on' if where['tf32'] else 'off'} (it concerns "
-        f"accelerators only); {versions}. Ratios are medians of {found['cases'][0]['rounds']} rounds, with the smallest "
-        "and the largest.",
+        f"{where['processor']}, {where['cores']} cores, {devices}, TF32 {'on' if where['tf32'] else 'off'} (it "
+        f"concerns accelerators only); {versions}. Ratios are medians of {found['cases'][0]['rounds']} rounds, with "
+        "the smallest and the largest.",
         "",
         "| model | way | wall time / default | CPU time / default | signs against default | signs against float64 "
         "| NISSIM of Grad-CAM |",

@@ -13,9 +13,12 @@ from keras_advxai._typing import Tensor
 from keras_advxai.explainers import Explainer
 from keras_advxai.models import ImageClassifier
 from keras_advxai.models.forward import logit_score
+from keras_advxai.models.recording import all_operations
 
 _FEW = 1000
 """Fewer passes than this are not worth a measurement, which has to trace the model once more."""
+_MANY_LAYERS, _EACH_LAYER = 300, 0.05
+"""From how many layers on it is worth to say how long compiling takes, and the seconds for each."""
 
 
 def forecast(
@@ -47,6 +50,19 @@ def forecast(
         + (" per 100 images" if images is None else "")
         for name, passes in costly.items()
     )
+
+
+def compiling(model: keras.Model) -> str:
+    """What compiling the step may take for a model of many layers, as `"1030 layers: about 52 s, once"`.
+
+    Measured with FGSM, noise and Grad-CAM on models of 154 to 1039 layers, a layer took some 50 ms. Each further attack
+    with passes of its own adds to that.
+
+    Returns:
+        The text; empty for a model with fewer than 300 layers.
+    """
+    count = sum(isinstance(item, keras.layers.Layer) for item in all_operations(model))
+    return f"{count} layers: about {duration_text(_EACH_LAYER * count)}, once" if count >= _MANY_LAYERS else ""
 
 
 def duration_text(seconds: float) -> str:

@@ -20,7 +20,7 @@ from keras_advxai.attacks import Attack, UniformNoise
 from keras_advxai.evaluation import checks
 from keras_advxai.evaluation.attack_checks import attack_findings
 from keras_advxai.evaluation.data import Batches, Fingerprint
-from keras_advxai.evaluation.duration import forecast
+from keras_advxai.evaluation.duration import compiling, forecast
 from keras_advxai.evaluation.finding import Finding
 from keras_advxai.evaluation.further_checks import MOST_IMAGES, further_findings
 from keras_advxai.evaluation.gathering import gather_examples, gather_samples
@@ -183,11 +183,14 @@ class Evaluator:
         )
 
     def _announce(self, bar: Any, title: str, x: Any, images: int | None) -> None:
-        """Say in the bar what the costly explainers will take, before they take it."""
+        """Say in the bar what compiling a large model and the costly explainers will take, before they take it."""
+        large = compiling(self.classifier.model)
+        if large:
+            bar.set_description_str(f"{title} (compiling {large})")
         conditions = 1 + len(self.attacks) * len(self.epsilons)
         said = forecast(self.classifier, self.explainers, x, images, conditions)
         if said:
-            bar.set_description_str(f"{title} (compiling; {said})")
+            bar.set_description_str(f"{title} (compiling{f' {large}' if large else ''}; {said})")
 
     def _run_step(self, x: Any, y: np.ndarray | None, keep: int, targets: np.ndarray | None) -> dict[str, Any]:
         inputs = keras.tree.map_structure(tf.convert_to_tensor, x)

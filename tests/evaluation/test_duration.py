@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+import keras
 import numpy as np
 import pytest
 
@@ -46,6 +47,18 @@ def test_the_forecast_grows_with_the_passes(model, test_faces):
     assert "per 100 images, " in forecast(classifier, explainers, x, images=None, conditions=9)
     assert forecast(classifier, [GradCAM()], x, images=None, conditions=9) == ""
     assert forecast(classifier, explainers[:1], np.array(x), images=1, conditions=1) == ""
+
+
+def test_the_bar_says_that_a_large_model_is_compiled_once_and_no_longer_when_it_is_done(capsys):
+    layers = keras.layers
+    stack = [layers.Conv2D(2, 3), *(layers.Identity() for _ in range(300)), layers.Flatten(), layers.Dense(2)]
+    model = keras.Sequential([keras.Input((8, 8, 1)), *stack])
+    x = np.random.default_rng(0).random((4, 8, 8, 1), dtype="float32")
+    kax.evaluate(model, x, explainers=(), epsilons=(0.1,), noise_control=False, batch_size=2)
+    text = capsys.readouterr().err
+    assert re.search(r"compiling 30\d layers: about 15 s, once", text)
+    assert "compiling" not in text[text.rindex("\r") :]
+    assert "4/4" in text[text.rindex("\r") :]
 
 
 @pytest.mark.parametrize(("seconds", "text"), [(0.1, "1 s"), (89, "89 s"), (91, "2 min"), (5400, "1.5 h")])
