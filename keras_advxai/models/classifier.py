@@ -20,8 +20,7 @@ from keras_advxai.models.layer_table import LayerTable
 from keras_advxai.models.probe import Probe, as_taken, check_fits, network_specs, nominal, probe
 from keras_advxai.models.selection import Selection, is_structure
 
-_OPTIONS = ("fold_batch_norm", "jit_compile")
-"""What changes how a pass is computed, and not what it is."""
+_OPTIONS = ("fold_batch_norm", "jit_compile")  # how a pass is computed, and not what it is
 
 
 class ImageClassifier:
@@ -84,21 +83,7 @@ class ImageClassifier:
         fold_batch_norm: bool = False,
         jit_compile: bool = False,
     ) -> None:
-        if not isinstance(model, keras.Model):
-            raise TypeError(
-                "Argument `model` must be a keras.Model (of Keras 3), or an ImageClassifier around one. "
-                f"Received: {type(model).__module__}.{type(model).__name__}"
-            )
-        if not model.built:
-            raise ValueError(
-                f"Argument `model` must be built. Received: {model.name!r}, which has no weights yet. Call it once "
-                "on a batch, or begin it with keras.Input."
-            )
-        if isinstance(getattr(model, "classifier", None), ImageClassifier):
-            raise ValueError(
-                f"The model {model.name!r} brings bounds and preprocessing of its own. Pass it as it is, without an "
-                "ImageClassifier around it, or pass the model inside of it."
-            )
+        inputs.check_model(model, brings=ImageClassifier)
         self.model = model
         self.from_logits = from_logits
         self.output = output
@@ -216,8 +201,7 @@ class ImageClassifier:
         """Run the model once on images in image space, recording what attacks and explainers need.
 
         Args:
-            x: Images, `(batch, height, width, channels)`, numpy or tensor. For a model with several inputs,
-                all of them, as the model takes them.
+            x: Images, `(batch, height, width, channels)`, numpy or tensor, or all inputs of a model with several.
             layers: Paths of layers whose gradients will be wanted together.
 
         Returns:
@@ -230,8 +214,8 @@ class ImageClassifier:
     def smoothed(self, beta: float | None) -> ImageClassifier:
         """The same classifier for passes in graphs, whose gradients go through ReLUs as `rectifiers.smooth` says.
 
-        What the passes compute stays the same. ReLUs in a graph of their own, as in a free function that is a
-        `tf.function`, and functions made otherwise, such as `tf.maximum(x, 0)`, keep their gradient.
+        What the passes compute stays the same. ReLUs in a free `tf.function` of the model's, and functions made
+        otherwise, such as `tf.maximum(x, 0)`, keep their gradient.
 
         Args:
             beta: How sharp the step of the derivative is; `None` for the exact one.

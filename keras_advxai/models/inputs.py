@@ -8,6 +8,7 @@ import warnings
 from collections.abc import Sequence
 from typing import Any
 
+import keras
 import numpy as np
 import tensorflow as tf
 
@@ -18,6 +19,34 @@ _PREPROCESSED = (
     "The model is known with its `preprocess`, so pass the images as they are before it. (`fit` and `predict` take "
     "them preprocessed; attacks, explainers, evaluations and the callback do not.)"
 )
+
+
+def check_model(model: Any, brings: type) -> None:
+    """Raise unless this is a built model that brings no classifier of its own.
+
+    Args:
+        model: What was given for a model.
+        brings: The class of the classifier that it may not have.
+
+    Raises:
+        TypeError: It is not a `keras.Model`.
+        ValueError: It has no weights yet, or a classifier.
+    """
+    if not isinstance(model, keras.Model):
+        raise TypeError(
+            "Argument `model` must be a keras.Model (of Keras 3), or an ImageClassifier around one. "
+            f"Received: {type(model).__module__}.{type(model).__name__}"
+        )
+    if not model.built:
+        raise ValueError(
+            f"Argument `model` must be built. Received: {model.name!r}, which has no weights yet. Call it once "
+            "on a batch, or begin it with keras.Input."
+        )
+    if isinstance(getattr(model, "classifier", None), brings):
+        raise ValueError(
+            f"The model {model.name!r} brings bounds and preprocessing of its own. Pass it as it is, without an "
+            "ImageClassifier around it, or pass the model inside of it."
+        )
 
 
 def check_bounds(bounds: Bounds) -> Bounds:
