@@ -21,6 +21,7 @@ BENCHMARKS = {
     "evaluation": "bench",
     "layers": "bench",
     "training": "bench",
+    "options": "bench",
     "integrated_gradients": "alibi",
 }
 """Each benchmark, and the extra in setup.cfg whose environment it runs in. alibi and the others exclude one another."""

@@ -42,12 +42,7 @@ ONE_STEP = (
 PGD, FLOOR = f"PGD-{STEPS}", f"{STEPS}(F+B)"
 FIRST_HIT = f"{PGD}, keep='first_hit'"
 FOOLBOX_COMPILED, ART_COMPILED = f"{FOOLBOX}, compiled model", f"{ART}, compiled model"
-MANY_STEPS = (
-    Ratio(PGD, FLOOR, at_most=1.10),
-    Ratio(FOOLBOX_COMPILED, PGD),
-    Ratio(ART_COMPILED, PGD),
-    Ratio(FIRST_HIT, PGD),
-)
+COMPILED = (FOOLBOX_COMPILED, ART_COMPILED)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -61,6 +56,7 @@ class Case:
         images: How many.
         at_least: What Foolbox and ART should take, in units of ours; `None` for FGSM alone.
         compared: After how many steps of PGD images are compared; docs/benchmarks.md says why not always after all.
+        beside: What else is timed beside PGD, without a goal.
     """
 
     name: str
@@ -69,19 +65,24 @@ class Case:
     images: int
     at_least: float | None = None
     compared: int = STEPS
+    beside: tuple[str, ...] = ()
 
     @property
     def many_steps(self) -> tuple[Ratio, ...]:
         """The ratios of PGD."""
-        return tuple(Ratio(name, PGD, at_least=self.at_least) for name in (FOOLBOX, ART)) + MANY_STEPS
+        of_peers = (Ratio(name, PGD, at_least=self.at_least) for name in (FOOLBOX, ART))
+        return (Ratio(PGD, FLOOR, at_most=1.10), *of_peers, *(Ratio(name, PGD) for name in self.beside))
 
 
 FULL = (
-    Case("CNN, 32 px", "cnn", 32, 256, at_least=1.8),
-    Case("MobileNetV2, 224 px", "mobilenet_v2", 224, 8, at_least=3, compared=1),
+    Case("CNN, 32 px", "cnn", 32, 256, at_least=1.8, beside=(*COMPILED, FIRST_HIT)),
+    Case("MobileNetV2, 224 px", "mobilenet_v2", 224, 8, at_least=3, compared=1, beside=COMPILED),
     Case("ResNet50, 224 px", "resnet50", 224, 8),
 )
-SHORT = (dataclasses.replace(FULL[0], images=64), dataclasses.replace(FULL[1], images=2))
+SHORT = (
+    dataclasses.replace(FULL[0], images=64, beside=()),
+    dataclasses.replace(FULL[1], images=2, beside=()),
+)
 DIFFERENT = 0.01
 """The part of the pixels that may be elsewhere: a gradient near zero has either sign in float32."""
 
@@ -98,7 +99,7 @@ def report(full: bool) -> dict[str, Any]:
         model = subjects.subject(case.model, case.side)
         x = subjects.images(case.images, case.side)
         y = subjects.predictions(model, x)
-        cases.append(one_step(case, model, x, y, ROUNDS))
+        cases.append(one_step(case, model, x, y, ROUNDS if full else 3))
         if case.at_least is not None:
             cases.append(many_steps(case, model, x, y, ROUNDS if full else 3))
     found = {"environment": environment(PACKAGES), "cases": cases}
@@ -124,20 +125,24 @@ def one_step(case: Case, model: keras.Model, x: np.ndarray, y: np.ndarray, round
 def many_steps(case: Case, model: keras.Model, x: np.ndarray, y: np.ndarray, rounds: int) -> dict[str, Any]:
     """Agreement and ratios of PGD. All take every step with every image, but for the one that is named so."""
     given = (model, x, y, EPSILON)
-    sizes = sorted({len(x) // part for part in (1, 2, 4)})
+    sizes = sorted({max(1, len(x) // part) for part in (1, 2, 4)})
 
     def art(name: str, compiled: bool) -> Candidate:
-        fastest, _ = best([Candidate(str(size), peers.art(*given, STEPS, size, compiled)) for size in sizes])
-        return Candidate(name, fastest.run, {"batch": int(fastest.name)})
+        fastest, _ = best([Candidate(str(size), peers.art(*given, 2, size, compiled)) for size in sizes])
+        size = int(fastest.name)
+        return Candidate(name, peers.art(*given, STEPS, size, compiled), {"batch": size})
 
+    beside = {
+        FOOLBOX_COMPILED: lambda: Candidate(FOOLBOX_COMPILED, peers.foolbox(*given, STEPS, compiled=True)),
+        ART_COMPILED: lambda: art(ART_COMPILED, compiled=True),
+        FIRST_HIT: lambda: Candidate(FIRST_HIT, ours(*given, keep="first_hit")),
+    }
     candidates = [
         Candidate(PGD, ours(*given)),
-        Candidate(FIRST_HIT, ours(*given, keep="first_hit")),
         Candidate(FB, forward_backward(model, x, y)),
         Candidate(FOOLBOX, peers.foolbox(*given, STEPS)),
-        Candidate(FOOLBOX_COMPILED, peers.foolbox(*given, STEPS, compiled=True)),
         art(ART, compiled=False),
-        art(ART_COMPILED, compiled=True),
+        *(beside[name]() for name in case.beside),
     ]
     return timed(
         case.name,
@@ -145,7 +150,7 @@ def many_steps(case: Case, model: keras.Model, x: np.ndarray, y: np.ndarray, rou
         candidates,
         case.many_steps,
         rounds=rounds,
-        agreements=after(case.compared, *given),
+        agreements=after(case, *given),
         sums={FLOOR: {FB: STEPS}},
     )
 
@@ -158,21 +163,26 @@ def ours(
     return lambda: attack(model, x, y, epsilon)
 
 
-def after(steps: int, *given: Any) -> list[dict[str, Any]]:
+def after(case: Case, *given: Any) -> list[dict[str, Any]]:
     """How far the images of Foolbox and ART are from ours after so many steps of PGD.
 
     Raises:
         RuntimeError: Too far.
     """
+    steps = case.compared
     found = ours(*given, steps=steps)()
     others = {
-        FOOLBOX: peers.foolbox(*given, steps),
-        FOOLBOX_COMPILED: peers.foolbox(*given, steps, compiled=True),
-        ART: peers.art(*given, steps, len(found)),
-        ART_COMPILED: peers.art(*given, steps, len(found), compiled=True),
+        FOOLBOX: lambda: peers.foolbox(*given, steps),
+        ART: lambda: peers.art(*given, steps, len(found)),
+        FOOLBOX_COMPILED: lambda: peers.foolbox(*given, steps, compiled=True),
+        ART_COMPILED: lambda: peers.art(*given, steps, len(found), compiled=True),
     }
-    what = f"step {steps} of {{}}"
-    return [compared(Candidate(what.format(name), run), found) for name, run in others.items()]
+    timed_too = {FOOLBOX, ART, *case.beside}
+    return [
+        compared(Candidate(f"step {steps} of {name}", prepare()), found)
+        for name, prepare in others.items()
+        if name in timed_too
+    ]
 
 
 def compared(candidate: Candidate, ours: np.ndarray) -> dict[str, Any]:

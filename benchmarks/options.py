@@ -1,15 +1,14 @@
 """The options that change how a pass is computed: what each saves or costs, and how far results move.
 
+    python -m benchmarks options [--full]
     python -m benchmarks.options [--full] [--batch N ...] [--rounds N]
 
-It needs no other library than the package's own. `--full` writes `results/options.json` and the table in
-`docs/options.md`. On an accelerator, name batch sizes up to its memory.
+The second needs no other library than the package's own. On an accelerator, name batch sizes up to its memory.
 """
 
 from __future__ import annotations
 
 import argparse
-import re
 import warnings
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -19,26 +18,17 @@ import numpy as np
 import tensorflow as tf
 
 import keras_advxai as kax
-from benchmarks import subjects
-from benchmarks.harness import ROUNDS, Candidate, environment, interleaved, rounded, write
-from benchmarks.memory import ROOT
+from benchmarks import subjects, table
+from benchmarks.cases import Ratio, timed
+from benchmarks.harness import ROUNDS, Candidate, environment, rounded, write
 from keras_advxai.ops.losses import log_odds
 
-PAGE = ROOT / "docs" / "options.md"
-PLACE = re.compile(r"(<!-- options -->\n).*?(<!-- end of options -->)", re.DOTALL)
 PLAIN, FOLDED, XLA, HALF = "default", "fold_batch_norm", "jit_compile", "mixed_bfloat16"
+RATIOS = tuple(Ratio(way, PLAIN) for way in (FOLDED, XLA, HALF))
 PACKAGES = ("keras-advxai", "tensorflow", "keras", "numpy")
+MODELS = {"mobilenet_v2": "MobileNetV2", "resnet50": "ResNet50"}
 SIDE = 224
 GRAD_CAM = kax.explainers.GradCAM(relu=False)
-
-
-def resnet50(side: int) -> keras.Model:
-    """ResNet50 for images of this size."""
-    shape = (side, side, 3)
-    return keras.applications.ResNet50(input_shape=shape, weights=None, classes=10, classifier_activation=None)
-
-
-subjects.BUILDERS.setdefault("resnet50", resnet50)
 
 
 def report(full: bool, batches: Sequence[int] = (8,), rounds: int = ROUNDS) -> dict[str, Any]:
@@ -49,7 +39,7 @@ def report(full: bool, batches: Sequence[int] = (8,), rounds: int = ROUNDS) -> d
         batches: How many images go through a model at once.
         rounds: How often each candidate is timed.
     """
-    names = ("mobilenet_v2", "resnet50") if full else ("mobilenet_v2",)
+    names = list(MODELS) if full else list(MODELS)[:1]
     side = SIDE if full else 96
     return {
         "environment": {**environment(PACKAGES), **devices()},
@@ -93,23 +83,17 @@ def measured(name: str, side: int, batch: int, rounds: int) -> dict[str, Any]:
     maps = {way: np.maximum(GRAD_CAM(classifier, x, 0), 0) for way, classifier in ways.items()}
     exact = reference(subjects.subject(name, side, "float64"), x)
     found = {way: run() for way, run in runs.items()}
-    timings = interleaved([Candidate(way, run) for way, run in runs.items()], rounds)
-    return {
-        "model": name,
-        "side": side,
-        "batch": batch,
-        "rounds": rounds,
-        "seconds": timings.seconds,
-        "ways": {
-            way: {
-                **timings.ratio(way, PLAIN),
-                "flipped": float(np.mean(np.sign(found[way]) != np.sign(found[PLAIN]))),
-                "flipped_to_float64": float(np.mean(np.sign(found[way]) != np.sign(exact))),
-                "nissim": float(np.mean(kax.metrics.nissim(maps[way], maps[PLAIN]))),
-            }
-            for way in ways
-        },
+    candidates = [Candidate(way, run) for way, run in runs.items()]
+    case = timed(f"{MODELS[name]}, {side} px", f"{batch} images", candidates, RATIOS, rounds=rounds)
+    moved = {
+        way: {
+            "flipped": float(np.mean(np.sign(found[way]) != np.sign(found[PLAIN]))),
+            "flipped_to_float64": float(np.mean(np.sign(found[way]) != np.sign(exact))),
+            "nissim": float(np.mean(kax.metrics.nissim(maps[way], maps[PLAIN]))),
+        }
+        for way in ways
     }
+    return {**case, "moved": moved}
 
 
 def passes(classifier: kax.ImageClassifier, images: tf.Tensor) -> Callable[[], np.ndarray]:
@@ -139,29 +123,6 @@ def reference(precise: keras.Model, x: np.ndarray) -> np.ndarray:
     return run(tf.constant(x, tf.float64)).numpy()
 
 
-def render(found: dict[str, Any]) -> str:
-    """The table, in Markdown."""
-    where = found["environment"]
-    versions = ", ".join(f"{name} {version}" for name, version in where["versions"].items())
-    devices = ", ".join(where["accelerators"]) or "no accelerator"
-    lines = [
-        f"{where['processor']}, {where['cores']} cores, {devices}, TF32 {'on' if where['tf32'] else 'off'} (it "
-        f"concerns accelerators only); {versions}. Ratios are medians of {found['cases'][0]['rounds']} rounds, with "
-        "the smallest and the largest.",
-        "",
-        "| model | way | wall time / default | CPU time / default | signs against default | signs against float64 "
-        "| NISSIM of Grad-CAM |",
-        "| --- | --- | --- | --- | --- | --- | --- |",
-    ]
-    for case in found["cases"]:
-        what = f"{case['model']}, {case['batch']} images of {case['side']} px"
-        for way, row in case["ways"].items():
-            wall, cpu = (f"{r['median']:.2f} ({r['min']:.2f} to {r['max']:.2f})" for r in (row["wall"], row["cpu"]))
-            flips = f"{100 * row['flipped']:.2f} % | {100 * row['flipped_to_float64']:.2f} %"
-            lines.append(f"| {what} | {way} | {wall} | {cpu} | {flips} | {row['nissim']:.1e} |")
-    return "\n".join(lines)
-
-
 def main() -> None:
     """The command line."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.options", description="Measures the options.")
@@ -171,10 +132,10 @@ def main() -> None:
     arguments = parser.parse_args()
     warnings.simplefilter("ignore")
     found = rounded(report(arguments.full, arguments.batch, arguments.rounds))
-    print(render(found))
+    print(table.render("options", found))
     if arguments.full:
         write("options", found)
-        PAGE.write_text(PLACE.sub(lambda place: f"{place[1]}\n{render(found)}\n\n{place[2]}", PAGE.read_text()))
+        table.update()
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 
 import keras
@@ -14,8 +15,9 @@ F, FB = "F", "F+B"
 Run = Callable[[], np.ndarray]
 
 
+@functools.lru_cache(maxsize=1)
 def compiled_forward(model: keras.Model) -> Callable[[tf.Tensor], tf.Tensor]:
-    """One compiled pass forward: images to logits."""
+    """One compiled pass forward: images to logits. The latest model's is kept, so that it is traced once for all."""
     signature = [tf.TensorSpec((None, *model.input_shape[1:]), model.inputs[0].dtype)]
 
     @tf.function(input_signature=signature, autograph=False)

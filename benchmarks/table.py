@@ -1,4 +1,4 @@
-"""The tables of docs/benchmarks.md and of the README, made of `results/*.json` and of nothing else.
+"""The tables of docs/benchmarks.md, docs/options.md and the README, made of `results/*.json` and of nothing else.
 
     python -m benchmarks.table
 
@@ -17,9 +17,9 @@ from typing import Any
 from benchmarks.harness import RESULTS
 from benchmarks.memory import ROOT
 
-PAGES = (ROOT / "docs" / "benchmarks.md", ROOT / "README.md")
+PAGES = (ROOT / "docs" / "benchmarks.md", ROOT / "docs" / "options.md", ROOT / "README.md")
 PLACE = re.compile(r"(<!-- results: (\w+) -->\n).*?(<!-- end of results -->)", re.DOTALL)
-ORDER = ("grad_cam", "attacks", "integrated_gradients", "ssim", "evaluation", "layers", "training")
+ORDER = ("grad_cam", "attacks", "integrated_gradients", "ssim", "evaluation", "layers", "training", "options")
 """The benchmarks, as the tables of several list them."""
 FEW = 0.1
 """Ratios below this one are told as percentages."""
@@ -53,6 +53,8 @@ def render(name: str, report: dict[str, Any]) -> str:
     """The tables of one benchmark, in Markdown."""
     parts = [ran_on(report["environment"]), ratios(report["cases"])]
     parts += [text for text in map(settings, report["cases"]) if text]
+    if any("moved" in case for case in report["cases"]):
+        parts.append(moved(report["cases"]))
     if "memory" in report:
         parts += [peaks(report["memory"]), *growth(report["memory"])]
     return "\n\n".join(parts)
@@ -61,7 +63,16 @@ def render(name: str, report: dict[str, Any]) -> str:
 def ran_on(environment: dict[str, Any]) -> str:
     """The line that says what was measured where."""
     versions = ", ".join(f"{name} {version}" for name, version in environment["versions"].items())
-    return f"{environment['processor']}, {environment['cores']} cores, {environment['system']}; {versions}."
+    where = f"{environment['processor']}, {environment['cores']} cores, {devices(environment)}{environment['system']}"
+    return f"{where}; {versions}."
+
+
+def devices(environment: dict[str, Any]) -> str:
+    """The accelerators, and whether they multiply float32 in TF32, where a benchmark tells that."""
+    if "accelerators" not in environment:
+        return ""
+    found = ", ".join(environment["accelerators"])
+    return f"{found} with TF32 {'on' if environment['tf32'] else 'off'}, " if found else "no accelerator, "
 
 
 def ratios(cases: Iterable[dict[str, Any]]) -> str:
@@ -139,6 +150,23 @@ def settings(case: dict[str, Any]) -> str:
         for item in case["agreement"]
     ]
     return " ".join(parts)
+
+
+def moved(cases: Iterable[dict[str, Any]]) -> str:
+    """How far the results of each option are from those of the default, and the default's from float64."""
+    rows = [
+        [
+            f"{case['name']}; {case['detail']}",
+            way,
+            number(found["flipped"], percent=True),
+            number(found["flipped_to_float64"], percent=True),
+            f"{found['nissim']:.1e}",
+        ]
+        for case in cases
+        for way, found in case["moved"].items()
+    ]
+    header = ["case", "way", "signs against default", "signs against float64", "NISSIM of Grad-CAM"]
+    return markdown(header, rows)
 
 
 def peaks(found: Iterable[dict[str, Any]]) -> str:

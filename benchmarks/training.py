@@ -26,8 +26,8 @@ SETTINGS: dict[str, dict[str, Any]] = {
     DEFAULT: {},
 }
 RATIOS = (
-    Ratio(ATTACKED, EPOCH, at_most=0.015),
-    Ratio(EXPLAINED, EPOCH),
+    Ratio(EXPLAINED, EPOCH, at_most=0.015),
+    Ratio(ATTACKED, EPOCH),
     Ratio(DEFAULT, EPOCH),
 )
 """What is divided by what, and what it should be."""

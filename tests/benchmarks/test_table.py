@@ -11,6 +11,7 @@ import pytest
 from benchmarks import table
 from benchmarks.__main__ import BENCHMARKS
 from benchmarks.harness import Timings
+from benchmarks.memory import ROOT
 
 RATIO = {"median": 1.104, "min": 1.0, "max": 1.25}
 SHARE = {"median": 0.0104, "min": 0.01, "max": 0.0125}
@@ -46,8 +47,8 @@ def test_the_pages_have_what_the_results_give(page):
 
 
 def test_every_benchmark_has_results_and_a_place_in_the_documentation():
-    names = [name for _, name, _ in table.PLACE.findall(table.PAGES[0].read_text())]
-    assert sorted(names) == sorted([*BENCHMARKS, "goals"])
+    names = [name for page in table.PAGES for _, name, _ in table.PLACE.findall(page.read_text())]
+    assert sorted(names) == sorted([*BENCHMARKS, "goals", "peers"])
     assert sorted(table.ORDER) == sorted(BENCHMARKS) == sorted(table.read())
 
 
@@ -68,7 +69,7 @@ def test_results_are_complete_and_what_was_compared_agrees(name):
 
 def test_no_figure_of_the_readme_comes_from_anywhere_else():
     """The README tells no times and ratios of speed but those in the table."""
-    text = table.PLACE.sub("", table.PAGES[1].read_text())
+    text = table.PLACE.sub("", (ROOT / "README.md").read_text())
     assert not re.findall(r"\d+(?:\.\d+)?(?: times|x) (?:as fast|faster|slower)", text)
 
 
@@ -103,6 +104,21 @@ def test_the_overviews_have_the_goals_and_the_peers():
         "| Net; 8 images | theirs / ours | 1.10 (1.00 to 1.25) | 1.10 (1.00 to 1.25) | at least 1: met |",
     ]
     assert table.peers({"ssim": REPORT}).splitlines()[2:] == ["| Net; 8 images | theirs / ours | 1.10 |"]
+
+
+def test_devices_and_how_far_results_move_are_told_where_they_were_measured():
+    environment = {**REPORT["environment"], "accelerators": [], "tf32": True}
+    moved = {"default": {"flipped": 0.0, "flipped_to_float64": 0.0123, "nissim": 0.0}}
+    report = {"environment": environment, "cases": [{**REPORT["cases"][0], "moved": moved}]}
+    lines = table.render("any", report).splitlines()
+    assert lines[0] == "Some CPU, 4 cores, no accelerator, Linux x86_64; python 3.11.7."
+    assert lines[-3:] == [
+        "| case | way | signs against default | signs against float64 | NISSIM of Grad-CAM |",
+        "| --- | --- | --- | --- | --- |",
+        "| Net; 8 images | default | 0.00 % | 1.23 % | 0.0e+00 |",
+    ]
+    environment["accelerators"] = ["Some GPU"]
+    assert table.ran_on(environment) == "Some CPU, 4 cores, Some GPU with TF32 on, Linux x86_64; python 3.11.7."
 
 
 @pytest.mark.parametrize(
