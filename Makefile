@@ -58,6 +58,7 @@ bench:  ## Run the benchmarks briefly and print what they find (Python 3.11 or 3
 	$(ALIBI_VENV)/bin/python -m benchmarks $(BENCH_ARGS)
 
 bench-full:  ## Run the benchmarks in full and write benchmarks/results and docs/benchmarks.md
+	$(MAKE) $(BENCH_VENV)/.installed-bench,autoattack,test VENV=$(BENCH_VENV) LOCK=requirements/bench.txt
 	$(MAKE) bench BENCH_ARGS="--full $(BENCH_ARGS)"
 
 lock: $(BIN)/pip  ## Resolve the files in requirements/ again, from the ranges in setup.cfg
@@ -65,7 +66,7 @@ lock: $(BIN)/pip  ## Resolve the files in requirements/ again, from the ranges i
 	$(UV_COMPILE) --extra dev --universal --fork-strategy fewest --output-file requirements/lock.txt
 	$(UV_COMPILE) --extra test --resolution lowest-direct --output-file requirements/lowest.txt
 	$(UV_COMPILE) --extra alibi --extra test --output-file requirements/alibi.txt
-	$(UV_COMPILE) --extra bench --extra test --universal --fork-strategy fewest --output-file requirements/bench.txt
+	$(UV_COMPILE) --extra bench --extra autoattack --extra test --universal --fork-strategy fewest --output-file requirements/bench.txt
 
 build: $(VENV)/.installed-dev  ## Build the source distribution and the wheel into dist/
 	$(BIN)/python -m build

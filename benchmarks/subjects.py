@@ -18,10 +18,19 @@ CLASSES = 10
 
 def helpers() -> ModuleType:
     """The models and images of the tests."""
+    return _of_tests("helpers")
+
+
+def digits() -> ModuleType:
+    """The images of digits, and the CNNs that are trained on them, of the tests."""
+    return _of_tests("digits")
+
+
+def _of_tests(name: str) -> ModuleType:
     folder = str(ROOT / "tests")
     if folder not in sys.path:
         sys.path.insert(0, folder)
-    return importlib.import_module("helpers")
+    return importlib.import_module(name)
 
 
 def cnn(side: int) -> keras.Model:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import functools
 import importlib.util
+import os
 from collections.abc import Callable, Iterator
 
+import digits
 import helpers
 import keras
 import numpy as np
@@ -90,3 +93,11 @@ def model(build) -> Iterator[keras.Model]:
     shared = build()
     with unchanged(shared):
         yield shared
+
+
+@pytest.fixture(scope="session")
+def digits_weights(tmp_path_factory) -> Callable[[str], list[np.ndarray]]:
+    """The weights of a model of one kind in `digits.EPOCHS`, trained once for all processes of a session."""
+    folder = tmp_path_factory.getbasetemp()
+    shared = folder.parent if "PYTEST_XDIST_WORKER" in os.environ else folder
+    return functools.cache(lambda kind: digits.trained(kind, shared))
