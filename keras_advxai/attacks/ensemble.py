@@ -19,9 +19,13 @@ from keras_advxai.models import Forward, ImageClassifier
 
 _PRESETS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "quick": ({"steps": 20}, {"targets": 3, "steps": 20}),
-    "standard": ({"steps": 100, "restarts": 2}, {"targets": 9, "steps": 100}),
+    "standard": ({"steps": 100, "restarts": 2}, {"targets": 9, "steps": 100, "step_size": 1.0}),
 }
-"""For each preset, the options of its log-odds PGD and of its multi-target margin PGD."""
+"""For each preset, the options of its log-odds PGD and of its multi-target margin PGD.
+
+The first step is half of epsilon, or all of it where there are steps enough: longer steps leave the local maxima
+in which the first attack ended.
+"""
 
 
 @register
