@@ -22,6 +22,7 @@ BENCHMARKS = {
     "layers": "bench",
     "training": "bench",
     "options": "bench",
+    "robustness": "bench",
     "integrated_gradients": "alibi",
 }
 """Each benchmark, and the extra in setup.cfg whose environment it runs in. alibi and the others exclude one another."""

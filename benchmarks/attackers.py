@@ -83,7 +83,7 @@ def wrapped(task: Task, method: str) -> Run:
 
 
 def cleverhans(task: Task, method: str) -> Run:
-    """cleverhans itself, without its sanity checks, which compare arrays in a way that numpy 2 refuses."""
+    """cleverhans itself, without its sanity checks, with which its BIM fails with numpy 2."""
     import importlib
 
     name = _CLEVERHANS[method]

@@ -3,11 +3,13 @@
     python -m benchmarks.table
 
 writes each between the comments that name it, `<!-- results: NAME -->` and `<!-- end of results -->`. The names are
-those of the benchmarks; `goals`, all ratios that have a goal; and `peers`, the medians beside each peer.
+those of the benchmarks; `goals`, all ratios that have a goal; `peers`, the medians beside each peer; and
+`robustness_summary`, the essence of `robustness`.
 """
 
 from __future__ import annotations
 
+import importlib
 import json
 import pathlib
 import re
@@ -21,6 +23,8 @@ PAGES = (ROOT / "docs" / "benchmarks.md", ROOT / "docs" / "options.md", ROOT / "
 PLACE = re.compile(r"(<!-- results: (\w+) -->\n).*?(<!-- end of results -->)", re.DOTALL)
 ORDER = ("grad_cam", "attacks", "integrated_gradients", "ssim", "evaluation", "layers", "training", "options")
 """The benchmarks, as the tables of several list them."""
+OWN = {"robustness": "benchmarks.robustness_table"}
+"""Benchmarks whose tables are others, to the module that makes them."""
 FEW = 0.1
 """Ratios below this one are told as percentages."""
 
@@ -46,11 +50,13 @@ def updated(text: str, results: pathlib.Path = RESULTS) -> str:
 
 def read(results: pathlib.Path = RESULTS) -> dict[str, dict[str, Any]]:
     """The reports of the benchmarks that were run in full, by name."""
-    return {path.stem: json.loads(path.read_text()) for path in results.glob("*.json") if path.stem in ORDER}
+    return {path.stem: json.loads(path.read_text()) for path in results.glob("*.json") if path.stem in (*ORDER, *OWN)}
 
 
 def render(name: str, report: dict[str, Any]) -> str:
     """The tables of one benchmark, in Markdown."""
+    if name in OWN:
+        return importlib.import_module(OWN[name]).render(report)
     parts = [ran_on(report["environment"]), ratios(report["cases"])]
     parts += [text for text in map(settings, report["cases"]) if text]
     if any("moved" in case for case in report["cases"]):
@@ -114,8 +120,13 @@ def peers(reports: dict[str, dict[str, Any]]) -> str:
     return markdown(["case", "time of / time of", "median"], rows)
 
 
-OVERVIEWS = {"goals": goals, "peers": peers}
-"""The tables of several benchmarks."""
+def robustness_summary(reports: dict[str, dict[str, Any]]) -> str:
+    """What the best-known attacks of every library reach."""
+    return importlib.import_module(OWN["robustness"]).summary(reports["robustness"])
+
+
+OVERVIEWS = {"goals": goals, "peers": peers, "robustness_summary": robustness_summary}
+"""The tables of several benchmarks, or of a part of one."""
 
 
 def spread(found: dict[str, float]) -> str:

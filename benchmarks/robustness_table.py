@@ -1,0 +1,120 @@
+"""The tables of `results/robustness.json`: all of it for the page of benchmarks, the essence for the README."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from benchmarks.attackers import LIBRARIES
+from benchmarks.table import goal, markdown, ran_on, spread
+
+NORMS = {"linf": "L-infinity", "l2": "L2"}
+ATTACKS = {"fgsm": "FGSM", "pgd": "PGD", "bim": "BIM", "mifgsm": "MI-FGSM"}
+FEW = ("fgsm", "pgd")
+OURS, STANDARD, AUTO_ATTACK = "keras-advxai", "standard", "AutoAttack"
+
+
+def render(report: dict[str, Any]) -> str:
+    """Everything, in Markdown."""
+    parts = [ran_on(report["environment"]), *clean(report), accuracies(report, ATTACKS), *errors(report["rows"])]
+    if "full" in report:
+        parts += [ensembles(report), times(report["pgd"])]
+    return "\n\n".join(parts)
+
+
+def summary(report: dict[str, Any]) -> str:
+    """FGSM and PGD of every library, and the ensembles."""
+    return "\n\n".join([accuracies(report, FEW), ensembles(report)])
+
+
+def clean(report: dict[str, Any]) -> list[str]:
+    """What was attacked, and how."""
+    found = ", ".join(f"{share(count, report)} ({name})" for name, count in report["clean"].items())
+    budgets = " and ".join(f"{epsilon:g} in {NORMS[norm]}" for norm, epsilon in report["epsilons"].items())
+    sizes = ", ".join(f"{ATTACKS[name]} {size:g} epsilon" for name, size in report["step_sizes"].items())
+    return [
+        f"{report['images']} images; epsilon {budgets}. Without an attack the models are right on {found} of them. "
+        f"Attacks but FGSM take {report['steps']} steps from the image; the length of a step: {sizes}."
+    ]
+
+
+def accuracies(report: dict[str, Any], attacks: Iterable[str]) -> str:
+    """The robust accuracy under each attack of each library; lower is a stronger attack."""
+    wanted = [row for row in report["rows"] if row["attack"] in attacks]
+    lines = []
+    for row in wanted:
+        least = min(row["standing"].values())
+        cells = []
+        for library in LIBRARIES:
+            if library in row["standing"]:
+                text = share(row["standing"][library], report)
+                cells.append(f"**{text}**" if row["standing"][library] == least else text)
+            else:
+                cells.append("error")
+        lines.append([row["model"], f"{ATTACKS[row['attack']]}, {NORMS[row['norm']]}", *cells])
+    return markdown(["model", "attack", *LIBRARIES], lines)
+
+
+def errors(rows: Iterable[dict[str, Any]]) -> list[str]:
+    """What the libraries said that failed, and which images they returned that cannot be used."""
+    said: dict[tuple[str, str, str], list[str]] = {}
+    left: dict[str, int] = {}
+    for row in rows:
+        for library, message in row["errors"].items():
+            norms = said.setdefault((library, ATTACKS[row["attack"]], message), [])
+            norms += [NORMS[row["norm"]]] * (NORMS[row["norm"]] not in norms)
+        for library, count in row["outside"].items():
+            left[library] = left.get(library, 0) + count
+    found = [
+        f"- {library}, {attack} in {' and '.join(norms)}: `{message}`"
+        for (library, attack, message), norms in said.items()
+    ]
+    outside = ", ".join(f"{library} {count}" for library, count in left.items() if count)
+    told = "Images outside of the budget or the bounds, which count as no success: " + (outside or "none") + "."
+    return [told, *(["Errors:\n\n" + "\n".join(found)] if found else [])]
+
+
+def ensembles(report: dict[str, Any]) -> str:
+    """`standard` beside AutoAttack's full run."""
+    lines = [
+        [
+            row["model"],
+            NORMS[row["norm"]],
+            *(share(row["standing"][name], report) for name in (STANDARD, AUTO_ATTACK)),
+            *(str(row["only"][name]) for name in (STANDARD, AUTO_ATTACK)),
+            spread(row["ratio"]),
+            goal({"at_least": 10}, row["ratio"]["median"]),
+        ]
+        for row in report["full"]
+    ]
+    header = [
+        "model",
+        "norm",
+        "`standard`",
+        "AutoAttack",
+        "stands against `standard` alone",
+        "against AutoAttack alone",
+    ]
+    return markdown([*header, "time of AutoAttack / time of `standard`", "goal"], lines)
+
+
+def times(found: Iterable[dict[str, Any]]) -> str:
+    """PGD beside cleverhans'."""
+    lines = [
+        [
+            row["model"],
+            NORMS[row["norm"]],
+            f"{name} / cleverhans",
+            spread(ratio["wall"]),
+            spread(ratio["cpu"]),
+            goal({"at_most": 1.1} if name == OURS else {}, ratio["wall"]["median"]),
+        ]
+        for row in found
+        for name, ratio in row["ratios"].items()
+    ]
+    return markdown(["model", "norm", "PGD, time of / time of", "wall time", "CPU time", "goal"], lines)
+
+
+def share(count: int, report: dict[str, Any]) -> str:
+    """A number of images as a share of all, with three digits."""
+    return f"{count / report['images']:.3f}"
