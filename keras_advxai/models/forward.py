@@ -191,19 +191,20 @@ class Forward:
         return owner is graph
 
     def _differentiate(self, objective: Objective, labels: Tensor, sources: list[Tensor]) -> list[Tensor | None]:
-        with self._recording(), rectifiers.smooth(self.classifier.relu_beta):
-            value = objective(self, labels)
-        beside = [] if self._folding is None else self._folding.sources(sources)
-        try:
-            if self._tape is not None:
-                return list(self._tape.gradient(value, sources))
+        with rectifiers.smooth(self.classifier.relu_beta):
             with self._recording():
-                found = tf.gradients(value, [*sources, *beside])
-                if self._folding is None:
-                    return list(found)
-                return self._folding.gradients(sources, found[: len(sources)], found[len(sources) :])
-        except LookupError:  # some operation between them has no gradient at all
-            return [None] * len(sources)
+                value = objective(self, labels)
+            beside = [] if self._folding is None else self._folding.sources(sources)
+            try:
+                if self._tape is not None:
+                    return list(self._tape.gradient(value, sources))
+                with self._recording():
+                    found = tf.gradients(value, [*sources, *beside])
+                    if self._folding is None:
+                        return list(found)
+                    return self._folding.gradients(sources, found[: len(sources)], found[len(sources) :])
+            except LookupError:  # some operation between them has no gradient at all
+                return [None] * len(sources)
 
     def _recording(self) -> contextlib.AbstractContextManager[Any]:
         """Where this pass' operations belong: on its tape, or in its graph even from inside of a loop."""
