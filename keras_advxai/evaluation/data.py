@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from concurrent import futures
 from typing import Any
 
 import keras
@@ -162,10 +163,9 @@ class Batches:
     def _stream(self) -> Iterator[Any]:
         if isinstance(self._data, tf.data.Dataset):
             for element in self._data.prefetch(tf.data.AUTOTUNE):
-                yield keras.tree.map_structure(lambda tensor: tensor.numpy(), element)
+                yield _as_arrays(element)
         else:
-            for index in range(len(self._data)):
-                yield keras.tree.map_structure(np.asarray, self._data[index])
+            yield from _read_ahead(len(self._data), lambda index: _as_arrays(self._data[index]))
 
     def _split(self, element: Any) -> tuple[Any, Any]:
         """Inputs and labels. A pair is inputs and labels, unless the model takes several inputs as a list."""
@@ -222,6 +222,21 @@ class Fingerprint:
     def hexdigest(self) -> str:
         """The hash of all that was added."""
         return hashlib.sha256(self._images.digest() + self._labels.digest()).hexdigest()
+
+
+def _read_ahead(count: int, read: Callable[[int], Any]) -> Iterator[Any]:
+    """What `read` returns for 0, 1, ..., each read by a thread while the one before is in use."""
+    with futures.ThreadPoolExecutor(max_workers=1) as reader:
+        coming = [reader.submit(read, index) for index in range(min(1, count))]
+        for index in range(count):
+            item = coming.pop().result()
+            if index + 1 < count:
+                coming.append(reader.submit(read, index + 1))
+            yield item
+
+
+def _as_arrays(element: Any) -> Any:
+    return keras.tree.map_structure(np.asarray, element)
 
 
 def _take(x: Any, chosen: Any) -> Any:
