@@ -26,7 +26,7 @@ BENCHMARKS = {
     "integrated_gradients": "alibi",
 }
 """Each benchmark, and the extra in setup.cfg whose environment it runs in. alibi and the others exclude one another."""
-MARKS = {"bench": "foolbox", "alibi": "alibi"}
+MARKS = {"bench": "einops", "alibi": "alibi"}
 """What is installed in each environment, and in no other one."""
 
 

@@ -29,7 +29,7 @@ def test_neither_the_scale_of_the_logits_nor_a_softmax_changes_it_by_more_than_a
         assert abs(stands.mean() - expected.mean()) <= POINT, (activation, factor)
 
 
-@cases
+@pytest.mark.parametrize(("kind", "norm"), [("plain", "linf"), ("adversarial", "l2")])
 def test_mixed_precision_changes_it_by_three_points_at_most(kind, norm, digits_weights, models, images):
     mixed = digits.model(digits_weights(kind), dtype="mixed_float16")
     attack = Ensemble.preset("quick", norm=norm)
@@ -45,14 +45,14 @@ def test_neither_the_batch_nor_the_order_changes_who_is_deceived(norm, models, i
     """Not a flag changes. Pixels may: sums over batches of another size are rounded in another order."""
     (x, y), epsilon, model = images, digits.EPSILONS[norm], models["plain"]
     order = np.random.default_rng(0).permutation(len(x))
-    for attack in (PGD(norm=norm, restarts=2, start="uniform"), Ensemble.preset("quick", norm=norm)):
-        whole = digits.standing(model, x, y, attack(model, x, y, epsilon))
-        assert 0.1 < whole.mean() < 0.9
-        for size in (37, 16):
-            parts = [attack(model, x[i : i + size], y[i : i + size], epsilon) for i in range(0, len(x), size)]
-            np.testing.assert_array_equal(digits.standing(model, x, y, np.concatenate(parts)), whole)
-        found = attack(model, x[order], y[order], epsilon)
-        np.testing.assert_array_equal(digits.standing(model, x[order], y[order], found), whole[order])
+    attack = Ensemble.preset("quick", norm=norm)
+    whole = digits.standing(model, x, y, attack(model, x, y, epsilon))
+    assert 0.1 < whole.mean() < 0.9
+    for size in (37, 16):
+        parts = [attack(model, x[i : i + size], y[i : i + size], epsilon) for i in range(0, len(x), size)]
+        np.testing.assert_array_equal(digits.standing(model, x, y, np.concatenate(parts)), whole)
+    found = attack(model, x[order], y[order], epsilon)
+    np.testing.assert_array_equal(digits.standing(model, x[order], y[order], found), whole[order])
 
 
 @cases

@@ -8,7 +8,7 @@ import digits
 import numpy as np
 import pytest
 
-from keras_advxai.attacks import FGSM, PGD, Ensemble, MultiTargetPGD, Square
+from keras_advxai.attacks import FGSM, PGD, Ensemble
 
 
 @pytest.fixture(scope="module")
@@ -28,12 +28,11 @@ def test_long_runs_with_many_restarts_deceive_about_one_image_more_at_most(kind,
     model, (x, y), epsilon = models[kind], images, digits.EPSILONS[norm]
     assert digits.within(x, standard(kind, norm), norm, epsilon).all()
     stands = digits.standing(model, x, y, standard(kind, norm))
-    common = {"norm": norm, "start": "uniform", "schedule": "cosine", "steps": 50, "seed": 1}
+    common = {"norm": norm, "start": "uniform", "schedule": "cosine", "steps": 50, "step_size": 1.0, "seed": 1}
     attack = Ensemble(
         [
-            PGD(restarts=5, step_size=1.0, loss="margin", **common),
-            PGD(restarts=5, step_size=1.0, loss="dlr", **common),
-            MultiTargetPGD(targets=3, step_size=0.5, **common),
+            PGD(restarts=8, loss="margin", **common),
+            PGD(restarts=4, loss="dlr", **common),
         ]
     )
     longer = attack(model, x[stands], y[stands], epsilon)
@@ -43,18 +42,10 @@ def test_long_runs_with_many_restarts_deceive_about_one_image_more_at_most(kind,
 @pytest.mark.parametrize("kind", digits.EPOCHS)
 def test_each_attack_is_at_least_as_strong_as_the_one_before(kind, standard, models, images):
     model = models[kind]
-    found = [attack(model, *images, 0.1) for attack in (FGSM(), PGD(), Ensemble.preset("quick"))]
+    found = [attack(model, *images, 0.1) for attack in (FGSM(), PGD())]
     left = [digits.standing(model, *images, adversarial).sum() for adversarial in (*found, standard(kind, "linf"))]
     assert left == sorted(left, reverse=True)
     assert left[0] > left[-1]
-
-
-@pytest.mark.parametrize("kind", digits.EPOCHS)
-def test_a_black_box_finds_next_to_nothing_behind_it(kind, standard, models, images):
-    x, y = images
-    stands = digits.standing(models[kind], x, y, standard(kind, "linf"))
-    found = Square(queries=500)(models[kind], x[stands], y[stands], 0.1)
-    assert digits.standing(models[kind], x[stands], y[stands], found).sum() >= stands.sum() - 1
 
 
 def test_adversarial_training_helps_and_confidence_is_not_robustness(standard, models, images):
