@@ -16,6 +16,10 @@ from keras_advxai.models import Forward, ImageClassifier
 from keras_advxai.models.inputs import check_number, check_whole_number
 from keras_advxai.ops import norms
 
+_ATTEMPTS = 3
+_SHORTER = 0.25
+"""By what the first length is multiplied for each further attempt, on the images that the one before has lost."""
+
 
 @register
 class DDN(MinimumNormAttack, GradientAttack):
@@ -24,7 +28,9 @@ class DDN(MinimumNormAttack, GradientAttack):
     Each step goes along `gradient / ||gradient||` of a loss, with a length that falls from 1 to 0.01 on a
     cosine. The change then gets the length of a sphere around the image, which becomes smaller by the factor
     `1 - gamma` where the last image was misclassified, else larger by `1 + gamma`. The nearest misclassified image of
-    all steps is kept. All lengths are in the unit image scale, as an epsilon of `norm="l2"`.
+    all steps is kept; where there is none, because the steps went past it, the attack begins again with a sphere of a
+    quarter of the size, and with one of a sixteenth. All lengths are in the unit image scale, as an epsilon of
+    `norm="l2"`.
 
     Args:
         steps: How many steps there are; each costs a pass and its gradient. Defaults to 100.
@@ -77,6 +83,27 @@ class DDN(MinimumNormAttack, GradientAttack):
         """The nearest misclassified image of all steps; see `MinimumNormAttack.minimize`."""
         x = model.images_of(inputs)
 
+        def attempt(number: Tensor, rows: Tensor, points: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+            own_inputs, own_y = batches.take((inputs, y), rows)
+            length = self.init_norm * _SHORTER ** tf.cast(number, tf.float32)
+            least, found = self._descend(model, own_inputs, own_y, length)
+            lost = tf.logical_not(tf.math.is_finite(least))
+            return number + 1, tf.boolean_mask(rows, lost), batches.put(points, rows, found)
+
+        rows = tf.range(tf.shape(x)[0])
+        _, _, points = tf.while_loop(
+            lambda number, rows, _: (number < _ATTEMPTS) & (tf.size(rows) > 0),
+            attempt,
+            (tf.constant(0), rows, x),
+            shape_invariants=(tf.TensorShape([]), tf.TensorShape([None]), x.shape),
+            parallel_iterations=1,
+        )
+        return points
+
+    def _descend(self, model: ImageClassifier, inputs: Any, y: Tensor, length: Tensor) -> tuple[Tensor, Tensor]:
+        """The distance of the nearest misclassified image of one attempt, infinite if there is none, and an image."""
+        x = model.images_of(inputs)
+
         def each(values: Tensor) -> Tensor:
             return tf.reshape(values, [-1] + [1] * (x.shape.rank - 1))
 
@@ -99,11 +126,11 @@ class DDN(MinimumNormAttack, GradientAttack):
             return step + 1, points, radius, least, found
 
         nothing = tf.zeros(tf.shape(x)[:1])
-        state = (tf.constant(0), x, nothing + self.init_norm * model.width, nothing + float("inf"), x)
+        state = (tf.constant(0), x, nothing + length * model.width, nothing + float("inf"), x)
         _, points, _, least, found = tf.while_loop(
-            lambda step, *_: (step < self.steps) & (tf.size(nothing) > 0), advance, state, parallel_iterations=1
+            lambda step, *_: step < self.steps, advance, state, parallel_iterations=1
         )
-        return batches.select(tf.math.is_finite(least), found, points)
+        return least, batches.select(tf.math.is_finite(least), found, points)
 
     def _size(self, step: Tensor) -> Tensor:
         """The length of a step, from 1 to nearly 0.01 on a cosine."""

@@ -7,13 +7,13 @@ from typing import TypeAlias
 
 import numpy as np
 
-from keras_advxai.attacks import (
-    Attack,
-    GradientAttack,
-    IterativeAttack,
-    MinimumNormAttack,
-    MultiTargetPGD,
-    Square,
+from keras_advxai.attacks import Attack, Ensemble, MinimumNormAttack, MultiTargetPGD
+from keras_advxai.evaluation.attack_kinds import (
+    fills_budget,
+    follows_gradients,
+    is_black_box,
+    is_noise,
+    takes_many_steps,
 )
 from keras_advxai.evaluation.finding import Finding
 from keras_advxai.evaluation.samples import Samples
@@ -51,7 +51,7 @@ def attack_findings(samples: Samples, attacks: Sequence[Attack], explains: bool)
     found += _not_monotone(attacks, wrong, strengths)
     found += _weaker(attacks, wrong, strengths)
     found += _black_box(attacks, wrong, strengths)
-    noise = [attack for attack in attacks if _is_noise(attack)]
+    noise = [attack for attack in attacks if is_noise(attack)]
     if explains and not noise:
         found.append(
             Finding(
@@ -79,11 +79,11 @@ def _budget(samples: Samples, attack: Attack) -> Iterator[Finding]:
     if lengths is None:
         return
     allowed = np.asarray(samples.epsilons)[:, None] * (1 + _TOLERANCE) + 1e-6
-    count = int(np.sum(np.any(lengths > allowed, axis=0)))
+    count = int(np.sum(np.any(~(lengths <= allowed), axis=0)))
     outside = int(np.sum(np.any(samples.outside[attack.name], axis=0)))
     if count or outside:
         yield Finding(
-            f"{attack.name} changed {count} images by more than epsilon, and {outside} beyond the bounds.",
+            f"{attack.name} changed {count} images by more than epsilon, and {outside} beyond the bounds or to NaN.",
             id="budget-exceeded",
             severity="error",
         )
@@ -92,7 +92,7 @@ def _budget(samples: Samples, attack: Attack) -> Iterator[Finding]:
 def _unused_budget(samples: Samples, attack: Attack) -> Iterator[Finding]:
     """Attacks that failed although they had not gone as far as they may."""
     lengths = samples.lengths.get(attack.name)
-    if lengths is None or not isinstance(attack, GradientAttack):
+    if lengths is None or not fills_budget(attack):
         return
     failed = samples.attacked[attack.name] == samples.labels
     if attack.targeted:
@@ -124,14 +124,14 @@ def _zero_gradients(samples: Samples) -> Iterator[Finding]:
 def _not_monotone(attacks: Sequence[Attack], wrong: _Wrong, strengths: np.ndarray) -> Iterator[Finding]:
     """Attacks in many steps that do worse with a larger budget; a single step may overshoot."""
     for attack in attacks:
-        if not isinstance(attack, IterativeAttack):
+        if not takes_many_steps(attack) or isinstance(attack, MinimumNormAttack):
             continue
         shares = wrong[attack.name].mean(axis=1)
         drop = np.maximum.accumulate(shares) - shares
         if drop.max() > _POINT:
             yield Finding(
                 f"{attack.name} turns fewer images at epsilon {epsilon_text(float(strengths[drop.argmax()]))} than "
-                f"at a smaller one, by {percent_text(float(drop.max()))}: more budget should not hurt. More steps may "
+                f"at a smaller one, by {_points(float(drop.max()))}: more budget should not hurt. More steps may "
                 "help.",
                 id="not-monotone",
                 severity="warning",
@@ -140,13 +140,12 @@ def _not_monotone(attacks: Sequence[Attack], wrong: _Wrong, strengths: np.ndarra
 
 def _weaker(attacks: Sequence[Attack], wrong: _Wrong, strengths: np.ndarray) -> Iterator[Finding]:
     """Attacks that should be stronger than others, and are weaker."""
-    several = (IterativeAttack, MinimumNormAttack)
-    single = [item for item in attacks if isinstance(item, GradientAttack) and not isinstance(item, several)]
-    many = [item for item in attacks if isinstance(item, IterativeAttack)]
+    single = [item for item in attacks if fills_budget(item) and not takes_many_steps(item)]
+    many = [item for item in attacks if takes_many_steps(item) and not isinstance(item, MinimumNormAttack)]
     gradient = [*single, *many]
-    noise = [item for item in attacks if _is_noise(item)]
+    noise = [item for item in attacks if is_noise(item)]
     targets = [item for item in many if isinstance(item, MultiTargetPGD)]
-    main = [item for item in many if not isinstance(item, MultiTargetPGD)]
+    main = [item for item in many if not isinstance(item, (MultiTargetPGD, Ensemble))]
     pairs = (
         ("weaker-than-single-step", many, single, "Gradients may be masked, or steps too long or too few."),
         (
@@ -165,7 +164,7 @@ def _weaker(attacks: Sequence[Attack], wrong: _Wrong, strengths: np.ndarray) -> 
             if worst is not None and gaps[worst].max() > _POINT:
                 level = float(strengths[gaps[worst].argmax()])
                 yield Finding(
-                    f"{attack.name} turns fewer images than {worst}, by {percent_text(float(gaps[worst].max()))} at "
+                    f"{attack.name} turns fewer images than {worst}, by {_points(float(gaps[worst].max()))} at "
                     f"epsilon {epsilon_text(level)}. {advice}",
                     id=name,
                     severity="warning",
@@ -175,12 +174,8 @@ def _weaker(attacks: Sequence[Attack], wrong: _Wrong, strengths: np.ndarray) -> 
 def _black_box(attacks: Sequence[Attack], wrong: _Wrong, strengths: np.ndarray) -> Iterator[Finding]:
     """Images that are turned without gradients, and by no attack with them."""
     for attack in attacks:
-        whites = [
-            wrong[item.name]
-            for item in attacks
-            if _compares(item, attack) and not isinstance(item, Square) and item.aim == "label"
-        ]
-        if not isinstance(attack, Square) or not whites:
+        whites = [wrong[item.name] for item in attacks if _compares(item, attack) and follows_gradients(item)]
+        if not is_black_box(attack) or not whites:
             continue
         alone = wrong[attack.name] & ~np.any(whites, axis=0)
         if alone.any():
@@ -193,10 +188,10 @@ def _black_box(attacks: Sequence[Attack], wrong: _Wrong, strengths: np.ndarray) 
             )
 
 
+def _points(share: float) -> str:
+    return f"{100 * share:.1f} points"
+
+
 def _compares(first: Attack, second: Attack) -> bool:
     """Whether the strengths and the aims of two attacks are of one kind."""
     return (first.norm, first.targeted) == (second.norm, second.targeted)
-
-
-def _is_noise(attack: Attack) -> bool:
-    return attack.aim == "noise"

@@ -81,6 +81,26 @@ def sample_notes(samples: Samples, target: TargetMode) -> list[Finding]:
                 severity="warning",
             )
         )
+    only = np.unique(samples.predictions)
+    if len(only) == 1 and len(np.unique(samples.labels)) > 1:
+        notes.append(
+            Finding(
+                f"The model takes all clean images for class {int(only[0])}, whatever their labels: its figures say "
+                "nothing of robustness. Look at `bounds` and `preprocess`, and at the training.",
+                id="one-class",
+                severity="warning",
+            )
+        )
+    for name, flags in samples.broken.items():
+        if flags.any():
+            notes.append(
+                Finding(
+                    f"Under {name} the model's outputs are NaN or infinite for {int(np.any(flags, axis=0).sum())} of "
+                    f"{len(samples)} images; their predictions mean nothing.",
+                    id="not-finite",
+                    severity="error",
+                )
+            )
     counts = {name: int(blank.sum()) for name, blank in samples.reference_blank.items() if blank.any()}
     if len(counts) <= _MOST_NOTES:
         notes += [

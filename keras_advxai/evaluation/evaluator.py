@@ -169,12 +169,16 @@ class Evaluator:
                 count += len(given)
                 bar.set_description_str(title, refresh=False)
                 bar.update(len(given))
-        samples = gather_samples(found, self.attacks, self.explainers, self.target, self.epsilons)
+            samples = gather_samples(found, self.attacks, self.explainers, self.target, self.epsilons)
+            if kept:
+                bar.set_description_str(f"{title} (running the checks)")
+            further = further_findings(self.classifier, kept, samples, self.attacks, self.goal) if kept else []
+            bar.set_description_str(title)
         return EvaluationReport(
             samples=samples,
             provenance=self._provenance(batches, fingerprint.hexdigest(), given.shape[1:]),
             warnings=(
-                *(further_findings(self.classifier, kept, samples, self.attacks, self.goal) if kept else ()),
+                *further,
                 *self._setting_notes(batches, sizes),
                 *checks.sample_notes(samples, self.target),
                 *attack_findings(samples, self.attacks, bool(self.explainers)),

@@ -76,6 +76,7 @@ def gather_samples(
         scores=conditions("scores"),
         lengths={item.name: join("attacks", item.name, "lengths") for item in attacks},
         outside={item.name: join("attacks", item.name, "outside") for item in attacks},
+        broken={item.name: join("attacks", item.name, "broken") for item in attacks},
         zero_gradients={name: join("zero_gradients", name) for name in found[0]["zero_gradients"]},
         distances={name: join("distances", name) for name in found[0]["distances"]},
         saturated=join("saturated"),

@@ -20,6 +20,11 @@ _FEW_PIXELS = 64
 _TINY = 1e-4
 """By which part of the bounds' width some pixels are changed: too little to reach the next of a few levels."""
 _MOST = 0.5
+_SMALL = 1e-3
+"""By which part of the bounds' width all pixels without a gradient are changed."""
+_HALF = 0.5
+_ROUNDING = 1e-4
+"""Changes of the log-odds below this may be nothing but rounding."""
 _PART = 0.01
 """How far a step along the gradient goes, as a part of the way to the boundary."""
 
@@ -27,7 +32,7 @@ _PART = 0.01
 def gradient_findings(classifier: ImageClassifier, batch: Kept) -> list[Finding]:
     """What the gradients of a model that is not random give cause to say.
 
-    The model is run six times on them, and three times backward.
+    The model is run nine times on them, and four times backward.
 
     Args:
         classifier: The classifier.
@@ -46,9 +51,13 @@ def gradient_findings(classifier: ImageClassifier, batch: Kept) -> list[Finding]
         return [*found, _quantised(same)]
     if found:
         return found
+    share, still, moved = (item.numpy() for item in classifier.compiled("zero gradients", _zeros, inputs))
+    if np.mean((share > _PART) & (still > _HALF * moved)) > _MOST:
+        return [_partly_stopped(float(np.mean(share)))]
     told, seen = (item.numpy() for item in classifier.compiled("small step", _step, inputs))
-    wrong = (np.abs(seen - told) > 0.5 * np.abs(told)) & (told != 0)
-    if np.sum(wrong) <= _MOST * np.sum(told != 0):
+    judged = np.abs(told) > _ROUNDING
+    wrong = (np.abs(seen - told) > 0.5 * np.abs(told)) & judged
+    if np.sum(wrong) <= _MOST * np.sum(judged):
         return []
     return [
         Finding(
@@ -71,9 +80,20 @@ def _quantised(share: float) -> Finding:
     )
 
 
+def _partly_stopped(share: float) -> Finding:
+    return Finding(
+        f"The gradient is exactly zero at {percent_text(share)} of the pixels, though the logits change with them: "
+        "attacks with gradients leave these pixels alone. Look for a stop_gradient, a rounding or a threshold, and add "
+        "the attack 'square'.",
+        id="stopped-gradient",
+        severity="warning",
+    )
+
+
 def _stopped(classifier: ImageClassifier, inputs: Any) -> tuple[Finding | None, Finding | None]:
     """The layer where a gradient stops, if there is one: beside other ways, and on the only one."""
-    others = classifier.with_images(inputs, tf.reverse(classifier.images_of(inputs), [0]))
+    images = classifier.images_of(inputs)
+    others = classifier.with_images(inputs, tf.reverse(images, list(range(images.shape.rank - 1))))
     runs = [classifier.compiled("stops", _stops, item) for item in (inputs, others)]
     places = sorted(runs[0]["layers"], key=lambda key: int(key.split(" ", 1)[0]))
     found = [
@@ -111,7 +131,8 @@ def _stopped(classifier: ImageClassifier, inputs: Any) -> tuple[Finding | None, 
 
 def _stops(classifier: ImageClassifier, x: Any) -> dict[str, Any]:
     """By number and path, whether a layer's gradient is zero or missing, and something of what it returned."""
-    found, whole = stops(classifier.forward(x))
+    every = classifier.survey(classifier.images_of(x).shape[1:]).places  # layers that are named are not folded
+    found, whole = stops(classifier.forward(x, layers=tuple(every)))
     layers = {}
     for number, stop in enumerate(found):
         missing = tf.constant(True) if stop.gradient is None else tf.reduce_all(stop.gradient == 0)
@@ -144,6 +165,25 @@ def _step(classifier: ImageClassifier, x: Any) -> tuple[Tensor, Tensor]:
     moved = tf.clip_by_value(moved, *classifier.bounds)
     after = _odds(classifier.forward(classifier.with_images(x, moved)), labels)
     return tf.reduce_sum(gradient * (moved - images), axis=axes), after - before
+
+
+def _zeros(classifier: ImageClassifier, x: Any) -> tuple[Tensor, Tensor, Tensor]:
+    """Where the gradient is zero: at which share of an image, and what changes there and elsewhere do, `(batch,)` each.
+
+    The pixels in question are moved by a little, some up and some down, and the log-odds are compared.
+    """
+    clean = classifier.forward(x)
+    images, labels = clean.images, clean.predictions
+    zero = clean.gradient(_odds, labels) == 0
+    signs = random.signs(random.image_keys(images), 0, tf.shape(images)[1:])
+
+    def change(chosen: Tensor) -> Tensor:
+        moved = images + tf.where(chosen, _SMALL * classifier.width * signs, 0.0)
+        after = classifier.forward(classifier.with_images(x, tf.clip_by_value(moved, *classifier.bounds)))
+        return tf.abs(_odds(after, labels) - _odds(clean, labels))
+
+    share = tf.reduce_mean(tf.cast(zero, tf.float32), axis=range(1, images.shape.rank))
+    return share, change(zero), change(tf.logical_not(zero))
 
 
 def _odds(forward: Forward, labels: Tensor) -> Tensor:

@@ -53,9 +53,10 @@ def model_findings(classifier: ImageClassifier, kept: Sequence[Kept], samples: S
         ]
     head = classifier.head(tuple(classifier.images_of(kept[0].inputs).shape[1:]))
     outputs = [first, *(_outputs(classifier, batch)[0] for batch in kept[1:])]
-    own = _classes(np.concatenate(outputs), head)
+    output = np.concatenate(outputs)
+    own = _classes(output, head)
     seen, labels = samples.predictions[: len(own)], samples.labels[: len(own)]
-    differ = int(np.sum(own != seen))
+    differ = int(np.sum((own != seen) & ~_ties(output, seen)))
     if differ <= max(1, _TOLERANCE * len(own)):
         return []
     accuracies = percent_text(float(np.mean(own == labels))), percent_text(float(np.mean(seen == labels)))
@@ -84,6 +85,15 @@ def _outputs(classifier: ImageClassifier, batch: Kept) -> tuple[np.ndarray, list
     ]
     output = np.asarray(classifier.output_of(outputs), np.float32)
     return output.reshape(len(output), -1), changed
+
+
+def _ties(output: np.ndarray, seen: np.ndarray) -> np.ndarray:
+    """Where the classes seen are as likely as the likeliest, but for rounding, `(images,)`."""
+    if output.shape[1] == 1:
+        return np.zeros(len(output), bool)
+    lead = output.max(axis=1) - output[np.arange(len(output)), seen]
+    ties: np.ndarray = lead <= 1e-6 * np.abs(output).max(axis=1)
+    return ties
 
 
 def _classes(output: np.ndarray, head: str) -> np.ndarray:

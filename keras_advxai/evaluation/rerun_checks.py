@@ -10,14 +10,9 @@ import numpy as np
 import tensorflow as tf
 
 from keras_advxai._typing import Norm, Tensor
-from keras_advxai.attacks import (
-    Attack,
-    Ensemble,
-    IterativeAttack,
-    MinimumNormAttack,
-    Square,
-)
+from keras_advxai.attacks import Attack, CleverHans, Ensemble
 from keras_advxai.evaluation import statistics
+from keras_advxai.evaluation.attack_kinds import follows_gradients, takes_many_steps
 from keras_advxai.evaluation.finding import Finding
 from keras_advxai.evaluation.kept import Kept
 from keras_advxai.evaluation.samples import Samples
@@ -29,6 +24,8 @@ from keras_advxai.models.rescaled import RescaledClassifier
 _FACTORS = (0.1, 10.0)
 _CHANCE = 0.05
 _STANDING = 0.05
+_CLEVER_HANS_STEPS = 10
+"""How many steps cleverhans' attacks in many steps take by default."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -97,12 +94,12 @@ class Reruns:
         """
         found = [finding for attack in self.attacks for finding in self._at_zero(attack)]
         for norm in dict.fromkeys(attack.norm for attack in self.attacks):
-            attacks = [attack for attack in self.attacks if attack.norm == norm and _follows_gradients(attack)]
+            attacks = [attack for attack in self.attacks if attack.norm == norm and follows_gradients(attack)]
             level = self._level(norm)
             for attack in attacks:
                 found += self._at_other_scales(attack, level)
                 found += self._with_more(attack, level)
-            found += self._at_full_range([attack for attack in attacks if _takes_many_steps(attack)], norm)
+            found += self._at_full_range([attack for attack in attacks if takes_many_steps(attack)], norm)
         return found
 
     def _at_zero(self, attack: Attack) -> Iterator[Finding]:
@@ -175,7 +172,7 @@ class Reruns:
             yield Finding(
                 "Where epsilon spans the whole range of the pixels, so that every image may become any other, "
                 f"{int(standing.sum())} of {int(self.right.sum())} images withstand all attacks in many steps "
-                f"({norm}): these do not find what is there.",
+                f"({norm}): these do not find what is there. Raise `steps`, or add the attack 'standard'.",
                 id="full-range",
                 severity="warning",
             )
@@ -220,17 +217,8 @@ def doubled(attack: Attack) -> Attack | None:
         return Ensemble([new or old for new, old in zip(more, attack.attacks, strict=True)]) if any(more) else None
     config = attack.get_config()
     changed = {name: 2 * config[name] for name in ("steps", "restarts") if isinstance(config.get(name), int)}
+    if isinstance(attack, CleverHans) and takes_many_steps(attack):
+        changed["nb_iter"] = 2 * (config["nb_iter"] or _CLEVER_HANS_STEPS)
     if config.get("keep") == "last":
         changed.pop("restarts", None)
     return type(attack).from_config({**config, **changed}) if changed else None
-
-
-def _takes_many_steps(attack: Attack) -> bool:
-    if isinstance(attack, Ensemble):
-        return any(map(_takes_many_steps, attack.attacks))
-    return isinstance(attack, (IterativeAttack, MinimumNormAttack))
-
-
-def _follows_gradients(attack: Attack) -> bool:
-    """Whether it is after the label, with gradients."""
-    return attack.aim == "label" and not isinstance(attack, Square)

@@ -34,8 +34,9 @@ class Samples:
         distances: Minimum-norm attack to the distance of each image to the nearest misclassified one that was found,
             `(images,)` in units of epsilon; 0 where the clean image is misclassified, infinite where none was found.
         lengths: Attack to how far each image was changed, `(epsilons, images)` in units of epsilon.
-        outside: Attack to whether an image leaves the bounds, `(epsilons, images)`.
-        zero_gradients: Of the first attack that follows a gradient, whether that is exactly zero on each clean image.
+        outside: Attack to whether an image leaves the bounds or is NaN, `(epsilons, images)`.
+        broken: Attack to whether the model's outputs are NaN or infinite, `(epsilons, images)`.
+        zero_gradients: Of the first attack with each loss, whether its gradient is exactly zero on each clean image.
         attack_targets: Targeted attack to the class that it is to reach, `(images,)`.
         saturated: Whether the gradient of cross-entropy to the clean logits is exactly zero in float32, `(images,)`;
             empty where that is not known.
@@ -62,6 +63,7 @@ class Samples:
     distances: dict[str, np.ndarray] = dataclasses.field(default_factory=dict)
     lengths: dict[str, np.ndarray] = dataclasses.field(default_factory=dict)
     outside: dict[str, np.ndarray] = dataclasses.field(default_factory=dict)
+    broken: dict[str, np.ndarray] = dataclasses.field(default_factory=dict)
     zero_gradients: dict[str, np.ndarray] = dataclasses.field(default_factory=dict)
     attack_targets: dict[str, np.ndarray] = dataclasses.field(default_factory=dict)
     saturated: np.ndarray = dataclasses.field(default_factory=lambda: np.zeros(0, bool))
@@ -133,6 +135,7 @@ class Samples:
             },
             lengths=_arrays(config.get("lengths", {}), "float32"),
             outside=_arrays(config.get("outside", {}), "bool"),
+            broken=_arrays(config.get("broken", {}), "bool"),
             zero_gradients=_arrays(config.get("zero_gradients", {}), "bool"),
             attack_targets=_arrays(config.get("attack_targets", {}), "int32"),
             saturated=np.asarray(config.get("saturated", ()), "bool"),

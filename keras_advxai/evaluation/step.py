@@ -8,7 +8,7 @@ from typing import Any
 import tensorflow as tf
 
 from keras_advxai._typing import TargetMode, Tensor
-from keras_advxai.attacks import Attack, GradientAttack, MinimumNormAttack
+from keras_advxai.attacks import Attack, GradientAttack, MinimumNormAttack, MultiTargetPGD
 from keras_advxai.evaluation.scores import score_pairs
 from keras_advxai.evaluation.targets import Goal, attacked, is_attackable
 from keras_advxai.explainers import Explainer, is_blank
@@ -87,7 +87,7 @@ class Step:
             "completeness": self._completeness(model, clean, clean, labels),
             "zero_gradients": {
                 item.name: is_blank(item.gradient(clean, targets if item.targeted else labels))
-                for item in [item for item in self.attacks if isinstance(item, GradientAttack)][:1]
+                for item in _one_of_each_loss(self.attacks)
             },
             "distances": {
                 item.name: item.distances(model, x, labels, forward=clean)
@@ -114,6 +114,7 @@ class Step:
                 "completeness": self._completeness(model, forward, clean, labels),
                 "scores": self._scores(forward, maps, clean, labels),
                 "outside": _outside(forward.images, model),
+                "broken": tf.math.is_nan(_confidence(forward)),
             }
 
         # Traced once for all attacks, and optimised by TensorFlow once, which takes long where the model is large.
@@ -199,6 +200,7 @@ class Step:
             "blank": {name: each(tf.bool) for name in reference},
             "lengths": each(tf.float32),
             "outside": each(tf.bool),
+            "broken": each(tf.bool),
             "examples": {
                 "images": tf.TensorSpec([None, *shape], tf.float32),
                 "heatmaps": dict.fromkeys(reference, heatmap),
@@ -206,12 +208,21 @@ class Step:
         }
 
 
+def _one_of_each_loss(attacks: tuple[Attack, ...]) -> list[GradientAttack]:
+    """The first attack with each loss, if its gradient at the images is the one that it follows."""
+    found: dict[tuple[str, bool], GradientAttack] = {}
+    for attack in attacks:
+        if isinstance(attack, GradientAttack) and not isinstance(attack, MultiTargetPGD):
+            found.setdefault((attack.loss, attack.targeted), attack)
+    return list(found.values())
+
+
 def _outside(images: Tensor, model: ImageClassifier) -> Tensor:
     """Which images leave the bounds, `(batch,)` bool."""
     lower, upper = model.bounds
     slack = _TOLERANCE * model.width
-    wrong = (images < lower - slack) | (images > upper + slack)
-    return tf.reduce_any(wrong, axis=range(1, images.shape.rank))
+    right = (images >= lower - slack) & (images <= upper + slack)  # what is NaN is neither
+    return tf.logical_not(tf.reduce_all(right, axis=range(1, images.shape.rank)))
 
 
 def _saturated(forward: Forward, labels: Tensor) -> Tensor:

@@ -85,3 +85,14 @@ def test_a_model_without_a_gradient_is_refused():
     model = keras.Sequential([*layers, keras.layers.Dense(2)])
     with pytest.raises(ValueError, match=r"(?s)no gradient.*'levels'.*Square"):
         DDN().distances(model, X)
+
+
+def test_what_lies_nearer_than_the_first_steps_is_found():
+    """Misclassified is only what lies in a thin shell, where `2 exp(-((u - 0.1) / 0.04)^2) > 1` for a length `u`."""
+    x = np.full((3, *SHAPE), 0.5, "float32")
+    inputs = keras.Input(SHAPE)
+    length = keras.ops.sum(inputs - 0.5, axis=(1, 2, 3)) / np.sqrt(np.prod(SHAPE))
+    lead = 2 * keras.ops.exp(-keras.ops.square((length - 0.1) / 0.04)) - 1
+    model = keras.Model(inputs, keras.ops.stack([0 * lead, lead], axis=1))
+    found = DDN().distances(kax.ImageClassifier(model, from_logits=True), x, np.zeros(3, int))
+    np.testing.assert_allclose(found, 0.1 - 0.04 * np.sqrt(np.log(2)), rtol=0.06)

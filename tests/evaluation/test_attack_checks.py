@@ -52,14 +52,14 @@ def test_what_is_as_it_should_be_raises_nothing():
 @pytest.mark.parametrize(
     ("wrong", "id", "text"),
     [
-        ({PGD(): (70, 60)}, "not-monotone", "turns fewer images at epsilon 0.2 than at a smaller one, by 5.0 %"),
+        ({PGD(): (70, 60)}, "not-monotone", "turns fewer images at epsilon 0.2 than at a smaller one, by 5.0 points"),
         (
             {PGD(): (50, 90), FGSM(): (60, 90)},
             "weaker-than-single-step",
-            "than fgsm, by 5.0 % at epsilon 0.1",
+            "than fgsm, by 5.0 points at epsilon 0.1",
         ),
-        ({FGSM(): (50, 60), UniformNoise(): (50, 80)}, "weaker-than-noise", "by 10.0 % at epsilon 0.2"),
-        ({PGD(): (50, 60), MultiTargetPGD(): (55, 60)}, "weaker-than-multi-target", "by 2.5 % at epsilon 0.1"),
+        ({FGSM(): (50, 60), UniformNoise(): (50, 80)}, "weaker-than-noise", "by 10.0 points at epsilon 0.2"),
+        ({PGD(): (50, 60), MultiTargetPGD(): (55, 60)}, "weaker-than-multi-target", "by 2.5 points at epsilon 0.1"),
         ({PGD(): (50, 60), Square(): (51, 60)}, "black-box-stronger", "turns 1 images at epsilon 0.1"),
     ],
 )
@@ -151,3 +151,69 @@ def test_models_that_are_random_or_change_their_state(layer, id, build, test_fac
 def test_unknown_checks(faces_model):
     with pytest.raises(ValueError, match=r"`checks` must be 'cheap' or 'all'\. Received: checks='some'"):
         kax.evaluate(faces_model, np.zeros((1, 25, 25, 1)), checks="some")
+
+
+class Broken(kax.attacks.Attack):
+    """Returns what is no number."""
+
+    def perturb(self, model, x, y, radius, forward):
+        return x * float("nan")
+
+
+class Darker(kax.attacks.Attack):
+    def perturb(self, model, x, y, radius, forward):
+        return x - radius
+
+
+def test_an_attack_that_returns_nan_is_an_error(faces_model, few):
+    settings = {"explainers": (), "epsilons": (0.1,), "noise_control": False, "progress": False}
+    report = kax.evaluate(faces_model, few, attacks=["fgsm", Broken()], **settings)
+    said = {finding.id: finding for finding in report.warnings}
+    assert said["budget-exceeded"].startswith(
+        "broken changed 6 images by more than epsilon, and 6 beyond the bounds or"
+    )
+    assert said["budget-exceeded"].severity == "error"
+
+
+def test_outputs_that_are_no_numbers_under_an_attack_are_an_error():
+    root = keras.layers.Lambda(lambda x: keras.ops.sqrt(x - 0.2))
+    model = keras.Sequential([keras.Input((4, 4, 1)), root, keras.layers.Flatten(), keras.layers.Dense(2)])
+    x = np.full((3, 4, 4, 1), 0.3, "float32")
+    settings = {"explainers": (), "epsilons": (0.05, 0.15), "noise_control": False, "progress": False}
+    report = kax.evaluate(model, x, attacks=[Darker()], **settings)
+    said = {finding.id: finding for finding in report.warnings}
+    assert said["not-finite"].startswith("Under darker the model's outputs are NaN or infinite for 3 of 3 images")
+    assert said["not-finite"].severity == "error"
+    again = type(report).from_json(report.to_json()).samples.broken["darker"]
+    np.testing.assert_array_equal(again, [[False] * 3, [True] * 3])
+
+
+def test_cleverhans_attacks_are_looked_at_like_ours(large, test_faces):
+    """Where its L2 attacks hardly move, as the floor under the gradient's norm makes them, they fail below budget."""
+    x, y = test_faces
+    attack = kax.attacks.CleverHans("projected_gradient_descent", norm="l2", loss="cross_entropy", nb_iter=3)
+    settings = {"explainers": (), "epsilons": (1.0,), "noise_control": False, "progress": False}
+    report = kax.evaluate(large, (x, y), attacks=[attack], **settings)
+    assert "unused-budget" in {finding.id for finding in report.warnings}
+
+
+def test_each_loss_is_looked_at_and_a_multi_target_attack_alone_has_none(large, test_faces):
+    x, y = test_faces
+    settings = {"explainers": (), "epsilons": (0.02,), "noise_control": False, "progress": False}
+    attacks = [FGSM(), FGSM(loss="cross_entropy"), PGD(loss="cross_entropy", steps=2)]
+    report = kax.evaluate(large, (x, y), attacks=attacks, **settings)
+    assert set(report.samples.zero_gradients) == {"fgsm", "fgsm_cross_entropy"}
+    assert "fgsm_cross_entropy" in next(item for item in report.warnings if item.id == "zero-gradients")
+    alone = kax.evaluate(large, (x[:8], y[:8]), attacks=MultiTargetPGD(steps=2), **settings)
+    assert not alone.samples.zero_gradients
+
+
+def test_a_model_that_knows_one_class_is_told_of(test_faces):
+    x, y = test_faces
+    stack = [keras.Input((25, 25, 1)), keras.layers.Flatten(), keras.layers.Dense(2, bias_initializer="ones")]
+    model = keras.Sequential(stack)
+    model.set_weights([np.zeros((625, 2)), np.array([0.0, 5.0])])
+    settings = {"attacks": UniformNoise(), "explainers": (), "epsilons": (0.1,), "progress": False}
+    assert "one-class" in ids(kax.evaluate(model, (x, y), **settings))
+    ones = y == 1
+    assert "one-class" not in ids(kax.evaluate(model, (x[ones], y[ones]), **settings))

@@ -109,6 +109,34 @@ def test_where_the_gradient_stops_is_named(build, few):
     assert "through the preprocessing" in finding
 
 
+def test_pixels_without_a_gradient_are_found_in_one_image_too(build, few):
+    upper = np.zeros((1, *SHAPE), "float32")
+    upper[:, :12] = 1
+    model = masked.in_front(lambda x: upper * x + tf.stop_gradient((1 - upper) * x), build("linear"))
+    for x in (few[0], few[0][:1]):
+        finding = sentence(model, x)
+        assert finding.id == "stopped-gradient"
+        assert "52.0 % of the pixels" in finding
+    stopped = masked.two_ways(build("linear"))
+    assert "through the layer 'stop'" in sentence(stopped, few[0][:1])
+
+
+def test_folding_hides_no_gradient(few):
+    stack = [layers.Conv2D(4, 3), layers.BatchNormalization(), layers.ReLU(), layers.Flatten(), layers.Dense(2)]
+    model = keras.Sequential([keras.Input(SHAPE), *stack])
+    assert not gradient_findings(kax.ImageClassifier(model, fold_batch_norm=True), Kept(few[0], None, None))
+
+
+def test_a_model_that_has_learned_nothing_is_neither_another_nor_misleading(few):
+    """Its probabilities differ by less than rounding."""
+    first = layers.Conv2D(4, 3, kernel_initializer=keras.initializers.RandomNormal(stddev=1e-9, seed=1))
+    head = layers.Dense(3, activation="softmax", kernel_initializer=keras.initializers.RandomNormal(seed=2))
+    model = keras.Sequential([keras.Input(SHAPE), first, layers.Flatten(), head])
+    settings = {"attacks": "fgsm", "explainers": (), "epsilons": (0.1,), "progress": False, "checks": "all"}
+    said = {finding.id for finding in kax.evaluate(model, few[0], **settings).warnings}
+    assert not said & {"other-predictions", "misleading-gradients", "quantised-input"}
+
+
 @pytest.mark.parametrize(
     ("function", "expected"),
     [

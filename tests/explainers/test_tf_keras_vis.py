@@ -34,14 +34,14 @@ CHANNELS_FIRST = {"channels_first", "channels_first_backbone"}
 called_directly = pytest.mark.filterwarnings("ignore:The structure of `inputs` doesn't match:UserWarning")
 
 
-def close(found, expected) -> None:
+def close(found, expected, atol: float = 2e-5) -> None:
     """Equal but for a factor, which Grad-CAM++ takes from the score."""
     expected = np.asarray(expected)
     assert found.shape == expected.shape
     axes = tuple(range(1, expected.ndim))
     largest = expected.max(axis=axes, keepdims=True)
     assert (largest > 0).all()
-    np.testing.assert_allclose(found / found.max(axis=axes, keepdims=True), expected / largest, atol=2e-5)
+    np.testing.assert_allclose(found / found.max(axis=axes, keepdims=True), expected / largest, atol=atol)
 
 
 @called_directly
@@ -59,7 +59,8 @@ def test_the_maps_of_a_layer_are_those_of_tf_keras_vis(method, layer, score, bui
     assert capsys.readouterr().out == ""
     seen = expected.max(axis=(1, 2)) > 0
     assert seen.any()
-    close(found[seen], expected[seen])
+    divides = {"atol": 1e-3} if method == "gradcam++" else {}  # by sums in which gradients may all but cancel out
+    close(found[seen], expected[seen], **divides)
     assert (found[~seen] == 0).all()
 
 
