@@ -22,7 +22,8 @@ _TINY = 1e-4
 _MOST = 0.5
 _SMALL = 1e-3
 """By which part of the bounds' width all pixels without a gradient are changed."""
-_HALF = 0.5
+_PLAIN = 0.3
+"""What they change of the logits, beside what the others do, if the gradient should have told."""
 _ROUNDING = 1e-4
 """Changes of the log-odds below this may be nothing but rounding."""
 _PART = 0.01
@@ -52,7 +53,7 @@ def gradient_findings(classifier: ImageClassifier, batch: Kept) -> list[Finding]
     if found:
         return found
     share, still, moved = (item.numpy() for item in classifier.compiled("zero gradients", _zeros, inputs))
-    if np.mean((share > _PART) & (still > _HALF * moved)) > _MOST:
+    if np.mean((share > _PART) & (still > _PLAIN * moved)) > _MOST:
         return [_partly_stopped(float(np.mean(share)))]
     told, seen = (item.numpy() for item in classifier.compiled("small step", _step, inputs))
     judged = np.abs(told) > _ROUNDING
