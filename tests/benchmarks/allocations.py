@@ -1,4 +1,4 @@
-"""What `test_memory.py` measures in a fresh process."""
+"""What `test_peak_memory.py` measures in a fresh process."""
 
 from __future__ import annotations
 

@@ -88,9 +88,9 @@ def test_how_many_passes_they_take():
         kax.evaluate(model, (x, y), attacks="fgsm", **settings)
         computed[checks] = spy.seen.computed - before
     assert computed["cheap"] == 1 + 2  # clean, and at each strength
-    # the model's own call twice; where gradients stop, twice; a tiny change and a small step, two each; and FGSM at
-    # epsilon 0 and for logits of two scales, each with a clean pass
-    assert computed["all"] - computed["cheap"] == 2 + 2 + 4 + 3 * 2
+    # the model's own call twice; where gradients stop, twice; a tiny change and a small step, two each; pixels without
+    # a gradient and those with one, and a clean pass; FGSM at epsilon 0 and for logits of two scales, each with one
+    assert computed["all"] - computed["cheap"] == 2 + 2 + 4 + 3 + 3 * 2
 
 
 @pytest.mark.parametrize("head", ["softmax", "sigmoid", "linear"])

@@ -115,7 +115,7 @@ def by_hand_in_float64(model: keras.Model, x, activation) -> tf.Tensor:
 @pytest.mark.parametrize("score", ["logit", "probability"])
 @pytest.mark.parametrize("activation", [tf.nn.tanh, tf.nn.relu], ids=["tanh", "relu"])
 def test_a_trained_network_in_float64(activation, score, build):
-    """Where a ReLU has its kink, rounding decides on which side a point lies; so a few pixels may differ."""
+    """Where a ReLU or maximum has its kink, rounding decides on which side a point lies; so a few pixels may differ."""
     model = build()
     for index in (1, 2, 3):
         model.get_layer(f"conv{index}").activation = keras.activations.get(activation.__name__)
@@ -134,7 +134,8 @@ def test_a_trained_network_in_float64(activation, score, build):
     explainer = IntegratedGradients(steps=12, score=score, baseline=np.full(helpers.SHAPE, 0.3))
     away = np.abs(explainer.attributions(model, x, y) - expected) / np.abs(expected).max((1, 2, 3), keepdims=True)
     tolerance = 1e-6 if score == "logit" else 1e-4  # of 1 - p, near 1, float32 keeps few digits
-    assert (away > tolerance).mean() <= (0.02 if activation is tf.nn.relu else 0)
+    assert (away > tolerance).mean() <= 0.05
+    assert away.max() < 0.02
     maps = np.abs(expected) / np.abs(expected).max((1, 2, 3), keepdims=True)
     np.testing.assert_allclose(explainer(model, x, y), maps, atol=0.02)
 
