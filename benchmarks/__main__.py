@@ -23,6 +23,7 @@ BENCHMARKS = {
     "training": "bench",
     "options": "bench",
     "robustness": "bench",
+    "explanation_attacks": "bench",
     "integrated_gradients": "alibi",
 }
 """Each benchmark, and the extra in setup.cfg whose environment it runs in. alibi and the others exclude one another."""

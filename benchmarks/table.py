@@ -4,11 +4,12 @@
 
 writes each between the comments that name it, `<!-- results: NAME -->` and `<!-- end of results -->`. The names are
 those of the benchmarks; `goals`, all ratios that have a goal; `peers`, the medians beside each peer; and
-`robustness_summary`, the essence of `robustness`.
+`robustness_summary` and `explanation_attacks_summary`, the essence of two.
 """
 
 from __future__ import annotations
 
+import functools
 import importlib
 import json
 import pathlib
@@ -23,7 +24,7 @@ PAGES = (ROOT / "docs" / "benchmarks.md", ROOT / "docs" / "options.md", ROOT / "
 PLACE = re.compile(r"(<!-- results: (\w+) -->\n).*?(<!-- end of results -->)", re.DOTALL)
 ORDER = ("grad_cam", "attacks", "integrated_gradients", "ssim", "evaluation", "layers", "training", "options")
 """The benchmarks, as the tables of several list them."""
-OWN = {"robustness": "benchmarks.robustness_table"}
+OWN = {"robustness": "benchmarks.robustness_table", "explanation_attacks": "benchmarks.explanation_table"}
 """Benchmarks whose tables are others, to the module that makes them."""
 FEW = 0.1
 """Ratios below this one are told as percentages."""
@@ -120,12 +121,16 @@ def peers(reports: dict[str, dict[str, Any]]) -> str:
     return markdown(["case", "time of / time of", "median"], rows)
 
 
-def robustness_summary(reports: dict[str, dict[str, Any]]) -> str:
-    """What the best-known attacks of every library reach."""
-    return importlib.import_module(OWN["robustness"]).summary(reports["robustness"])
+def essence(name: str, reports: dict[str, dict[str, Any]]) -> str:
+    """What the README tells of a benchmark whose table is its own."""
+    return importlib.import_module(OWN[name]).summary(reports[name])
 
 
-OVERVIEWS = {"goals": goals, "peers": peers, "robustness_summary": robustness_summary}
+OVERVIEWS = {
+    "goals": goals,
+    "peers": peers,
+    **{f"{name}_summary": functools.partial(essence, name) for name in OWN},
+}
 """The tables of several benchmarks, or of a part of one."""
 
 

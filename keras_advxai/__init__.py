@@ -14,7 +14,7 @@ check_environment()
 
 __version__ = "0.1.0"
 
-_MODULES = ("attacks", "callbacks", "datasets", "explainers", "figures", "metrics", "wrappers")
+_MODULES = ("attacks", "callbacks", "datasets", "explainers", "figures", "metrics", "testing", "wrappers")
 _NAMES = {
     "EvaluationReport": "keras_advxai.evaluation.report",
     "ExplainableModel": "keras_advxai.wrappers",
@@ -38,11 +38,12 @@ __all__ = [
     "figures",
     "layers",
     "metrics",
+    "testing",
     "wrappers",
 ]
 
 if TYPE_CHECKING:
-    from keras_advxai import attacks, callbacks, datasets, explainers, figures, metrics, wrappers
+    from keras_advxai import attacks, callbacks, datasets, explainers, figures, metrics, testing, wrappers
     from keras_advxai.api import compare_scores, evaluate, layers
     from keras_advxai.evaluation.report import EvaluationReport
     from keras_advxai.models import ImageClassifier

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import abc
 import difflib
+import functools
 import inspect
 import re
+import types
 import zlib
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Generic, TypeVar, cast
 
 import keras
@@ -231,7 +233,8 @@ def _squeeze(name: str) -> str:
     return re.sub(r"[\s_-]", "", name).lower()
 
 
-def _parameters(cls: type) -> dict[str, Any]:
+@functools.cache
+def _parameters(cls: type) -> Mapping[str, Any]:
     """The constructor's parameters with their defaults, those passed on to the base class included."""
     found: dict[str, Any] = {}
     for klass in cls.__mro__:
@@ -243,4 +246,4 @@ def _parameters(cls: type) -> dict[str, Any]:
                 found.setdefault(parameter.name, parameter.default)
         if not any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters):
             break
-    return found
+    return types.MappingProxyType(found)

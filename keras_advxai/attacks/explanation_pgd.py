@@ -46,9 +46,10 @@ class ExplanationPGD(Stepping):
     The attacks on labels tell what happens to explanations on the way; this one tells what the explanation can be made
     to do. Steps of projected gradient descent raise the `objective` of the heatmap of the image's own prediction, which
     the attack takes from the model whatever labels it is given. The result is the best iterate that kept the
-    prediction, the image itself among them, as the model and the explainer really see it. A prediction counts as kept
-    if it leads by at least 1 % of its lead at the image, so that it is not lost to rounding elsewhere; the images are
-    looked at once more when they have been projected, so that all predictions stay.
+    prediction, the image itself among them, as the model and the explainer really see it. Where an iterate has lost it,
+    the next step goes back instead, up the lead of the clean prediction. A prediction counts as kept if it leads by at
+    least 1 % of its lead at the image, so that it is not lost to rounding elsewhere; the images are looked at once more
+    when they have been projected, so that all predictions stay.
 
     A heatmap is made of gradients, and those of a ReLU network are piecewise constant: the gradient of a saliency map
     is zero almost everywhere, and that of Grad-CAM tells only half of the story. So the direction of each step, and
@@ -60,7 +61,8 @@ class ExplanationPGD(Stepping):
     Each step takes one pass forward, the heatmap on it as the model sees it, the heatmap through the surrogate, and the
     gradient of that one; two passes more judge the last iterate and the result. For Grad-CAM that is one pass forward
     and about one backward for each step, for a saliency map about two forward and three backward. With Integrated
-    Gradients and SmoothGrad, each point or copy takes as much.
+    Gradients and SmoothGrad, each point or copy takes as much. The way back takes one pass forward and backward of the
+    images that need it.
 
     In an evaluation, the heatmaps that it means are those of `target="predicted"` or `"clean"`, which are the same for
     it as long as predictions are kept. With `keep_label=False` the class explained stays the clean prediction's, so
@@ -78,8 +80,7 @@ class ExplanationPGD(Stepping):
         beta: How sharp the surrogate's step is; `None` for the exact gradients of ReLUs. Defaults to 10.
         norm: `"linf"` or `"l2"`. Defaults to `"linf"`.
         steps: How many steps there are. Defaults to 30.
-        step_size: The length of the first step, as a fraction of epsilon. Defaults to `None`: the steps add up to
-            5 epsilon.
+        step_size: The length of the first step, as a fraction of epsilon. Defaults to 0.5.
         schedule: How the steps shorten: `"constant"`, `"linear"` or `"cosine"`. Defaults to `"cosine"`.
         restarts: How many attempts are made; the best of all counts. Defaults to 1.
         start: Where the first attempt begins: `"uniform"`, anywhere in the budget, or `"zero"`, at the image, where
@@ -115,8 +116,6 @@ class ExplanationPGD(Stepping):
         "Explanations can be manipulated and geometry is to blame", NeurIPS 2019.
     """
 
-    _path = 5.0
-
     def __init__(
         self,
         *,
@@ -127,7 +126,7 @@ class ExplanationPGD(Stepping):
         beta: float | None = 10.0,
         norm: Norm = "linf",
         steps: int = 30,
-        step_size: float | None = None,
+        step_size: float = 0.5,
         schedule: str = "cosine",
         restarts: int = 1,
         start: str = "uniform",
@@ -164,7 +163,7 @@ class ExplanationPGD(Stepping):
         check_fits(self.objective, self.k, model.map_shape(x.shape))
         targets = forward.predictions
         maps = forward.remember((self, "maps"), targets, lambda: self._maps(forward, targets))
-        reference = _Reference(targets, -margin(forward.logits, targets), maps)
+        reference = _Reference(targets, _lead(forward, targets), maps)
         smoothed = model if self.beta is None else model.smoothed(self.beta)
         return Ascent(self, smoothed, forward, reference, radius).all_steps(best=True)
 
@@ -189,20 +188,34 @@ class ExplanationPGD(Stepping):
         return self._objective(exact, y)
 
     def gradient(self, forward: Forward, y: _Reference) -> Tensor:
-        """The gradient of the objective to the images of a pass, through smoothed ReLUs if the pass has such."""
+        """The gradient of the objective to the images of a pass, through smoothed ReLUs if the pass has such.
+
+        For images that have lost their prediction, it is the gradient of the lead that they had instead.
+        """
         try:
-            return forward.gradient(self._objective, y)
+            found = forward.gradient(self._objective, y)
         except ValueError as error:
             raise ValueError(
                 f"The heatmaps of {self.explainer!r} do not depend on the images in a differentiable way, so there is "
                 f"no way to change them along a gradient. {error}"
             ) from error
+        return self._turned_back(forward, y, found) if self.keep_label else found
+
+    def _turned_back(self, forward: Forward, y: _Reference, gradient: Tensor) -> Tensor:
+        """A gradient with the way back in it for the images that have lost their prediction, from a pass of theirs."""
+        lost = batches.where(tf.logical_not(self.succeeds(forward, y)))
+
+        def turned() -> Tensor:
+            here = forward.classifier.smoothed(None).forward(batches.take(forward.inputs, lost))
+            return batches.put(gradient, lost, here.gradient(_lead, batches.take(y.targets, lost)))
+
+        return tf.cond(tf.size(lost) > 0, turned, lambda: gradient)
 
     def succeeds(self, forward: Forward, y: _Reference) -> Tensor:
         """Which images of a pass keep their prediction, by a lead that is not lost to rounding, `(batch,)` bool."""
         if not self.keep_label:
             return tf.ones_like(y.targets, tf.bool)
-        lead = -margin(forward.logits, y.targets)
+        lead = _lead(forward, y.targets)
         return tf.equal(forward.predictions, y.targets) & (lead >= _LEAD * y.lead)
 
     def _maps(self, forward: Forward, targets: Tensor) -> Tensor:
@@ -228,6 +241,11 @@ class ExplanationPGD(Stepping):
             return batches.select(tf.equal(here.predictions, forward.predictions), images, clean)
 
         return tf.cond(radius > 0, kept, lambda: clean)
+
+
+def _lead(forward: Forward, targets: Tensor) -> Tensor:
+    """By how much the logits of some classes lead over all others, `(batch,)`."""
+    return -margin(forward.logits, targets)
 
 
 def _check_explainer(explainer: Any) -> Explainer:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import collections
+import functools
 from collections.abc import Sequence
 from importlib import metadata
 from typing import Any, get_args
@@ -293,6 +294,7 @@ def _ssim_text(*size: int) -> str:
     return f"{window} uniform window, K1 0.01, K2 0.03, data range 1, bilinear resizing"
 
 
+@functools.cache
 def _version(name: str) -> str:
     try:
         return metadata.version(name)

@@ -54,8 +54,8 @@ def render(report: EvaluationReport) -> str:
         parts += [render_profile(report.depth_profile(attack)) for attack in report.attacks]
     elif report.explainers:
         parts += [to_text(_drift_table(report, explainer)) for explainer in report.explainers]
-        if "explanation" in report.aims.values():
-            parts.append(to_text(_aims_table(report)))
+        aimed = {report.norms[attack]: None for attack, aim in report.aims.items() if aim == "explanation"}
+        parts += [to_text(_aims_table(report, norm)) for norm in aimed]
     else:
         parts.append(to_text(_accuracy_table(report)))
     parts += map(finding_text, report.warnings)
@@ -123,10 +123,15 @@ def _robust_lines(report: EvaluationReport) -> list[str]:
             for epsilon in report.epsilons
         ]
         names = [name for name, known in report.norms.items() if known == norm]
-        attacks = " and ".join(names) if len(names) < 4 else f"{len(names)} attacks"
+        attacks = _listed(names) if len(names) < 4 else f"{len(names)} attacks"
         title = f"Robust accuracy{f' ({norm})' if len(norms) > 1 else ''}, the worst case over {attacks}"
         lines += textwrap.wrap(f"{title}: {', '.join(shares)}.", width=110)
     return lines
+
+
+def _listed(names: list[str]) -> str:
+    """`a`, `a and b`, `a, b and c`."""
+    return " and ".join([*([", ".join(names[:-1])] if names[1:] else []), names[-1]])
 
 
 def _drift_table(report: EvaluationReport, explainer: str) -> Table:
@@ -149,11 +154,12 @@ def _drift_table(report: EvaluationReport, explainer: str) -> Table:
     return table
 
 
-def _aims_table(report: EvaluationReport) -> Table:
-    """MOD beside one another: of attacks on the explanation, of attacks on the label, and of noise."""
-    order = sorted(report.attacks, key=lambda attack: list(_AIMS).index(report.aims[attack]))
+def _aims_table(report: EvaluationReport, norm: str) -> Table:
+    """MOD beside one another: of attacks on the explanation, of attacks on the label, and of noise, all of one norm."""
+    attacks = [attack for attack in report.attacks if report.norms[attack] == norm]
+    order = sorted(attacks, key=lambda attack: list(_AIMS).index(report.aims[attack]))
     table = new_table(
-        "MOD by what was aimed at",
+        f"MOD by what was aimed at{f' ({norm})' if len(set(report.norms.values())) > 1 else ''}",
         "explainer and\nepsilon",
         [f"{_AIMS[report.aims[attack]]}:\n{attack}" for attack in order],
     )

@@ -85,7 +85,7 @@ def test_a_target_map_within_reach_is_reached():
 def test_its_gradient_is_that_of_finite_differences(explainer, objective):
     """In a network without ReLUs, where the surrogate has nothing to do."""
     classifier = kax.ImageClassifier(smooth_network()).smoothed(5.0)
-    attack = ExplanationPGD(explainer=explainer, objective=objective)
+    attack = ExplanationPGD(explainer=explainer, objective=objective, keep_label=False)
     x, way = 0.2 + 0.6 * helpers.random_images(3, SHAPE), helpers.random_images(3, SHAPE, seed=1) - 0.5
     targets = tf.constant([0, 1, 2])
     reference = explainer(classifier, helpers.random_images(3, SHAPE, seed=2), targets)
@@ -118,14 +118,13 @@ def test_it_keeps_every_label_and_moves_the_heatmap_three_times_as_far_as_noise(
     assert report.mod(attack, "grad_cam", 0.03) > report.mod(label, "grad_cam", 0.03)
     assert report.robust_accuracy(0.03, norm="linf") <= report.robust_accuracy(0.03, attack=label)
     assert {finding.id for finding in report.warnings} <= {"few-images", "l2-epsilon"}
-    table = str(report).split("MOD by what was aimed at")[1]
-    order = (attack, long, label, noise, long_noise)
-    assert [line.split() for line in table.splitlines()[2:4]] == [
-        ["explainer", "and", "explanation:", "explanation:", "label:", "chance:", "chance:"],
-        ["epsilon", *order],
-    ]
-    mods = [f"{report.mod(name, 'grad_cam', 0.03):.3f}" for name in order]
-    assert ["0.03", *mods] in [line.split() for line in table.splitlines()]
+    _, short, wide = str(report).split("MOD by what was aimed at ")
+    for table, norm, order in ((short, "linf", (attack, label, noise)), (wide, "l2", (long, long_noise))):
+        assert table.splitlines()[0].strip() == f"({norm})"
+        said = [{attack: "explanation:", long: "explanation:", label: "label:"}.get(name, "chance:") for name in order]
+        assert [line.split() for line in table.splitlines()[2:4]] == [["explainer", "and", *said], ["epsilon", *order]]
+        mods = [f"{report.mod(name, 'grad_cam', 0.03):.3f}" for name in order]
+        assert ["0.03", *mods] in [line.split() for line in table.splitlines()]
 
 
 def test_without_the_surrogate_a_saliency_map_of_relus_has_nothing_to_follow():
@@ -162,6 +161,44 @@ def test_the_label_stays_only_if_it_is_to_stay():
     assert distance[0] > distance[1] > distance[2]
 
 
+def test_an_image_that_has_lost_its_prediction_goes_back():
+    """Up the lead of the clean prediction, and the others up the objective."""
+    model = smooth_network("relu")
+    classifier, x = kax.ImageClassifier(model).smoothed(5.0), helpers.random_images(6, SHAPE)
+    now = predictions(model, x)
+    clean = np.where([True, False] * 3, now, (now + 1) % 3)
+    reference = np.eye(6, dtype="float32")[None, ..., None].repeat(6, axis=0)
+
+    def gradient(keep_label):
+        from keras_advxai.attacks.explanation_pgd import _Reference
+
+        attack = ExplanationPGD(explainer="saliency", objective="top_k", keep_label=keep_label)
+        y = _Reference(tf.constant(clean), tf.zeros(6), tf.constant(reference))
+        return tf.function(lambda images: attack.gradient(classifier.forward(images), y))(tf.constant(x)).numpy()
+
+    with tf.GradientTape() as tape:
+        images = tf.Variable(x)
+        logits = model(images)
+        own = tf.gather(logits, clean, batch_dims=1)
+        lead = own - tf.reduce_max(tf.where(tf.one_hot(clean, 3) > 0, -np.inf, logits), axis=1)
+    back, found, free = tape.gradient(lead, images), gradient(keep_label=True), gradient(keep_label=False)
+    np.testing.assert_allclose(found[::2], free[::2], rtol=1e-5, atol=1e-7)
+    np.testing.assert_allclose(found[1::2], back[1::2], rtol=1e-4, atol=1e-6)
+    assert not np.allclose(found[1::2], free[1::2], atol=1e-3)
+
+
+def test_in_a_wider_budget_the_explanation_can_be_changed_further(model, test_faces):
+    """Though far more iterates lose their prediction there."""
+    x, _ = test_faces
+    before = predictions(model, x)
+    clean, mods = GradCAM()(model, x, before), []
+    for epsilon in (0.05, 0.1):
+        found = ExplanationPGD()(model, x, epsilon=epsilon)
+        np.testing.assert_array_equal(predictions(model, found), before)
+        mods.append(kax.metrics.nissim(clean, GradCAM()(model, found, before)).mean())
+    assert mods[1] > 1.15 * mods[0]
+
+
 def test_labels_do_not_matter_and_blank_maps_are_no_trouble():
     model = mirror(weights=(-1.0, -2.0))  # nothing speaks for class 0, which is always predicted
     x = helpers.random_images(2, SHAPE) * 0.8 + 0.1
@@ -191,7 +228,8 @@ def test_further_options_change_the_result():
 
 
 def test_the_graph_grows_neither_with_steps_nor_with_strengths(model):
-    """Before the loop a pass; in it a pass and its gradient; behind it the last iterate's pass and the result's."""
+    """Before the loop a pass; behind it the last iterate's and the result's; in it a pass and its gradient, and both
+    for the way back."""
     classifier = kax.ImageClassifier(model)
 
     def convolutions(explainer, steps, epsilon):
@@ -200,12 +238,12 @@ def test_the_graph_grows_neither_with_steps_nor_with_strengths(model):
         found = helpers.counted_operations(step, IMAGES)
         return found["Conv2D"], found["Conv2DBackpropInput"]
 
-    assert convolutions("grad_cam", 2, 0.1) == convolutions("grad_cam", 50, [0.1, 0.2]) == (4 * 3, 3)
+    assert convolutions("grad_cam", 2, 0.1) == convolutions("grad_cam", 50, [0.1, 0.2]) == (5 * 3, 3 + 3)
     forward, backward = convolutions("saliency", 2, 0.1)
     assert (forward, backward) == convolutions("saliency", 50, [0.1, 0.2])
     # Three gradients of the logit: at the image, at an iterate as the model sees it, at the last. In the loop one more
     # through the surrogate, whose derivative runs once forward, along with the gradient, and once backward.
-    assert (forward, backward) == (4 * 3 + 3, 3 * 3 + 3 + 3)
+    assert (forward, backward) == (5 * 3 + 3, 3 * 3 + 3 + 3 + 3)
 
 
 def test_the_configuration_makes_the_round_trip():
