@@ -51,8 +51,9 @@ def agreement(what: str, found: float, allowed: float) -> dict[str, Any]:
 
 
 def largest(found: np.ndarray, expected: np.ndarray) -> float:
-    """The largest difference."""
-    return float(np.max(np.abs(np.asarray(found, "float64") - expected)))
+    """The largest difference; where both have no value, as MOD of blank heatmaps, there is none."""
+    difference = np.abs(np.asarray(found, "float64") - expected)
+    return float(np.max(np.where(np.isnan(found) & np.isnan(expected), 0.0, difference)))
 
 
 def relative(found: np.ndarray, expected: np.ndarray) -> float:

@@ -1,4 +1,4 @@
-"""The tables of `results/explanation_attacks.json`: all of it for the page of benchmarks, the essence for the README."""
+"""The tables of `results/explanation_attacks.json`: all of it for the page of benchmarks, an essence for the README."""
 
 from __future__ import annotations
 

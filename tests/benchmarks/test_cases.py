@@ -29,6 +29,8 @@ def test_differences():
     expected = np.array([[3.0, 4.0], [0.0, 2.0]])
     found = expected + np.array([[0.0, 0.5], [0.0, -0.1]])
     assert largest(found, expected) == 0.5
+    assert largest(np.array([np.nan, 1.0]), np.array([np.nan, 1.25])) == 0.25
+    assert np.isnan(largest(np.array([np.nan, 1.0]), np.array([0.5, 1.0])))
     assert relative(found, expected) == pytest.approx(0.1)
     assert apart(found, expected, than=0.2) == 0.25
     assert apart(found, expected, than=0.05) == 0.5
