@@ -77,7 +77,7 @@ class Ascent:
                 succeed, or else of all, the one with the highest objective.
         """
         attempts, opening = self.attack.attempts(self.forward), self._opening()
-        begin = self._better(self.forward, self.x, self.y, None) if best else _Best(self.x, (), ())
+        begin = _Best(self.x, *self._judged(self.forward, self.y)) if best else _Best(self.x, (), ())
 
         def attempt(number: int | Tensor, *found: Tensor) -> tuple[Any, ...]:
             return number + 1, *self._climb(number, _Best(*found), best, opening)
@@ -107,11 +107,16 @@ class Ascent:
         points = batches.put(points, rows, begin)
         memory = batches.put(self.attack.memory(x), rows, memory)
 
-        def advance(step: Tensor, rows: Tensor, points: Tensor, memory: Any) -> tuple[Tensor, Tensor, Tensor, Any]:
-            at, own = batches.take(points, rows), batches.take(labels, rows)
+        def look(at: Tensor, rows: Tensor) -> tuple[Tensor, Tensor]:
             here = self._pass(at, rows)
             alive = batches.standing(here, batches.take(self.y, rows), self.attack.targeted)
-            gradient = self.attack.gradient(here, own)
+            return alive, self.attack.gradient(here, batches.take(labels, rows))
+
+        look = _apart(look)
+
+        def advance(step: Tensor, rows: Tensor, points: Tensor, memory: Any) -> tuple[Tensor, Tensor, Tensor, Any]:
+            at = batches.take(points, rows)
+            alive, gradient = look(at, rows)
             moved, changed = self._moved(at, batches.take(x, rows), gradient, batches.take(memory, rows), step)
             points = batches.put(points, rows, batches.select(alive, moved, at))
             memory = batches.put(memory, rows, changed)
@@ -129,10 +134,15 @@ class Ascent:
         labels = self.attack.labels(self.forward, self.y, number)
         step, points, memory = self._begin(number, tf.range(tf.shape(self.x)[0]), opening)
 
-        def advance(step: Tensor, points: Tensor, memory: Any, *found: Tensor) -> tuple[Any, ...]:
+        def look(points: Tensor) -> tuple[Any, ...]:
             here = self._pass(points)
-            kept = self._better(here, points, labels, _Best(*found)) if best else found
-            gradient = self.attack.gradient(here, labels)
+            return self.attack.gradient(here, labels), *(self._judged(here, labels) if best else ())
+
+        look = _apart(look)
+
+        def advance(step: Tensor, points: Tensor, memory: Any, *found: Tensor) -> tuple[Any, ...]:
+            gradient, *judged = look(points)
+            kept = _better(_Best(points, *judged), _Best(*found)) if best else found
             points, memory = self._moved(points, self.x, gradient, memory, step)
             return step + 1, points, memory, *kept
 
@@ -140,17 +150,13 @@ class Ascent:
         _, points, _, *kept = self._loop(
             lambda step, *_: step < self.attack.steps, advance, (step, points, memory, *found)
         )
-        return self._better(self._pass(points), points, labels, _Best(*kept)) if best else _Best(points, (), ())
+        if not best:
+            return _Best(points, (), ())
+        return _better(_Best(points, *self._judged(self._pass(points), labels)), _Best(*kept))
 
-    def _better(self, here: Forward, points: Tensor, labels: Tensor, found: _Best | None) -> _Best:
-        """The better one of these images and those found so far: what succeeds, and then what is higher."""
-        value = self.attack.value(here, labels)
-        hit = self.attack.succeeds(here, self.y)
-        if found is None:
-            return _Best(points, value, hit)
-        higher = (hit & ~found.hit) | (tf.equal(hit, found.hit) & (value > found.value))
-        images = batches.select(higher, points, found.images)
-        return _Best(images, tf.where(higher, value, found.value), hit | found.hit)
+    def _judged(self, here: Forward, labels: Tensor) -> tuple[Tensor, Tensor]:
+        """The objective of each image of a pass, and whether it succeeds."""
+        return self.attack.value(here, labels), self.attack.succeeds(here, self.y)
 
     def _begin(self, number: int | Tensor, rows: Tensor, opening: _Opening) -> tuple[Tensor, Tensor, Any]:
         """From which step, image and memory an attempt on some images begins."""
@@ -206,3 +212,20 @@ class Ascent:
             parallel_iterations=1,
         )
         return result
+
+
+def _better(new: _Best, found: _Best) -> _Best:
+    """The better one of some images and those found so far: what succeeds, and then what is higher."""
+    higher = (new.hit & ~found.hit) | (tf.equal(new.hit, found.hit) & (new.value > found.value))
+    images = batches.select(higher, new.images, found.images)
+    return _Best(images, tf.where(higher, new.value, found.value), new.hit | found.hit)
+
+
+def _apart(function: Callable[..., Any]) -> Callable[..., Any]:
+    """A function that stays one by itself in the graph.
+
+    In the body of a loop, TensorFlow's oneDNN pass misses some kernels, depending on the order in which it visits them;
+    in one process of three, a gradient of a small network took a third longer there.
+    """
+    apart: Callable[..., Any] = tf.function(function, autograph=False, experimental_attributes={"_noinline": True})
+    return apart
