@@ -21,30 +21,31 @@ UV_COMPILE = $(BIN)/uv pip compile setup.cfg --quiet --upgrade --python-version 
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help demo test lint format check test-lowest test-alibi bench bench-full lock build clean
+.PHONY: help demo test test-slow test-kernels lint format check test-lowest test-alibi bench bench-full same-numbers checks-document lock build clean
 
 help:  ## Show this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
 	@echo
 	@echo "  PYTHON=$(PYTHON) makes the environment in VENV=$(VENV), the first time one is needed."
 
 demo: $(VENV)/.installed  ## Install the package and run its demo (DEMO_ARGS="--output DIR")
 	$(BIN)/keras-advxai demo $(DEMO_ARGS)
 
-# All tests run in two parts, one after the other: what TensorFlow has once traced, it does not give back entirely, which
-# comes to 20 GB by the end.
-SECOND_PART = tests/explainers tests/models tests/kinds tests/test_contracts.py
-ifeq ($(origin PYTEST_ARGS),file)
-PARTS = "$(addprefix --ignore=,$(SECOND_PART))" "$(SECOND_PART)"
-else
-PARTS = ""
-endif
+# Everything that a change is likely to break, in a time that one waits for. Named folders and options come last, so that
+# PYTEST_ARGS="tests/ops -m slow" wins.
+test: $(VENV)/.installed-$(TEST_EXTRAS)  ## Run the tests, but for the slow ones (PYTEST_ARGS="tests/ops -x")
+	$(BIN)/python -m pytest -m "not slow" $(PYTEST_ARGS)
 
-test: $(VENV)/.installed-$(TEST_EXTRAS)  ## Run the tests (PYTEST_ARGS="-n 2 --dist loadfile")
-	@status=0; for part in $(PARTS); do \
-		echo "$(BIN)/python -m pytest $(PYTEST_ARGS) $$part"; \
-		$(BIN)/python -m pytest $(PYTEST_ARGS) $$part || status=$$?; \
-	done; exit $$status
+test-slow: $(VENV)/.installed-$(TEST_EXTRAS)  ## Run the slow ones: all applications, long attacks, README, demo
+	$(BIN)/python -m pytest -m slow $(PYTEST_ARGS)
+
+# What compares computations with one another, with the kernels of an older processor than this one. Without half
+# precision: TensorFlow asks the processor for it, and not the kernels.
+KERNEL_ISA ?= AVX2
+KERNEL_TESTS = tests/test_contracts.py tests/test_composition.py tests/ops tests/explainers
+
+test-kernels: $(VENV)/.installed-$(TEST_EXTRAS)  ## Run some tests as on another processor (KERNEL_ISA=AVX2)
+	ONEDNN_MAX_CPU_ISA=$(KERNEL_ISA) $(BIN)/python -m pytest -m "not slow" -k "not mixed" $(PYTEST_ARGS) $(KERNEL_TESTS)
 
 lint: $(VENV)/.installed-dev  ## Check style, format and types, and change nothing
 	$(BIN)/ruff check .
@@ -55,10 +56,10 @@ format: $(VENV)/.installed-dev  ## Sort the imports, apply the safe fixes and fo
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-check: lint test  ## Everything that CI checks
+check: lint test test-slow  ## Lint and all tests
 
 test-lowest:  ## Run the tests on the lowest versions that setup.cfg allows (Python 3.11 or 3.12)
-	$(MAKE) test VENV=.venv-lowest LOCK=requirements/lowest.txt
+	$(MAKE) test test-slow VENV=.venv-lowest LOCK=requirements/lowest.txt
 
 test-alibi:  ## Run the tests of what the alibi extra adds (Python 3.11 or 3.12)
 	$(MAKE) test VENV=$(ALIBI_VENV) LOCK=requirements/alibi.txt TEST_EXTRAS=alibi,test PYTEST_ARGS="$(PYTEST_ARGS) tests/with_alibi"
@@ -72,6 +73,16 @@ bench:  ## Run the benchmarks briefly and print what they find (Python 3.11 or 3
 bench-full:  ## Run the benchmarks in full and write benchmarks/results and docs/benchmarks.md
 	$(MAKE) $(BENCH_VENV)/.installed-bench,autoattack,test VENV=$(BENCH_VENV) LOCK=requirements/bench.txt
 	$(MAKE) bench BENCH_ARGS="--full $(BENCH_ARGS)"
+
+same-numbers: $(VENV)/.installed-$(TEST_EXTRAS)  ## Compare all numbers with those of another commit, byte by byte (BASE=main)
+	@test -n "$(BASE)" || { echo 'Say which commit: make same-numbers BASE=main'; exit 2; }
+	@folder=$$(mktemp -d) && trap 'git worktree remove --force '$$folder/base' && rm -rf '$$folder EXIT && \
+	git worktree add --quiet --detach $$folder/base $(BASE) && \
+	PYTHONPATH=$$folder/base $(BIN)/python tests/same_numbers.py $$folder/numbers.npz && \
+	PYTHONPATH=. $(BIN)/python tests/same_numbers.py $$folder/numbers.npz --compare
+
+checks-document: $(VENV)/.installed  ## Write keras_advxai/checks.md again, from the docstrings of the checks
+	$(BIN)/python -m keras_advxai.audit.document
 
 lock: $(BIN)/pip  ## Resolve the files in requirements/ again, from the ranges in setup.cfg
 	$(PIP_INSTALL) 'uv>=0.13,<0.14'

@@ -1,4 +1,4 @@
-"""How each library is asked for adversarial images of a Keras model, at an equal budget.
+"""How each library makes adversarial images of a Keras model, at an equal budget.
 
 The peers are imported where they are used. Each gets what its documentation asks for: a model that returns logits,
 images in [0, 1], true labels; cross-entropy is the loss of all of them. Where a library has no such attack or fails,
@@ -77,9 +77,9 @@ _CLEVERHANS = {
 
 
 def wrapped(task: Task, method: str) -> Run:
-    """cleverhans through `kax.attacks.CleverHans`."""
+    """cleverhans through `kax.contrib.CleverHans`."""
     steps = {"nb_iter": STEPS, "eps_iter": SIZES[method]} if method in SIZES else {}
-    return configured(task, kax.attacks.CleverHans(_CLEVERHANS[method], norm=task.norm, **steps))
+    return configured(task, kax.contrib.CleverHans(_CLEVERHANS[method], norm=task.norm, **steps))
 
 
 def cleverhans(task: Task, method: str) -> Run:

@@ -82,7 +82,7 @@ def timed(
     Args:
         name: How the table calls the case.
         detail: How much work it is, for the table: `"256 images"`.
-        candidates: What is run in turns.
+        candidates: What is run, interleaved.
         ratios: What is divided.
         rounds: How often each candidate is timed.
         agreements: What `agreement` returned of the results.

@@ -1,4 +1,4 @@
-"""The evaluation by FGSM and Grad-CAM at one and at five strengths: ours, the bare passes, and three peers together.
+"""The evaluation by FGSM and Grad-CAM at one and at five epsilons: ours, the bare passes, and three peers together.
 
 python -m benchmarks evaluation [--full]
 """
@@ -94,7 +94,7 @@ def measured(case: Case, rounds: int) -> dict[str, Any]:
 
 
 def peaks() -> list[dict[str, Any]]:
-    """The memory of an evaluation at five strengths."""
+    """The memory of an evaluation at five epsilons."""
     case = FULL[1]
     return [
         {

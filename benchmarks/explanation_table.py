@@ -12,7 +12,7 @@ from benchmarks.table import markdown, ran_on
 NOISE, AIMED = ATTACKS[0], ATTACKS[-1]
 TITLES = {NOISE: "chance (`uniform_noise`)", AIMED: "`ExplanationPGD`"}
 ONE = 0.05
-"""The strength on the faces that the README shows."""
+"""The epsilon on the faces that the README shows."""
 
 
 def render(report: dict[str, Any]) -> str:
@@ -21,12 +21,12 @@ def render(report: dict[str, Any]) -> str:
 
 
 def summary(report: dict[str, Any]) -> str:
-    """MOD in L-infinity, at one strength for each model."""
+    """MOD in L-infinity, at one epsilon for each model."""
     return mods(row for row in report["rows"] if row["norm"] == "linf" and row["epsilon"] == shown(row))
 
 
 def shown(row: dict[str, Any]) -> float:
-    """The strength that the README shows of a model."""
+    """The epsilon that the README shows of a model."""
     return ONE if row["model"] == FACES else row["epsilon"]
 
 

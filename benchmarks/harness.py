@@ -1,4 +1,4 @@
-"""Candidates timed in turns, the ratios of their times, and what they ran on."""
+"""Interleaved timings of candidates, the ratios of their times, and what they ran on."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class Candidate:
 
 @dataclasses.dataclass(frozen=True)
 class Timings:
-    """The times of candidates that ran in turns.
+    """The times of interleaved candidates.
 
     Attributes:
         seconds: Clock, then name of the candidate, to the seconds of each round.
@@ -95,7 +95,7 @@ def spread(values: Iterable[float]) -> dict[str, float]:
 
 
 def interleaved(candidates: Sequence[Candidate], rounds: int = ROUNDS, warm_up: int = 1) -> Timings:
-    """Run candidates in turns, in alternating order, and time each run.
+    """Run candidates interleaved, in alternating order, and time each run.
 
     Every second round goes backwards, so that none always follows the same other one.
 
@@ -126,7 +126,7 @@ def interleaved(candidates: Sequence[Candidate], rounds: int = ROUNDS, warm_up: 
 
 
 def best(candidates: Sequence[Candidate], rounds: int = 1) -> tuple[Candidate, dict[str, float]]:
-    """The fastest of several settings of one candidate, found in turns, and the median seconds of all of them."""
+    """The fastest of several settings of one candidate, from interleaved runs, and the median seconds of each."""
     timings = interleaved(candidates, rounds)
     fastest = timings.fastest()
     return next(candidate for candidate in candidates if candidate.name == fastest), timings.medians()

@@ -1,4 +1,4 @@
-"""How each library is asked for the Grad-CAM maps of one kind of model."""
+"""How each library makes the Grad-CAM maps of one kind of model."""
 
 from __future__ import annotations
 
@@ -88,7 +88,7 @@ class Engine:
     Attributes:
         title: How it is called.
         attempts: The ways of asking for the maps of one kind, the plain one first.
-        resize: How it enlarges maps.
+        resize: How it upsamples maps.
         relu: Whether it cuts off what speaks against the class.
     """
 

@@ -1,4 +1,4 @@
-"""The options that change how a pass is computed: what each saves or costs, and how far results move.
+"""The options that change how a pass is computed: what each saves or costs, and by how much results change.
 
     python -m benchmarks options [--full]
     python -m benchmarks.options [--full] [--batch N ...] [--rounds N]

@@ -54,7 +54,7 @@ def cleverhans(model: keras.Model, x: np.ndarray, y: np.ndarray | None, epsilon:
         model: The model.
         x: Images.
         y: Classes to leave; `None` for those that it finds by a pass of its own.
-        epsilon: The strength.
+        epsilon: The epsilon.
         compiled: Whether the callable is a `tf.function`. Without labels it matters: cleverhans runs the pass that
             finds them as the callable runs it.
     """
@@ -70,7 +70,7 @@ def cleverhans(model: keras.Model, x: np.ndarray, y: np.ndarray | None, epsilon:
 
 
 STEP = 0.25
-"""The length of a step of PGD, as a fraction of epsilon."""
+"""The step size of PGD, as a fraction of epsilon."""
 
 
 def foolbox(
@@ -94,7 +94,7 @@ def art(
         model: The model.
         x: Images.
         y: Classes to leave.
-        epsilon: The strength.
+        epsilon: The epsilon.
         steps: How many steps.
         size: Images at a time.
         compiled: Whether it gets a model whose calls are compiled.

@@ -25,11 +25,11 @@ def ours(model: keras.Model, x: np.ndarray, y: np.ndarray, epsilons: Sequence[fl
         model: The model.
         x: Images, evaluated as one batch.
         y: Classes.
-        epsilons: The strengths.
+        epsilons: The epsilons.
         explainers: The explainers.
 
     Returns:
-        A function that returns the accuracy, and MOD by each explainer, at each strength:
+        A function that returns the accuracy, and MOD by each explainer, at each epsilon:
         `(1 + explainers, epsilons)`.
     """
     attack = kax.attacks.FGSM(loss="cross_entropy")
@@ -57,14 +57,14 @@ def of_peers(model: keras.Model, x: np.ndarray, y: np.ndarray, epsilons: Sequenc
     """The same numbers by the peers.
 
     Predictions come from `predict_on_batch`, which Keras compiles. cleverhans gets the labels, and the model as one
-    callable for all calls. tf-keras-vis returns its maps at the size of the layer; they are enlarged and divided by
+    callable for all calls. tf-keras-vis returns its maps at the size of the layer; they are upsampled and divided by
     their maxima all at once, which is faster than what it would do itself, and the same as ours.
 
     Args:
         model: The model.
         x: Images, evaluated as one batch.
         y: Classes.
-        epsilons: The strengths.
+        epsilons: The epsilons.
         layers: The explained layers.
     """
     attacks = [peers.cleverhans(model, x, y, epsilon) for epsilon in epsilons]

@@ -82,7 +82,7 @@ def attempt(run: Run, task: Task) -> tuple[np.ndarray, np.ndarray] | str:
     """Which images still stand and which leave budget or bounds; or what the error says.
 
     The model itself says what it predicts, and lengths are measured here. An image that leaves the budget or the bounds
-    is no success: it stands.
+    does not count as a success.
     """
     try:
         images = run()

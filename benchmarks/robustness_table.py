@@ -33,8 +33,8 @@ def clean(report: dict[str, Any]) -> list[str]:
     budgets = " and ".join(f"{epsilon:g} in {NORMS[norm]}" for norm, epsilon in report["epsilons"].items())
     sizes = ", ".join(f"{ATTACKS[name]} {size:g} epsilon" for name, size in report["step_sizes"].items())
     return [
-        f"{report['images']} images; epsilon {budgets}. Without an attack the models are right on {found} of them. "
-        f"Attacks but FGSM take {report['steps']} steps from the image; the length of a step: {sizes}."
+        f"{report['images']} images; epsilon {budgets}. Without an attack the accuracy of the models is {found}. "
+        f"All attacks except FGSM take {report['steps']} steps from the image; the step size: {sizes}."
     ]
 
 
@@ -56,7 +56,7 @@ def accuracies(report: dict[str, Any], attacks: Iterable[str]) -> str:
 
 
 def errors(rows: Iterable[dict[str, Any]]) -> list[str]:
-    """What the libraries said that failed, and which images they returned that cannot be used."""
+    """The errors of the libraries that failed, and how many images they returned that cannot be used."""
     said: dict[tuple[str, str, str], list[str]] = {}
     left: dict[str, int] = {}
     for row in rows:
@@ -70,7 +70,7 @@ def errors(rows: Iterable[dict[str, Any]]) -> list[str]:
         for (library, attack, message), norms in said.items()
     ]
     outside = ", ".join(f"{library} {count}" for library, count in left.items() if count)
-    told = "Images outside of the budget or the bounds, which count as no success: " + (outside or "none") + "."
+    told = "Images out of budget or bounds, which do not count as successes: " + (outside or "none") + "."
     return [told, *(["Errors:\n\n" + "\n".join(found)] if found else [])]
 
 
@@ -92,8 +92,8 @@ def ensembles(report: dict[str, Any]) -> str:
         "norm",
         "`standard`",
         "AutoAttack",
-        "stands against `standard` alone",
-        "against AutoAttack alone",
+        "robust to `standard` only",
+        "robust to AutoAttack only",
     ]
     return markdown([*header, "time of AutoAttack / time of `standard`", "goal"], lines)
 

@@ -14,38 +14,59 @@ check_environment()
 
 __version__ = "0.1.0"
 
-_MODULES = ("attacks", "callbacks", "datasets", "explainers", "figures", "metrics", "testing", "wrappers")
+_MODULES = (
+    *("attacks", "audit", "callbacks", "contrib", "datasets", "evaluation", "explainers", "figures", "metrics"),
+    *("testing", "wrappers"),
+)
 _NAMES = {
-    "EvaluationReport": "keras_advxai.evaluation.report",
+    "EvaluationReport": "keras_advxai.evaluation",
+    "EvaluationSettings": "keras_advxai.evaluation",
     "ExplainableModel": "keras_advxai.wrappers",
     "ImageClassifier": "keras_advxai.models",
     "compare_scores": "keras_advxai.api",
     "evaluate": "keras_advxai.api",
     "layers": "keras_advxai.api",
+    "list_layers": "keras_advxai.api",
 }
 
 __all__ = [
     "EvaluationReport",
+    "EvaluationSettings",
     "ExplainableModel",
     "ImageClassifier",
     "__version__",
     "attacks",
+    "audit",
     "callbacks",
     "compare_scores",
+    "contrib",
     "datasets",
     "evaluate",
+    "evaluation",
     "explainers",
     "figures",
-    "layers",
+    "list_layers",
     "metrics",
     "testing",
     "wrappers",
 ]
 
 if TYPE_CHECKING:
-    from keras_advxai import attacks, callbacks, datasets, explainers, figures, metrics, testing, wrappers
-    from keras_advxai.api import compare_scores, evaluate, layers
-    from keras_advxai.evaluation.report import EvaluationReport
+    from keras_advxai import (
+        attacks,
+        audit,
+        callbacks,
+        contrib,
+        datasets,
+        evaluation,
+        explainers,
+        figures,
+        metrics,
+        testing,
+        wrappers,
+    )
+    from keras_advxai.api import compare_scores, evaluate, layers, list_layers
+    from keras_advxai.evaluation import EvaluationReport, EvaluationSettings
     from keras_advxai.models import ImageClassifier
     from keras_advxai.wrappers import ExplainableModel
 

@@ -5,9 +5,11 @@ from __future__ import annotations
 import abc
 import difflib
 import functools
+import importlib
 import inspect
 import re
 import types
+import warnings
 import zlib
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Generic, TypeVar, cast
@@ -29,6 +31,7 @@ class _Frozen(abc.ABCMeta):
 
     def __call__(cls, *args: Any, **kwargs: Any) -> Any:
         instance = super().__call__(*args, **kwargs)
+        # After the last of the constructors, so that subclasses assign attributes like anywhere else.
         object.__setattr__(instance, "_frozen", True)
         return instance
 
@@ -101,6 +104,8 @@ class Registry(Generic[T]):
 
     Attributes:
         presets: Instances with a name of their own, by name, as functions that build them.
+        elsewhere: What a package above this one adds, by name, as `"module:attribute"`. It is imported when it is asked
+            for, so that what it needs, such as cleverhans, is not loaded for nothing.
     """
 
     def __init__(self, kind: str, base: type[T], classes: Iterable[type[T]] = ()) -> None:
@@ -108,6 +113,7 @@ class Registry(Generic[T]):
         self.base = base
         self.classes = {snake_case(cls.__name__): cls for cls in classes}
         self.presets: dict[str, Callable[[], T]] = {}
+        self.elsewhere: dict[str, str] = {}
 
     def register(self, cls: type[K]) -> type[K]:
         """Decorates a class of ours: it is found by name from now on, and saved by Keras as `keras_advxai>Name`."""
@@ -134,7 +140,7 @@ class Registry(Generic[T]):
         if isinstance(identifier, dict):
             return self.deserialize(identifier)
         raise TypeError(
-            f"Argument `identifier` must be the name of a known {self.kind} ({', '.join(self.classes)}), a "
+            f"Argument `identifier` must be the name of a known {self.kind} ({', '.join(self._known())}), a "
             f"configuration, or an instance of {self.base.__name__}. "
             f"Received: {identifier!r} (of type {type(identifier).__name__})"
         )
@@ -151,7 +157,9 @@ class Registry(Generic[T]):
             TypeError: The configuration is of something else. (Keras returns some unknown
                 configurations unchanged, and others as classes.)
         """
+        self.import_ours(config)
         instance = keras.saving.deserialize_keras_object(config)
+        # Keras returns dictionaries that it does not know unchanged, and classes as classes.
         if not isinstance(instance, self.base):
             raise TypeError(
                 f"Argument `config` must be what `serialize` made of some {self.kind}. "
@@ -159,36 +167,57 @@ class Registry(Generic[T]):
             )
         return instance
 
+    def import_ours(self, config: Any) -> None:
+        """Import those of our own modules that define a class which a configuration names, and no others.
+
+        Args:
+            config: What `serialize` made, or what somebody else wrote.
+        """
+        for place in self.elsewhere.values():
+            if _names_class(config, place.partition(":")[2]):
+                _imported(place)  # registers the class with Keras, which knows it by its registered name only
+
     def _by_name(self, name: str) -> Callable[[], T]:
-        named: dict[str, Callable[[], T]] = {**self.classes, **self.presets}
+        named = self._known()
         known = {_squeeze(key): build for key, build in named.items()}
         if _squeeze(name) in known:
-            return known[_squeeze(name)]
+            build = known[_squeeze(name)]
+            return cast("Callable[[], T]", _imported(build)) if isinstance(build, str) else build
         raise ValueError(
             f"Unknown {self.kind} {name!r}.{nearest(name, named)} Known: {', '.join(sorted(named))}. "
             f"An instance of a subclass of {self.base.__name__} may be passed as well."
         )
+
+    def _known(self) -> dict[str, Callable[[], T] | str]:
+        """What builds an instance, or the place of it, by name."""
+        return {**self.elsewhere, **self.classes, **self.presets}
+
+
+def moved(module: str, names: Mapping[str, str]) -> Callable[[str], Any]:
+    """A `__getattr__` for a module, by which names that have moved are found for one version more.
+
+    Args:
+        module: The name of the module.
+        names: The module in which each name is found now.
+    """
+
+    def find(name: str) -> Any:
+        if name not in names:
+            raise AttributeError(f"module {module!r} has no attribute {name!r}")
+        warnings.warn(
+            f"{module}.{name} has moved, and will be gone in the next version: use {names[name]}.{name}.",
+            DeprecationWarning,
+            stacklevel=2,
+        )
+        return _imported(f"{names[name]}:{name}")
+
+    return find
 
 
 def nearest(name: str, known: Iterable[str]) -> str:
     """A sentence that names the known names nearest to `name`, or an empty string."""
     close = difflib.get_close_matches(name.lower(), list(known), n=3, cutoff=0.5)
     return f" Did you mean {' or '.join(repr(item) for item in close)}?" if close else ""
-
-
-def known_name(identifier: str | Configuration, names: Iterable[str], kind: str) -> str:
-    """The name of a configuration, or the name itself, if a report has it.
-
-    Raises:
-        ValueError: It is not; the message lists the names and the nearest.
-    """
-    names = tuple(names)
-    name = identifier.name if isinstance(identifier, Configuration) else identifier
-    if name not in names:
-        raise ValueError(
-            f"The report has no {kind} {name!r}.{nearest(str(name), names)} It has: {', '.join(names) or 'none'}"
-        )
-    return name
 
 
 def snake_case(name: str) -> str:
@@ -199,6 +228,7 @@ def snake_case(name: str) -> str:
 
 def hashable(value: Any) -> Any:
     """`value` where it can be hashed, else something as distinct: its parts, or its identity."""
+    # By content, so that configurations read from two files share what was compiled.
     if isinstance(value, np.ndarray):
         return value.shape, value.dtype.str, value.tobytes()
     if isinstance(value, (list, tuple)):
@@ -207,6 +237,7 @@ def hashable(value: Any) -> Any:
         return tuple((key, hashable(item)) for key, item in value.items())
     try:
         hash(value)
+    # Callables of a user's class with `__eq__` alone, for example.
     except TypeError:
         return id(value)
     return value
@@ -227,6 +258,21 @@ def _short(key: str, value: Any) -> str:
 
 def _deserialized(value: Any) -> Any:
     return keras.saving.deserialize_keras_object(value) if isinstance(value, dict) and "class_name" in value else value
+
+
+def _imported(place: str) -> Any:
+    """What `"module:attribute"` means."""
+    module, _, attribute = place.partition(":")
+    return getattr(importlib.import_module(module), attribute)
+
+
+def _names_class(config: Any, name: str) -> bool:
+    """Whether a configuration, or one inside it such as an attack of an ensemble, is of the class of this name."""
+    if isinstance(config, (list, tuple)):
+        return any(_names_class(item, name) for item in config)
+    if isinstance(config, dict):
+        return config.get("class_name") == name or any(_names_class(item, name) for item in config.values())
+    return False
 
 
 def _squeeze(name: str) -> str:

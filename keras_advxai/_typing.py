@@ -30,7 +30,7 @@ Checks: TypeAlias = Literal["cheap", "all"]
 """Which checks an evaluation makes: those of what it found, or also those that run the model again."""
 
 AttackTargets: TypeAlias = str | int | Sequence[int] | Tensor | None
-"""Which classes targeted attacks are to reach: the name of a rule, one class, or one for each image."""
+"""Which target classes of targeted attacks: the name of a rule, one class, or one for each image."""
 
 Preprocess: TypeAlias = str | Callable[[Any], Any] | None
 """A map from image space to what the network takes, or the name of a `keras.applications` module."""

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import functools
 import importlib.util
-import os
+from collections import Counter
 from collections.abc import Callable, Iterator
 
-import digits
 import helpers
 import keras
 import numpy as np
 import pytest
+import weights
 
 from keras_advxai.datasets import faces
 from keras_advxai.testing import unchanged
@@ -34,6 +34,13 @@ def _seeded() -> None:
     keras.utils.set_random_seed(0)
 
 
+@pytest.fixture(autouse=True, scope="module")
+def _memory_is_given_back() -> Iterator[None]:
+    """After each file, whose models are needed no more."""
+    yield
+    helpers.give_back_memory()
+
+
 @pytest.fixture(scope="session")
 def train_faces() -> Data:
     """150 images, `(150, 25, 25, 1)` float32 in [0, 1], and their labels, 1 for a face. Read-only."""
@@ -54,13 +61,36 @@ def few(test_faces) -> Data:
     return _read_only((x[chosen], y[chosen]))
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--train-seed",
+        type=int,
+        help="Train what the tests begin from, with this seed, instead of taking the weights in tests/data.",
+    )
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark as slow what `sampled` leaves out of the cases of a test."""
+    seen: Counter[str] = Counter()
+    for item in items:
+        test = item.nodeid.split("[")[0]
+        marker = item.get_closest_marker("sampled")
+        if marker and seen[test] % marker.args[0]:
+            item.add_marker(pytest.mark.slow)
+        seen[test] += 1
+
+
 @pytest.fixture(scope="session")
-def trained_weights(train_faces) -> list[np.ndarray]:
+def load_weights(pytestconfig) -> Callable[[str], list[np.ndarray]]:
+    """The weights of one name in `weights.TRAINERS`."""
+    return functools.cache(lambda name: weights.load(name, pytestconfig.getoption("--train-seed")))
+
+
+@pytest.fixture(scope="session")
+def trained_weights(load_weights) -> list[np.ndarray]:
     """The weights of `helpers.small_cnn("softmax")`, trained on the faces."""
-    model = helpers.small_cnn()
-    model.compile(keras.optimizers.Adam(2e-3), "sparse_categorical_crossentropy")
-    model.fit(*train_faces, epochs=20, shuffle=False, verbose=0)
-    return model.get_weights()
+    return load_weights("faces")
 
 
 @pytest.fixture(scope="session")
@@ -81,9 +111,9 @@ def faces_model(build) -> Iterator[keras.Model]:
     """A trained and compiled `Sequential` with a softmax, shared by a module, which must leave it as it is."""
     shared = build("softmax", "sequential", name="faces")
     shared.compile("adam", "sparse_categorical_crossentropy", metrics=["accuracy"])
-    weights = [np.array(weight) for weight in shared.get_weights()]
+    kept = [np.array(weight) for weight in shared.get_weights()]
     yield shared
-    for before, after in zip(weights, shared.get_weights(), strict=True):
+    for before, after in zip(kept, shared.get_weights(), strict=True):
         np.testing.assert_array_equal(before, after, err_msg="a test changed the weights of the shared model")
 
 
@@ -96,8 +126,6 @@ def model(build) -> Iterator[keras.Model]:
 
 
 @pytest.fixture(scope="session")
-def digits_weights(tmp_path_factory) -> Callable[[str], list[np.ndarray]]:
-    """The weights of a model of one kind in `digits.EPOCHS`, trained once for all processes of a session."""
-    folder = tmp_path_factory.getbasetemp()
-    shared = folder.parent if "PYTEST_XDIST_WORKER" in os.environ else folder
-    return functools.cache(lambda kind: digits.trained(kind, shared))
+def digits_weights(load_weights) -> Callable[[str], list[np.ndarray]]:
+    """The weights of a model of one kind in `digits.EPOCHS`."""
+    return lambda kind: load_weights(f"digits_{kind}")

@@ -1,4 +1,4 @@
-"""What the contract suite runs over: one line for each attack, explainer and their options."""
+"""What the contract suite runs over: one line for each attack, explainer, dissimilarity and their options."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ from keras_advxai.attacks import (
     FGSM,
     MIFGSM,
     PGD,
-    CleverHans,
     DeepFool,
     Ensemble,
     ExplanationPGD,
@@ -17,6 +16,7 @@ from keras_advxai.attacks import (
     Square,
     UniformNoise,
 )
+from keras_advxai.contrib import CleverHans, TFKerasVis
 from keras_advxai.explainers import (
     GradCAM,
     GradCAMPlusPlus,
@@ -25,8 +25,8 @@ from keras_advxai.explainers import (
     LayerCAM,
     Saliency,
     SmoothGrad,
-    TFKerasVis,
 )
+from keras_advxai.metrics import center_shift, cosine_distance, nissim, rank_distance, top_k_distance
 
 ATTACKS = [
     FGSM(),
@@ -78,10 +78,10 @@ EXPLAINERS = [
     LayerCAM(score="probability"),
     Saliency(),
     Saliency(score="probability"),
+    IntegratedGradients(steps=5, baseline="blur", internal_batch_size=3),  # first: with it, kernels differ at kinks
     IntegratedGradients(),
     IntegratedGradients(score="probability"),
     IntegratedGradients(steps=5, baseline="mean", method="middle"),
-    IntegratedGradients(steps=5, baseline="blur", internal_batch_size=3),
     IntegratedGradients(steps=5, baseline="noise", draws=2, seed=1),
     SmoothGrad(samples=3),
     SmoothGrad(explainer=GradCAM(relu=False), samples=3),
@@ -93,4 +93,12 @@ EXPLAINERS = [
     TFKerasVis("scorecam", max_N=3),
     TFKerasVis("saliency"),
     TFKerasVis("smoothgrad", smooth_samples=2),
+]
+
+METRICS = [
+    nissim,
+    rank_distance,
+    top_k_distance,
+    cosine_distance,
+    center_shift,
 ]

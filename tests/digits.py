@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import pathlib
-import time
-
 import keras
 import numpy as np
 import tensorflow as tf
@@ -62,33 +58,12 @@ class Hardened(keras.Sequential):
 
 
 def train(kind: str, seed: int = 1) -> list[np.ndarray]:
-    """The weights of a model of one kind, much the same on every machine."""
+    """The weights of a model of one kind, trained now: much the same on every machine. Those of `weights.load` are."""
     keras.utils.set_random_seed(seed)
     model = build(base=Hardened if kind == "adversarial" else keras.Sequential)
     model.compile(keras.optimizers.Adam(3e-3), keras.losses.SparseCategoricalCrossentropy(from_logits=True))
     model.fit(*data()[0], epochs=EPOCHS[kind], batch_size=350, verbose=0)
     return model.get_weights()
-
-
-def trained(kind: str, folder: pathlib.Path, patience: float = 600) -> list[np.ndarray]:
-    """The weights of a model of one kind, trained by the first process that asks for them in this folder."""
-    file, lock, until = folder / f"{kind}.npz", folder / f"{kind}.lock", time.monotonic() + patience
-    while not file.exists():
-        try:
-            lock.mkdir()
-        except FileExistsError:
-            if time.monotonic() > until:
-                raise TimeoutError(f"Another process has held {lock} for {patience:g} seconds") from None
-            time.sleep(0.1)
-            continue
-        try:
-            if not file.exists():
-                np.savez(folder / f"{kind}.part.npz", *train(kind))
-                os.replace(folder / f"{kind}.part.npz", file)
-        finally:
-            lock.rmdir()
-    with np.load(file) as found:
-        return list(found.values())
 
 
 def model(weights: list[np.ndarray], activation: str | None = None, factor: float = 1, dtype: str = "float32"):
@@ -110,7 +85,7 @@ def standing(network: keras.Model, x: np.ndarray, y: np.ndarray, found: np.ndarr
 
 
 def within(x: np.ndarray, found: np.ndarray, norm: str, epsilon: float) -> np.ndarray:
-    """Which images keep the bounds and, but for rounding, the budget."""
+    """Which images are within the bounds and, up to rounding, the budget."""
     delta = (found.astype("float64") - x).reshape(len(x), -1)
     length = np.abs(delta).max(1) if norm == "linf" else np.linalg.norm(delta, axis=1)
     pixels = found.reshape(len(x), -1)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ctypes
+import gc
 import pathlib
 import resource
 import sys
@@ -11,11 +13,19 @@ from typing import Any
 
 import keras
 import numpy as np
+import pytest
 import tensorflow as tf
+
+from keras_advxai.evaluation import EvaluationSettings, Evaluator
 
 SHAPE = (25, 25, 1)
 HEADS = ("softmax", "sigmoid", "linear")
 KINDS = ("functional", "sequential")
+
+
+def slow(*values: Any) -> Any:
+    """Values of a parameter with which a test is slow."""
+    return pytest.param(*values, marks=pytest.mark.slow)
 
 
 def small_cnn(head: str = "softmax", kind: str = "functional", name: str | None = None) -> keras.Model:
@@ -55,6 +65,12 @@ def linear_model(weights: Any, shape: tuple[int, ...], bias: Any = 0.0, activati
     model = keras.Sequential([keras.Input(shape), keras.layers.Flatten(), head])
     head.set_weights([weights, np.broadcast_to(np.asarray(bias, "float32"), weights.shape[1:])])
     return model
+
+
+def evaluator(model: Any, **settings: Any) -> Evaluator:
+    """An evaluator of a model, with settings as `evaluate` takes them."""
+    wanted = EvaluationSettings(**settings)
+    return Evaluator(wanted.classifier(model), wanted)
 
 
 def random_images(count: int = 4, shape: tuple[int, ...] = SHAPE, seed: int = 0) -> np.ndarray:
@@ -119,6 +135,17 @@ def _calibrate(model: keras.Model, images: Any) -> None:
         setattr(layer, name, value)
 
 
+def give_back_memory() -> None:
+    """Free the models that nothing refers to, with all that was traced for them.
+
+    They are cycles, which Python by itself looks for too rarely, and what they leave is kept for the next allocation.
+    """
+    keras.backend.clear_session()
+    gc.collect()
+    if sys.platform == "linux":
+        ctypes.CDLL(None).malloc_trim(0)
+
+
 def peak_memory() -> float:
     """The peak resident memory of this process so far, in MB.
 
@@ -130,6 +157,22 @@ def peak_memory() -> float:
         return int(line.split()[1]) * 1024 / 1e6
     unit = 1 if sys.platform == "darwin" else 1024
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 1e6
+
+
+def same_but_for_a_kink(found: Any, expected: Any, tolerance: float, kink: float = 0.02) -> None:
+    """Fail unless each image's map is the expected one within a part of its largest value.
+
+    One map may be further off: rounding may have carried one unit of its image across the kink of a ReLU or a
+    max-pooling, as it does with one processor and not with another.
+    """
+    found, expected = np.asarray(found), np.asarray(expected)
+    assert found.shape == expected.shape
+    positions = tuple(range(1, expected.ndim))
+    largest = np.abs(expected).max(axis=positions)
+    scale = np.maximum(largest, 1e-6 * largest.max())  # a map may be blank
+    *others, worst = np.sort(np.abs(found - expected).max(axis=positions) / scale)
+    assert max(others, default=0) <= tolerance
+    assert worst <= max(tolerance, kink)
 
 
 class Executions(keras.layers.Layer):

@@ -67,7 +67,10 @@ def test_the_same_call_gives_the_same_report(faces_model, test_faces):
     first, second = (kax.evaluate(faces_model, test_faces, progress=False) for _ in range(2))
     assert first == second
     other = kax.evaluate(faces_model, test_faces, seed=1, progress=False)
-    noise = [report.samples.nissim["uniform_noise"]["grad_cam"]["predicted"] for report in (first, other)]
+    noise = [
+        report.measurements.at("dissimilarity", attack="uniform_noise", explainer="grad_cam")
+        for report in (first, other)
+    ]
     assert not np.array_equal(*noise)
 
 
@@ -103,7 +106,7 @@ def test_pixels_as_bytes(faces_model, test_faces):
 def test_a_single_epsilon_has_no_vid_and_the_report_says_so(faces_model, test_faces):
     report = kax.evaluate(faces_model, test_faces, epsilons=(0.05,), progress=False)
     assert np.isnan(report.vid("fgsm", "grad_cam"))
-    assert any("VID is a spread over attack strengths" in warning for warning in report.warnings)
+    assert any("VID is a spread over epsilons" in warning for warning in report.warnings)
     assert json.loads(report.to_json())["vid"][0]["vid"] is None
 
 
@@ -123,3 +126,25 @@ def test_another_backend_is_refused_before_anything_else():
     )
     assert done.returncode == 1
     assert "Received: KERAS_BACKEND='jax'. Set the environment variable KERAS_BACKEND=tensorflow" in done.stderr
+
+
+def test_the_old_name_of_list_layers_works_for_one_version_more(model):
+    with pytest.warns(DeprecationWarning, match=r"keras_advxai\.list_layers\(model\) now") as caught:
+        found = kax.layers(model)
+    assert caught[0].filename == __file__
+    assert found == kax.list_layers(model)
+    assert [info.name for info in found] == ["conv1", "pool1", "conv2", "pool2", "conv3"]
+    assert found.default.name == "conv3"
+    assert "layers" not in kax.__all__
+
+
+@pytest.mark.parametrize("name", ["evaluation", "audit", "contrib", "metrics", "wrappers"])
+def test_modules_are_there_before_anything_is_used(name):
+    code = f"import keras_advxai as kax; print(kax.{name}.__name__, '{name}' in dir(kax), kax.{name}.__all__[0])"
+    done = subprocess.run([sys.executable, "-W", "error", "-c", code], capture_output=True, text=True)
+    assert done.stdout.split()[:2] == [f"keras_advxai.{name}", "True"], done.stderr[-2000:]
+
+
+def test_a_name_that_there_is_not():
+    with pytest.raises(AttributeError, match=r"has no attribute 'evaluat'; it has EvaluationReport, .*evaluate"):
+        kax.evaluat  # noqa: B018

@@ -67,11 +67,11 @@ IMAGES = {
 LABELS = {
     "too large": (
         [0, 1, 2, 0],
-        "must lie in 0..1, because the model tells 2 classes apart. Received: labels from 0 to 2",
+        "must lie in 0..1, because the model has 2 classes. Received: labels from 0 to 2",
     ),
     "negative": ([0, -1, 0, 0], "must lie in 0..1"),
     "too few": ([0, 1], r"one label for each of the 4 images. Received: shape=\(2,\)"),
-    "fractions": ([0.5, 0, 0, 0], "must be whole numbers"),
+    "fractions": ([0.5, 0, 0, 0], "must be integers"),
     "words": (["a", "b", "a", "b"], "must be class indices"),
     "one-hot of another width": (np.eye(5)[Y], r"one-hot rows, \(batch, 2\). Received: shape=\(4, 5\)"),
     "probabilities": (np.full((4, 2), 0.5), "rows that are not one-hot"),
@@ -80,8 +80,8 @@ LABELS = {
 EPSILONS = {
     "negative": (-0.1, "Received: .*-0.1"),
     "above 1": (8, "eight grey levels are 8/255"),
-    "none": ([], "at least one attack strength"),
-    "twice the same": ([0.1, 0.1], "must not name one attack strength twice"),
+    "none": ([], "at least one epsilon"),
+    "twice the same": ([0.1, 0.1], "must not hold the same epsilon twice"),
     "one of them wrong": ([0.1, 2.0], r"Received: .*2\.0"),
     "not a number": (float("nan"), "Received: .*nan"),
     "a word": ("strong", "must be numbers"),
@@ -141,7 +141,7 @@ def test_one_hot_labels_of_one_sigmoid_unit():
 
 @pytest.mark.parametrize("inside", [False, True], ids=["eager", "in a tf.function"])
 @pytest.mark.parametrize("kind", EPSILONS)
-def test_strengths(kind, inside):
+def test_epsilons(kind, inside):
     epsilon, message = EPSILONS[kind]
     model, spy = spied()
     with refused(model, spy, ValueError, f"(?s)Argument `epsilons` .*{message}"):
@@ -151,7 +151,7 @@ def test_strengths(kind, inside):
 @pytest.mark.parametrize("inside", [False, True], ids=["eager", "in a tf.function"])
 def test_a_targeted_attack_without_targets(inside):
     model, spy = spied()
-    with refused(model, spy, ValueError, "targeted attack needs the classes to reach: pass them as `y`"):
+    with refused(model, spy, ValueError, "targeted attack needs the target classes: pass them as `y`"):
         (tf.function if inside else lambda f: f)(lambda x: kax.attacks.FGSM(targeted=True)(model, x))(X)
 
 
@@ -207,7 +207,7 @@ def test_unknown_names_list_the_known_and_the_nearest(module, name, message):
         (
             lambda: kax.attacks.UniformNoise(seed="a"),
             ValueError,
-            "`seed` must be a whole number of 32 bits. Received: seed='a'",
+            "`seed` must be an integer of 32 bits. Received: seed='a'",
         ),
         (lambda: kax.attacks.UniformNoise(seed=2**40), ValueError, "Received: seed=1099511627776"),
         (lambda: kax.attacks.UniformNoise(seed=1.5), ValueError, "Received: seed=1.5"),
@@ -230,11 +230,11 @@ def test_hyperparameters_are_checked_when_they_are_given(build, error, message):
 
 def test_the_position_of_hyperparameters_does_not_matter_because_they_are_keywords():
     by_position = {
-        kax.attacks.CleverHans,
+        kax.contrib.CleverHans,
         kax.attacks.Ensemble,
-        kax.explainers.TFKerasVis,
+        kax.contrib.TFKerasVis,
     }  # one argument says what they are
-    for cls in {*kax.attacks.ALL_OBJECTS, *kax.explainers.ALL_OBJECTS} - by_position:
+    for cls in {*kax.attacks.ALL_OBJECTS, *kax.explainers.ALL_OBJECTS, *kax.contrib.ALL_OBJECTS} - by_position:
         with pytest.raises(TypeError, match="positional argument"):
             cls("linf")
 

@@ -61,7 +61,7 @@ def test_composed_equals_separate(classifier, few):
     np.testing.assert_array_equal(predictions, classifier.forward(adversarial).predictions)
 
 
-def test_an_attack_at_five_strengths_takes_one_gradient(model):
+def test_an_attack_at_five_epsilons_takes_one_gradient(model):
     classifier = kax.ImageClassifier(model)
     strengths = [0.01, 0.02, 0.03, 0.04, 0.05]
 
@@ -79,7 +79,7 @@ def test_an_attack_at_five_strengths_takes_one_gradient(model):
     assert convolutions(one_by_one, IMAGES, LABELS) == (N, N, 0)
 
 
-def test_the_strength_may_be_a_loop_variable_around_one_gradient(model, few):
+def test_the_epsilon_may_be_a_loop_variable_around_one_gradient(model, few):
     classifier = kax.ImageClassifier(model)
 
     @tf.function

@@ -1,4 +1,4 @@
-"""Every attack and explainer, and every option, keeps the contract of its kind."""
+"""Every attack, explainer and dissimilarity, and every option, satisfies the contract of its kind."""
 
 from __future__ import annotations
 
@@ -6,25 +6,38 @@ import copy
 import itertools
 import pickle
 
+import helpers
+import keras
 import numpy as np
 import pytest
-from contracts import ATTACKS, EXPLAINERS
+from contracts import ATTACKS, EXPLAINERS, METRICS
 
 import keras_advxai as kax
 from keras_advxai.attacks import Attack
 from keras_advxai.explainers import Explainer
-from keras_advxai.testing import check_attack, check_explainer
+from keras_advxai.testing import check_attack, check_explainer, check_metric
 
 BOTH = [*ATTACKS, *EXPLAINERS]
+ALL_OBJECTS = (*kax.attacks.ALL_OBJECTS, *kax.explainers.ALL_OBJECTS, *kax.contrib.ALL_OBJECTS)
 
 
 HEADS = ("softmax", "one sigmoid unit", "linear, in [-1, 1]")
 
 
 def pairs(items: list) -> list:
-    """Everything on one model, and the first of each class on one of the others in turn. (More models: tests/kinds.)"""
-    first = {type(item): item for item in reversed(items)}.values()
-    return [*((item, HEADS[0]) for item in items), *zip(first, itertools.cycle(HEADS[1:]))]
+    """Each on one of the models in turn, and the first of each class on all. (More models: tests/kinds.)
+
+    But for the first of each class on its own model, they are slow.
+    """
+    found = list(zip(items, itertools.cycle(HEADS)))
+    others = [(item, head) for item in first_of_each(items) for head in HEADS if (item, head) not in found]
+    marks = [() if item in first_of_each(items) else pytest.mark.slow for item, _ in found]
+    own = [pytest.param(*pair, marks=mark) for pair, mark in zip(found, marks, strict=True)]
+    return [*own, *(helpers.slow(*pair) for pair in others)]
+
+
+def first_of_each(items: list) -> list:
+    return list({type(item): item for item in reversed(items)}.values())
 
 
 @pytest.fixture(scope="module")
@@ -48,12 +61,22 @@ def test_explainers(explainer, head, cases):
     check_explainer(explainer, *cases[head][:2])
 
 
+@pytest.mark.parametrize("shape", [(16, 12, 1), (30, 1), (4, 6, 6, 1)], ids=str)
+@pytest.mark.parametrize("metric", METRICS, ids=lambda metric: metric.name)
+def test_metrics(metric, shape):
+    check_metric(metric, shape)
+
+
+def test_every_dissimilarity_is_in_the_list():
+    assert set(METRICS) == set(kax.metrics.ALL_OBJECTS)
+    assert {metric.name for metric in METRICS} <= set(kax.metrics.__all__)
+
+
 def test_every_public_class_is_in_the_list():
-    assert {type(item) for item in ATTACKS} == set(kax.attacks.ALL_OBJECTS)
-    needs_the_extra = {kax.explainers.AlibiIntegratedGradients}  # its contract is checked in tests/with_alibi
-    assert {type(item) for item in EXPLAINERS} == set(kax.explainers.ALL_OBJECTS) - needs_the_extra
-    names = set(kax.attacks.__all__) | set(kax.explainers.__all__)
-    assert {cls.__name__ for cls in (*kax.attacks.ALL_OBJECTS, *kax.explainers.ALL_OBJECTS)} <= names
+    needs_the_extra = {kax.contrib.AlibiIntegratedGradients}  # its contract is checked in tests/with_alibi
+    assert {type(item) for item in BOTH} == set(ALL_OBJECTS) - needs_the_extra
+    names = {*kax.attacks.__all__, *kax.explainers.__all__, *kax.contrib.__all__}
+    assert {cls.__name__ for cls in ALL_OBJECTS} <= names
 
 
 @pytest.mark.parametrize("item", BOTH, ids=repr)
@@ -74,7 +97,7 @@ def test_each_is_equal_to_itself_alone_and_has_a_name_and_a_repr_of_its_own():
 
 @pytest.mark.parametrize("item", BOTH, ids=repr)
 def test_the_repr_builds_an_equal_one(item):
-    scope = {cls.__name__: cls for cls in (*kax.attacks.ALL_OBJECTS, *kax.explainers.ALL_OBJECTS)}
+    scope = {cls.__name__: cls for cls in ALL_OBJECTS}
     assert eval(repr(item), scope) == item
 
 
@@ -87,17 +110,28 @@ def test_the_hyperparameters_can_be_neither_assigned_nor_deleted(item):
             delattr(item, name)
 
 
-@pytest.mark.parametrize("item", BOTH, ids=repr)
-def test_a_model_may_be_trained_between_two_calls(item, build, few):
+@pytest.fixture(scope="module")
+def before_and_after(build) -> tuple[keras.Model, keras.Model, list, list]:
+    """A model that is to be trained further, one that was, and the weights of both."""
+    model, other = build(), build()
+    weights = model.get_weights()
+    generator = np.random.default_rng(0)
+    trained = [generator.normal(weight, 0.01) for weight in weights]
+    other.set_weights(trained)
+    return model, other, weights, trained
+
+
+@pytest.mark.parametrize(
+    "item", [item if item in first_of_each(BOTH)[::3] else helpers.slow(item) for item in BOTH], ids=repr
+)
+def test_a_model_may_be_trained_between_two_calls(item, before_and_after, few):
     x, y = few
     y = 1 - y if getattr(item, "targeted", False) else y
-    trained = build()
-    before = item(trained, x, y)
-    generator = np.random.default_rng(0)
-    trained.set_weights([generator.normal(weight, 0.01) for weight in trained.get_weights()])
-    after = item(trained, x, y)
-    other = build()
-    other.set_weights(trained.get_weights())
+    model, other, weights, trained = before_and_after
+    model.set_weights(weights)
+    before = item(model, x, y)
+    model.set_weights(trained)
+    after = item(model, x, y)
     np.testing.assert_allclose(after, item(other, x, y), atol=1e-5)
     if not isinstance(item, (kax.attacks.UniformNoise, kax.attacks.SignNoise)):
         assert not np.allclose(after, before, atol=1e-3)

@@ -18,6 +18,10 @@ import keras_advxai
 OPTIONS = doctest.NORMALIZE_WHITESPACE | doctest.ELLIPSIS
 
 WITHOUT_EXAMPLE = {
+    "AuditContext": "what the checks of an audit look at, made by `audit`, which has one",
+    "Evidence": "what checks look at; `checks.findings` has one",
+    "read": "what `evaluate` runs, which has one",
+    "run": "what `evaluate` runs, which has one",
     "EvaluationReport": "what `evaluate` returns, which has one",
     "Row": "a row of a report",
     "Example": "a picture of a report",
@@ -25,12 +29,13 @@ WITHOUT_EXAMPLE = {
     "Forward": "made by ImageClassifier.forward, whose class has one",
     "GradientAttack": "FGSM has one",
     "AlibiIntegratedGradients": "needs the extra; IntegratedGradients has one",
-    "IterativeAttack": "PGD has one",
     "MinimumNormAttack": "DeepFool has one",
     "LayerInfo": "what ImageClassifier.layers returns",
     "serialize": "the example of `get` stands for the three",
     "deserialize": "the example of `get` stands for the three",
     "as_classifier": "one line around ImageClassifier",
+    "Quantity": "made by the decorator `quantity`, which has one",
+    "first_inputs": "for models that are not built yet, in the callback",
 }
 """Public names that take arguments and need no example, with the reason."""
 
@@ -53,7 +58,8 @@ def public_objects() -> dict[str, Any]:
         for name in module.__all__:
             value = getattr(module, name)
             ours = getattr(value, "__module__", None) or ""
-            if (inspect.isclass(value) or inspect.isfunction(value)) and ours.startswith("keras_advxai"):
+            function = inspect.unwrap(value) if callable(value) else value  # a dissimilarity is an object around one
+            if (inspect.isclass(value) or inspect.isfunction(function)) and ours.startswith("keras_advxai"):
                 found[f"{value.__module__}.{value.__qualname__}"] = value
     return found
 
@@ -132,7 +138,7 @@ def takes_arguments(value: Any) -> bool:
 
 
 def parameters(value: Any) -> list[str]:
-    function = value.__init__ if inspect.isclass(value) else value
+    function = value.__init__ if inspect.isclass(value) else inspect.unwrap(value)
     if not inspect.isfunction(function) or not function.__module__.startswith("keras_advxai"):
         return []
     kept = [

@@ -15,13 +15,14 @@ import keras_advxai
 PACKAGE = Path(keras_advxai.__file__).parent
 
 LAYERS = [
-    ["_typing", "_backend", "_registry"],
+    ["_typing", "_backend", "_registry", "_files", "text"],
     ["ops"],
     ["models", "datasets"],
-    ["explainers", "metrics"],
-    ["attacks"],
+    ["explainers", "metrics", "data"],
+    ["attacks", "measurements"],
+    ["contrib"],
     ["evaluation", "testing"],
-    ["figures"],
+    ["audit", "figures"],
     ["tensorboard"],
     ["callbacks", "api"],
     ["wrappers"],
@@ -140,9 +141,69 @@ def test_what_is_allowed_is_not_reported(tmp_path):
     assert violations(tmp_path) == []
 
 
+def cycles(root: Path) -> list[list[str]]:
+    """The files that import one another in a circle: each list is one knot of the graph of imports.
+
+    Imports inside of functions and for type checkers count: they hide a circle, and do not break it. That a package is
+    imported before the files in it does not, unless a file names it.
+    """
+    files = {str(file.relative_to(root)): file for file in root.rglob("*.py")}
+    graph = {
+        name: {file_of(root, module.split(".")[1:]) for module in imported_modules(file.read_text())} & set(files)
+        for name, file in files.items()
+    }
+    ahead = {name: reached(graph, name) for name in graph}
+    knots = {tuple(sorted(other for other in ahead[name] if name in ahead[other])) for name in graph}
+    return [list(knot) for knot in sorted(knots) if knot]
+
+
+def reached(graph: dict[str, set[str]], start: str) -> set[str]:
+    """The files that one imports, directly or by way of others; itself only if it lies on a circle."""
+    found: set[str] = set()
+    queue = [start]
+    while queue:
+        new = graph[queue.pop()] - found
+        found |= new
+        queue.extend(new)
+    return found
+
+
+def test_no_files_import_one_another_in_a_circle():
+    knots = cycles(PACKAGE)
+    assert knots == [], "\n".join(f"These files import one another in a circle: {', '.join(knot)}" for knot in knots)
+
+
+@pytest.mark.parametrize(
+    "back",
+    [
+        "from keras_advxai.models.classifier import ImageClassifier",
+        "import keras_advxai.models.classifier",
+        "from keras_advxai.models import classifier",
+        "if TYPE_CHECKING:\n    from keras_advxai.models.classifier import ImageClassifier",
+        "def f():\n    from keras_advxai.models.classifier import ImageClassifier",
+        "from keras_advxai.models import ImageClassifier",
+    ],
+)
+def test_a_planted_cycle_is_found_and_its_files_are_named(tmp_path, back):
+    (tmp_path / "models").mkdir()
+    sources = {
+        "__init__": "from keras_advxai.models.classifier import ImageClassifier",
+        "classifier": "from keras_advxai.models.forward import Forward",
+        "forward": "from keras_advxai.models import graph",
+        "graph": "import keras",
+    }
+    for name, source in sources.items():
+        (tmp_path / "models" / f"{name}.py").write_text(source)
+    assert cycles(tmp_path) == []
+    (tmp_path / "models" / "graph.py").write_text(back)
+    (knot,) = cycles(tmp_path)
+    circle = ["models/classifier.py", "models/forward.py", "models/graph.py"]
+    assert knot == (["models/__init__.py", *circle] if back.endswith("models import ImageClassifier") else circle)
+
+
 def python(code: str, **environment: str) -> subprocess.CompletedProcess[str]:
     env = {**os.environ, "PYTHONPATH": str(PACKAGE.parent), **environment}
-    return subprocess.run([sys.executable, "-c", code], env=env, capture_output=True, text=True, timeout=120)
+    return subprocess.run([sys.executable, "-c", code], env=env, capture_output=True, text=True, timeout=600)
 
 
 def test_importing_the_package_loads_neither_keras_nor_tensorflow_nor_what_is_not_needed():

@@ -1,6 +1,7 @@
 import configparser
 import importlib
 import json
+import operator
 import pathlib
 import re
 import shlex
@@ -11,6 +12,7 @@ import pytest
 from kinds import KINDS, WITHOUT_POSITIONS
 from tensorboard import program
 
+import keras_advxai
 from keras_advxai import __version__
 from keras_advxai.cli import _parser
 
@@ -50,10 +52,18 @@ def test_python_blocks_run_one_after_another(tmp_path, monkeypatch):
         exec(compile("\n" * line + block, "README.md", "exec"), namespace)
     assert {path.name for path in tmp_path.iterdir()} == {
         "comparison.png", "confidence.png", "depth.png", "explainable.keras", "logs", "logs-final", "photos",
-        "report.json", "scores.png",
+        "report.json", "report.npz", "scores.png",
     }  # fmt: skip
     header = next(line for line in README.splitlines() if line.strip().startswith("epsilon  "))
     assert header.split() in [line.split() for line in str(namespace["report"]).splitlines()]
+
+
+def test_python_blocks_name_what_there_is():
+    """Quickly, without running them: they compile, and `kax.` is followed by a public name."""
+    for line, block in _blocks("python"):
+        compile("\n" * line + block, "README.md", "exec")
+        for name in re.findall(r"\bkax\.([\w.]*\w)", block):
+            assert operator.attrgetter(name)(keras_advxai) is not None, name
 
 
 def _check_make(words, setup_cfg):
@@ -73,7 +83,7 @@ def _check_pip(words, setup_cfg):
 
 
 def _check_python(words, setup_cfg):
-    assert words[1:] in (["-m", "venv", ".venv"], ["-m", "pytest"])
+    assert words[1:] in (["-m", "venv", ".venv"], ["-m", "pytest", "-m", "not slow"])
 
 
 def _check_tensorboard(words, setup_cfg):

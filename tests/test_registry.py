@@ -28,7 +28,7 @@ class PowerRay(Base):
 
 @keras.saving.register_keras_serializable(package="tests")
 class Plain(Base):
-    """Takes nothing on: its base's parameters are none of its own."""
+    """Takes nothing on: its base's parameters do not belong to it."""
 
     def __init__(self, *, size: int = 3) -> None:
         super().__init__(strength=2)
@@ -75,7 +75,7 @@ def test_names_say_what_differs_from_the_defaults():
     assert kax.attacks.FGSM(norm="l2", targeted=True).name == "fgsm_l2_targeted"
     assert kax.explainers.GradCAM(relu=False).name == "grad_cam_no_relu"
     assert kax.explainers.GradCAM(layer="backbone/conv 1").name == "grad_cam_backbone-conv-1"
-    assert kax.attacks.UniformNoise(norm="l2", seed=7).name == "uniform_noise_l2"  # seeds do not tell attacks apart
+    assert kax.attacks.UniformNoise(norm="l2", seed=7).name == "uniform_noise_l2"  # seeds do not distinguish attacks
 
 
 def test_names_are_fit_for_files_and_tags():
@@ -151,7 +151,7 @@ def test_a_class_alone_is_not_an_instance():
 
 
 def test_ours_are_registered_in_our_package():
-    for cls in (*kax.attacks.ALL_OBJECTS, *kax.explainers.ALL_OBJECTS):
+    for cls in (*kax.attacks.ALL_OBJECTS, *kax.explainers.ALL_OBJECTS, *kax.contrib.ALL_OBJECTS):
         assert keras.saving.get_registered_name(cls) == f"keras_advxai>{cls.__name__}"
 
 
@@ -176,6 +176,19 @@ def test_nearest():
     assert nearest("xyz", ["abc"]) == ""
 
 
-def test_methods_of_the_engines_have_names_of_their_own():
-    assert kax.explainers.get("Score-CAM") == kax.explainers.TFKerasVis("scorecam")
-    assert kax.attacks.get("spsa") == kax.attacks.CleverHans("spsa")
+def test_methods_of_other_packages_have_names_of_their_own():
+    assert kax.explainers.get("Score-CAM") == kax.contrib.TFKerasVis("scorecam")
+    assert kax.attacks.get("spsa") == kax.contrib.CleverHans("spsa")
+
+
+def test_what_is_elsewhere_is_known_and_imported_when_it_is_asked_for():
+    registry = Registry("gadget", Base, (Plain,))
+    registry.elsewhere["power_ray"] = f"{__name__}:PowerRay"
+    registry.elsewhere["missing"] = "keras_advxai.not_there:Missing"
+    assert registry.get("PowerRay") == PowerRay()
+    assert registry.get("plain") == Plain()
+    assert registry.get(registry.serialize(PowerRay(fast=True))) == PowerRay(fast=True)
+    with pytest.raises(ValueError, match="Known: missing, plain, power_ray"):
+        registry.get("xyz")
+    with pytest.raises(ImportError, match="not_there"):
+        registry.get("missing")

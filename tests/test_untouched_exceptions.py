@@ -8,6 +8,7 @@ import itertools
 import weakref
 from types import SimpleNamespace
 
+import helpers
 import keras
 import numpy as np
 import pytest
@@ -96,7 +97,7 @@ def explain_eagerly(model):
 def evaluate(model):
     settings = {"epsilons": (0.01, 0.1), "noise_control": False, "progress": False}
     report = kax.evaluate(classifier(model), (X, Y), attacks=Attack(), explainers=Explainer(), **settings)
-    return report.samples.nissim["attack"]["explainer"]["predicted"]
+    return report.measurements.at("dissimilarity", attack="attack", explainer="explainer")
 
 
 WHO = {
@@ -105,7 +106,7 @@ WHO = {
 }
 
 
-@pytest.mark.parametrize("run", WHO, ids=lambda run: run.__name__)
+@pytest.mark.parametrize("run", [explain_eagerly, helpers.slow(evaluate)], ids=lambda run: run.__name__)
 def test_wherever_it_is_raised(run):
     """At the first place where code of the user's is called, then at the second, and so on to the end."""
     model = build()

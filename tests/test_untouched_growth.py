@@ -24,7 +24,7 @@ def measured():
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
     running = {what: subprocess.Popen([*command, what], **pipes) for what in ("calls", "models")}
     try:
-        outputs = {what: process.communicate(timeout=180) for what, process in running.items()}
+        outputs = {what: process.communicate(timeout=900) for what, process in running.items()}
     finally:
         for process in running.values():
             process.kill()
@@ -33,11 +33,13 @@ def measured():
     return {what: json.loads(output) for what, (output, _) in outputs.items()}
 
 
+@pytest.mark.slow
 def test_200_calls_take_no_memory_and_no_trace(measured):
     assert measured["calls"]["growth"] < 20
     assert measured["calls"]["traces"] == 0
 
 
+@pytest.mark.slow
 def test_25_models_come_and_go(measured):
     """Kept alive, they would take 100 MB."""
     assert measured["models"]["alive"] == 0

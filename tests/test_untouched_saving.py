@@ -152,7 +152,7 @@ def in_another_thread(function: Callable[[], Any]) -> Any:
     found: list[Any] = []
     thread = threading.Thread(target=lambda: found.append(function()), daemon=True)
     thread.start()
-    thread.join(60)
+    thread.join(600)
     assert found, "the thread failed, or waits for ever"
     return found[0]
 
@@ -232,6 +232,7 @@ def test_before_and_after(trained, tmp_path):
     assert_same_model(after, model)
 
 
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize("moment", MOMENTS)
 def test_in_the_middle(moment, trained, tmp_path):
     where, explain, way, ways = MOMENTS[moment]

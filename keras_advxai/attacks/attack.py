@@ -12,38 +12,61 @@ import tensorflow as tf
 
 from keras_advxai._registry import Configuration
 from keras_advxai._typing import Aim, Norm, Tensor
+from keras_advxai.attacks.projections import ball_then_bounds
 from keras_advxai.models import Forward, ImageClassifier, as_classifier
-from keras_advxai.models.compiled import steady
+from keras_advxai.models.autograph import do_not_convert
+from keras_advxai.models.compiled import cached_structure
 from keras_advxai.models.inputs import check_epsilons, check_labels, describe, traced_labels
 from keras_advxai.ops import norms
 
 
 class Attack(Configuration):
-    """Perturbs images within a budget, so that a classifier changes its mind.
+    """Perturbs images within a budget, so that a classifier misclassifies them.
 
     An attack is an immutable configuration: hyperparameters in the constructor, the model in the call.
     Calling it is final, and does what every attack needs: it adapts the model, checks shapes, bounds and
     labels, compiles the attack once for each model and image shape, and projects whatever `perturb`
     returned onto the budget and the bounds. A subclass writes `perturb`.
 
+    The class declares its kind by four attributes, which evaluations read when they choose controls and check
+    whether an attack did what it should. The defaults are those of an attack without gradients; a subclass
+    overrides what differs, and one for which it depends on hyperparameters sets it in its constructor.
+
+    Attributes:
+        aim: What it targets: the `"label"`, the `"explanation"`, or nothing, as the `"noise"` that is the control.
+            Defaults to `"label"`.
+        uses_gradients: Whether it follows the model's gradients, so that it fails where these are masked.
+            Defaults to `False`.
+        iterative: Whether it follows them in more than one step, so that more steps make it stronger and a larger
+            epsilon never makes it weaker. Defaults to `False`.
+        fills_budget: Whether images on which it fails are perturbed by the whole of epsilon, so that a smaller
+            perturbation means a gradient that vanished, or steps that are too short. Defaults to `False`.
+
     Args:
-        norm: In which norm the budget is measured: `"linf"`, the largest change of any pixel, or `"l2"`, the
-            Euclidean length of the change. Defaults to `"linf"`.
+        norm: The norm in which the budget is measured: `"linf"`, the largest change of any pixel, or `"l2"`, the
+            Euclidean norm of the perturbation. Defaults to `"linf"`.
 
     Example:
 
-    An attack of one's own, which may be passed wherever an attack is taken:
+    An attack of your own, which may be passed wherever an attack is taken:
 
     >>> import keras, numpy as np, tensorflow as tf
     >>> import keras_advxai as kax
     >>> class Brighten(kax.attacks.Attack):
-    ...     def perturb(self, model, x, y, radius, forward):
-    ...         return x + radius
+    ...     def perturb(self, model, x, y, epsilon, forward):
+    ...         return x + epsilon
     >>> net = keras.Sequential([keras.layers.Input((4, 4, 1)), keras.layers.Flatten(), keras.layers.Dense(2)])
     >>> x = np.full((1, 4, 4, 1), 0.5, "float32")
     >>> float(Brighten()(net, x, epsilon=0.25).max())
     0.75
+    >>> Brighten.uses_gradients
+    False
     """
+
+    aim: Aim = "label"
+    uses_gradients: bool = False
+    iterative: bool = False
+    fills_budget: bool = False
 
     _in_graphs = False
     """Whether it runs in graphs only, so that a pass that was made eagerly does not serve it."""
@@ -53,13 +76,8 @@ class Attack(Configuration):
 
     @property
     def targeted(self) -> bool:
-        """Whether the labels are the classes to reach instead of those to leave."""
+        """Whether the labels are target classes instead of true classes."""
         return False
-
-    @property
-    def aim(self) -> Aim:
-        """What it is after: the `"label"`, the `"explanation"`, or nothing, as the `"noise"` that is the control."""
-        return "label"
 
     def check(self, model: ImageClassifier, images: Tensor) -> None:
         """Raise for what cannot be attacked. It is called before anything is computed.
@@ -73,21 +91,22 @@ class Attack(Configuration):
         """
 
     @abc.abstractmethod
-    def perturb(self, model: ImageClassifier, x: Tensor, y: Tensor, radius: Tensor, forward: Forward) -> Tensor:
-        """Perturbed images for one attack strength. It runs while a graph is traced.
+    def perturb(self, model: ImageClassifier, x: Tensor, y: Tensor, epsilon: Tensor, forward: Forward) -> Tensor:
+        """Perturbed images for one epsilon. It runs while a graph is traced.
 
         Args:
             model: The classifier, for further passes: `model.forward(images)`.
             x: The images, `(batch, height, width, channels)` float32, in image space.
-            y: Class indices, `(batch,)` int32: to leave, or to reach if the attack is targeted.
-            radius: The budget, a scalar in the images' own units: epsilon times the width of the bounds.
-            forward: The pass over `x`. Its gradients are remembered, so that one serves all strengths.
+            y: Class indices, `(batch,)` int32: true classes, or target classes if the attack is targeted.
+            epsilon: The budget, a scalar in the images' own units: that of the call, times the width of the bounds.
+                With bounds of (0, 255), 8/255 arrives here as 8.
+            forward: The pass over `x`. Its gradients are remembered, so that one serves all epsilons.
 
         Returns:
-            Images, shaped as `x`. They need not keep the budget or the bounds; the caller sees to that.
+            Images, shaped as `x`. They need not be within the budget or the bounds; the caller projects them.
         """
 
-    @tf.autograph.experimental.do_not_convert
+    @do_not_convert
     def __call__(
         self,
         model: keras.Model | ImageClassifier,
@@ -102,30 +121,30 @@ class Attack(Configuration):
         Args:
             model: A `keras.Model` that takes images in [0, 1], or an `ImageClassifier`.
             x: Images in image space, `(batch, height, width, channels)`.
-            y: The true class of each image, `(batch,)` or one-hot; for a targeted attack the class to reach, without
-                a default. Which class is the true one is not known here, so targets that are true classes are not told
-                from others: an image that the model already takes for its target is there, and nothing about its
-                change means anything. `kax.evaluate(..., attack_targets=...)` tells them apart. Defaults to the model's
-                own prediction.
-            epsilon: The budget as a fraction of the bounds' width: 8/255 means eight grey levels whatever the
-                bounds. With `norm="l2"`, the length of the change in the unit image scale. Several
-                strengths may be given at once. Defaults to 8/255.
+            y: The true class of each image, `(batch,)` or one-hot; for a targeted attack the target class, without a
+                default. The true class is not known here: an image that the model already classifies as its target
+                counts as a success, and its perturbation means nothing. `kax.evaluate(..., attack_targets=...)` leaves
+                such images out. Defaults to the model's own prediction.
+            epsilon: The budget as a fraction of the bounds' width: 8/255 means eight grey levels whatever the bounds.
+                With `norm="l2"`, the norm of the perturbation in the unit image scale. Several epsilons may be given at
+                once. Defaults to 8/255.
             forward: A pass over `x` already made by `model.forward(x)`; saves the first pass of an attack.
 
         Returns:
             Images as `x` (NumPy for NumPy, tensor for tensor), float32, within the bounds and the budget.
-            For several strengths `(strengths, batch, height, width, channels)`.
+            For several epsilons `(epsilons, batch, height, width, channels)`.
 
         Raises:
             ValueError: Images, labels or epsilon are not what the model takes; nothing was computed then.
         """
         checked = None if tf.is_symbolic_tensor(epsilon) else check_epsilons(epsilon, self.norm)
-        strengths = epsilon
+        budget = epsilon
         if checked is not None and tf.executing_eagerly():
-            strengths = tf.constant(checked if np.ndim(epsilon) else checked[0], tf.float32)
-        return self._run("attack", self._perturb, model, x, y, strengths, forward=forward)
+            # As a tensor, so that another epsilon needs no further trace.
+            budget = tf.constant(checked if np.ndim(epsilon) else checked[0], tf.float32)
+        return self._run("attack", self._perturb, model, x, y, budget, forward=forward)
 
-    @tf.autograph.experimental.do_not_convert
+    @do_not_convert
     def _run(
         self,
         what: str,
@@ -137,22 +156,30 @@ class Attack(Configuration):
         forward: Forward | None,
     ) -> Tensor:
         """`function(classifier, inputs, labels, *args, forward=forward)` of checked data, compiled under `what`."""
+        # A plain model is taken for one of images in [0, 1], as everywhere in the package.
         classifier = as_classifier(model)
         if self.targeted and y is None:
-            raise ValueError("A targeted attack needs the classes to reach: pass them as `y`. Received: y=None")
+            # The default, the model's own prediction, would be reached before the attack began.
+            raise ValueError("A targeted attack needs the target classes: pass them as `y`. Received: y=None")
         if not tf.executing_eagerly():
+            # Inside of somebody's graph, as in an evaluation's step: there are no values to check, and it is compiled
+            # along with what is around it.
             labels = None if y is None else traced_labels(y, classifier.images_of(x))
             return function(classifier, x, labels, *args, forward=forward)
-        with steady(classifier.model):
+        # What a model is made of is looked up many times from here on, and does not change in the meantime.
+        with cached_structure(classifier.model):
             inputs = classifier.checked(x)
+            # In front of the trace, where an error would come wrapped in TensorFlow's, long after the call.
             self.check(classifier, classifier.images_of(inputs))
             labels = y
             if y is not None:
                 labels = check_labels(y, len(classifier.images_of(inputs)), classifier.classes, classifier.binary)
                 labels = tf.convert_to_tensor(labels)
+            # A pass that was made eagerly has no graph to trace into, so the attack runs eagerly on it.
             if forward is not None and not self._in_graphs:
                 result = function(classifier, inputs, labels, *args, forward=forward)
             else:
+                # By the attack as a value: equal ones share a trace, so `FGSM()` in a loop compiles once.
                 result = classifier.compiled((self, what), function, inputs, labels, *args)
         return result if tf.is_tensor(classifier.images_of(x)) else result.numpy()
 
@@ -164,28 +191,32 @@ class Attack(Configuration):
         epsilon: Tensor,
         forward: Forward | None = None,
     ) -> Tensor:
+        # One pass is shared by all that look at the clean images: other attacks, explainers and the evaluation itself.
         forward = model.forward(x) if forward is None else forward
+        # With the labels unknown, what the model says counts as true: then every image is attacked.
         y = forward.predictions if y is None else y
 
-        def at(strength: Tensor) -> Tensor:
-            radius = tf.cast(strength, tf.float32) * model.width
-            return self._returned(model, forward, self.perturb(model, forward.images, y, radius, forward), radius)
+        def at(fraction: Tensor) -> Tensor:
+            own = tf.cast(fraction, tf.float32) * model.width
+            return self._returned(model, forward, self.perturb(model, forward.images, y, own, forward), own)
 
         epsilon = tf.convert_to_tensor(epsilon, tf.float32)
         if epsilon.shape.rank == 0:
             return at(epsilon)
+        # One after the other in a loop, so that neither the graph nor the memory grows with the number of epsilons.
         return tf.map_fn(at, epsilon, parallel_iterations=1)
 
-    def _returned(self, model: ImageClassifier, forward: Forward, found: Tensor, radius: Tensor) -> Tensor:
+    def _returned(self, model: ImageClassifier, forward: Forward, found: Tensor, epsilon: Tensor) -> Tensor:
         """The images that are returned for those that were found."""
-        return self._within(model, forward.images, found, radius)
+        return self._within(model, forward.images, found, epsilon)
 
-    def _within(self, model: ImageClassifier, x: Tensor, found: Tensor, radius: Tensor) -> Tensor:
+    def _within(self, model: ImageClassifier, x: Tensor, found: Tensor, epsilon: Tensor) -> Tensor:
         """The images nearest to what was found that keep the budget and the bounds."""
+        # A forgotten `return` gives None; two images for one would be broadcast without a word.
         if not hasattr(found, "shape") or not x.shape.is_compatible_with(found.shape):
             raise ValueError(
                 f"{type(self).__name__}.perturb must return images shaped as `x`, {tuple(x.shape)}. "
                 f"Received: {describe(found)}"
             )
-        delta = norms.project(tf.cast(found, tf.float32) - x, radius, self.norm)
-        return tf.clip_by_value(x + delta, *model.bounds)
+        # Also what was found by attacks that keep the budget by themselves: one of a user's may not, and ours round.
+        return ball_then_bounds(self.norm)(x, tf.cast(found, tf.float32), epsilon, model.bounds)

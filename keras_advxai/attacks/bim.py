@@ -2,22 +2,30 @@
 
 from __future__ import annotations
 
-from keras_advxai._typing import Norm
-from keras_advxai.attacks.pgd import PGD
+from keras_advxai._typing import Norm, Tensor
+from keras_advxai.attacks.directions import steepest
+from keras_advxai.attacks.gradient_attack import GradientAttack
+from keras_advxai.attacks.gradient_steps import GradientSteps
+from keras_advxai.attacks.keep import check_keep
+from keras_advxai.attacks.objective import misclassification
+from keras_advxai.attacks.projections import bounds_ball_bounds
 from keras_advxai.attacks.registry import register
+from keras_advxai.attacks.schedules import check_step_size, step_sizes
+from keras_advxai.models import Forward, ImageClassifier
+from keras_advxai.models.inputs import check_whole_number
 
 
 @register
-class BIM(PGD):
+class BIM(GradientAttack):
     """Basic iterative method: `PGD` from the image itself, in equal steps that add up to epsilon.
 
     Args:
-        norm: `"linf"` or `"l2"`. Defaults to `"linf"`.
-        loss: What is raised; see `PGD`. Defaults to `"log_odds"`.
-        targeted: Whether the labels are classes to reach. Defaults to `False`.
-        steps: How many steps there are. Defaults to 10.
-        step_size: The length of each step, as a fraction of epsilon. Defaults to `None`: one part in `steps`.
-        keep: Which iterate is the result: `"first_hit"`, `"best"` or `"last"`; see `PGD`. Defaults to `"first_hit"`.
+        norm: See `PGD`. Defaults to `"linf"`.
+        loss: See `PGD`. Defaults to `"log_odds"`.
+        targeted: See `PGD`. Defaults to `False`.
+        steps: See `PGD`. Defaults to 10.
+        step_size: The size of each step, as a fraction of epsilon. Defaults to `None`: one part in `steps`.
+        keep: See `PGD`. Defaults to `"first_hit"`.
 
     Raises:
         ValueError: A name is unknown, or a number out of range.
@@ -39,7 +47,7 @@ class BIM(PGD):
         Kurakin, Goodfellow and Bengio, "Adversarial examples in the physical world", ICLR workshops 2017.
     """
 
-    _path = 1.0
+    iterative = True
 
     def __init__(
         self,
@@ -51,6 +59,19 @@ class BIM(PGD):
         step_size: float | None = None,
         keep: str = "first_hit",
     ) -> None:
-        super().__init__(
-            norm=norm, loss=loss, targeted=targeted, steps=steps, step_size=step_size, start="zero", keep=keep
+        super().__init__(norm=norm, loss=loss, targeted=targeted)
+        self.steps = check_whole_number("steps", steps, 1)
+        self.step_size = check_step_size(step_size)
+        self.keep = check_keep(keep)
+
+    def perturb(self, model: ImageClassifier, x: Tensor, y: Tensor, epsilon: Tensor, forward: Forward) -> Tensor:
+        """The iterate that is kept; see `Attack.perturb`."""
+        steps = GradientSteps(
+            objective=misclassification(self),
+            direction=steepest(self.norm),
+            project=bounds_ball_bounds(self.norm),
+            # Together they are as long as the budget is wide, so that they reach its end and never turn back.
+            sizes=step_sizes("constant", self.steps, self.step_size, path=1.0),
+            keep=self.keep,
         )
+        return steps.run(model, forward, y, epsilon)

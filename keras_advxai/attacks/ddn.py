@@ -25,11 +25,11 @@ _SHORTER = 0.25
 class DDN(MinimumNormAttack, GradientAttack):
     """Decoupled direction and norm: steps along the gradient on a sphere that shrinks and grows.
 
-    Each step goes along `gradient / ||gradient||` of a loss, with a length that falls from 1 to 0.01 on a
-    cosine. The change then gets the length of a sphere around the image, which becomes smaller by the factor
-    `1 - gamma` where the last image was misclassified, else larger by `1 + gamma`. The nearest misclassified image of
-    all steps is kept; where there is none, because the steps went past it, the attack begins again with a sphere of a
-    quarter of the size, and with one of a sixteenth. All lengths are in the unit image scale, as an epsilon of
+    Each step goes along `gradient / ||gradient||` of a loss, with a step size that falls from 1 to 0.01 on a
+    cosine. The perturbation is then scaled to the radius of a sphere around the image, which shrinks by the factor
+    `1 - gamma` where the last image was misclassified, else grows by `1 + gamma`. The nearest misclassified image of
+    all steps is kept; where there is none, because the steps went past it, the attack starts again with a sphere of a
+    quarter of the radius, and with one of a sixteenth. All norms are in the unit image scale, as an epsilon of
     `norm="l2"`.
 
     Args:
@@ -37,9 +37,9 @@ class DDN(MinimumNormAttack, GradientAttack):
         init_norm: The radius of the first sphere. Defaults to 1.
         gamma: The part by which the radius changes at each step, below 1. Defaults to 0.05.
         loss: What is raised: `"log_odds"`, `"cross_entropy"`, `"margin"` or `"dlr"`; see `GradientAttack`. Of several
-            classes at about the same distance, `"margin"` heads for one, `"log_odds"` between them. Defaults to
+            classes at about the same distance, `"margin"` moves towards one, `"log_odds"` between them. Defaults to
             `"log_odds"`.
-        targeted: Whether the labels are classes to reach. Defaults to `False`.
+        targeted: Whether the labels are target classes. Defaults to `False`.
 
     Raises:
         ValueError: `steps` is below 1, `init_norm` not above 0, or `gamma` not between 0 and 1.
@@ -63,6 +63,8 @@ class DDN(MinimumNormAttack, GradientAttack):
         CVPR 2019.
     """
 
+    # The order of the bases matters: `perturb` is that of the search, loss and gradient are those of the second one.
+
     def __init__(
         self,
         *,
@@ -84,6 +86,7 @@ class DDN(MinimumNormAttack, GradientAttack):
         x = model.images_of(inputs)
 
         def attempt(number: Tensor, rows: Tensor, points: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+            # Only images for which nothing was found begin again, so most models pay for one attempt.
             own_inputs, own_y = batches.take((inputs, y), rows)
             length = self.init_norm * _SHORTER ** tf.cast(number, tf.float32)
             least, found = self._descend(model, own_inputs, own_y, length)
@@ -110,7 +113,8 @@ class DDN(MinimumNormAttack, GradientAttack):
         def nearer(here: Forward, least: Tensor, found: Tensor) -> tuple[Tensor, Tensor, Tensor]:
             """Whether each image of a pass is what is looked for, and the nearest that is, with its distance."""
             reached = self.reaches(here.logits, y)
-            distance = tf.reshape(norms.length(here.images - x, "l2"), [-1])
+            distance = tf.reshape(norms.vector_norm(here.images - x, "l2"), [-1])
+            # Measured and not taken from the sphere: the bounds may have made the change shorter.
             better = reached & (distance < least)
             return reached, tf.where(better, distance, least), batches.select(better, here.images, found)
 
@@ -118,9 +122,12 @@ class DDN(MinimumNormAttack, GradientAttack):
             step: Tensor, points: Tensor, radius: Tensor, least: Tensor, found: Tensor
         ) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
             here = model.forward(model.with_images(inputs, points))
+            # Looked at before it is moved, so that one pass says whether this image counts and where to go from it.
             reached, least, found = nearer(here, least, found)
             direction = norms.steepest(self.gradient(here, y), "l2")
+            # Steps of the width of the bounds, not of epsilon: there is none.
             moved = points - x + model.width * self._size(step) * direction
+            # By the image that was looked at, and not the next one, whose pass is yet to come.
             radius *= tf.where(reached, 1 - self.gamma, 1 + self.gamma)
             points = tf.clip_by_value(x + each(radius) * norms.steepest(moved, "l2"), *model.bounds)
             return step + 1, points, radius, least, found
@@ -130,10 +137,12 @@ class DDN(MinimumNormAttack, GradientAttack):
         _, points, _, least, found = tf.while_loop(
             lambda step, *_: step < self.steps, advance, state, parallel_iterations=1
         )
+        # Where none was misclassified, the last one is the nearest to that: the search along the line goes on behind.
         return least, batches.select(tf.math.is_finite(least), found, points)
 
     def _size(self, step: Tensor) -> Tensor:
-        """The length of a step, from 1 to nearly 0.01 on a cosine."""
+        """The step size, from 1 to nearly 0.01 on a cosine."""
+        # Long steps look for the boundary, and short ones settle on it.
         along = tf.cast(step, tf.float32) / self.steps
         return 0.01 + 0.99 * (1 + tf.cos(math.pi * along)) / 2
 

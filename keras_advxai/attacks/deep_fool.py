@@ -1,4 +1,4 @@
-"""DeepFool: to the nearest boundary of a model taken for linear, again and again."""
+"""DeepFool: repeated steps to the nearest boundary of the linearised model."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ from keras_advxai.ops import losses, norms
 
 @register
 class DeepFool(MinimumNormAttack, GradientAttack):
-    """DeepFool: steps to the nearest decision boundary of the model taken for linear, until one is crossed.
+    """DeepFool: steps to the nearest decision boundary of the linearised model, until one is crossed.
 
-    Of the classes `k` with the largest logits but for the label `y`, the nearest is the one with the smallest
+    Of the classes `k` with the largest logits other than the label `y`, the nearest is the one with the smallest
     `(z_y - z_k) / ||w_k||`, with `w_k` the gradient of `z_k - z_y` and its dual norm below: the Euclidean one for
     `norm="l2"`, the sum of absolute values for `"linf"`. The step goes there along the steepest direction and
     `overshoot` further. Pixels at a bound are left out where they would leave it, so on a linear model with two
@@ -64,11 +64,11 @@ class DeepFool(MinimumNormAttack, GradientAttack):
         self.overshoot = check_number("overshoot", overshoot, 0)
 
     def objective(self, forward: Forward, y: Tensor) -> Tensor:
-        """The lead of one class over another, `(batch,)`.
+        """The margin of one class over another, `(batch,)`.
 
         Args:
             forward: A pass.
-            y: Pairs of class indices, `(batch, 2)`: the class to leave, and the one to reach.
+            y: Pairs of class indices, `(batch, 2)`: the true class, and the target class.
         """
         return losses.pick(forward.logits, y[:, 1]) - losses.pick(forward.logits, y[:, 0])
 
@@ -78,9 +78,11 @@ class DeepFool(MinimumNormAttack, GradientAttack):
 
         def advance(step: Tensor, rows: Tensor, points: Tensor) -> tuple[Tensor, Tensor, Tensor]:
             here = model.forward(model.with_images(batches.take(inputs, rows), batches.take(points, rows)))
-            stand = tf.logical_not(self.reaches(here.logits, batches.take(y, rows)))
-            rows, logits = tf.boolean_mask(rows, stand), tf.boolean_mask(here.logits, stand)
+            active = tf.logical_not(self.reaches(here.logits, batches.take(y, rows)))
+            # The others leave before any gradient is taken: ten candidates cost ten passes and gradients.
+            rows, logits = tf.boolean_mask(rows, active), tf.boolean_mask(here.logits, active)
             at = model.with_images(batches.take(inputs, rows), batches.take(points, rows))
+            # Just behind the boundary: onto it, the model taken for linear has two classes that lead.
             moved = model.images_of(at) + (1 + self.overshoot) * self._step(model, at, batches.take(y, rows), logits)
             return step + 1, rows, batches.put(points, rows, tf.clip_by_value(moved, *model.bounds))
 
@@ -94,10 +96,13 @@ class DeepFool(MinimumNormAttack, GradientAttack):
         return points
 
     def _step(self, model: ImageClassifier, inputs: Any, y: Tensor, logits: Tensor) -> Tensor:
-        """The way to the nearest boundary of the model taken for linear, shaped as the images."""
+        """The step to the nearest boundary of the linearised model, shaped as the images."""
         x = model.images_of(inputs)
+        # A model with two classes has one candidate, whatever was asked for.
         count = min(self.candidates, logits.shape[-1] - 1)
         label = tf.one_hot(y, logits.shape[-1], on_value=True, off_value=False, dtype=tf.bool)
+        # On the boundary itself nothing leads, and with an overshoot of 0 each step would end there. Twice what counts
+        # as reached, because the model is not as linear as it is taken for.
         enough = 2 * LEAD * tf.reduce_max(tf.abs(logits), axis=-1)
         ranked = tf.math.top_k(tf.where(label, -float("inf"), logits), count).indices
 
@@ -106,12 +111,15 @@ class DeepFool(MinimumNormAttack, GradientAttack):
             slope = self._free(model, x, self.gradient(model.forward(inputs), pairs))
             gap = losses.pick(logits, pairs[:, 0]) - losses.pick(logits, pairs[:, 1])
             steepness = self._dual(slope)
+            # A class whose logit does not depend on the image here, as behind a dead ReLU, is nowhere near.
             distance = tf.where(steepness > 0, (gap + enough) / steepness, float("inf"))
+            # The nearest by distance and not by lead: a class far behind may rise so steeply that its boundary is near.
             direction = norms.steepest(slope, self.norm)
             nearer = distance < least
             size = tf.reshape(tf.where(nearer, distance, 0.0), [-1] + [1] * (x.shape.rank - 1))
             return number + 1, tf.where(nearer, distance, least), batches.select(nearer, size * direction, way)
 
+        # A loop, since ten gradients side by side would make ten copies of the model in the graph and in memory.
         _, _, way = tf.while_loop(
             lambda number, *_: (number < count) & (tf.size(y) > 0),
             compare,
@@ -123,11 +131,13 @@ class DeepFool(MinimumNormAttack, GradientAttack):
     def _free(self, model: ImageClassifier, x: Tensor, gradient: Tensor) -> Tensor:
         """The gradient, with zeros for the pixels that cannot follow it because they are at a bound."""
         lower, upper = model.bounds
+        # They would take their part of the step and lose it to clipping: on a white background, most of it.
         stuck = tf.where(gradient > 0, x >= upper, x <= lower)
         return tf.where(stuck, 0.0, gradient)
 
     def _dual(self, gradient: Tensor) -> Tensor:
         """How steep a linear function with this gradient is in the norm of the attack, `(batch,)`."""
         if self.norm == "linf":
+            # A step of epsilon in every pixel raises a linear function by epsilon times this sum.
             return ops.sum(tf.abs(gradient), axis=tuple(range(1, gradient.shape.rank)))
-        return tf.reshape(norms.length(gradient, "l2"), [-1])
+        return tf.reshape(norms.vector_norm(gradient, "l2"), [-1])

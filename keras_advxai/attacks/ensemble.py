@@ -1,4 +1,4 @@
-"""Several attacks, one after the other, on those images that still stand."""
+"""Several attacks, one after the other, on the images that are still active."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ in which the first attack ended.
 
 @register
 class Ensemble(Attack):
-    """Attacks in a row: each takes on the images that the model still classifies correctly after those before it.
+    """Attacks in a row: each attacks the images that the model still classifies correctly after those before it.
 
     An image's result is that of the first attack that succeeded, or else of the last. What the model misclassifies
     already is not attacked. The worst case over different attacks is a better measure of robustness than any of
@@ -73,6 +73,7 @@ class Ensemble(Attack):
         if not attacks:
             raise ValueError(f"Argument `attacks` must name at least one attack. Received: attacks={attacks!r}")
         self.attacks = tuple(get(attack) for attack in attacks)
+        # One epsilon is meant for all, and one set of labels: to leave, or to reach.
         for what in ("norm", "targeted"):
             found = {getattr(attack, what): attack for attack in self.attacks}
             if len(found) > 1:
@@ -81,6 +82,10 @@ class Ensemble(Attack):
                     + " and ".join(f"{attack!r}" for attack in found.values())
                 )
         super().__init__(norm=self.attacks[0].norm)
+        # One attack that follows gradients is enough for what it says about masked ones. It fills no budget: what
+        # withstands it was moved by the last of its attacks.
+        self.uses_gradients = any(attack.uses_gradients for attack in self.attacks)
+        self.iterative = any(attack.iterative for attack in self.attacks)
 
     @classmethod
     def preset(cls, name: str, *, norm: Norm = "linf") -> Ensemble:
@@ -110,49 +115,51 @@ class Ensemble(Attack):
 
     @property
     def targeted(self) -> bool:
-        """Whether the labels are the classes to reach instead of those to leave."""
+        """Whether the labels are target classes instead of true classes."""
         return self.attacks[0].targeted
 
     @property
     def name(self) -> str:
         """The name of the preset, or those of the attacks."""
+        # By equality, so that a preset that was saved, or put together by hand, keeps its short name.
         for name in _PRESETS:
             if self == self.preset(name, norm=self.norm):
                 return name if self.norm == "linf" else f"{name}_{self.norm}"
         return "_".join(["ensemble", *(attack.name for attack in self.attacks)])
 
-    def perturb(self, model: ImageClassifier, x: Tensor, y: Tensor, radius: Tensor, forward: Forward) -> Tensor:
+    def perturb(self, model: ImageClassifier, x: Tensor, y: Tensor, epsilon: Tensor, forward: Forward) -> Tensor:
         """The images of the first attack that succeeds; see `Attack.perturb`."""
+        # The clean pass serves the first attack, and each other one makes a pass over its own images only: the cheap
+        # attacks in front leave few of them to the dear ones.
         first, *others = self.attacks
-        epsilon = radius / model.width
-        alive = batches.standing(forward, y, self.targeted)
-        found = batches.select(alive, first(model, forward.inputs, y, epsilon, forward=forward), x)
-        rows = batches.where(alive & (radius > 0))
+        fraction = epsilon / model.width  # as calls of attacks take it
+        active = batches.active(forward, y, self.targeted)
+        found = batches.select(active, first(model, forward.inputs, y, fraction, forward=forward), x)
+        rows = batches.where(active & (epsilon > 0))
         for attack in others:
-            rows = self._still_standing(model, forward, y, rows, found)
-            found = _attacked(attack, model, forward, y, epsilon, rows, found)
+            rows = self._still_active(model, forward, y, rows, found)
+            # Where an attack fails its images stay as it left them: those of the last one are what withstood all.
+            found = _attacked(attack, model, forward, y, fraction, rows, found)
         return found
 
-    def _still_standing(
-        self, model: ImageClassifier, forward: Forward, y: Tensor, rows: Tensor, found: Tensor
-    ) -> Tensor:
-        """Those of some rows that the attacks so far have not deceived the model about."""
+    def _still_active(self, model: ImageClassifier, forward: Forward, y: Tensor, rows: Tensor, found: Tensor) -> Tensor:
+        """Those of some rows that no attack so far has got misclassified."""
 
         def check() -> Tensor:
             here = model.forward(model.with_images(*batches.take((forward.inputs, found), rows)))
-            return tf.boolean_mask(rows, batches.standing(here, batches.take(y, rows), self.targeted))
+            return tf.boolean_mask(rows, batches.active(here, batches.take(y, rows), self.targeted))
 
         return tf.cond(tf.size(rows) > 0, check, lambda: rows)
 
 
 def _attacked(
-    attack: Attack, model: ImageClassifier, forward: Forward, y: Tensor, epsilon: Tensor, rows: Tensor, found: Tensor
+    attack: Attack, model: ImageClassifier, forward: Forward, y: Tensor, fraction: Tensor, rows: Tensor, found: Tensor
 ) -> Tensor:
     """The images after an attack on some rows."""
 
     def run() -> Tensor:
         inputs, labels = batches.take((forward.inputs, y), rows)
-        return batches.put(found, rows, attack(model, inputs, labels, epsilon, forward=model.forward(inputs)))
+        return batches.put(found, rows, attack(model, inputs, labels, fraction, forward=model.forward(inputs)))
 
     return tf.cond(tf.size(rows) > 0, run, lambda: found)
 

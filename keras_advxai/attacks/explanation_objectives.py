@@ -1,4 +1,4 @@
-"""What an attack on an explanation raises: how far a heatmap is from the clean one, or how near to a target."""
+"""What an attack on an explanation maximises: the distance to the clean heatmap, or the similarity to a target."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def check_objective(objective: Any) -> ExplanationObjective:
 
     Raises:
         TypeError: It is something else.
-        ValueError: The name is unknown, or the map is none: not finite, negative, or blank.
+        ValueError: The name is unknown, or the map is not a heatmap: not finite, negative, or blank.
     """
     known = get_args(ObjectiveName)
     if isinstance(objective, str):
@@ -49,6 +49,7 @@ def check_objective(objective: Any) -> ExplanationObjective:
             "Argument `objective` must be a heatmap if it is an array: finite, not negative, and not zero everywhere. "
             f"Received: values from {low:g} to {high:g}"
         )
+    # As heatmaps are scaled, or else no heatmap could come near to it.
     array /= array.max()
     array.flags.writeable = False
     return array
@@ -60,6 +61,8 @@ def check_k(k: Any, objective: ExplanationObjective) -> int | float:
     Raises:
         ValueError: It is out of range, or belongs to no objective.
     """
+    # True is a whole number to Python, and 1.0 may mean one position or all of them: the one is refused, and so is the
+    # other.
     whole = isinstance(k, numbers.Integral) and not isinstance(k, bool)
     number = float(k) if isinstance(k, numbers.Real) and not isinstance(k, bool) else np.nan
     if not (number >= 1 if whole else 0 < number < 1):
@@ -67,6 +70,7 @@ def check_k(k: Any, objective: ExplanationObjective) -> int | float:
             "Argument `k` must be a number of positions, 1 or more, or a fraction of all of them, between 0 and 1. "
             f"Received: k={k!r}"
         )
+    # Without an effect it would still be in the attack's name, and two attacks be compared that are one.
     if k != DEFAULT_K and not (isinstance(objective, str) and objective == "top_k"):
         raise ValueError(f"Argument `k` belongs to objective='top_k'. Received: k={k} with another objective")
     return int(k) if whole else float(k)
@@ -84,6 +88,7 @@ def check_fits(objective: ExplanationObjective, k: float, shape: tuple[int | Non
         ValueError: A target map has another shape, or there are no more than `k` positions.
     """
     sides = tuple(side for side in shape[1:] if side is not None)
+    # An open side is known when the attack is called, which checks again.
     if len(sides) < len(shape) - 1:
         return
     if isinstance(objective, np.ndarray) and objective.shape not in (sides, sides[:-1]):
@@ -112,6 +117,7 @@ def explanation_objective(objective: ExplanationObjective, k: float) -> Callable
         return lambda clean, maps: displaced_mass(clean, maps, k)
     if objective == "mass_center":
         return center_distance
+    # NISSIM is computed in float64, and its gradient meets float32 images.
     return lambda clean, maps: tf.cast(dissimilarity(clean, maps), tf.float32)
 
 
@@ -154,6 +160,7 @@ def displaced_mass(clean: Tensor, maps: Tensor, k: float) -> Tensor:
     clean, maps = _flat(clean), _flat(maps)
     count = tf.shape(clean)[1]
     most = k if isinstance(k, int) else tf.maximum(1, tf.cast(k * tf.cast(count, tf.float32), tf.int32))
+    # Of the clean heatmap, once: positions that moved along with the changed one would leave nothing to raise.
     strongest = tf.math.top_k(clean, most).indices
     inside = tf.reduce_sum(tf.gather(maps, strongest, batch_dims=1), axis=1)
     return 1 - tf.math.divide_no_nan(inside, tf.reduce_sum(maps, axis=1))
@@ -180,6 +187,7 @@ def center_distance(clean: Tensor, maps: Tensor) -> Tensor:
     """
     both = (tf.reduce_sum(_flat(clean), axis=1) > 0) & (tf.reduce_sum(_flat(maps), axis=1) > 0)
     moved = tf.reduce_sum(tf.square(_center(maps) - _center(clean)), axis=1)
+    # The root of 0 has an infinite gradient, which would turn every pixel to NaN; so it is taken of 1 there instead.
     counts = both & (moved > 0)
     return tf.where(counts, tf.sqrt(tf.where(counts, moved, 1.0)), 0.0)
 

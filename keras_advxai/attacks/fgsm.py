@@ -13,16 +13,16 @@ from keras_advxai.ops import norms
 class FGSM(GradientAttack):
     """Fast gradient sign method: one step of the whole budget along the steepest direction of the loss.
 
-    With `norm="linf"`, `x + radius * sign(gradient)`; with `norm="l2"`,
-    `x + radius * gradient / ||gradient||`; then clipped to the bounds. One gradient serves any number of
-    strengths.
+    With `norm="linf"`, `x + epsilon * sign(gradient)`; with `norm="l2"`,
+    `x + epsilon * gradient / ||gradient||`; then clipped to the bounds. One gradient serves any number of
+    epsilons.
 
     Args:
-        norm: `"linf"`, in which epsilon bounds the change of every pixel, or `"l2"`, in which it is the length of
+        norm: `"linf"`, in which epsilon bounds the change of every pixel, or `"l2"`, in which it is the norm of
             the whole change in the unit image scale. Defaults to `"linf"`.
         loss: `"log_odds"`, `"cross_entropy"`, `"margin"` or `"dlr"`; see `GradientAttack`. With cross-entropy it equals
             cleverhans' `fast_gradient_method` on the same logits. Defaults to `"log_odds"`.
-        targeted: Whether the labels are classes to reach. Defaults to `False`.
+        targeted: Whether the labels are target classes. Defaults to `False`.
 
     Example:
 
@@ -41,6 +41,8 @@ class FGSM(GradientAttack):
         Goodfellow, Shlens and Szegedy, "Explaining and harnessing adversarial examples", ICLR 2015.
     """
 
-    def perturb(self, model: ImageClassifier, x: Tensor, y: Tensor, radius: Tensor, forward: Forward) -> Tensor:
+    def perturb(self, model: ImageClassifier, x: Tensor, y: Tensor, epsilon: Tensor, forward: Forward) -> Tensor:
         """One step along the steepest direction; see `Attack.perturb`."""
-        return x + radius * norms.steepest(self.gradient(forward, y), self.norm)
+        # Neither clipped nor projected, which `Attack` does to whatever it gets. The pass takes the gradient outside of
+        # the loop over epsilons, as it depends on none.
+        return x + epsilon * norms.steepest(self.gradient(forward, y), self.norm)

@@ -5,21 +5,26 @@ from __future__ import annotations
 from keras_advxai._typing import Norm, Tensor
 from keras_advxai.attacks.attack import Attack
 from keras_advxai.models import Forward
-from keras_advxai.models.blocking import blocking
+from keras_advxai.models.blocking import describe_gradient_block
 from keras_advxai.ops import losses
 
 
 class GradientAttack(Attack):
     """An attack along the gradient of a loss on the logits. A subclass writes `perturb`.
 
+    Steps are taken by `GradientSteps`, which has an example. It uses gradients and fills its budget; see `Attack`.
+
     Args:
         norm: `"linf"` or `"l2"`. Defaults to `"linf"`.
         loss: `"log_odds"`, the logarithm of the odds against the label; `"cross_entropy"`, which has the same
-            direction, but whose gradient underflows to zero on confident models, which then pass for robust;
-            `"margin"`, the lead of the best other class; or `"dlr"`, the margin in units of the lead of the first
+            direction, but whose gradient underflows to zero on confident models, which then appear robust;
+            `"margin"`, that of the best other class over the label; or `"dlr"`, it as a fraction of that of the first
             class over the third, for three classes or more. Defaults to `"log_odds"`.
-        targeted: Whether the labels are classes to reach instead of classes to leave. Defaults to `False`.
+        targeted: Whether the labels are target classes instead of classes to leave. Defaults to `False`.
     """
+
+    uses_gradients = True
+    fills_budget = True
 
     def __init__(self, *, norm: Norm = "linf", loss: str = "log_odds", targeted: bool = False) -> None:
         super().__init__(norm=norm)
@@ -28,7 +33,7 @@ class GradientAttack(Attack):
 
     @property
     def targeted(self) -> bool:
-        """Whether the labels are the classes to reach instead of those to leave."""
+        """Whether the labels are target classes instead of true classes."""
         return self._targeted
 
     def objective(self, forward: Forward, y: Tensor) -> Tensor:
@@ -37,7 +42,7 @@ class GradientAttack(Attack):
         Towards a label, log-odds, cross-entropy and the margin are the negative of their loss.
         """
         if self.targeted:
-            return losses.TOWARDS[self.loss](forward.logits, losses.runner_up(forward.logits, y), y)
+            return losses.TARGETED_LOSSES[self.loss](forward.logits, losses.runner_up(forward.logits, y), y)
         return losses.LOSSES[self.loss](forward.logits, y)
 
     def gradient(self, forward: Forward, y: Tensor) -> Tensor:
@@ -50,7 +55,8 @@ class GradientAttack(Attack):
         try:
             return forward.gradient(self.objective, y)
         except ValueError as error:
-            blocked = blocking(forward, y)
+            # Looked for only now, because it takes a gradient for each layer.
+            blocked = describe_gradient_block(forward, y)
             if blocked is None:
                 raise
             raise ValueError(

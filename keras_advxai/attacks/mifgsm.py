@@ -2,34 +2,36 @@
 
 from __future__ import annotations
 
-import tensorflow as tf
-from keras import ops
-
-from keras_advxai._typing import Bounds, Norm, Tensor
-from keras_advxai.attacks.iterative_attack import IterativeAttack
+from keras_advxai._typing import Norm, Tensor
+from keras_advxai.attacks.directions import momentum
+from keras_advxai.attacks.gradient_attack import GradientAttack
+from keras_advxai.attacks.gradient_steps import GradientSteps
+from keras_advxai.attacks.keep import check_keep
+from keras_advxai.attacks.objective import misclassification
+from keras_advxai.attacks.projections import ball_then_bounds
 from keras_advxai.attacks.registry import register
-from keras_advxai.models.inputs import check_number
-from keras_advxai.ops import norms
+from keras_advxai.attacks.schedules import check_step_size, step_sizes
+from keras_advxai.models import Forward, ImageClassifier
+from keras_advxai.models.inputs import check_number, check_whole_number
 
 
 @register
-class MIFGSM(IterativeAttack):
+class MIFGSM(GradientAttack):
     """Momentum iterative FGSM: steps along a direction that gathers the gradients of all steps before.
 
     `g_(i+1) = decay * g_i + gradient / mean(|gradient|)`, then `x_(i+1) = project(x_i + size * epsilon *
     steepest(g_(i+1)))`, from the image itself. The gathered direction is less the model's own, so what is found
-    deceives other models more often.
+    transfers to other models more often.
 
     Args:
-        norm: `"linf"` or `"l2"`. Defaults to `"linf"`.
-        loss: What is raised; see `GradientAttack`. Defaults to `"log_odds"`, which has the directions of cross-entropy.
-        targeted: Whether the labels are classes to reach. Defaults to `False`.
-        steps: How many steps there are. Defaults to 10.
-        step_size: The length of each step, as a fraction of epsilon. Defaults to `None`: one part in `steps`.
-        decay: How much of the gathered direction is kept at each step, from 0. Defaults to 1.
-        keep: Which iterate is the result: `"first_hit"`, `"best"` or `"last"`; see `PGD`. With `"last"` and
-            `loss="cross_entropy"` it equals cleverhans' `momentum_iterative_method` on the same logits. Defaults to
-            `"first_hit"`.
+        norm: See `PGD`. Defaults to `"linf"`.
+        loss: See `PGD`. Defaults to `"log_odds"`, which has the directions of cross-entropy.
+        targeted: See `PGD`. Defaults to `False`.
+        steps: See `PGD`. Defaults to 10.
+        step_size: The size of each step, as a fraction of epsilon. Defaults to `None`: one part in `steps`.
+        decay: How much of the accumulated direction is kept at each step, from 0. Defaults to 1.
+        keep: See `PGD`. With `"last"` and `loss="cross_entropy"` it equals cleverhans' `momentum_iterative_method` on
+            the same logits. Defaults to `"first_hit"`.
 
     Raises:
         ValueError: A name is unknown, or a number out of range.
@@ -51,7 +53,7 @@ class MIFGSM(IterativeAttack):
         Dong et al., "Boosting adversarial attacks with momentum", CVPR 2018.
     """
 
-    _path = 1.0
+    iterative = True
 
     def __init__(
         self,
@@ -64,20 +66,21 @@ class MIFGSM(IterativeAttack):
         decay: float = 1.0,
         keep: str = "first_hit",
     ) -> None:
-        super().__init__(norm=norm, loss=loss, targeted=targeted, steps=steps, step_size=step_size, keep=keep)
+        super().__init__(norm=norm, loss=loss, targeted=targeted)
+        self.steps = check_whole_number("steps", steps, 1)
+        self.step_size = check_step_size(step_size)
         self.decay = check_number("decay", decay, 0)
+        self.keep = check_keep(keep)
 
-    def memory(self, x: Tensor) -> Tensor:
-        """The gathered gradients, which begin at zero."""
-        return tf.zeros_like(x)
-
-    def direction(self, gradient: Tensor, memory: Tensor) -> tuple[Tensor, Tensor]:
-        """The steepest direction of the gathered gradients, and these with the new one among them."""
-        scaled = ops.divide_no_nan(gradient, norms.length(gradient, "linf"))
-        size = ops.mean(ops.abs(scaled), axis=tuple(range(1, gradient.shape.rank)), keepdims=True)
-        gathered = self.decay * memory + ops.divide_no_nan(scaled, size)
-        return norms.steepest(gathered, self.norm), gathered
-
-    def within(self, x: Tensor, found: Tensor, radius: Tensor, bounds: Bounds) -> Tensor:
-        """Images within the bounds and the budget: on the ball first, then on the bounds."""
-        return tf.clip_by_value(x + norms.project(found - x, radius, self.norm), *bounds)
+    def perturb(self, model: ImageClassifier, x: Tensor, y: Tensor, epsilon: Tensor, forward: Forward) -> Tensor:
+        """The iterate that is kept; see `Attack.perturb`."""
+        steps = GradientSteps(
+            objective=misclassification(self),
+            direction=momentum(self.norm, self.decay),
+            # In the order of cleverhans' `momentum_iterative_method`, which differs from that of its PGD.
+            project=ball_then_bounds(self.norm),
+            # As in the paper: all steps together reach epsilon and no further.
+            sizes=step_sizes("constant", self.steps, self.step_size, path=1.0),
+            keep=self.keep,
+        )
+        return steps.run(model, forward, y, epsilon)

@@ -17,7 +17,7 @@ from keras_advxai.ops import losses, norms
 
 _HALVINGS = 12
 _BEHIND = 1 / 128
-"""How far behind an image that is not misclassified the search goes on, as a part of the way; then twice as far."""
+"""How far beyond an image that is not misclassified the search continues, relative to the way; then twice as far."""
 LEAD = 1e-5
 """By how much of the largest logit another class must lead, so that a pass in another batch sees it, too."""
 
@@ -28,12 +28,16 @@ class MinimumNormAttack(Attack):
     A subclass writes `minimize`. What it found is then brought as near to the image as the straight line between both
     allows, so a coarse search is enough there; `distances` says how near that is. With a budget, images whose
     distance is within it are returned as they were found, and the others as far on their way as it allows. All
-    strengths share one search. Images that are misclassified from the beginning are returned as they are, at distance
+    epsilons share one search. Images that are misclassified from the beginning are returned as they are, at distance
     0.
+
+    It is iterative; one that follows gradients says so by `uses_gradients`, see `Attack`, or is a `GradientAttack` too.
 
     Args:
         norm: In which norm the distance is measured, `"linf"` or `"l2"`. Defaults to `"linf"`.
     """
+
+    iterative = True
 
     @abc.abstractmethod
     def minimize(self, model: ImageClassifier, inputs: Any, y: Tensor, forward: Forward) -> Tensor:
@@ -44,7 +48,7 @@ class MinimumNormAttack(Attack):
             inputs: The images that are to be attacked, `(batch, height, width, channels)` float32 in image space; for a
                 model with several inputs all of them. The model classifies all of these images correctly. There may
                 be none.
-            y: Class indices, `(batch,)`: to leave, or to reach if the attack is targeted.
+            y: Class indices, `(batch,)`: true classes, or target classes if the attack is targeted.
             forward: The pass over all images of the batch, those that are not attacked among them.
 
         Returns:
@@ -65,13 +69,13 @@ class MinimumNormAttack(Attack):
         Args:
             model: A `keras.Model` that takes images in [0, 1], or an `ImageClassifier`.
             x: Images in image space, `(batch, height, width, channels)`.
-            y: The true class of each image, or the class to reach; see `Attack.__call__`. Defaults to the model's own
+            y: The true class of each image, or the target class; see `Attack.__call__`. Defaults to the model's own
                 prediction.
             forward: A pass over `x` already made by `model.forward(x)`.
 
         Returns:
             Distances, `(batch,)` float32, in units of epsilon: the images within an epsilon are those that the attack
-            changes to misclassified ones at that strength. 0 where the model is wrong from the beginning, infinite
+            changes to misclassified ones at it. 0 where the clean image is misclassified, infinite
             where nothing was found.
 
         Raises:
@@ -93,8 +97,9 @@ class MinimumNormAttack(Attack):
         """
         return self._run("distances", self._distances, model, x, y, forward=forward)
 
-    def perturb(self, model: ImageClassifier, x: Tensor, y: Tensor, radius: Tensor, forward: Forward) -> Tensor:
-        """What was found, wherever it is; see `Attack.perturb`. It is the caller who brings it within the budget."""
+    def perturb(self, model: ImageClassifier, x: Tensor, y: Tensor, epsilon: Tensor, forward: Forward) -> Tensor:
+        """What was found, at any distance; see `Attack.perturb`. The caller projects it onto the budget."""
+        # Whatever epsilon is: a search for each would find the same, ten times.
         images, _ = self._nearest(model, y, forward)
         return images
 
@@ -111,12 +116,15 @@ class MinimumNormAttack(Attack):
         return found
 
     def _search(self, model: ImageClassifier, y: Tensor, forward: Forward) -> tuple[Tensor, Tensor]:
-        rows = batches.where(batches.standing(forward, y, self.targeted))
+        # What is misclassified already is at distance 0, whatever a search would find.
+        rows = batches.where(batches.active(forward, y, self.targeted))
         inputs = batches.take(model.with_images(forward.inputs, forward.images), rows)
         x, labels = model.images_of(inputs), batches.take(y, rows)
         found = tf.ensure_shape(self.minimize(model, inputs, labels, forward), x.shape)
+        # A search ends somewhere behind the boundary; without this, coarse and fine ones would not compare.
         found, reached = self._drawn_back(model, inputs, labels, found)
-        lengths = tf.reshape(norms.length(found - x, self.norm), [-1]) / model.width
+        lengths = tf.reshape(norms.vector_norm(found - x, self.norm), [-1]) / model.width
+        # Infinite and not the longest distance tried, so that medians count those images as out of reach.
         distances = tf.where(reached, lengths, float("inf"))
         nothing = tf.zeros(tf.shape(forward.images)[:1])
         return batches.put(forward.images, rows, found), batches.put(nothing, rows, distances)
@@ -124,16 +132,19 @@ class MinimumNormAttack(Attack):
     def _drawn_back(self, model: ImageClassifier, inputs: Any, y: Tensor, found: Tensor) -> tuple[Tensor, Tensor]:
         """The nearest misclassified images on straight lines, by halving, and whether there are any.
 
-        What is found must be misclassified. If it is not, for it stopped a rounding error in front of the boundary, the
-        search goes on behind it.
+        What is found must be misclassified. If it is not, because it stopped a rounding error before the boundary, the
+        search continues beyond it.
         """
         x = model.images_of(inputs)
 
         def on_line(step: Tensor) -> Tensor:
             part = tf.reshape(step, [-1] + [1] * (x.shape.rank - 1))
+            # Behind what was found, the line may leave the bounds.
             return tf.clip_by_value(x + part * (found - x), *model.bounds)
 
         def halve(count: Tensor, near: Tensor, far: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+            # The first look is at what was found, at 1. While nothing is reached, further behind; then halfway, which
+            # leaves 1/4096 of the way after twelve times.
             behind = tf.where(near < 1, 1.0, 1 + 2 * (near - 1) + _BEHIND)
             middle = tf.where(tf.math.is_finite(far), (near + far) / 2, behind)
             forward = model.forward(model.with_images(inputs, on_line(middle)))
@@ -141,6 +152,7 @@ class MinimumNormAttack(Attack):
             return count + 1, tf.where(reached, near, middle), tf.where(reached, middle, far)
 
         nothing = tf.zeros(tf.shape(x)[:1])
+        # Where no image is left there are no passes over empty batches either.
         some = tf.size(nothing) > 0
         _, _, far = tf.while_loop(
             lambda count, *_: some & (count <= _HALVINGS),
@@ -156,7 +168,7 @@ class MinimumNormAttack(Attack):
 
         Args:
             logits: `(batch, classes)`.
-            y: Class indices, `(batch,)`: to leave, or to reach if the attack is targeted.
+            y: Class indices, `(batch,)`: true classes, or target classes if the attack is targeted.
         """
         lead = losses.margin(logits, y)
         return (-lead if self.targeted else lead) > LEAD * tf.reduce_max(tf.abs(logits), axis=-1)

@@ -5,39 +5,44 @@ from __future__ import annotations
 import tensorflow as tf
 
 from keras_advxai._typing import Norm, Tensor
-from keras_advxai.attacks.iterative_attack import IterativeAttack
+from keras_advxai.attacks.directions import steepest
+from keras_advxai.attacks.gradient_attack import GradientAttack
+from keras_advxai.attacks.gradient_steps import GradientSteps
+from keras_advxai.attacks.objective import misclassification
+from keras_advxai.attacks.projections import bounds_ball_bounds
 from keras_advxai.attacks.registry import register
-from keras_advxai.models import Forward
+from keras_advxai.attacks.schedules import check_schedule, check_step_size, step_sizes
+from keras_advxai.attacks.starts import check_start, starts
+from keras_advxai.models import Forward, ImageClassifier
 from keras_advxai.models.inputs import check_whole_number
 from keras_advxai.ops import losses
 
 
 @register
-class MultiTargetPGD(IterativeAttack):
-    """`PGD` towards each of the likeliest wrong classes in turn, until the model gives any wrong answer.
+class MultiTargetPGD(GradientAttack):
+    """`PGD` towards each of the likeliest wrong classes in turn, until the image is misclassified.
 
-    The steps raise `z_t - z_y`, the lead of class `t` over the label. For a linear model, an attack towards every
-    class is exact, where one that follows the loss may stop at a class that it cannot reach. Only images that the
+    The steps maximise `z_t - z_y`, the margin of class `t` over the label. For a linear model, an attack towards every
+    class is exact, where one that follows the loss may get stuck at a class that it cannot reach. Only images that the
     model still classifies correctly go on to the next class and to the next restart.
 
     Args:
-        norm: `"linf"` or `"l2"`. Defaults to `"linf"`.
-        loss: What is raised for a class `t`: `"margin"`, its lead over the label; `"log_odds"` or `"cross_entropy"`,
-            the negative of its loss; or `"dlr"`, the lead as a fraction of that of the first class over the third.
+        norm: See `PGD`. Defaults to `"linf"`.
+        loss: What is maximised for a class `t`: `"margin"`, that over the label; `"log_odds"` or `"cross_entropy"`,
+            the negative of its loss; or `"dlr"`, the margin as a fraction of that of the first class over the third.
             Defaults to `"margin"`.
         targets: How many of the other classes are tried, those with the largest logits of the clean image first; all
             of them if the model has fewer. Defaults to 9.
         steps: How many steps are taken towards each. Defaults to 10.
-        step_size: The length of the first step, as a fraction of epsilon. Defaults to `None`: the steps add up to
-            2.5 epsilon.
-        schedule: How the steps shorten: `"constant"`, `"linear"` or `"cosine"`; see `PGD`. Defaults to `"constant"`.
+        step_size: See `PGD`. Defaults to `None`: the steps add up to 2.5 epsilon.
+        schedule: See `PGD`. Defaults to `"constant"`.
         restarts: How often all classes are tried, from random starts after the first time. Defaults to 1.
-        start: Where the attempts of the first time begin: `"zero"` or `"uniform"`; see `PGD`. Defaults to `"zero"`.
-        seed: Seed of the random starts. Defaults to 0.
+        start: Where the attempts of the first time begin; see `PGD`. Defaults to `"zero"`.
+        seed: See `PGD`. Defaults to 0.
 
     Raises:
-        ValueError: A name is unknown, a number out of range, or, in the call, the model tells fewer than three
-            classes apart for `loss="dlr"`.
+        ValueError: A name is unknown, a number out of range, or, in the call, the model has fewer than three
+            classes for `loss="dlr"`.
 
     Example:
 
@@ -61,6 +66,8 @@ class MultiTargetPGD(IterativeAttack):
         Gowal et al., "An alternative surrogate loss for PGD-based adversarial testing", 2019.
     """
 
+    iterative = True
+
     def __init__(
         self,
         *,
@@ -74,50 +81,45 @@ class MultiTargetPGD(IterativeAttack):
         start: str = "zero",
         seed: int = 0,
     ) -> None:
-        super().__init__(
-            norm=norm,
-            loss=loss,
-            steps=steps,
-            step_size=step_size,
-            schedule=schedule,
-            restarts=restarts,
-            start=start,
-            seed=seed,
-        )
+        super().__init__(norm=norm, loss=loss)
         self.targets = check_whole_number("targets", targets, 1)
+        self.steps = check_whole_number("steps", steps, 1)
+        self.step_size = check_step_size(step_size)
+        self.schedule = check_schedule(schedule)
+        self.restarts = check_whole_number("restarts", restarts, 1)
+        self.start = check_start(start)
+        self.seed = check_whole_number("seed", seed, -(2**31))
 
-    @property
-    def begins_at_images(self) -> bool:
-        """Never: each class has a gradient of its own at the images."""
-        return False
-
-    def attempts(self, forward: Forward) -> int:
-        """How many attempts there are: for each restart, one for each class that is tried."""
-        return self.restarts * self._tried(forward)
-
-    def labels(self, forward: Forward, y: Tensor, number: int | Tensor) -> Tensor:
-        """The label and the class to reach of every image, `(batch, 2)`."""
+    def perturb(self, model: ImageClassifier, x: Tensor, y: Tensor, epsilon: Tensor, forward: Forward) -> Tensor:
+        """The first misclassified iterate of all attempts, or else the last; see `Attack.perturb`."""
         y = tf.cast(y, tf.int32)
-        tried = self._tried(forward)
-        others = tf.where(tf.one_hot(y, forward.logits.shape[-1]) > 0, -float("inf"), forward.logits)
+        classes: int = forward.logits.shape[-1]
+        tried = min(self.targets, classes - 1)
+        # Ranked by the clean logits, once: ranked anew at each start, a class might come twice and another never.
+        others = tf.where(tf.one_hot(y, classes) > 0, -float("inf"), forward.logits)
         ranked = tf.math.top_k(others, tried).indices
-        return tf.stack([y, tf.gather(ranked, number % tried, axis=1)], axis=1)
+        attempts = self.restarts * tried
+        steps = GradientSteps(
+            objective=misclassification(self),
+            direction=steepest(self.norm),
+            project=bounds_ball_bounds(self.norm),
+            sizes=step_sizes(self.schedule, self.steps, self.step_size),
+            start=starts(self.start, self.norm, self.seed, attempts=attempts, first=tried),
+            attempts=attempts,
+            from_clean_pass=False,  # each class has a gradient of its own at the images
+            keep="first_hit",
+        )
 
-    def begin(self, forward: Forward, x: Tensor, radius: Tensor, number: int | Tensor) -> Tensor:
-        """Where one attempt begins; see `IterativeAttack.begin`."""
+        def labels(number: int | Tensor) -> Tensor:
+            return tf.stack([y, tf.gather(ranked, number % tried, axis=1)], axis=1)
 
-        def drawn() -> Tensor:
-            return super(MultiTargetPGD, self).begin(forward, x, radius, number)
-
-        if self.start == "uniform":
-            return drawn()
-        if self.restarts == 1:
-            return x
-        return tf.cond(number < self._tried(forward), lambda: tf.identity(x), drawn)
+        return steps.run(model, forward, y, epsilon, labels)
 
     def objective(self, forward: Forward, y: Tensor) -> Tensor:
-        """What one attempt raises, for labels and targets `(batch, 2)`."""
-        return losses.TOWARDS[self.loss](forward.logits, y[:, 0], y[:, 1])
+        """What one attempt raises, `(batch,)`.
 
-    def _tried(self, forward: Forward) -> int:
-        return min(self.targets, forward.logits.shape[-1] - 1)
+        Args:
+            forward: A pass.
+            y: Pairs of class indices, `(batch, 2)`: the label, and the target class.
+        """
+        return losses.TARGETED_LOSSES[self.loss](forward.logits, y[:, 0], y[:, 1])

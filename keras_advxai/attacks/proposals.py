@@ -32,12 +32,13 @@ class Grid:
     def __init__(self, model: ImageClassifier, x: Tensor) -> None:
         self._model = model
         self._shape = tf.TensorShape([None, *x.shape[1:]])
+        # As numbers of the graph too, for sides that a model leaves open.
         self._sizes = tf.shape(x)[1:]
-        self._found = model.survey(x.shape[1:])
+        self._found = model.topology(x.shape[1:])
 
     def lay_out(self, images: Tensor) -> Tensor:
         """Images as `(batch, *positions, channels)`."""
-        return self._model.laid_out(images)
+        return self._model.to_channels_last(images)
 
     def lay_back(self, images: Tensor) -> Tensor:
         """The inverse."""
@@ -47,30 +48,34 @@ class Grid:
         return tf.ensure_shape(tf.reshape(images, tf.concat([[-1], self._sizes], axis=0)), self._shape)
 
 
-def begin_linf(x: Tensor, keys: Tensor, radius: Tensor, bounds: Bounds) -> Tensor:
-    """Stripes along the first side of the images, each up or down by the radius."""
+def begin_linf(x: Tensor, keys: Tensor, epsilon: Tensor, bounds: Bounds) -> Tensor:
+    """Stripes along the first side of the images, each up or down by epsilon."""
+    # One sign for each place along the last axis of positions, the same along all others: that makes stripes.
     shape = tf.concat([tf.ones(x.shape.rank - 3, tf.int32), tf.shape(x)[-2:]], axis=0)
-    return tf.clip_by_value(x + radius * random.signs(keys, 0, shape), *bounds)
+    return tf.clip_by_value(x + epsilon * random.signs(keys, 0, shape), *bounds)
 
 
 def propose_linf(
-    x: Tensor, found: Tensor, keys: Tensor, step: Tensor, part: Tensor, radius: Tensor, bounds: Bounds
+    x: Tensor, found: Tensor, keys: Tensor, step: Tensor, part: Tensor, epsilon: Tensor, bounds: Bounds
 ) -> Tensor:
-    """What was found, with one window at `x - radius` or `x + radius` in each channel."""
+    """What was found, with one window at `x - epsilon` or `x + epsilon` in each channel."""
+    # One position less than the image: a window of all of it would shift whole channels and undo what was found.
     window = _Window(x, keys, _DRAWS * step, _side(x, part), most=-1)
     signs = random.signs(keys, _DRAWS * step + 1, _channels(x))
     one, other = (
-        tf.where(window.inside, tf.clip_by_value(x + sign * radius * signs, *bounds), found) for sign in (1.0, -1.0)
+        tf.where(window.inside, tf.clip_by_value(x + sign * epsilon * signs, *bounds), found) for sign in (1.0, -1.0)
     )
     changes = tf.reduce_any(one != found, axis=range(1, x.shape.rank), keepdims=True)
     return tf.where(changes, one, other)  # a query that shows what is known already would be lost
 
 
-def begin_l2(x: Tensor, keys: Tensor, radius: Tensor, bounds: Bounds) -> Tensor:
+def begin_l2(x: Tensor, keys: Tensor, epsilon: Tensor, bounds: Bounds) -> Tensor:
     """A grid of bumps, each up or down."""
+    # On a side of fewer than five positions, bumps of one position, and fewer of them.
     sizes = [tf.maximum(size // _TILES, 1) for size in _sizes(x)]
     local, numbers, inside = [], tf.constant(0), tf.constant(True)
     for place, side, size in zip(_places(x), _sizes(x), sizes, strict=True):
+        # What five bumps leave over is shared between both ends.
         shifted = place - tf.maximum(side - _TILES * size, 0) // 2
         number = tf.math.floordiv(shifted, size)
         inside = inside & (number >= 0) & (number < _TILES)
@@ -78,25 +83,29 @@ def begin_l2(x: Tensor, keys: Tensor, radius: Tensor, bounds: Bounds) -> Tensor:
         local.append(tf.math.floormod(shifted, size))
     signs = random.signs(keys, 1, (_TILES ** len(sizes), tf.shape(x)[-1]))
     bumps = _bump(local, sizes, _split(x, keys, 0)) * tf.gather(signs, numbers[0, ..., 0], axis=1)
-    return tf.clip_by_value(x + radius * norms.steepest(tf.where(inside, bumps, 0.0), "l2"), *bounds)
+    return tf.clip_by_value(x + epsilon * norms.steepest(tf.where(inside, bumps, 0.0), "l2"), *bounds)
 
 
 def propose_l2(
-    x: Tensor, found: Tensor, keys: Tensor, step: Tensor, part: Tensor, radius: Tensor, bounds: Bounds
+    x: Tensor, found: Tensor, keys: Tensor, step: Tensor, part: Tensor, epsilon: Tensor, bounds: Bounds
 ) -> Tensor:
     """What was found, with the change in one window spent on a bump in another, and with what was not spent yet."""
     side = tf.maximum(_side(x, part), 3)
+    # Odd, so that a bump has a middle; of three positions at least, or it has no slope.
     side += 1 - side % 2
     window = _Window(x, keys, _DRAWS * step, side)
+    # The budget is spent already after the first proposal, so a window can only change by what another one gives up.
     emptied = _Window(x, keys, _DRAWS * step + 2, side)
     signs = random.signs(keys, _DRAWS * step + 1, _channels(x))
+    # What clipping to the bounds has saved so far is spent as well, in equal parts on the channels.
     delta = found - x
-    left = tf.maximum(tf.square(radius) - _squares(delta, everywhere=True), 0.0) / tf.cast(tf.shape(x)[-1], tf.float32)
+    left = tf.maximum(tf.square(epsilon) - _squares(delta, everywhere=True), 0.0) / tf.cast(tf.shape(x)[-1], tf.float32)
     spent = _squares(tf.where(window.inside | emptied.inside, delta, 0.0))
+    # The old change weighs as much as the new bump: what was found in the window is turned, and not thrown away.
     old = _direction(tf.where(window.inside, delta, 0.0))
     new = _direction(old + signs * window.bump(_split(x, keys, _DRAWS * step + 3))) * tf.sqrt(left + spent)
     moved = tf.where(window.inside, new, tf.where(emptied.inside, 0.0, delta))
-    return tf.clip_by_value(x + radius * norms.steepest(moved, "l2"), *bounds)
+    return tf.clip_by_value(x + epsilon * norms.steepest(moved, "l2"), *bounds)
 
 
 PROPOSALS: dict[Norm, tuple[Callable[..., Tensor], Callable[..., Tensor]]] = {
@@ -123,6 +132,7 @@ class _Window:
         self._sides: list[Tensor] = []
         self.inside = tf.constant(True)
         for axis, (place, length) in enumerate(zip(_places(x), _sizes(x), strict=True)):
+            # Also where the image is flatter than a window of that part would be, such as a strip.
             own = tf.clip_by_value(side, 1, tf.maximum(length + most, 1))
             start = tf.cast(drawn[:, axis] * tf.cast(length - own + 1, tf.float32), tf.int32)
             local = place - tf.reshape(start, [-1] + [1] * (x.shape.rank - 1))
@@ -133,6 +143,7 @@ class _Window:
     def bump(self, split: Tensor) -> Tensor:
         """A bump up in one half of the window and as much down in the other, `(batch, *positions, 1)`."""
         bump = tf.where(self.inside, _bump(self._local, self._sides, split), 0.0)
+        # Each half by itself, so that both weigh the same where one of them has a position more.
         halves = [_direction(tf.where(chosen, bump, 0.0)) for chosen in (bump > 0, bump < 0)]
         return _direction(halves[0] + halves[1])
 
@@ -164,6 +175,7 @@ def _split(x: Tensor, keys: Tensor, counter: int | Tensor) -> Tensor:
     """An axis of the positions for each image, `(batch, 1, ...)` int32."""
     axes = x.shape.rank - 2
     drawn = tf.cast(random.uniform(keys, counter, [1] * (axes + 1)) * axes, tf.int32)
+    # A draw just below 1 may round to 1.
     return tf.minimum(drawn, axes - 1)
 
 

@@ -1,4 +1,4 @@
-"""Some images of a batch: which still stand against an attack, taking them out and putting them back."""
+"""Rows of a batch: those on which an attack is still active, gathered and scattered."""
 
 from __future__ import annotations
 
@@ -11,14 +11,15 @@ from keras_advxai._typing import Tensor
 from keras_advxai.models import Forward
 
 
-def standing(forward: Forward, y: Tensor, targeted: bool) -> Tensor:
-    """Whether an attack has not had its way yet, `(batch,)` bool.
+def active(forward: Forward, y: Tensor, targeted: bool) -> Tensor:
+    """Whether an attack has not succeeded yet, `(batch,)` bool.
 
     Args:
         forward: A pass over the images as they are by now.
-        y: The classes to leave, or to reach if the attack is targeted, `(batch,)`.
+        y: The true classes, or the target classes if the attack is targeted, `(batch,)`.
         targeted: Whether it is.
     """
+    # By the prediction and not by the loss: of many classes, the log-odds may be above 0 while the label still leads.
     same = tf.equal(forward.predictions, tf.cast(y, tf.int32))
     return tf.logical_not(same) if targeted else same
 
@@ -37,6 +38,7 @@ def put(values: Any, rows: Tensor, new: Any) -> Any:
     """Every tensor in a nested structure with some rows exchanged."""
 
     def one(value: Tensor, other: Tensor) -> Tensor:
+        # The state of a loop must keep its shape, of which scattering may forget what is known.
         return tf.ensure_shape(tf.tensor_scatter_nd_update(value, rows[:, None], other), value.shape)
 
     return keras.tree.map_structure(one, values, new)

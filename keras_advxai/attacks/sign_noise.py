@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tensorflow as tf
 
-from keras_advxai._typing import Aim, Norm, Tensor
+from keras_advxai._typing import Norm, Tensor
 from keras_advxai.attacks.attack import Attack
 from keras_advxai.attacks.registry import register
 from keras_advxai.models import Forward, ImageClassifier
@@ -16,15 +16,15 @@ from keras_advxai.ops import norms, random
 class SignNoise(Attack):
     """Every pixel up or down by as much as the budget allows, at random: the control for attacks by signs.
 
-    `x + radius * s`, with `s` of -1 and 1 of equal probability, and with `norm="l2"` divided by its length. In
-    L-infinity, uniform noise is shorter than what FGSM adds, by a factor of `sqrt(3)` in the Euclidean length; this
-    noise is as long.
+    `x + epsilon * s`, with `s` of -1 and 1 of equal probability, and with `norm="l2"` divided by its norm. In
+    L-infinity, uniform noise is smaller than the perturbation of FGSM, by a factor of `sqrt(3)` in the Euclidean norm;
+    this noise has the same norm.
 
     The signs of an image are drawn from the seed and the image itself, as those of `UniformNoise`.
 
     Args:
         norm: `"linf"` or `"l2"`. Defaults to `"linf"`.
-        seed: A whole number. Defaults to 0.
+        seed: An integer. Defaults to 0.
 
     Example:
 
@@ -36,16 +36,14 @@ class SignNoise(Attack):
     [0.25, 0.75]
     """
 
+    aim = "noise"
+
     def __init__(self, *, norm: Norm = "linf", seed: int = 0) -> None:
         super().__init__(norm=norm)
         self.seed = check_whole_number("seed", seed, -(2**31))
 
-    @property
-    def aim(self) -> Aim:
-        """None: it is the control; see `Attack.aim`."""
-        return "noise"
-
-    def perturb(self, model: ImageClassifier, x: Tensor, y: Tensor, radius: Tensor, forward: Forward) -> Tensor:
+    def perturb(self, model: ImageClassifier, x: Tensor, y: Tensor, epsilon: Tensor, forward: Forward) -> Tensor:
         """Noise of the whole budget; see `Attack.perturb`."""
+        # From the content, like all noise here: neither the batch nor the order changes it.
         signs = tf.ensure_shape(random.signs(random.image_keys(x, self.seed), 0, tf.shape(x)[1:]), x.shape)
-        return x + radius * norms.steepest(signs, self.norm)
+        return x + epsilon * norms.steepest(signs, self.norm)

@@ -21,25 +21,25 @@ _HALVED = (10, 50, 200, 500, 1000, 2000, 4000, 6000, 8000)
 class Square(Attack):
     """Square attack: changes one random square at a time, and keeps what lowers the margin. It needs no gradient.
 
-    With `norm="linf"`, it begins with stripes of `x - radius` and `x + radius`; each query then gives a square of
+    With `norm="linf"`, it begins with stripes of `x - epsilon` and `x + epsilon`; each query then gives a square of
     positions one of both values in every channel. With `norm="l2"`, it begins with a grid of bumps; each query moves
-    what was spent on one square to another one. The squares shrink from `p_init` of the image on a schedule for
-    the given number of queries. Kept is what lowers the lead of the label over the other classes (or raises that of the
-    target). Images that are misclassified are queried no more.
+    what was spent on one square to another one. The squares shrink from `p_init` of the image on a schedule for the
+    given number of queries. A change is kept if it lowers the margin of the label over the other classes (or raises
+    that of the target). Images that are misclassified are not queried any more.
 
-    It sees the logits only, so it works on models that have no gradient or hide it. The squares of an image are drawn
-    from the seed and the image itself, so they depend neither on its place in the data nor on the batch size.
+    It uses the logits only, so it works on models whose gradients are missing or masked. The squares of an image are
+    drawn from the seed and the image itself, so they depend neither on its position in the data nor on the batch size.
     Signals get intervals, videos cubes.
 
     Args:
         norm: `"linf"` or `"l2"`. Defaults to `"linf"`.
-        queries: How many times an image is shown to the model, at most. Defaults to 1000.
+        queries: The maximum number of queries per image. Defaults to 1000.
         p_init: Which part of the image changes with the first squares, above 0 and at most 1. Defaults to 0.8.
-        targeted: Whether the labels are classes to reach. Defaults to `False`.
-        seed: A whole number. Defaults to 0.
+        targeted: Whether the labels are target classes. Defaults to `False`.
+        seed: An integer. Defaults to 0.
 
     Raises:
-        ValueError: `queries` is below 1, `p_init` not in (0, 1], or `seed` no whole number.
+        ValueError: `queries` is below 1, `p_init` not in (0, 1], or `seed` is not an integer.
 
     Example:
 
@@ -80,36 +80,41 @@ class Square(Attack):
 
     @property
     def targeted(self) -> bool:
-        """Whether the labels are the classes to reach instead of those to leave."""
+        """Whether the labels are target classes instead of true classes."""
         return self._targeted
 
-    def perturb(self, model: ImageClassifier, x: Tensor, y: Tensor, radius: Tensor, forward: Forward) -> Tensor:
+    def perturb(self, model: ImageClassifier, x: Tensor, y: Tensor, epsilon: Tensor, forward: Forward) -> Tensor:
         """The first misclassified image, or else the one with the lowest margin; see `Attack.perturb`."""
+        # The search thinks in positions and channels, and a model may have its channels first or take flat vectors.
         grid = Grid(model, x)
         begin, propose = PROPOSALS[self.norm]
         images, keys = grid.lay_out(x), random.image_keys(x, self.seed)
 
         def query(step: Tensor, rows: Tensor, found: Tensor, lead: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
             clean, best, own = batches.take((images, found, keys), rows)
+            # The beginning counts as a query, and deceives many models by itself: convolutions respond to stripes.
             proposed = tf.cond(
                 tf.equal(step, 0),
-                lambda: begin(clean, own, radius, model.bounds),
-                lambda: propose(clean, best, own, step, self._part(step), radius, model.bounds),
+                lambda: begin(clean, own, epsilon, model.bounds),
+                lambda: propose(clean, best, own, step, self._part(step), epsilon, model.bounds),
             )
             proposed = tf.ensure_shape(proposed, [None, *images.shape[1:]])
             inputs = model.with_images(batches.take(forward.inputs, rows), grid.lay_back(proposed))
+            # One pass for each query, over all images that are still active, and no gradient.
             here, labels, before = model.forward(inputs), batches.take(y, rows), batches.take(lead, rows)
-            stands = batches.standing(here, labels, self.targeted)
+            active = batches.active(here, labels, self.targeted)
             now = self._lead(here, labels)
-            better = (now < before) | tf.logical_not(stands)
+            # Kept although its margin may be no lower than before, by as much as rounding makes: it is a success.
+            better = (now < before) | tf.logical_not(active)
             found = batches.put(found, rows, batches.select(better, proposed, best))
+            # It never rises, also where a success was kept for being one.
             lead = batches.put(lead, rows, tf.minimum(now, before))
-            return step + 1, tf.boolean_mask(rows, stands), found, lead
+            return step + 1, tf.boolean_mask(rows, active), found, lead
 
-        rows = batches.where(batches.standing(forward, y, self.targeted))
+        rows = batches.where(batches.active(forward, y, self.targeted))
         lead = tf.fill(tf.shape(x)[:1], float("inf"))
         _, _, found, _ = tf.while_loop(
-            lambda step, rows, *_: (step < self.queries) & (tf.size(rows) > 0) & (radius > 0),
+            lambda step, rows, *_: (step < self.queries) & (tf.size(rows) > 0) & (epsilon > 0),
             query,
             (tf.constant(0), rows, images, lead),
             shape_invariants=(tf.TensorShape([]), tf.TensorShape([None]), images.shape, lead.shape),
@@ -118,12 +123,13 @@ class Square(Attack):
         return grid.lay_back(found)
 
     def _lead(self, forward: Forward, y: Tensor) -> Tensor:
-        """How far each image is from what the attack wants, `(batch,)`."""
+        """How far each image is from a success of the attack, `(batch,)`."""
         lead = losses.margin(forward.logits, y)
         return lead if self.targeted else -lead
 
     def _part(self, step: Tensor) -> Tensor:
         """The part of the image that changes at a step."""
+        # The schedule was found for 10,000 queries, and is squeezed: with 100 the windows must shrink as far.
         of_10000 = tf.cast(step, tf.float32) * (10000 / self.queries)
         halvings = tf.reduce_sum(tf.cast(of_10000 > tf.constant(_HALVED, tf.float32), tf.float32))
         return self.p_init / tf.pow(2.0, halvings)

@@ -6,7 +6,7 @@ import numbers
 
 import tensorflow as tf
 
-from keras_advxai._typing import Aim, Norm, Tensor
+from keras_advxai._typing import Norm, Tensor
 from keras_advxai.attacks.attack import Attack
 from keras_advxai.attacks.registry import register
 from keras_advxai.models import Forward, ImageClassifier
@@ -18,15 +18,15 @@ class UniformNoise(Attack):
     """Uniform random noise of the same norm and budget as an attack: the control.
 
     What accuracy or explanations lose under an attack means something only next to what they lose under
-    noise of the same size. With `norm="linf"`, every pixel moves by a number drawn from
-    `[-radius, radius]`; with `norm="l2"`, that noise is scaled to a length of exactly `radius`.
+    noise of the same norm and budget. With `norm="linf"`, every pixel moves by a number drawn from
+    `[-epsilon, epsilon]`; with `norm="l2"`, that noise is scaled to a norm of exactly `epsilon`.
 
-    The noise of an image is drawn from the seed and the image itself, so it depends neither on its place in
-    the data nor on the batch size, and it is the same at every strength but for its scale.
+    The noise of an image is drawn from the seed and the image itself, so it depends neither on its position in
+    the data nor on the batch size, and it is the same at every epsilon up to its scale.
 
     Args:
         norm: `"linf"` or `"l2"`. Defaults to `"linf"`.
-        seed: A whole number. Defaults to 0.
+        seed: An integer. Defaults to 0.
 
     Example:
 
@@ -39,20 +39,18 @@ class UniformNoise(Attack):
     True
     """
 
+    aim = "noise"
+
     def __init__(self, *, norm: Norm = "linf", seed: int = 0) -> None:
         super().__init__(norm=norm)
         whole = isinstance(seed, numbers.Integral) and not isinstance(seed, bool)
         if not whole or not -(2**31) <= seed < 2**31:
-            raise ValueError(f"Argument `seed` must be a whole number of 32 bits. Received: seed={seed!r}")
+            raise ValueError(f"Argument `seed` must be an integer of 32 bits. Received: seed={seed!r}")
         self.seed = int(seed)
 
-    @property
-    def aim(self) -> Aim:
-        """None: it is the control; see `Attack.aim`."""
-        return "noise"
-
-    def perturb(self, model: ImageClassifier, x: Tensor, y: Tensor, radius: Tensor, forward: Forward) -> Tensor:
+    def perturb(self, model: ImageClassifier, x: Tensor, y: Tensor, epsilon: Tensor, forward: Forward) -> Tensor:
         """Noise of the whole budget; see `Attack.perturb`."""
+        # The bits of all pixels, added up: the same image gets the same noise in any batch, and at any epsilon.
         content = tf.reduce_sum(tf.bitcast(x, tf.int32), axis=tf.range(1, tf.rank(x)))
 
         def draw(content_of_image: Tensor) -> Tensor:
@@ -60,4 +58,4 @@ class UniformNoise(Attack):
             return tf.random.stateless_uniform(tf.shape(x)[1:], seeds, minval=-1.0, maxval=1.0)
 
         noise = tf.map_fn(draw, content, fn_output_signature=tf.TensorSpec(x.shape[1:], tf.float32))
-        return x + radius * (noise if self.norm == "linf" else norms.steepest(noise, "l2"))
+        return x + epsilon * (noise if self.norm == "linf" else norms.steepest(noise, "l2"))

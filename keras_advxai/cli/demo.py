@@ -15,13 +15,13 @@ if TYPE_CHECKING:
     import keras
 
     from keras_advxai.evaluation import EvaluationReport, Example
-    from keras_advxai.evaluation.scores import ScoreComparison
+    from keras_advxai.measurements.scores import ScoreComparison
 
 EPSILONS = (0.01, 0.02, 0.05, 0.1, 0.15)
-"""The attack strengths."""
+"""The budgets of the attack."""
 
 SHOWN = 0.05
-"""The strength that the pictures show."""
+"""The epsilon that the pictures show."""
 
 _DESCRIPTION = """\
 Trains a small convolutional network on 150 images of faces and other things, which come with scikit-image,
@@ -148,22 +148,22 @@ def write(report: EvaluationReport, scores: ScoreComparison, output: pathlib.Pat
 
 
 def _most_moved_face(report: EvaluationReport) -> int:
-    """The place of the face whose first heatmap drifts most."""
+    """The index of the face whose first heatmap drifts most."""
     examples = report.select(attack=report.attacks[0], explainer=report.explainers[0], epsilon=SHOWN)
-    drift = {e.index: -1.0 if math.isnan(e.nissim) else e.nissim for e in examples if e.label == 1}
+    drift = {e.index: -1.0 if math.isnan(e.dissimilarity) else e.dissimilarity for e in examples if e.label == 1}
     return max(drift, key=drift.__getitem__)
 
 
 def choose(report: EvaluationReport, count: int = 4) -> list[Example]:
-    """Images from the one whose heatmap drifts least to the one whose heatmap drifts most, evenly spread.
+    """Images from the one whose heatmap drifts least to the one whose heatmap drifts most, uniformly spread.
 
     Args:
         report: The report.
         count: How many. Defaults to 4.
     """
     examples = report.select(attack=report.attacks[0], explainer=report.explainers[0], epsilon=SHOWN)
-    measured = [example for example in examples if not math.isnan(example.nissim)] or list(examples)
-    measured.sort(key=lambda example: example.nissim)
+    measured = [example for example in examples if not math.isnan(example.dissimilarity)] or list(examples)
+    measured.sort(key=lambda example: example.dissimilarity)
     return [measured[place * (len(measured) - 1) // (count - 1)] for place in range(count)]
 
 
@@ -180,7 +180,7 @@ def _print_epoch(epoch: int, logs: dict[str, float], report: EvaluationReport) -
 _GUIDE = """
 Written to {output}:
   faces.png                 four images, from the least drift to the most: where the model looks before and after
-  drift.png                 accuracy and MOD against the attack's strength
+  drift.png                 accuracy and MOD against epsilon
   grad_cam.png              one face before and after the attack, and its Grad-CAM heatmaps
   integrated_gradients.png  the same with Integrated Gradients
   softmax.png               the same with and without the softmax

@@ -11,7 +11,7 @@ from collections.abc import Callable
 
 
 def whole_number(least: int) -> Callable[[str], int]:
-    """The type of an argument that is a whole number of 32 bits.
+    """The type of an argument that is an integer of 32 bits.
 
     Args:
         least: The smallest number allowed.
@@ -29,10 +29,10 @@ def whole_number(least: int) -> Callable[[str], int]:
     def parse(text: str) -> int:
         value = int(text)
         if not least <= value < 2**32:
-            raise argparse.ArgumentTypeError(f"must be a whole number of at least {least}, below 2**32: {text}")
+            raise argparse.ArgumentTypeError(f"must be an integer of at least {least}, below 2**32: {text}")
         return value
 
-    parse.__name__ = "whole number"  # argparse says it where the text is no number at all
+    parse.__name__ = "integer"  # argparse says it where the text is no number at all
     return parse
 
 

@@ -1,6 +1,8 @@
-"""Real faces and other image patches, small enough to ship inside of scikit-image."""
+"""Real faces and other image patches, small enough to ship inside scikit-image."""
 
 from __future__ import annotations
+
+from collections.abc import Callable
 
 import numpy as np
 from skimage.data import lfw_subset
@@ -34,7 +36,8 @@ def load_data() -> tuple[tuple[np.ndarray, np.ndarray], tuple[np.ndarray, np.nda
         Huang, Ramesh, Berg and Learned-Miller, "Labeled faces in the wild: a database for studying face
         recognition in unconstrained environments", 2007; `skimage.data.lfw_subset`.
     """
-    images = lfw_subset().astype("float32")[..., np.newaxis]
+    load: Callable[[], np.ndarray] = lfw_subset  # untyped in scikit-image
+    images = load().astype("float32")[..., np.newaxis]
     labels = (np.arange(len(images)) < _FACES).astype("int32")
     order = np.random.default_rng(_SEED).permutation(len(images))
     train, test = order[:_TRAINING], order[_TRAINING:]

@@ -1,9 +1,19 @@
-"""Evaluation: one compiled pass over data, and the report that comes out of it."""
+"""Evaluation: settings, one compiled pass over data, and the report that comes out of it."""
 
+from keras_advxai.evaluation import quantities, render  # registered by being imported
 from keras_advxai.evaluation.evaluator import Evaluator
-from keras_advxai.evaluation.examples import Example
 from keras_advxai.evaluation.report import EvaluationReport
-from keras_advxai.evaluation.row import Row
-from keras_advxai.evaluation.samples import Samples
+from keras_advxai.evaluation.settings import EvaluationSettings
+from keras_advxai.measurements import Coordinates, Example, Measurements, Row
 
-__all__ = ["EvaluationReport", "Evaluator", "Example", "Row", "Samples"]
+__all__ = [
+    "Coordinates",
+    "EvaluationReport",
+    "EvaluationSettings",
+    "Evaluator",
+    "Example",
+    "Measurements",
+    "Row",
+    "quantities",
+    "render",
+]

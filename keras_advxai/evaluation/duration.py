@@ -14,6 +14,7 @@ from keras_advxai.explainers import Explainer
 from keras_advxai.models import ImageClassifier
 from keras_advxai.models.forward import logit_score
 from keras_advxai.models.recording import all_operations
+from keras_advxai.text import duration_text
 
 _FEW = 1000
 """Fewer passes than this are not worth a measurement, which has to trace the model once more."""
@@ -24,7 +25,7 @@ _MANY_LAYERS, _EACH_LAYER = 300, 0.05
 def forecast(
     classifier: ImageClassifier, explainers: Sequence[Explainer], inputs: Any, images: int | None, conditions: int
 ) -> str:
-    """What explainers that need many passes of their own will take, as `"integrated_gradients: about 2 min"`.
+    """How long explainers that need many passes of their own will take, as `"integrated_gradients: about 2 min"`.
 
     One pass forward and backward over the first batch is timed, and multiplied.
 
@@ -33,17 +34,18 @@ def forecast(
         explainers: All explainers of an evaluation.
         inputs: The first batch.
         images: How many images there are; `None` where that is not known, for a forecast per hundred.
-        conditions: How often each image is explained: once clean, and once for each attack and strength.
+        conditions: How often each image is explained: once clean, and once for each attack and epsilon.
 
     Returns:
         The forecast; empty where there is nothing to say.
     """
-    costly = {item.name: item.passes for item in explainers if item.passes}
-    known = 100 if images is None else images
+    costly = {item.name: item.passes for item in explainers if item.passes}  # Grad-CAM takes none of its own
+    known = 100 if images is None else images  # a dataset that is filtered cannot say
     if known * conditions * sum(costly.values()) < _FEW:
         return ""
     given = classifier.images_of(inputs)
     sizes = {item.name: item.images_at_once(classifier, given) or len(given) for item in explainers if item.passes}
+    # Timed with as many images as each explainer puts into a pass, since the time for one depends on that.
     seconds = {size: _seconds_of_a_pass(classifier, inputs, size) for size in set(sizes.values())}
     return ", ".join(
         f"{name}: about {duration_text(passes * seconds[sizes[name]] * known * conditions)}"
@@ -62,30 +64,18 @@ def compiling(model: keras.Model) -> str:
         The text; empty for a model with fewer than 300 layers.
     """
     count = sum(isinstance(item, keras.layers.Layer) for item in all_operations(model))
+    # Until it is compiled the bar stands still, for a minute where there are a thousand layers.
     return f"{count} layers: about {duration_text(_EACH_LAYER * count)}, once" if count >= _MANY_LAYERS else ""
-
-
-def duration_text(seconds: float) -> str:
-    """A duration with the precision of a forecast.
-
-    Example:
-
-    >>> from keras_advxai.evaluation.duration import duration_text
-    >>> duration_text(4.2), duration_text(130), duration_text(8000)
-    ('4 s', '2 min', '2.2 h')
-    """
-    if seconds < 90:
-        return f"{max(1, round(seconds))} s"
-    return f"{round(seconds / 60)} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
 
 
 def _seconds_of_a_pass(classifier: ImageClassifier, inputs: Any, at_once: int) -> float:
     """What one image takes on the way forward and backward, in batches of about this size."""
+    # Integrated Gradients puts many points of few images into one pass.
     copies = max(1, at_once // len(classifier.images_of(inputs)))
 
     def repeated(item: Any) -> Tensor:
         item = tf.convert_to_tensor(item)
-        return tf.repeat(item, copies, axis=0) if item.shape.rank else item
+        return tf.repeat(item, copies, axis=0) if item.shape.rank else item  # a scalar input has no batch
 
     inputs = keras.tree.map_structure(repeated, inputs)
     inputs = classifier.with_images(inputs, tf.cast(classifier.images_of(inputs), tf.float32))

@@ -1,8 +1,10 @@
-"""Explainers: immutable configurations that show which regions of an image speak for a class."""
+"""Explainers: immutable configurations that show which regions of an image are evidence for a class."""
 
 from __future__ import annotations
 
-from keras_advxai.explainers.alibi_integrated_gradients import AlibiIntegratedGradients
+from typing import TYPE_CHECKING
+
+from keras_advxai._registry import moved
 from keras_advxai.explainers.class_activation_map import ClassActivationMap
 from keras_advxai.explainers.explainer import BlankHeatmapWarning, Explainer
 from keras_advxai.explainers.grad_cam import GradCAM
@@ -13,14 +15,22 @@ from keras_advxai.explainers.layer_cam import LayerCAM
 from keras_advxai.explainers.registry import REGISTRY, deserialize, get, serialize
 from keras_advxai.explainers.saliency import Saliency
 from keras_advxai.explainers.smooth_grad import SmoothGrad
-from keras_advxai.explainers.tf_keras_vis import TFKerasVis
 from keras_advxai.ops.heatmaps import is_blank
 
 ALL_OBJECTS: tuple[type[Explainer], ...] = tuple(REGISTRY.classes.values())
 
+# kax.contrib lies above this package and stands on it, so it is named here and not imported. Its explainers keep their
+# names: a saved configuration, or "score_cam" in a script, is found without `import keras_advxai.contrib`.
+REGISTRY.elsewhere["tf_keras_vis"] = "keras_advxai.contrib:TFKerasVis"
+REGISTRY.elsewhere["score_cam"] = "keras_advxai.contrib.tf_keras_vis:score_cam"
+REGISTRY.elsewhere["alibi_integrated_gradients"] = "keras_advxai.contrib:AlibiIntegratedGradients"
+
+if not TYPE_CHECKING:  # for a type checker, a module with a __getattr__ has every name
+    _CONTRIB = "keras_advxai.contrib"
+    __getattr__ = moved(__name__, {"AlibiIntegratedGradients": _CONTRIB, "TFKerasVis": _CONTRIB})
+
 __all__ = [
     "ALL_OBJECTS",
-    "AlibiIntegratedGradients",
     "BlankHeatmapWarning",
     "ClassActivationMap",
     "Explainer",
@@ -31,7 +41,6 @@ __all__ = [
     "LayerCAM",
     "Saliency",
     "SmoothGrad",
-    "TFKerasVis",
     "deserialize",
     "get",
     "is_blank",

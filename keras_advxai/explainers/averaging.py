@@ -21,6 +21,8 @@ def mean_over(count: int, draw: Callable[[Tensor], Tensor]) -> Tensor:
     Returns:
         The mean, shaped as each draw is.
     """
+    # The first draw is made outside of the loop, because only it says which shape the sum has: a layer's map's for
+    # Grad-CAM, the images' for a gradient.
     first = draw(tf.constant(0))
     if count == 1:
         return first
@@ -28,5 +30,6 @@ def mean_over(count: int, draw: Callable[[Tensor], Tensor]) -> Tensor:
     def add(index: Tensor, total: Tensor) -> tuple[Tensor, Tensor]:
         return index + 1, tf.ensure_shape(total + draw(index), first.shape)
 
+    # One draw at a time: TensorFlow would otherwise run ten side by side, with the memory of ten.
     _, total = tf.while_loop(lambda index, _: index < count, add, (tf.constant(1), first), parallel_iterations=1)
     return total / count

@@ -1,4 +1,4 @@
-"""What an image is compared with: the images in which, by agreement, there is nothing to see."""
+"""Baselines: the reference images that represent the absence of features."""
 
 from __future__ import annotations
 
@@ -17,6 +17,8 @@ Baseline: TypeAlias = BaselineName | np.ndarray | Callable[[Tensor], Tensor]
 
 _CONSTANT = {"black": 0.0, "gray": 0.5, "white": 1.0}
 _TOLERANCE = 1e-6
+"""By which part of the bounds' width a baseline may leave them: float32 rounds what a user's scaling makes of 255."""
+
 _BLUR = 15
 """The standard deviation of the blur is this part of each side, 20 pixels for an image of 299."""
 
@@ -37,8 +39,9 @@ def check_baseline(baseline: Any) -> Baseline:
             )
         return cast(BaselineName, baseline)
     if callable(baseline):
-        return baseline
+        return cast("Callable[[Tensor], Tensor]", baseline)
     try:
+        # A copy: the user may go on writing into the array, and configurations do not change.
         array = np.array(baseline, "float32")
         if baseline is None or isinstance(baseline, bool) or not array.size:
             raise TypeError
@@ -72,6 +75,7 @@ def check_fits(baseline: Baseline, model: ImageClassifier, images: Tensor) -> No
 
 def _check_array(baseline: np.ndarray, model: ImageClassifier, images: Tensor) -> None:
     shape = tuple(images.shape[1:])
+    # A fully convolutional model leaves height and width open while it is traced, with nothing to compare with.
     known = baseline.shape if None in shape else shape
     _check(baseline, model, [known, (1, *known), ()], "have the shape of one image")
 
@@ -85,7 +89,7 @@ def _check(found: np.ndarray, model: ImageClassifier, shapes: Sequence[tuple[int
     if not lower - slack <= low <= high <= upper + slack:  # NaN fails, too
         raise ValueError(
             f"Argument `baseline` must lie in image space, from {lower:g} to {upper:g}. Received: values from "
-            f"{low:.9g} to {high:.9g}. Give it as the images are given, in front of any preprocessing."
+            f"{low:.9g} to {high:.9g}. Give it as the images are given, before any preprocessing."
         )
 
 
@@ -99,7 +103,7 @@ def baselines(baseline: Baseline, model: ImageClassifier, images: Tensor, seed: 
             function of the images.
         model: The classifier.
         images: `(batch, height, width, channels)`, or as the model lays them out.
-        seed: Two whole numbers, `(2,)`, for the noise.
+        seed: Two integers, `(2,)`, for the noise.
 
     Returns:
         Baselines, shaped as the images, or with a batch of 1 where all images have the same.
@@ -109,16 +113,21 @@ def baselines(baseline: Baseline, model: ImageClassifier, images: Tensor, seed: 
         _check_array(baseline, model, images)
         return tf.broadcast_to(tf.constant(baseline), shape)
     if callable(baseline):
-        slack = _TOLERANCE * model.width  # which images have, too
+        # What a function returns is only known when the graph runs, where nothing can be refused any more. Images may
+        # leave the bounds by as much, so the function `lambda x: x` gives them back untouched.
+        slack = _TOLERANCE * model.width
         return tf.clip_by_value(_called(baseline, images), model.bounds[0] - slack, model.bounds[1] + slack)
     lower, upper = model.bounds
     if baseline in _CONSTANT:
         return tf.fill(shape, tf.constant(lower + _CONSTANT[baseline] * model.width, tf.float32))
     if baseline == "noise":
         return tf.random.stateless_uniform(shape, seed, minval=lower, maxval=upper)
-    found = model.survey(images.shape[1:])
+    # A model may take images flattened to vectors or with the channels first: the mean colour and the blur are of the
+    # picture, not of the array.
+    found = model.topology(images.shape[1:])
     whole = images if found.grid is None else tf.reshape(images, (-1, *found.grid))
     rank = whole.shape.rank
+    # Of a vector without channels, such as a row of a table, everything counts as position.
     positions = [axis for axis in range(1, rank) if axis != found.channel or rank == 2]
     if baseline == "mean":
         changed = tf.ones_like(whole) * tf.reduce_mean(whole, axis=positions, keepdims=True)
@@ -142,10 +151,11 @@ def _called(baseline: Callable[[Tensor], Tensor], images: Tensor) -> Tensor:
 
 
 def _blurred(images: Tensor, axis: int) -> Tensor:
-    """Images under a Gaussian along one axis. At the edges, what is there counts for what is not."""
+    """Images under a Gaussian along one axis. At the edges, its weights are those inside, scaled to a sum of 1."""
     side = tf.shape(images)[axis]
-    place = tf.range(tf.cast(side, tf.float32))
-    distance = (place[:, None] - place[None]) * (_BLUR / tf.cast(side, tf.float32))
+    # As a product with a matrix: the sides may be open, and a convolution with a kernel of unknown size has no shape.
+    position = tf.range(tf.cast(side, tf.float32))
+    distance = (position[:, None] - position[None]) * (_BLUR / tf.cast(side, tf.float32))
     weights = tf.nn.softmax(-tf.square(distance) / 2, axis=-1)
     moved = tf.tensordot(images, weights, axes=[[axis], [1]])
     order = list(range(images.shape.rank - 1))

@@ -1,4 +1,4 @@
-"""What explainers by the activations of a layer have in common."""
+"""The base of the explainers that weight a layer's activations."""
 
 from __future__ import annotations
 
@@ -21,17 +21,17 @@ ReshapeTransform: TypeAlias = Literal["tokens"] | Callable[[Tensor], Tensor] | N
 class ClassActivationMap(Explainer):
     """A weighted sum of a layer's activations over its channels. A subclass writes `weights`.
 
-    The heatmap costs one pass and the few layers behind the explained one.
+    The heatmap costs one pass and the few layers after the explained one.
 
     Args:
         layer: The name of a layer with a spatial output, its path (`"backbone/conv1"`), or the layer itself, which
-            is saved by its name. Defaults to the one that the model pools or flattens last; `keras_advxai.layers`
+            is saved by its name. Defaults to the one that the model pools or flattens last; `keras_advxai.list_layers`
             lists all.
         score: What is differentiated: `"logit"` or `"probability"`. Defaults to `"logit"`.
         relu: Whether evidence against the class is cut off. Without it, attributions are signed and heatmaps
             in [-1, 1]. Defaults to `True`.
-        reshape_transform: For a `layer` that does not return a map, what makes one of its output: `"tokens"` for a
-            vision transformer's `(batch, tokens, channels)`, laid out as a square without the class token, or a
+        reshape_transform: For a `layer` that does not return a feature map, what converts its output to one: `"tokens"`
+            for a vision transformer's `(batch, tokens, channels)`, laid out as a square without the class token, or a
             function to `(batch, height, width, channels)`. (To save a function with the explainer, register it with
             `keras.saving.register_keras_serializable`.) Defaults to `None`.
 
@@ -41,7 +41,7 @@ class ClassActivationMap(Explainer):
 
     Example:
 
-    A map of one's own, XGrad-CAM, which is found at any layer as Grad-CAM is:
+    A map of your own, XGrad-CAM, which is found at any layer as Grad-CAM is:
 
     >>> import keras, numpy as np, tensorflow as tf
     >>> import keras_advxai as kax
@@ -57,7 +57,7 @@ class ClassActivationMap(Explainer):
     ... ])
     >>> x = np.random.default_rng(0).random((1, 8, 8, 1), dtype="float32")
     >>> maps, same = XGradCAM(relu=False)(net, x), kax.explainers.GradCAM(relu=False)(net, x)
-    >>> bool(np.allclose(maps, same, atol=1e-5))  # in front of a mean over positions
+    >>> bool(np.allclose(maps, same, atol=1e-5))  # before a mean over positions
     True
     """
 
@@ -70,6 +70,7 @@ class ClassActivationMap(Explainer):
         reshape_transform: ReshapeTransform = None,
     ) -> None:
         super().__init__(score=score)
+        # Two layers of nested models may have one name, so a layer that is passed itself is looked for by identity.
         if isinstance(layer, keras.Operation):
             layer = LayerReference(layer)
         if layer is not None and not isinstance(layer, str):
@@ -83,8 +84,7 @@ class ClassActivationMap(Explainer):
             )
         if reshape_transform is not None and layer is None:
             raise ValueError(
-                "Argument `reshape_transform` belongs to a layer that returns no map. Name it as `layer`. Received: "
-                "layer=None"
+                "Argument `reshape_transform` has no effect without a layer. Name it as `layer`. Received: layer=None"
             )
         self.layer = layer
         self.relu = bool(relu)
@@ -125,7 +125,7 @@ class ClassActivationMap(Explainer):
         """
         if kind not in ("conv", "all"):
             raise ValueError(f"Argument `kind` must be 'conv' or 'all'. Received: kind={kind!r}")
-        found = as_classifier(model).survey()
+        found = as_classifier(model).topology()
         names = [info.name for info in found.layers.of_kind(kind)]
         if settings.get("reshape_transform") is not None:
             names = list(found.tokens)
@@ -138,11 +138,13 @@ class ClassActivationMap(Explainer):
 
     @property
     def signed(self) -> bool:
-        """Whether heatmaps tell evidence against the class (negative) from evidence for it."""
+        """Whether heatmaps show evidence against the class, as negative values."""
         return not self.relu
 
     def is_cheap(self, model: ImageClassifier, shape: Shape = None) -> bool:
-        """Whether only the head lies behind the explained layer; see `Explainer.is_cheap`."""
+        """Whether only the head lies after the explained layer; see `Explainer.is_cheap`."""
+        # In front of the default layer lies nearly the whole model, behind it a pooling and a dense layer. For a layer
+        # further down, another target means another pass backward through what lies between.
         default = model.layers(shape).default
         return default is not None and self.layers(model, shape) == (default.name,)
 
@@ -165,7 +167,9 @@ class ClassActivationMap(Explainer):
     def attribute(self, model: ImageClassifier, x: Tensor, targets: Tensor, forward: Forward) -> Tensor:
         """The map at the layer's own size, `(batch, h, w, 1)`; see `Explainer.attribute`."""
         (layer,) = self.layers(model, x.shape[1:])
+        # In float32 also under mixed precision: a sum over 2048 channels may overflow float16, whose largest is 65504.
         activation = tf.cast(self._as_map(forward.activation(layer)), tf.float32)
+        # A transform moves values and mixes none, so the gradient is laid out as the activation is.
         gradient = tf.cast(self._as_map(forward.gradient(SCORES[self.score], targets, wrt=layer)), tf.float32)
         maps = tf.reduce_sum(activation * self.weights(activation, gradient), axis=-1, keepdims=True)
         return tf.nn.relu(maps) if self.relu else maps

@@ -13,17 +13,17 @@ import tensorflow as tf
 from keras_advxai._registry import Configuration
 from keras_advxai._typing import Score, Shape, Tensor
 from keras_advxai.models import Forward, ImageClassifier, as_classifier
-from keras_advxai.models.compiled import steady
+from keras_advxai.models.compiled import cached_structure
 from keras_advxai.models.inputs import check_labels, traced_labels
 from keras_advxai.ops import heatmaps
 
 
 class BlankHeatmapWarning(UserWarning):
-    """Some heatmaps show no evidence at all: they are zero everywhere, and compare with nothing."""
+    """Some heatmaps show no evidence at all: they are zero everywhere, and cannot be compared."""
 
 
 class Explainer(Configuration):
-    """Shows which regions of an image speak for a class.
+    """Shows which regions of an image are evidence for a class.
 
     An explainer is an immutable configuration: hyperparameters in the constructor, the model in the call.
     Calling it is final, and does what every explainer needs: it settles the targets, compiles the
@@ -36,7 +36,7 @@ class Explainer(Configuration):
 
     Example:
 
-    An explainer of one's own, which may be passed wherever an explainer is taken:
+    An explainer of your own, which may be passed wherever an explainer is taken:
 
     >>> import keras, numpy as np
     >>> import keras_advxai as kax
@@ -56,7 +56,7 @@ class Explainer(Configuration):
 
     @property
     def signed(self) -> bool:
-        """Whether heatmaps tell evidence against the class (negative) from evidence for it."""
+        """Whether heatmaps show evidence against the class, as negative values."""
         return False
 
     def is_cheap(self, model: ImageClassifier, shape: Shape = None) -> bool:
@@ -103,7 +103,7 @@ class Explainer(Configuration):
 
     @property
     def passes(self) -> int:
-        """How many passes forward and backward one image takes beside the pass that is at hand already.
+        """How many forward and backward passes one image takes besides the pass that is given already.
 
         An explainer that makes passes of its own is compiled also where it is given a pass that was made eagerly, so
         say here that it does.
@@ -136,7 +136,7 @@ class Explainer(Configuration):
     def completeness(
         self, model: ImageClassifier, x: Tensor, targets: Tensor, forward: Forward
     ) -> tuple[Tensor, Tensor] | None:
-        """How far attributions are from adding up to what they promise. It runs while a graph is traced.
+        """The completeness gap of the attributions. It runs while a graph is traced.
 
         Args:
             model: As for `attribute`.
@@ -164,6 +164,7 @@ class Explainer(Configuration):
 
     def heatmap(self, attributions: Tensor) -> Tensor:
         """One map for each image from the attributions of its channels: the sum of their absolute values."""
+        # Signed maps have one channel: of several, the absolute values would lose the sign that is asked for.
         if attributions.shape[-1] == 1 and self.signed:
             return attributions
         return tf.reduce_sum(tf.abs(attributions), axis=-1, keepdims=True)
@@ -198,6 +199,7 @@ class Explainer(Configuration):
         Warns:
             BlankHeatmapWarning: Some of the maps are zero everywhere.
         """
+        # Inside of a user's own tf.function nothing has a value, so nothing is checked, compiled or warned of.
         if not tf.executing_eagerly():
             return self._traced(model, x, targets, forward, self._explain)
         return self._unless_blank(self._run(model, x, targets, forward, self._explain, "heatmaps"))
@@ -227,15 +229,15 @@ class Explainer(Configuration):
         return self._run(model, x, targets, forward, self._attribute, "attributions")
 
     def _unless_blank(self, found: Tensor) -> Tensor:
-        """Heatmaps, with a warning of those that are zero everywhere."""
+        """Heatmaps, with a warning about those that are zero everywhere."""
         maps = np.asarray(found)
         blank = ~maps.any(axis=tuple(range(1, maps.ndim)))
         if blank.any():
             warnings.warn(
                 f"{blank.sum()} of {blank.size} heatmaps of {self!r} are blank (image {np.flatnonzero(blank)[0]} the "
-                "first): nothing in them speaks for the class. They are zero everywhere.",
+                "first): they show no evidence for the class. They are zero everywhere.",
                 BlankHeatmapWarning,
-                stacklevel=4,
+                stacklevel=4,  # the line that called the explainer
             )
         return found
 
@@ -246,15 +248,18 @@ class Explainer(Configuration):
 
     def _run(self, model: Any, x: Any, targets: Any, forward: Forward | None, function: Any, what: str) -> Tensor:
         classifier = as_classifier(model)
-        with steady(classifier.model):
+        with cached_structure(classifier.model):
             inputs = classifier.checked(x)
             images = classifier.images_of(inputs)
+            # Both raise what is wrong before a long trace, and outside of it, where the stack is the user's.
             self.layers(classifier, images.shape[1:])
             self.check(classifier, images)
             if targets is not None:
                 targets = np.broadcast_to(targets, len(images)) if np.ndim(targets) == 0 else targets
                 targets = check_labels(targets, len(images), classifier.classes, classifier.binary, "`targets`")
                 targets = tf.convert_to_tensor(targets)
+            # A pass that was made eagerly has its activations and its tape; what is compiled cannot use either. So it
+            # serves explainers that need no more than it, and those with passes of their own are compiled anyway.
             if forward is not None and not self.passes:
                 result = function(classifier, inputs, targets, forward)
             else:
@@ -264,6 +269,7 @@ class Explainer(Configuration):
                     for start in range(0, len(images), most)
                 ]
                 result = parts[0] if len(parts) == 1 else tf.concat(parts, axis=0)
+        # Who gives arrays gets arrays.
         return result if tf.is_tensor(classifier.images_of(x)) else result.numpy()
 
     def _attribute(
@@ -271,8 +277,10 @@ class Explainer(Configuration):
     ) -> Tensor:
         forward = model.forward(x) if forward is None else forward
         targets = forward.predictions if targets is None else targets
+        # Heatmap and completeness gap of one evaluation are made of the same attributions.
         found = forward.remember(self, targets, lambda: self.attribute(model, forward.images, targets, forward))
         found = tf.cast(found, tf.float32)
+        # As the model takes the images, or with height and width where it takes them as vectors.
         ranks = {forward.images.shape.rank, len(model.map_shape(forward.images.shape))}
         if found.shape.rank not in ranks:
             raise ValueError(
@@ -287,12 +295,14 @@ class Explainer(Configuration):
         forward = model.forward(x) if forward is None else forward
         found = self._attribute(model, x, targets, forward)
         shape = forward.images.shape
+        # Attributions of pixels are laid out as the model's images; those of a layer have their channels last already.
         if found.shape.rank == shape.rank and found.shape.is_compatible_with(shape):
-            found = tf.convert_to_tensor(model.laid_out(found))
+            found = tf.convert_to_tensor(model.to_channels_last(found))
         maps = self.heatmap(found)
         size = model.map_shape(shape)[1:-1]
+        # A fully convolutional model is traced once for all sizes; the size is that of the images that come.
         if None in size:
-            maps = heatmaps.resize(maps, tf.shape(model.laid_out(forward.images))[1:-1])
+            maps = heatmaps.resize(maps, tf.shape(model.to_channels_last(forward.images))[1:-1])
         elif tuple(maps.shape[1:-1]) != size:
             maps = heatmaps.resize(maps, size)
         return heatmaps.normalize(maps)

@@ -14,7 +14,7 @@ class GradCAM(ClassActivationMap):
     """Grad-CAM: a layer's activations, weighted by how much the class gains from each channel.
 
     `relu(sum over channels of activation_k * mean over positions of d score / d activation_k)`. The heatmap
-    costs one pass and the few layers behind the explained one.
+    costs one pass and the few layers after the explained one.
 
     Args:
         layer: The name of a layer with a spatial output, its path (`"backbone/conv1"`), or the layer itself, which
@@ -54,4 +54,5 @@ class GradCAM(ClassActivationMap):
 
     def weights(self, activation: Tensor, gradient: Tensor) -> Tensor:
         """The mean of the gradient over all positions; see `ClassActivationMap.weights`."""
+        # Every axis between batch and channels: one for signals, three for videos.
         return tf.reduce_mean(gradient, axis=range(1, gradient.shape.rank - 1), keepdims=True)

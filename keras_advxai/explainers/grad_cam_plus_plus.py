@@ -50,5 +50,7 @@ class GradCAMPlusPlus(ClassActivationMap):
         """Positive gradients, weighted by position and summed; see `ClassActivationMap.weights`."""
         positions = range(1, gradient.shape.rank - 1)
         total = tf.reduce_sum(activation, axis=positions, keepdims=True)
+        # The formula's quotient, divided by gradient^2, which underflows in float32 for gradients below 1e-19, such as
+        # those of a probability of nearly 1. Where `2 + gradient * total` is 0, the position gets no weight.
         alpha = tf.math.divide_no_nan(1.0, 2 + gradient * total)
         return tf.reduce_sum(alpha * tf.nn.relu(gradient), axis=positions, keepdims=True)

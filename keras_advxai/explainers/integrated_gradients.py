@@ -29,14 +29,15 @@ class IntegratedGradients(Explainer):
 
     `(x - baseline) * integral from 0 to 1 of d score / d x at baseline + t * (x - baseline)`. The attributions have a
     sign and the images' shape, and add up to `score(x) - score(baseline)`, but for the error of the sum that stands
-    for the integral: `completeness_gap` tells it. The heatmap is the sum of their absolute values over the channels.
+    for the integral, which `completeness_gap` measures. The heatmap is the sum of their absolute values over the
+    channels.
 
     The points on the path run through the model in batches of a bounded size, so that the memory grows neither
     with the number of steps nor with the number of images.
 
     Args:
         steps: At how many points of the path the gradient is taken. Defaults to 32.
-        baseline: The image in which there is nothing to see, in image space: `"black"`, `"white"` or `"gray"`, the
+        baseline: The reference image, in image space: `"black"`, `"white"` or `"gray"`, the
             lower bound, the upper bound and their middle; `"mean"`, each image's own mean colour; `"blur"`, each image
             under a wide Gaussian; `"noise"`, uniform noise between the bounds, with the attributions averaged over
             `draws` of it; an array of the shape of one image; or a function from images to baselines, made of
@@ -157,6 +158,7 @@ class IntegratedGradients(Explainer):
             forward = classifier.forward(inputs) if forward is None else forward
             labels = forward.predictions if labels is None else labels
             gaps, change = self.completeness(classifier, forward.images, labels, forward)
+            # Where neither changes, as in a model whose score does not depend on the image, 0 / 0 would be NaN.
             return tf.where(gaps == 0, 0.0, gaps / tf.abs(change)) if relative else gaps
 
         if not tf.executing_eagerly():
@@ -187,7 +189,8 @@ class IntegratedGradients(Explainer):
         return mean_over(self._draws, draw)
 
     def _baselines(self, model: ImageClassifier, x: Tensor, draw: Tensor) -> Tensor:
-        return baselines(self.baseline, model, x, tf.stack([self.seed, -1 - draw]))  # no draws of SmoothGrad's
+        # SmoothGrad draws from (seed, 0), (seed, 1), ...: around this explainer, both noises would be made of one draw.
+        return baselines(self.baseline, model, x, tf.stack([self.seed, -1 - draw]))
 
     def _baseline_score(self, model: ImageClassifier, x: Tensor, targets: Tensor, forward: Forward) -> Tensor:
         """The score of the targets at the baseline, `(batch,)`, the mean over the draws."""
@@ -201,5 +204,7 @@ class IntegratedGradients(Explainer):
 
 def _fitting(shape: tf.TensorShape) -> int:
     """How many images of this shape make a batch that is neither slow nor large."""
+    # 5 million values are 33 images of 224x224x3, about as many as a CPU is quickest with; of small images that is
+    # 1024. A side that is open, as in a fully convolutional model, counts as 224.
     values = math.prod(side or 224 for side in shape[1:])
     return int(np.clip(5_000_000 // values, 8, 1024))

@@ -46,10 +46,12 @@ def attributions_along(
     steps = len(nodes)
     nodes, weights = tf.constant(nodes, tf.float32), tf.constant(weights, tf.float32)
     count = tf.shape(x)[0]
+    # 33 images at 32 at once make groups of 17 and 16, not of 32 and 1.
     groups = tf.maximum(1, _divided(count, at_once))
     size = _divided(count, groups)
 
     def gradient_at(inputs: Any, points: Tensor, labels: Tensor) -> Tensor:
+        # `or_zero`: a score that does not depend on the image has attributions, and they are 0.
         return model.forward(model.with_images(inputs, points)).gradient(objective, labels, or_zero=True)
 
     # A function of its own: in the body of a nested loop, oneDNN's layout pass misses some kernels, depending on the
@@ -66,14 +68,16 @@ def attributions_along(
         begin = tf.broadcast_to(baseline if baseline.shape[0] == 1 else rows(baseline), tf.shape(images))
         others = keras.tree.map_structure(lambda item: rows(tf.convert_to_tensor(item)), inputs)
         change = images - begin
+        # The last group may be smaller, and then holds more points of each path at once.
         fit = tf.maximum(1, at_once // tf.maximum(1, tf.shape(images)[0]))
         several = _divided(steps, _divided(steps, fit))
 
         def add(step: Tensor, total: Tensor) -> tuple[Tensor, Tensor]:
-            place = nodes[step : step + several]
-            copies = tf.shape(place)[0]
-            points = begin[None] + tf.reshape(place, [-1] + [1] * x.shape.rank) * change[None]
+            fractions = nodes[step : step + several]
+            copies = tf.shape(fractions)[0]
+            points = begin[None] + tf.reshape(fractions, [-1] + [1] * x.shape.rank) * change[None]
             points = tf.reshape(points, tf.concat([[-1], tf.shape(x)[1:]], axis=0))
+            # A reshape forgets the static shape, without which a Dense layer cannot be called.
             points.set_shape([None, *x.shape[1:]])
 
             def repeated(tensor: Tensor) -> Tensor:
@@ -85,6 +89,7 @@ def attributions_along(
             total += tf.tensordot(weights[step : step + several], gradient, axes=1)
             return step + several, tf.ensure_shape(total, [None, *x.shape[1:]])
 
+        # The sum is kept and not the gradients: with 2000 steps on 8 photographs these would take 10 GB.
         _, total = tf.while_loop(
             lambda step, _: step < steps,
             add,

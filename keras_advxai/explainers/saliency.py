@@ -16,7 +16,7 @@ class Saliency(Explainer):
     """Saliency: how strongly the score of the class reacts to each pixel.
 
     The attributions are the signed gradient `d score / d x` in image space, `(batch, height, width, channels)`; the
-    heatmap is the largest of their absolute values over the channels. It tells where a small change has an effect, not
+    heatmap is the largest of their absolute values over the channels. It shows where a small change has an effect, not
     what the score is made of; for that, see `IntegratedGradients`.
 
     Args:
@@ -48,4 +48,5 @@ class Saliency(Explainer):
 
     def attribute(self, model: ImageClassifier, x: Tensor, targets: Tensor, forward: Forward) -> Tensor:
         """The gradient of the score, shaped as the images; see `Explainer.attribute`."""
+        # A score that does not depend on the image has a gradient, and it is 0: the heatmap is blank, not an error.
         return forward.gradient(SCORES[self.score], targets, or_zero=True)

@@ -34,7 +34,7 @@ class SmoothGrad(Explainer):
         seed: Seed of the noise. Defaults to 0.
 
     Raises:
-        TypeError: `explainer` is none.
+        TypeError: `explainer` is not an explainer.
         ValueError: `samples` is below 1, or `noise` negative.
 
     Example:
@@ -59,6 +59,7 @@ class SmoothGrad(Explainer):
         noise: float = 0.15,
         seed: int = 0,
     ) -> None:
+        # `get` would say that of its own argument, whose name the user has not written.
         if not isinstance(explainer, (str, dict, type, Explainer)):
             raise TypeError(
                 f"Argument `explainer` must be the name of an explainer, or an explainer. Received: {explainer!r}"
@@ -71,7 +72,7 @@ class SmoothGrad(Explainer):
 
     @property
     def signed(self) -> bool:
-        """Whether heatmaps tell evidence against the class (negative) from evidence for it."""
+        """Whether heatmaps show evidence against the class, as negative values."""
         return self.explainer.signed
 
     def with_score(self, score: Score) -> Self:
@@ -109,7 +110,9 @@ class SmoothGrad(Explainer):
 
         def draw(index: Tensor) -> Tensor:
             seed = tf.stack([self.seed, index])
+            # It depends on the seed, the draw and the shape of one image, so an image gets the same in any batch.
             noise = tf.random.stateless_normal(tf.shape(x)[1:], seed, stddev=self.noise * model.width)
+            # A pass of its own for every copy, so that an explainer by a layer finds the copy's activations.
             again = model.forward(model.with_images(forward.inputs, x + noise))
             return tf.cast(self.explainer.attribute(model, again.images, targets, again), tf.float32)
 

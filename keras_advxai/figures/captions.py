@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import TypeAlias
 
-from keras_advxai.evaluation.examples import Example
+from keras_advxai.measurements.examples import Example
 
 ClassNames: TypeAlias = Sequence[str] | Mapping[int, str] | None
 """The names of the classes, in the order of their numbers or by number; `None` for the numbers themselves."""
@@ -34,7 +34,7 @@ def class_text(index: int, class_names: ClassNames = None, longest: int = LONGES
     """
     if class_names is None:
         return f"class {index}"
-    if isinstance(class_names, str):
+    if isinstance(class_names, str):  # a sequence, too: of letters
         raise TypeError(
             "Argument `class_names` must be a sequence of names or a dictionary from numbers to names. "
             f"Received: class_names={class_names!r}"
@@ -43,7 +43,7 @@ def class_text(index: int, class_names: ClassNames = None, longest: int = LONGES
         name = str(class_names[index])
     except (IndexError, KeyError):
         raise ValueError(
-            "Argument `class_names` must name every class that is met. "
+            "Argument `class_names` must name every class that occurs. "
             f"Received: {len(class_names)} names, none of them for class {index}"
         ) from None
     return name if len(name) <= longest else name[: longest - 3] + "..."

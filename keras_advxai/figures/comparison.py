@@ -12,10 +12,10 @@ from matplotlib.colors import ListedColormap, Normalize
 from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 
-from keras_advxai.evaluation.examples import Example
-from keras_advxai.evaluation.table import epsilon_text
 from keras_advxai.figures.captions import ClassNames, class_text, flipped, number, percent
 from keras_advxai.figures.overlay import CHANGE, as_rgb, change, overlay
+from keras_advxai.measurements.examples import Example
+from keras_advxai.text import epsilon_text
 
 _HEADINGS = ("original", "adversarial", "heatmap of original", "heatmap of adversarial", "difference")
 _PANEL = 1.9  # inches
@@ -47,7 +47,7 @@ def comparison(
     >>> from keras_advxai import figures
     >>> from keras_advxai.evaluation import Example
     >>> image, heatmap = np.full((8, 8, 1), 0.5), np.eye(8)
-    >>> outcome = {"prediction": 1, "adversarial_prediction": 0, "nissim": 0.0}
+    >>> outcome = {"prediction": 1, "adversarial_prediction": 0, "dissimilarity": 0.0}
     >>> outcome |= {"confidence": 0.9, "adversarial_confidence": 0.6}
     >>> example = Example("fgsm", "grad_cam", 8 / 255, 0, 1, image, image, heatmap, heatmap, **outcome)
     >>> figure = figures.comparison(example, class_names=["cat", "dog"])
@@ -56,9 +56,9 @@ def comparison(
     """
     rows = listed_examples(examples)
     height, width = rows[0].image.shape[:2]
-    panel = _PANEL * min(2.0, max(0.5, height / width))
+    panel = _PANEL * min(2.0, max(0.5, height / width))  # a signal is a flat strip
     top = 0.35 if title else 0.0
-    figure = Figure(
+    figure = Figure(  # pyplot would keep it in a global list
         figsize=(5 * _PANEL + 1.4, len(rows) * (panel + 0.42) + 0.8 + top),
         facecolor="white",
         layout=ConstrainedLayoutEngine(h_pad=0.04, hspace=0.0),
@@ -109,7 +109,7 @@ def _draw(axes: Sequence[Axes], example: Example) -> None:
         change(example.heatmap, example.adversarial_heatmap),
     )
     for each, panel in zip(axes, panels, strict=True):
-        each.imshow(panel, interpolation="nearest")
+        each.imshow(panel, interpolation="nearest")  # smoothing would show heat where there is none
         each.set(xticks=[], yticks=[])
         each.spines[:].set(color="0.7", linewidth=0.6)
 
@@ -126,12 +126,12 @@ def _caption(axes: Sequence[Axes], example: Example, class_names: ClassNames) ->
         after,
         "" if example.heatmap.any() else "blank: no evidence",
         "" if example.adversarial_heatmap.any() else "blank: no evidence",
-        f"NISSIM {number(example.nissim)}",
+        f"NISSIM {number(example.dissimilarity)}",
     )
     for each, caption in zip(axes, captions, strict=True):
-        each.set_xlabel(caption, fontsize=_SIZE, parse_math=False)
-    strength = f"epsilon {epsilon_text(example.epsilon)}"
-    label = (example.attack, strength, example.explainer, f"image {example.index}")
+        each.set_xlabel(caption, fontsize=_SIZE, parse_math=False)  # a class may be called "$1"
+    budget = f"epsilon {epsilon_text(example.epsilon)}"
+    label = (example.attack, budget, example.explainer, f"image {example.index}")
     axes[0].set_ylabel(
         "\n".join(label), fontsize=_SIZE, rotation=0, ha="right", va="center", labelpad=8, parse_math=False
     )
@@ -144,6 +144,7 @@ def _prediction(index: int, confidence: float, class_names: ClassNames) -> str:
 
 def _color_bars(figure: Figure, heat: Any, difference: Any) -> None:
     ramp = np.linspace(0, 1, 256)[None]
+    # Heat is laid over the image with a growing opacity, so that no colour map by itself is what one sees.
     colors = ListedColormap(list(overlay(np.full((1, 256), 0.5), ramp)[0]))
     bars = (
         (heat, ScalarMappable(Normalize(0, 1), colors), "heat, over a mid-gray image", (0, 0.5, 1)),

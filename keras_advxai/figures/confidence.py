@@ -12,10 +12,10 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from keras_advxai.evaluation.scores import ScoreComparison, ScoredImages
-from keras_advxai.evaluation.table import epsilon_text
 from keras_advxai.figures.captions import LONGEST, percent
 from keras_advxai.figures.sheet import LINE, MARGIN, TINY, WIDTH, Sheet, heading_lines, joined
+from keras_advxai.measurements.scores import ScoreComparison, ScoredImages
+from keras_advxai.text import epsilon_text
 
 _COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00")  # Okabe and Ito 2008
 _MARKERS = "os^Dv*"
@@ -49,7 +49,7 @@ def confidence(comparison: ScoreComparison | Mapping[str, ScoredImages], *, titl
     """NISSIM between the heatmaps without and with softmax, against the model's confidence.
 
     One panel for each group of images and one colour and marker for each explainer. Confidences pile up at 1, so the
-    axis is that of their log-odds, with the probabilities above it; infinite ones stand at its ends. A hollow marker
+    axis is that of their log-odds, with the probabilities above it; infinite ones are at its ends. A hollow marker
     has a blank heatmap on one side, so that its NISSIM means little. Rows below the points mark the images with a
     blank heatmap, and those on which the gradient of the probability is exactly zero.
 
@@ -125,7 +125,7 @@ def _ends(groups: Sequence[ScoredImages]) -> tuple[float, float]:
     odds = np.concatenate([np.asarray(group.log_odds, "float64") for group in groups])
     finite = odds[np.isfinite(odds)]
     low, high = (float(finite.min()), float(finite.max())) if len(finite) else (0.0, 0.0)
-    apart = 0.06 * (high - low) or 1.0
+    apart = 0.06 * (high - low) or 1.0  # all odds may be the same
     return low - apart, high + apart
 
 
@@ -144,6 +144,7 @@ def _heights(groups: Sequence[ScoredImages], explainers: Sequence[str]) -> tuple
 def _draw_axes(axes: Axes, ends: tuple[float, float], top: float, rows: Mapping[str, float], is_first: bool) -> None:
     ticks = _ticks(0, top, 4)
     labels = [*(f"{tick:g}" for tick in ticks), *rows]
+    # All panels have one scale, and there is no room for its numbers between them.
     axes.set_yticks([*ticks, *rows.values()], labels if is_first else [""] * len(labels))
     axes.set_ylim(-_APART * top * (len(rows) + 0.5), top)
     axes.set_xlim(*ends)
@@ -152,9 +153,9 @@ def _draw_axes(axes: Axes, ends: tuple[float, float], top: float, rows: Mapping[
     axes.tick_params(labelsize=TINY, pad=2, length=2)
     axes.grid(axis="y", color="0.92", linewidth=0.6)
     axes.spines[["top", "right"]].set_visible(False)
-    axes.set_axisbelow(True)
+    axes.set_axisbelow(True)  # the grid, or it would cross the points
     if rows:
-        axes.axhline(0, color="0.6", linewidth=0.6)
+        axes.axhline(0, color="0.6", linewidth=0.6)  # below it heights mean nothing
     _draw_probabilities(axes, ends)
 
 
@@ -169,7 +170,7 @@ def _draw_points(axes: Axes, group: ScoredImages, explainers: Sequence[str], end
         blank = np.asarray(group.blank[name], bool)
         style: dict[str, Any] = {"color": color, "marker": marker, **_POINT}
         axes.plot(odds[~blank], distance[~blank], label=name, alpha=0.75, markeredgewidth=0, **style)
-        axes.plot(odds[blank], distance[blank], markerfacecolor="none", **style)
+        axes.plot(odds[blank], distance[blank], markerfacecolor="none", **style)  # NISSIM of a blank map means little
 
 
 def _draw_rows(
@@ -189,6 +190,7 @@ def _draw_rows(
 def _draw_probabilities(axes: Axes, ends: tuple[float, float]) -> None:
     """The probabilities that belong to the log-odds, above the axes, as far as their labels have room."""
     kept: dict[float, tuple[float, float]] = {}
+    # 50 % in any case, then from the right, where confident models are.
     for odds in (0.0, *sorted(_PROBABILITIES, reverse=True)):
         place = (odds - ends[0]) / (ends[1] - ends[0])
         half = _LETTER * len(_PROBABILITIES[odds]) / 2
@@ -202,7 +204,7 @@ def _draw_probabilities(axes: Axes, ends: tuple[float, float]) -> None:
 
 
 def _within(log_odds: np.ndarray, ends: tuple[float, float]) -> np.ndarray:
-    return np.clip(np.asarray(log_odds, "float64"), *ends)
+    return np.asarray(np.clip(np.asarray(log_odds, "float64"), *ends))  # infinite ones to the ends; NaN stays away
 
 
 def _median(group: ScoredImages) -> str:
@@ -220,7 +222,7 @@ def _checked(panels: Any) -> list[str]:
         )
     if not panels:
         raise ValueError("Argument `comparison` must hold at least one group of images. Received: none")
-    explainers: list[str] | None = None
+    explainers: list[str] | None = None  # one legend and one colour each in all panels
     for name, group in panels.items():
         for key in (*_ARRAYS, *_BY_EXPLAINER):
             if not hasattr(group, key):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import matplotlib
 import numpy as np
@@ -10,9 +11,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from keras_advxai._registry import Configuration
-from keras_advxai.evaluation.depth import DepthProfile
 from keras_advxai.evaluation.report import EvaluationReport
-from keras_advxai.evaluation.table import epsilon_text
+from keras_advxai.measurements.depth import DepthProfile
+from keras_advxai.text import epsilon_text
 
 _COLORS = "viridis"
 _MOST_LABELS = 20
@@ -20,7 +21,9 @@ _LONGEST = 28
 _SIZE = 9  # points
 
 
-def depth(report: EvaluationReport, explainers: Sequence[str | Configuration] | None = None) -> Figure:
+def depth(
+    report: EvaluationReport, explainers: Sequence[str | Configuration] | None = None, metric: Any | None = None
+) -> Figure:
     """MOD at every layer, in the order of the network, with one line for each epsilon.
 
     One panel for each attack and for the noise control, all with the same scales.
@@ -28,6 +31,7 @@ def depth(report: EvaluationReport, explainers: Sequence[str | Configuration] | 
     Args:
         report: The report of an evaluation with `explainers=GradCAM.every_layer(model)`.
         explainers: Which explainers to show, or their names. Defaults to all that look at one layer.
+        metric: The dissimilarity or its name. Defaults to the report's first.
 
     Returns:
         A figure that belongs to no backend; `figure.savefig("figure.png")` writes it.
@@ -56,8 +60,9 @@ def depth(report: EvaluationReport, explainers: Sequence[str | Configuration] | 
     """
     if not isinstance(report, EvaluationReport):
         raise TypeError(f"Argument `report` must be an EvaluationReport. Received: {type(report).__name__}")
-    profiles = [report.depth_profile(attack, explainers) for attack in report.attacks]
+    profiles = [report.depth_profile(attack, explainers, metric=metric) for attack in report.attacks]
     layers = profiles[0].layers
+    # Two explainers at one layer, such as those of both scores, would be a zigzag.
     if len(set(layers)) < len(layers):
         raise ValueError(
             "One line needs one explainer for each layer. Pass those that it is to join, such as "
@@ -69,12 +74,12 @@ def depth(report: EvaluationReport, explainers: Sequence[str | Configuration] | 
     for axes, profile in zip(panels, profiles, strict=True):
         _draw(axes, profile)
     panels[0].set_ylabel("MOD", fontsize=_SIZE)
-    panels[0].set_ylim(0, None)
+    panels[0].set_ylim(0, None)  # and so all: the axis is shared
     panels[-1].legend(
         title="epsilon", fontsize=_SIZE, title_fontsize=_SIZE, frameon=False, loc="upper left", bbox_to_anchor=(1, 1)
     )
     figure.suptitle(
-        f"{report.provenance['model']}, {len(report.samples)} images: drift of the explanations by layer",
+        f"{report.provenance['model']}, {len(report.measurements)} images: drift of the explanations by layer",
         fontsize=_SIZE + 1,
         parse_math=False,
     )
@@ -83,18 +88,18 @@ def depth(report: EvaluationReport, explainers: Sequence[str | Configuration] | 
 
 def _draw(axes: Axes, profile: DepthProfile) -> None:
     places = np.arange(len(profile.layers))
-    order = np.argsort(profile.epsilons)
+    order = np.argsort(profile.epsilons)  # epsilons may be given in any order
     colors = matplotlib.colormaps[_COLORS](np.linspace(0.85, 0.1, len(order)))
     for color, level in zip(colors, order, strict=True):
         label = epsilon_text(profile.epsilons[level])
         axes.plot(places, profile.mod[:, level], color=color, marker="o", markersize=3, linewidth=1.4, label=label)
-    step = -(-len(places) // _MOST_LABELS)
+    step = -(-len(places) // _MOST_LABELS)  # rounded up: ResNet50 has more layers than room
     shown = places[::step]
     names = _without_prefix(profile.layers)
     axes.set_xticks(shown, [_short(names[place]) for place in shown], rotation=90, parse_math=False)
-    axes.set_xticks(places, minor=True)
+    axes.set_xticks(places, minor=True)  # layers without a label are there, too
     axes.tick_params(labelsize=_SIZE - 1)
-    axes.tick_params(axis="y", labelleft=True)
+    axes.tick_params(axis="y", labelleft=True)  # which `sharey` hides
     axes.set_title(profile.attack, fontsize=_SIZE + 1, parse_math=False)
     axes.grid(axis="y", color="0.9", linewidth=0.8)
     axes.spines[["top", "right"]].set_visible(False)
@@ -111,4 +116,4 @@ def _without_prefix(layers: Sequence[str]) -> list[str]:
 
 
 def _short(layer: str) -> str:
-    return layer if len(layer) <= _LONGEST else "..." + layer[-_LONGEST + 3 :]
+    return layer if len(layer) <= _LONGEST else "..." + layer[-_LONGEST + 3 :]  # paths differ at their ends

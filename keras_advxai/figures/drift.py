@@ -1,9 +1,8 @@
-"""Curves over the attack strength: accuracy, and how far the explanations drift."""
+"""Curves over epsilon: accuracy, and how far the explanations drift."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from itertools import cycle
 from typing import Any
 
@@ -13,8 +12,8 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 
 from keras_advxai.evaluation.report import EvaluationReport
-from keras_advxai.evaluation.table import epsilon_text
 from keras_advxai.figures.captions import number
+from keras_advxai.text import epsilon_text
 
 _COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00")  # Okabe and Ito 2008
 _LINES = ("-", "--", "-.", (0, (3, 1, 1, 1, 1, 1)))
@@ -25,14 +24,15 @@ _SIZE = 9  # points
 _MOST_COLUMNS = 4
 
 
-def drift(report: EvaluationReport) -> Figure:
+def drift(report: EvaluationReport, metric: Any | None = None) -> Figure:
     """Accuracy under attack, and MOD with its 95 % interval, against epsilon.
 
     One panel for accuracy and one for each explainer, four in a row. Each attack and the noise control has its own
-    colour, line style and marker, the same in every panel. VID stands in the legends.
+    colour, line style and marker, the same in every panel. VID is in the legends.
 
     Args:
         report: The report of an evaluation.
+        metric: The dissimilarity or its name. Defaults to the report's first.
 
     Returns:
         A figure that belongs to no backend; `figure.savefig("figure.png")` writes it.
@@ -42,56 +42,61 @@ def drift(report: EvaluationReport) -> Figure:
 
     Example:
 
-    >>> import numpy as np
     >>> from keras_advxai import EvaluationReport, figures
-    >>> from keras_advxai.evaluation import Samples
-    >>> zeros = np.zeros(2, "int32")
-    >>> samples = Samples((0.1,), zeros, zeros, np.ones(2), {"fgsm": np.array([[0, 1]])}, {}, {}, {})
-    >>> figure = figures.drift(EvaluationReport(samples, {"model": "net", "labels": "given"}))
+    >>> from keras_advxai.evaluation import Coordinates, Measurements
+    >>> coordinates = Coordinates(("fgsm",), (), ("nissim",), ("predicted",), (0.1,), classes=2)
+    >>> found = Measurements.of(coordinates, label=[0, 0], prediction=[[0, 0], [0, 1]])
+    >>> figure = figures.drift(EvaluationReport(found, {"model": "net"}))
     >>> figure.axes[0].get_title()
     'accuracy under attack'
     """
     if not isinstance(report, EvaluationReport):
         raise TypeError(f"Argument `report` must be an EvaluationReport. Received: {type(report).__name__}")
+    known = report.measurements.coordinates
+    metric = known.label("metric", known.metrics[0] if metric is None else metric)
     panels = 1 + len(report.explainers)
     columns = min(panels, _MOST_COLUMNS)
     rows = math.ceil(panels / columns)
     size = max(4.6, 4.2 * columns), rows * (3.6 + 0.22 * len(report.attacks))
     figure = Figure(figsize=size, facecolor="white", layout="constrained")
     axes = [figure.add_subplot(rows, columns, place + 1) for place in range(panels)]
-    order = np.argsort(report.epsilons)
+    order = np.argsort(report.epsilons)  # they may be given in any order
     epsilons = np.asarray(report.epsilons)[order]
     for each in axes:
         _epsilon_axis(each, epsilons)
     _draw_accuracy(axes[0], report, epsilons)
     for each, explainer in zip(axes[1:], report.explainers, strict=True):
-        _draw_mod(each, report, explainer, epsilons)
-    top = max([0.05, *(each.get_ylim()[1] for each in axes[1:])])
+        _draw_mod(each, report, explainer, metric, epsilons)
+    top = max([0.05, *(each.get_ylim()[1] for each in axes[1:])])  # one scale: panels are compared
     for each in axes[1:]:
         each.set_ylim(0, top)
     for each in axes:
+        # Below the axes, where it hides no curve.
         each.legend(loc="upper center", bbox_to_anchor=(0.5, -0.2), fontsize=_SIZE, frameon=False, handlelength=3.5)
     figure.suptitle(_heading(report), fontsize=_SIZE + 1, parse_math=False)
     return figure
 
 
 def _draw_accuracy(axes: Axes, report: EvaluationReport, epsilons: np.ndarray) -> None:
-    given = report.provenance["labels"] == "given"
+    given = report.provenance["labels"] == "given"  # else it is no accuracy
     axes.set_title("accuracy under attack" if given else "agreement with the clean prediction", fontsize=_SIZE + 1)
-    for attack, style in _styles(report.attacks).items():
+    for attack, style in _styles(report).items():
         shares = [report.clean_accuracy, *(report.accuracy(attack, epsilon) for epsilon in epsilons)]
-        axes.plot([0, *epsilons], shares, label=attack, **style)
+        axes.plot([0, *epsilons], shares, label=attack, **style)  # from the clean accuracy on
     axes.set_ylim(-0.03, 1.03)
     axes.yaxis.set_major_formatter(PercentFormatter(1, symbol=" %"))
 
 
-def _draw_mod(axes: Axes, report: EvaluationReport, explainer: str, epsilons: np.ndarray) -> None:
-    axes.set_title(f"MOD of {explainer}", fontsize=_SIZE + 1, parse_math=False)
-    for attack, style in _styles(report.attacks).items():
-        mods = np.array([report.mod(attack, explainer, epsilon) for epsilon in epsilons])
-        low, high = np.array([report.mod_interval(attack, explainer, epsilon) for epsilon in epsilons]).T
-        label = f"{attack}, VID {number(report.vid(attack, explainer))}"
+def _draw_mod(axes: Axes, report: EvaluationReport, explainer: str, metric: str, epsilons: np.ndarray) -> None:
+    measured = "" if metric == "nissim" else f" ({metric})"
+    axes.set_title(f"MOD of {explainer}{measured}", fontsize=_SIZE + 1, parse_math=False)
+    for attack, style in _styles(report).items():
+        mods = np.array([report.mod(attack, explainer, epsilon, metric=metric) for epsilon in epsilons])
+        intervals = [report.mod_interval(attack, explainer, epsilon, metric=metric) for epsilon in epsilons]
+        low, high = np.array(intervals).T
+        label = f"{attack}, VID {number(report.vid(attack, explainer, metric=metric))}"
         axes.plot(epsilons, mods, label=label, **style)
+        # A band of one point has no width and would not show.
         if len(epsilons) > 1:
             axes.fill_between(epsilons, low, high, color=style["color"], alpha=0.15, linewidth=0)
         else:
@@ -99,10 +104,11 @@ def _draw_mod(axes: Axes, report: EvaluationReport, explainer: str, epsilons: np
 
 
 def _epsilon_axis(axes: Axes, epsilons: np.ndarray) -> None:
-    """Ticks at the strengths themselves, as far as their labels have room."""
-    span = float(epsilons[-1]) or 1.0
+    """Ticks at the epsilons themselves, as far as their labels have room."""
+    span = float(epsilons[-1]) or 1.0  # epsilon 0 alone
     axes.set_xlim(-0.03 * span, 1.03 * span)
     kept: list[float] = []
+    # From the largest: 1/255 and 2/255 lie too close for two labels beside 16/255.
     for epsilon in [*epsilons[::-1], 0.0]:
         if not kept or kept[-1] - epsilon > 0.11 * span:
             kept.append(float(epsilon))
@@ -115,10 +121,12 @@ def _epsilon_axis(axes: Axes, epsilons: np.ndarray) -> None:
     axes.set_axisbelow(True)
 
 
-def _styles(attacks: Sequence[str]) -> dict[str, dict[str, Any]]:
+def _styles(report: EvaluationReport) -> dict[str, dict[str, Any]]:
     """How each attack is drawn: the attacks in colour, the noise controls in gray."""
-    controls = [attack for attack in attacks if attack.startswith("uniform_noise")]
-    others = [attack for attack in attacks if attack not in controls]
+    # By what it is after and not by its name: `sign_noise` was once drawn as an attack.
+    controls = [attack for attack, aim in report.aims.items() if aim == "noise"]
+    others = [attack for attack in report.attacks if attack not in controls]
+    # Three ways to know a curve: a printer has no colours, and some eyes have fewer.
     looks = zip(cycle(_COLORS), cycle(_LINES), cycle(_MARKERS), strict=False)
     plain = zip(cycle(_GRAYS), cycle(_DOTS), cycle(".x+"), strict=False)
     chosen = {**dict(zip(others, looks, strict=False)), **dict(zip(controls, plain, strict=False))}
@@ -129,7 +137,7 @@ def _styles(attacks: Sequence[str]) -> dict[str, dict[str, Any]]:
 
 
 def _heading(report: EvaluationReport) -> str:
-    text = f"{report.provenance['model']}, {len(report.samples)} images"
+    text = f"{report.provenance['model']}, {len(report.measurements)} images"
     if report.explainers:
         text += f", heatmaps of the {_TARGETS[report.target]}; bands: 95 % intervals"
     return text

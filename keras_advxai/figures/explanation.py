@@ -6,8 +6,6 @@ from collections.abc import Sequence
 
 from matplotlib.figure import Figure
 
-from keras_advxai.evaluation.examples import Example
-from keras_advxai.evaluation.table import epsilon_text
 from keras_advxai.figures.captions import ClassNames, class_text, flipped, number, percent
 from keras_advxai.figures.comparison import listed_examples
 from keras_advxai.figures.scale import heat_scale, views
@@ -23,6 +21,8 @@ from keras_advxai.figures.sheet import (
     panel_height,
     say_blank,
 )
+from keras_advxai.measurements.examples import Example
+from keras_advxai.text import epsilon_text
 
 _GAP = 0.08
 _PANEL = (WIDTH - 2 * MARGIN - _GAP - BAR) / 2
@@ -49,7 +49,7 @@ def explanation(
     Args:
         examples: One or several of `report.examples`; each makes a row.
         class_names: The names of the classes, a sequence or a dictionary. Defaults to their numbers.
-        title: A heading. Defaults to the explainer, the attack, its strength and the image.
+        title: A heading. Defaults to the explainer, the attack, its epsilon and the image.
         images: Whether to show the images above their overlays. Defaults to `False`.
         peak: The heat from which on the last colour is shown, up to 1. Defaults to the 98th percentile of the pixels
             that have heat, rounded up to one digit.
@@ -67,7 +67,7 @@ def explanation(
     >>> from keras_advxai import figures
     >>> from keras_advxai.evaluation import Example
     >>> image, heatmap = np.full((8, 8, 1), 0.5), np.eye(8)
-    >>> outcome = {"prediction": 1, "adversarial_prediction": 0, "nissim": 0.0}
+    >>> outcome = {"prediction": 1, "adversarial_prediction": 0, "dissimilarity": 0.0}
     >>> outcome |= {"confidence": 0.9, "adversarial_confidence": 0.6}
     >>> example = Example("fgsm", "grad_cam", 8 / 255, 0, 1, image, image, heatmap, heatmap, **outcome)
     >>> figure = figures.explanation(example, class_names=["cat", "dog"])
@@ -76,8 +76,10 @@ def explanation(
     """
     rows = listed_examples(examples)
     shown = [views(row, _MOST_PIXELS) for row in rows]
+    # One for all panels, so that a colour means the same in each.
     scale = heat_scale([heatmap for sides in shown for _, heatmap in sides], peak)
     words = [_words(row) for row in rows]
+    # What all rows share is said once, in the heading, for which a card has room.
     common = [word for word, *others in zip(*words, strict=True) if set(others) <= {word}]
     heading = joined(common) if title is None else heading_lines(title)
     panel = panel_height(shown[0][0][0], _PANEL, _LEAST, _MOST)
@@ -95,7 +97,7 @@ def explanation(
                 sheet.picture(left, upper - panel - _GAP, _PANEL, panel, image)
             axes = sheet.picture(left, upper, _PANEL, panel, scale.overlay(image, heatmap))
             if not heatmap.any():
-                say_blank(axes)
+                say_blank(axes)  # or it would pass for an image without an overlay
         own = ", ".join(word for word in words[place] if word not in common)
         caption = ([own] if len(rows) > 1 else []) + [_outcome(row, class_names)]
         sheet.text(MARGIN + _PANEL + _GAP / 2, upper + panel + 0.05, "\n".join(filter(None, caption)))
@@ -114,15 +116,15 @@ def _draw_heads(sheet: Sheet, top: float, example: Example, class_names: ClassNa
 
 
 def _words(example: Example) -> tuple[str, str, str]:
-    strength = f"{example.attack} at epsilon {epsilon_text(example.epsilon)}"
-    return example.explainer, strength, f"image {example.index}"
+    condition = f"{example.attack} at epsilon {epsilon_text(example.epsilon)}"
+    return example.explainer, condition, f"image {example.index}"
 
 
 def _outcome(example: Example, class_names: ClassNames) -> str:
-    parts = [f"NISSIM {number(example.nissim)}"]
+    parts = [f"NISSIM {number(example.dissimilarity)}"]
     is_wrong = example.prediction != example.label
     if flipped(example):
-        parts.append("flipped" if is_wrong else "prediction flipped")
+        parts.append("flipped" if is_wrong else "prediction flipped")  # the label has to fit in beside it
     if is_wrong:
         parts.append(f"label: {class_text(example.label, class_names, _NAME)}")
     return ", ".join(parts)

@@ -5,11 +5,11 @@ from __future__ import annotations
 import matplotlib
 import numpy as np
 
-HEAT = "viridis"
-CHANGE = "RdBu_r"
+HEAT = "viridis"  # ordered by brightness, for all kinds of eyes
+CHANGE = "RdBu_r"  # white where nothing changed
 OPACITY = 0.8
 
-_LUMA = np.array([0.2126, 0.7152, 0.0722])
+_LUMA = np.array([0.2126, 0.7152, 0.0722])  # of sRGB, Rec. 709
 _TOLERANCE = 1e-3
 
 
@@ -50,10 +50,10 @@ def overlay(image: np.ndarray, heatmap: np.ndarray, *, colormap: str = HEAT, alp
         )
     if not 0 <= alpha <= 1:
         raise ValueError(f"Argument `alpha` must be an opacity from 0 to 1. Received: alpha={alpha!r}")
-    gray = (rgb @ _LUMA)[..., None]
+    gray = (rgb @ _LUMA)[..., None]  # colours of the image would pass for heat
     opacity = alpha * np.sqrt(heat)[..., None]
     blend = (1 - opacity) * gray + opacity * matplotlib.colormaps[colormap](heat)[..., :3]
-    return blend.astype("float32")
+    return np.asarray(blend, "float32")
 
 
 def change(heatmap: np.ndarray, other: np.ndarray) -> np.ndarray:
@@ -90,8 +90,9 @@ def as_rgb(image: np.ndarray) -> np.ndarray:
         )
     _check_range("image", pixels, "Scale it from its bounds to [0, 1] first.")
     if pixels.shape[-1] != 3:
+        # Other than RGB, such as gray or multispectral images, is shown as gray: no choice of three channels is right.
         pixels = pixels.mean(axis=-1, keepdims=True).repeat(3, axis=-1)
-    return np.clip(pixels, 0, 1)
+    return np.asarray(np.clip(pixels, 0, 1))
 
 
 def as_heat(heatmap: np.ndarray, like: tuple[int, ...] | None = None) -> np.ndarray:
@@ -108,7 +109,7 @@ def as_heat(heatmap: np.ndarray, like: tuple[int, ...] | None = None) -> np.ndar
             f"Argument `heatmap` must be one heatmap of shape {size}. Received: an array of shape {np.shape(heatmap)}"
         )
     _check_range("heatmap", heat, "Divide it by its maximum first.")
-    return np.clip(heat, 0, 1)
+    return np.asarray(np.clip(heat, 0, 1))
 
 
 def _check_range(name: str, values: np.ndarray, remedy: str) -> None:

@@ -13,11 +13,11 @@ from matplotlib.cm import ScalarMappable
 from matplotlib.colors import ListedColormap, PowerNorm
 from matplotlib.figure import Figure
 
-from keras_advxai.evaluation.examples import Example
 from keras_advxai.figures.overlay import as_heat, as_rgb, overlay
+from keras_advxai.measurements.examples import Example
 
 PERCENTILE = 98
-"""How many of the pixels with heat a scale tells apart; the hottest two in a hundred may share its last colour."""
+"""The percentile of the pixels with heat at which a scale ends; the hottest 2 % may share its last colour."""
 FAINTEST = 0.01
 """The lowest end of a scale that is not chosen."""
 
@@ -75,7 +75,8 @@ class HeatScale:
             extendfrac=_ARROW / (axes.get_position().height * figure.get_figheight()),
         )
         texts = [f"{tick:.2g}" for tick in ticks]
-        texts[-1] += "+" if is_cut else ""
+        texts[-1] += "+" if is_cut else ""  # hotter pixels have that colour, too
+        # Without the leading zeros: beside the bar there is room for few letters.
         bar.ax.set_yticklabels([text.replace("0.", ".", 1) for text in texts] if self.peak < 0.1 else texts)
         bar.ax.tick_params(labelsize=size, pad=2, length=2)
         bar.ax.minorticks_off()
@@ -92,7 +93,7 @@ def heat_scale(heatmaps: Iterable[np.ndarray], peak: float | None = None, *, roo
         root: Whether colours follow the square root of the heat. Defaults to `False`.
 
     Raises:
-        TypeError: `peak` is no number.
+        TypeError: `peak` is not a number.
         ValueError: `peak` is not above 0 and at most 1.
 
     Example:
@@ -109,6 +110,7 @@ def heat_scale(heatmaps: Iterable[np.ndarray], peak: float | None = None, *, roo
     if peak is not None:
         return HeatScale(_checked(peak), root)
     pixels = np.concatenate([as_heat(heatmap).ravel() for heatmap in heatmaps])
+    # Pixels without heat are most of a sparse map: with them the percentile would be 0.
     hot = pixels[pixels > 0]
     return HeatScale(_rounded_up(float(np.percentile(hot, PERCENTILE))) if len(hot) else 1.0, root)
 
@@ -116,8 +118,9 @@ def heat_scale(heatmaps: Iterable[np.ndarray], peak: float | None = None, *, roo
 def _rounded_up(value: float) -> float:
     """The next number with one digit that is not 0, such as 0.7 above 0.61, and 1 at most."""
     digits = -math.floor(math.log10(value))
+    # 0.07 * 100 is a little more than 7, and would be rounded up to 8.
     steps = math.ceil(round(value * 10**digits, 6))
-    return min(1.0, max(FAINTEST, round(steps / 10**digits, digits)))
+    return float(min(1.0, max(FAINTEST, round(steps / 10**digits, digits))))
 
 
 def _checked(peak: Any) -> float:
@@ -153,4 +156,5 @@ def _reduced(image: np.ndarray, heatmap: np.ndarray, most: int) -> tuple[np.ndar
     down, right = (np.arange(0, side, block) for side in heatmap.shape)
     pixels = np.outer(*(np.diff([*starts, side]) for starts, side in zip((down, right), heatmap.shape, strict=True)))
     mean = np.add.reduceat(np.add.reduceat(image, down, axis=0), right, axis=1) / pixels[..., None]
+    # The largest heat and not the mean, in which the single hot pixels of Integrated Gradients are lost.
     return mean, np.maximum.reduceat(np.maximum.reduceat(heatmap, down, axis=0), right, axis=1)

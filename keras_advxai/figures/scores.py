@@ -1,4 +1,4 @@
-"""What the softmax does to explanations: the heatmaps of the logit beside those of the probability."""
+"""The effect of the softmax on explanations: the heatmaps of the logit beside those of the probability."""
 
 from __future__ import annotations
 
@@ -10,8 +10,6 @@ from typing import Any
 import numpy as np
 from matplotlib.figure import Figure
 
-from keras_advxai.evaluation.examples import Example
-from keras_advxai.evaluation.table import epsilon_text
 from keras_advxai.figures.captions import ClassNames, class_text, number, percent
 from keras_advxai.figures.comparison import listed_examples
 from keras_advxai.figures.overlay import as_heat
@@ -27,7 +25,9 @@ from keras_advxai.figures.sheet import (
     panel_height,
     say_blank,
 )
+from keras_advxai.measurements.examples import Example
 from keras_advxai.metrics import nissim
+from keras_advxai.text import epsilon_text
 
 _NAMES = 0.32  # inches, for the name of the explainer at the left
 _GAPS = (0.0, 0.04, 0.2, 0.24)
@@ -58,13 +58,13 @@ def scores(
     another. Of maps of more than 64 pixels a side, each block of pixels is shown by the largest heat in it.
 
     Args:
-        examples: Examples at one attack and strength, such as `report.select(attack="fgsm", epsilon=0.05)` or those of
+        examples: Examples at one attack and epsilon, such as `report.select(attack="fgsm", epsilon=0.05)` or those of
             a `ScoreComparison`. Those of explainers that are not in `pairs` are left out.
         pairs: Names of explainers that differ only in their score: from that of the logit to that of the probability,
             as in `report.provenance["score_pairs"]` and in the `pairs` of a `ScoreComparison`.
-        index: Which image, by its place in the data. Defaults to the only one.
+        index: Which image, by its index in the data. Defaults to the only one.
         class_names: The names of the classes, a sequence or a dictionary. Defaults to their numbers.
-        title: A heading. Defaults to the attack, its strength and the image.
+        title: A heading. Defaults to the attack, its epsilon and the image.
         peak: The heat from which on the last colour is shown, up to 1. Defaults to the 98th percentile of the pixels
             that have heat, rounded up to one digit.
 
@@ -73,7 +73,7 @@ def scores(
 
     Raises:
         TypeError: `examples`, `pairs` or `peak` is something else.
-        ValueError: There are no pairs, the examples are of several images, attacks or strengths, or there is none of an
+        ValueError: There are no pairs, the examples are of several images, attacks or epsilons, or there is none of an
             explainer or of the image.
 
     Example:
@@ -82,7 +82,7 @@ def scores(
     >>> from keras_advxai import figures
     >>> from keras_advxai.evaluation import Example
     >>> image, heatmap = np.full((8, 8, 1), 0.5), np.eye(8)
-    >>> outcome = {"prediction": 1, "adversarial_prediction": 0, "nissim": 0.0}
+    >>> outcome = {"prediction": 1, "adversarial_prediction": 0, "dissimilarity": 0.0}
     >>> outcome |= {"confidence": 0.9, "adversarial_confidence": 0.6}
     >>> names = "grad_cam", "grad_cam_probability"
     >>> examples = [Example("fgsm", name, 0.1, 0, 1, image, image, heatmap, heatmap, **outcome) for name in names]
@@ -94,6 +94,7 @@ def scores(
     found = _of_one_image(examples, names, index)
     one = found[names[0][0]]
     shown = {name: views(example, _MOST_PIXELS) for name, example in found.items()}
+    # The root shows maps of single pixels beside smooth ones; a pair by itself is of one kind and needs none.
     scale = heat_scale([heatmap for sides in shown.values() for _, heatmap in sides], peak, root=len(names) > 1)
     words = [f"{one.attack} at epsilon {epsilon_text(one.epsilon)}", f"image {one.index}"]
     if one.prediction != one.label:
@@ -113,11 +114,11 @@ def scores(
             image, heatmap = shown[name][side]
             axes = sheet.picture(_left(column), upper, _PANEL, panel, scale.overlay(image, heatmap))
             if not heatmap.any():
-                say_blank(axes)
+                say_blank(axes)  # as behind a saturated softmax
         for side, distance in enumerate(_distances(found[pair[0]], found[pair[1]])):
             sheet.text(_middle(side), upper + panel + 0.03, f"NISSIM {number(distance)}")
     if len(names) == 1:
-        sheet.bar(head + 0.05, sheet.height - head - 0.1 - MARGIN, scale)
+        sheet.bar(head + 0.05, sheet.height - head - 0.1 - MARGIN, scale)  # one row is too low for its label
     else:
         sheet.bar(top, (len(names) - 1) * block + panel, scale)
     return sheet.figure
@@ -160,7 +161,7 @@ def _of_one_image(examples: Any, pairs: Sequence[tuple[str, str]], index: int | 
     if len(kept) > len(needed):
         conditions = dict.fromkeys(f"image {e.index}, {e.attack} at epsilon {epsilon_text(e.epsilon)}" for e in kept)
         raise ValueError(
-            "Argument `examples` must be of one image, attack and strength. Choose with `index=` and "
+            "Argument `examples` must be of one image, attack and epsilon. Choose with `index=` and "
             f"`report.select(attack=..., epsilon=...)`. Received: {'; '.join(conditions)}"
         )
     return {example.explainer: example for example in kept}
@@ -198,10 +199,12 @@ def _distances(logit: Example, probability: Example) -> list[float]:
 
 def _distance(logit: np.ndarray, probability: np.ndarray) -> float:
     """NISSIM of two heatmaps; NaN where the first is blank."""
+    # There is nothing to compare with, as where MOD leaves a pair out.
     if not logit.any():
         return math.nan
     maps = [as_heat(heatmap)[None, ..., None] for heatmap in (logit, probability)]
     height, width = logit.shape
+    # A signal is kept as a strip, whose SSIM has another window than that of the signal itself.
     is_signal = height == max(1, width // _STRIP) and all((each == each[:, :1]).all() for each in maps)
     return float(nissim(*(each[:, 0] if is_signal else each for each in maps))[0])
 

@@ -46,7 +46,7 @@ class Sheet:
     def picture(self, left: float, top: float, width: float, height: float, pixels: np.ndarray) -> Axes:
         """Axes with a picture: sharp pixels where it is enlarged, their mean where it is reduced."""
         axes = self.axes(left, top, width, height)
-        axes.imshow(pixels, interpolation="auto")
+        axes.imshow(pixels, interpolation="auto")  # sharp if enlarged, else the mean
         axes.set(xticks=[], yticks=[])
         axes.spines[:].set(color="0.7", linewidth=0.6)
         return axes
@@ -56,10 +56,10 @@ class Sheet:
         style = {"ha": "center", "va": "baseline", "fontsize": SMALL, **style}
         for place, line in enumerate(words.split("\n") if words else ()):
             y = 1 - (top + place * LINE + _ASCENT) / self.height
-            self.figure.text(x / WIDTH, y, line, parse_math=False, **style)
+            self.figure.text(x / WIDTH, y, line, parse_math=False, **style)  # "$1" is no formula
 
     def upright(self, x: float, middle: float, words: str, side: str) -> None:
-        """Words from the bottom to the top, of which `side` ("left" or "right") stands at a place."""
+        """Words from the bottom to the top, whose `side` ("left" or "right") is at a position."""
         y = 1 - middle / self.height
         style: dict[str, Any] = {"rotation": 90, "va": "center", "ha": side, "fontsize": TINY, "linespacing": 1.0}
         self.figure.text(x / WIDTH, y, words, parse_math=False, **style)
@@ -87,7 +87,7 @@ def joined(parts: Sequence[str], most: int = _HEADING) -> list[str]:
 
 def panel_height(image: np.ndarray, panel: float, least: float, most: float) -> float:
     """How high a panel of the width `panel` has to be for an image, within limits, in inches."""
-    return min(most, max(least, panel * image.shape[0] / image.shape[1]))
+    return float(min(most, max(least, panel * image.shape[0] / image.shape[1])))
 
 
 def say_blank(axes: Axes) -> None:

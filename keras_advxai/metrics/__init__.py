@@ -1,46 +1,33 @@
-"""Metrics of explanation drift: NISSIM of pairs of heatmaps, and MOD and VID over adversarial sets."""
+"""Dissimilarities of two heatmaps, found by name, and MOD and VID over adversarial sets."""
 
 from __future__ import annotations
 
-from typing import Any
-
-import keras
-
-from keras_advxai._registry import Registry
+from keras_advxai.metrics.center_shift import center_shift
+from keras_advxai.metrics.cosine_distance import cosine_distance
+from keras_advxai.metrics.dissimilarity import Dissimilarity
 from keras_advxai.metrics.drift import MOD, VID, mod, vid
 from keras_advxai.metrics.nissim import nissim
+from keras_advxai.metrics.rank_distance import rank_distance
+from keras_advxai.metrics.registry import declared, deserialize, get, register, serialize
+from keras_advxai.metrics.top_k_distance import top_k_distance
 
-ALL_OBJECTS: tuple[type[keras.metrics.Metric], ...] = (MOD, VID)
+ALL_OBJECTS: tuple[Dissimilarity, ...] = declared()
 
-_REGISTRY = Registry("metric", keras.metrics.Metric, ALL_OBJECTS)
-
-__all__ = ["ALL_OBJECTS", "MOD", "VID", "deserialize", "get", "mod", "nissim", "serialize", "vid"]
-
-
-def get(identifier: str | dict[str, Any] | keras.metrics.Metric | type[keras.metrics.Metric]) -> keras.metrics.Metric:
-    """The metric that a name, a configuration, a class or an instance means.
-
-    Args:
-        identifier: Such as `"mod"`, `VID(epsilons=(0.01, 0.1))`, or what `serialize` made.
-
-    Raises:
-        ValueError: The name is unknown; the message lists the known ones and the nearest.
-        TypeError: `identifier` is something else.
-
-    Example:
-
-    >>> import keras_advxai as kax
-    >>> type(kax.metrics.get("mod")).__name__
-    'MOD'
-    """
-    return _REGISTRY.get(identifier)
-
-
-def serialize(metric: keras.metrics.Metric) -> dict[str, Any]:
-    """The metric as plain Python values, for `deserialize`."""
-    return _REGISTRY.serialize(metric)
-
-
-def deserialize(config: dict[str, Any]) -> keras.metrics.Metric:
-    """The metric that `serialize` described."""
-    return _REGISTRY.deserialize(config)
+__all__ = [
+    "ALL_OBJECTS",
+    "MOD",
+    "VID",
+    "Dissimilarity",
+    "center_shift",
+    "cosine_distance",
+    "declared",
+    "deserialize",
+    "get",
+    "mod",
+    "nissim",
+    "rank_distance",
+    "register",
+    "serialize",
+    "top_k_distance",
+    "vid",
+]

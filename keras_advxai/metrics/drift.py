@@ -1,4 +1,4 @@
-"""Explanation drift: the mean of NISSIM at one attack strength (MOD) and its spread over strengths (VID)."""
+"""Explanation drift: the mean of a dissimilarity at one epsilon (MOD) and its spread over epsilons (VID)."""
 
 from __future__ import annotations
 
@@ -13,19 +13,21 @@ import tensorflow as tf
 from keras import ops
 
 from keras_advxai._typing import Tensor
-from keras_advxai.metrics.nissim import nissim
+from keras_advxai.metrics.dissimilarity import Dissimilarity, DissimilarityFunction
+from keras_advxai.metrics.registry import get, serialize
 from keras_advxai.models.inputs import check_epsilons
 
 
-def mod(nissim: np.ndarray, axis: int = -1) -> np.ndarray:
-    """Mean observed dissimilarity of NISSIM values that have been computed already.
+def mod(dissimilarities: np.ndarray, axis: int = -1) -> np.ndarray:
+    """Mean observed dissimilarity of values that have been computed already.
 
     Args:
-        nissim: NISSIM values, one for each image, of any shape; NaN marks a pair that is left out.
+        dissimilarities: Values of one dissimilarity, such as NISSIM, one for each image, of any shape; NaN marks a
+            pair that is left out.
         axis: The axis of the images. Defaults to `-1`.
 
     Returns:
-        The means, float64, with the shape of `nissim` less that axis; NaN where no pair is left.
+        The means, float64, with the shape of `dissimilarities` less that axis; NaN where no pair is left.
 
     Example:
     >>> import numpy as np
@@ -33,15 +35,15 @@ def mod(nissim: np.ndarray, axis: int = -1) -> np.ndarray:
     >>> mod(np.array([[0.1, 0.3, np.nan], [np.nan, np.nan, np.nan]]))
     array([0.2, nan])
     """
-    nissim = np.asarray(nissim, dtype="float64")
-    counted = np.sum(~np.isnan(nissim), axis=axis)
+    values = np.asarray(dissimilarities, dtype="float64")
+    counted = np.sum(~np.isnan(values), axis=axis)
     with np.errstate(invalid="ignore"):  # 0 / 0: no pair is left
-        means: np.ndarray = np.nansum(nissim, axis=axis) / counted
+        means: np.ndarray = np.nansum(values, axis=axis) / counted
     return means
 
 
 def vid(mods: np.ndarray) -> np.ndarray:
-    """Variation in dissimilarity over attack strengths: the population standard deviation of their MODs.
+    """Variation in dissimilarity over epsilons: the population standard deviation of their MODs.
 
     Args:
         mods: MODs, shape `(..., epsilons)`.
@@ -64,28 +66,36 @@ def vid(mods: np.ndarray) -> np.ndarray:
 
 
 class _Drift(keras.metrics.Metric):
-    """Sums over pairs of heatmaps, one for each level, from which mean and spread follow.
+    """Sums over pairs of heatmaps, one for each epsilon, from which mean and spread follow.
 
     The state only adds up: replicas and shards are merged by adding their variables.
     """
 
-    def __init__(self, shape: tuple[int, ...], name: str | None, dtype: Any) -> None:
-        super().__init__(name=name, dtype=dtype or "float64")
+    def __init__(
+        self,
+        shape: tuple[int, ...],
+        name: str | None,
+        dtype: Any,
+        metric: str | DissimilarityFunction | Dissimilarity,
+    ) -> None:
+        super().__init__(name=name, dtype=dtype or "float64")  # `floatx` would be float32
+        self.metric = get(metric)
         self.count = _sum_variable("count", shape)
         self.total = _sum_variable("total", shape)
         self.total_of_squares = _sum_variable("total_of_squares", shape)
         self.blank = _sum_variable("blank", shape)
 
     def _accumulate(
-        self, reference: Tensor, heatmaps: Tensor, sample_weight: Tensor | None, levels: bool | np.ndarray
+        self, reference: Tensor, heatmaps: Tensor, sample_weight: Tensor | None, chosen: bool | np.ndarray
     ) -> None:
-        """Add the sums over one batch to the levels that are marked True."""
+        """Add the sums over one batch to those of the epsilons that are marked True."""
         reference = ops.convert_to_tensor(reference)
-        values = ops.convert_to_tensor(nissim(reference, heatmaps))
+        values = self.metric(reference, heatmaps)
+        # Blank is the reference alone: evidence that an attack erased has drifted, evidence that never was has not.
         blank = ops.all(ops.equal(reference, 0), axis=tuple(range(1, len(reference.shape))))
         weight = _weights(sample_weight, values)
         kept = ops.where(blank, 0.0, weight)
-        values = ops.where(kept > 0, values, 0.0)
+        values = ops.where(kept > 0, values, 0.0)  # since 0 * NaN is NaN
         sums = (
             (self.count, kept),
             (self.total, kept * values),
@@ -93,30 +103,35 @@ class _Drift(keras.metrics.Metric):
             (self.blank, weight - kept),
         )
         for variable, terms in sums:
-            variable.assign_add(ops.where(levels, ops.sum(terms), 0.0))
+            # Chosen and not multiplied by 0 or 1: a NaN at one epsilon would reach all others.
+            variable.assign_add(ops.where(chosen, ops.sum(terms), 0.0))
 
     def _means(self) -> tf.Tensor:
         return self.total / self.count  # 0 / 0 is the NaN that is wanted where there are no data
 
     @property
-    def nissim_std(self) -> tf.Tensor:
-        """Population standard deviation of NISSIM over the images, at each level; NaN without data.
+    def std(self) -> tf.Tensor:
+        """Population standard deviation of the dissimilarity over the images, at each epsilon; NaN without data.
 
         Taken from sums in float64, and so not resolved below about 1e-8. It is not VID, which is a spread
-        over attack strengths.
+        over epsilons.
         """
         variance = self.total_of_squares / self.count - ops.square(self._means())
-        return ops.sqrt(ops.where(variance < 0, 0.0, variance))
+        return ops.sqrt(ops.where(variance < 0, 0.0, variance))  # rounding, of values that are all the same
 
     @property
     def blank_count(self) -> tf.Tensor:
-        """Number of pairs that were left out because the reference heatmap is blank, at each level."""
+        """Number of pairs that were left out because the reference heatmap is blank, at each epsilon."""
         return tf.convert_to_tensor(self.blank)
+
+    def get_config(self) -> dict[str, Any]:
+        """The arguments of the constructor, for `from_config`; the dissimilarity by name, so it must be declared."""
+        return {**super().get_config(), "metric": serialize(self.metric)}
 
 
 @keras.saving.register_keras_serializable(package="keras_advxai")
 class MOD(_Drift):
-    """Mean observed dissimilarity: the mean of NISSIM over an adversarial set, at one attack strength.
+    """Mean observed dissimilarity: the mean of a dissimilarity over an adversarial set, at one epsilon.
 
     A pair whose reference heatmap is blank (all zeros) has nothing that could drift: it is left out of the
     mean and counted in `blank_count`. A pair of which only the adversarial heatmap is blank counts.
@@ -127,6 +142,8 @@ class MOD(_Drift):
     Args:
         name: Name of the metric. Defaults to `"mod"`.
         dtype: Dtype of the result; the state is float64 in any case. Defaults to `"float64"`.
+        metric: Which dissimilarity: a name, such as `"rank_distance"`, or anything else that
+            `keras_advxai.metrics.get` takes. Defaults to `"nissim"`.
 
     Example:
     >>> import numpy as np
@@ -135,7 +152,7 @@ class MOD(_Drift):
     >>> clean[:2, 2:8, 2:8], adversarial[0, 2:8, 2:8], adversarial[1, 8:14, 8:14] = 1.0, 1.0, 1.0
     >>> metric = MOD()
     >>> metric.update_state(clean, adversarial)
-    >>> round(float(metric.result()), 3), round(float(metric.nissim_std), 3), int(metric.blank_count)
+    >>> round(float(metric.result()), 3), round(float(metric.std), 3), int(metric.blank_count)
     (0.242, 0.242, 1)
 
     References:
@@ -143,43 +160,50 @@ class MOD(_Drift):
           workshops](https://arxiv.org/abs/2204.05427)
     """
 
-    def __init__(self, name: str | None = "mod", dtype: Any = None) -> None:
-        super().__init__((), name, dtype)
+    def __init__(
+        self,
+        name: str | None = "mod",
+        dtype: Any = None,
+        *,
+        metric: str | DissimilarityFunction | Dissimilarity = "nissim",
+    ) -> None:
+        super().__init__((), name, dtype, metric)
 
     def update_state(self, y_true: Tensor, y_pred: Tensor, sample_weight: Tensor | None = None) -> None:
         """Add a batch of pairs.
 
         Args:
-            y_true: Heatmaps of the original images, the reference, of a shape that `nissim` takes, such as
+            y_true: Heatmaps of the original images, the reference, of a shape that the dissimilarity takes, such as
                 `(batch, height, width, 1)`, values in [0, 1].
             y_pred: Heatmaps of the adversarial images, of the same shape.
             sample_weight: Weights of the pairs, not negative, shape `(batch,)` or a scalar; 0 leaves a pair
                 out. `count` and `blank` are then sums of weights. Defaults to `None`, 1 for each.
 
         Raises:
-            ValueError: As `keras_advxai.metrics.nissim` does, or if the weights are negative, not finite or
+            ValueError: As the dissimilarity does, or if the weights are negative, not finite or
                 of another shape.
         """
-        self._accumulate(y_true, y_pred, sample_weight, levels=True)
+        self._accumulate(y_true, y_pred, sample_weight, chosen=True)
 
     def result(self) -> tf.Tensor:
-        """MOD, a scalar tensor in [0, 1]; NaN as long as no pair has been counted."""
+        """MOD, a scalar tensor from 0 to the dissimilarity's `upper`; NaN as long as no pair has been counted."""
         return ops.cast(self._means(), self.dtype)
 
 
 @keras.saving.register_keras_serializable(package="keras_advxai")
 class VID(_Drift):
-    """Variation in dissimilarity: how much MOD varies over the strengths of an attack.
+    """Variation in dissimilarity: how much MOD varies over the epsilons of an attack.
 
     With `m` the mean of MOD over all epsilons, the square root of the mean over all epsilons of
     `(MOD(epsilon) - m)²`. The result is NaN as long as there is an epsilon without data, and always NaN with
     a single epsilon, of which the constructor warns. The state is that of `MOD`, one value for each epsilon.
 
     Args:
-        epsilons: The attack strengths, as fractions of the range of the pixel values: numbers in [0, 1], at
+        epsilons: The budgets of the attack, as fractions of the range of the pixel values: numbers in [0, 1], at
             least two, all different. Defaults to 1, 2, 4 and 8 of 255, as in `evaluate`.
         name: Name of the metric. Defaults to `"vid"`.
         dtype: Dtype of the result; the state is float64 in any case. Defaults to `"float64"`.
+        metric: Which dissimilarity, as in `MOD`. Defaults to `"nissim"`.
 
     Raises:
         ValueError: If `epsilons` is empty or holds duplicates or a number outside [0, 1].
@@ -207,41 +231,44 @@ class VID(_Drift):
         epsilons: Sequence[float] = (1 / 255, 2 / 255, 4 / 255, 8 / 255),
         name: str | None = "vid",
         dtype: Any = None,
+        *,
+        metric: str | DissimilarityFunction | Dissimilarity = "nissim",
     ) -> None:
-        levels = check_epsilons(epsilons)
-        super().__init__((len(levels),), name, dtype)
-        self.epsilons = levels
-        if len(levels) < 2:
+        checked = check_epsilons(epsilons)
+        super().__init__((len(checked),), name, dtype, metric)
+        self.epsilons = checked
+        if len(checked) < 2:
             warnings.warn(
-                "VID is a spread over attack strengths and is NaN with a single epsilon; pass two or more. "
-                f"Received: epsilons={levels}. (The spread over the images is `nissim_std`.)",
+                "VID is a spread over epsilons and is NaN with a single epsilon; pass two or more. "
+                f"Received: epsilons={checked}. (The spread over the images is `std`.)",
                 UserWarning,
                 stacklevel=2,
             )
 
     def update_state(self, y_true: Tensor, y_pred: Tensor, epsilon: float, sample_weight: Tensor | None = None) -> None:
-        """Add a batch of pairs at one attack strength.
+        """Add a batch of pairs at one epsilon.
 
         Args:
-            y_true: Heatmaps of the original images, the reference, of a shape that `nissim` takes, such as
+            y_true: Heatmaps of the original images, the reference, of a shape that the dissimilarity takes, such as
                 `(batch, height, width, 1)`, values in [0, 1].
             y_pred: Heatmaps of the adversarial images, of the same shape.
-            epsilon: The strength at which the adversarial images were made, one of `epsilons`, known when a
+            epsilon: The budget with which the adversarial images were made, one of `epsilons`, known when a
                 `tf.function` is traced.
             sample_weight: Weights of the pairs, as in `MOD.update_state`. Defaults to `None`, 1 for each.
 
         Raises:
             ValueError: As `MOD.update_state` does, or if `epsilon` is not one of `epsilons`.
         """
-        if tf.is_symbolic_tensor(epsilon):
+        if tf.is_symbolic_tensor(epsilon):  # it chooses the sums while the graph is traced
             raise ValueError(
                 "Argument `epsilon` must be a number that is known when the function is traced; loop over "
                 f"the epsilons in Python. Received: epsilon={epsilon}"
             )
-        matches = np.array([_same(float(epsilon), level) for level in self.epsilons])
+        # A float32 of 8/255 is another number.
+        matches = np.array([_same(float(epsilon), other) for other in self.epsilons])
         if not matches.any():
             raise ValueError(f"Argument `epsilon` must be one of {self.epsilons}. Received: epsilon={epsilon}")
-        self._accumulate(y_true, y_pred, sample_weight, levels=matches)
+        self._accumulate(y_true, y_pred, sample_weight, chosen=matches)
 
     @property
     def mods(self) -> tf.Tensor:
@@ -249,17 +276,19 @@ class VID(_Drift):
         return self._means()
 
     def result(self) -> tf.Tensor:
-        """VID, a scalar tensor in [0, 0.5]; NaN with an epsilon without data, or with a single epsilon."""
+        """VID, a scalar tensor, at most half of `metric.upper`; NaN with an epsilon without data, or with one alone."""
+        # The spread of one number is 0, which would say that drift does not depend on epsilon.
         spread = ops.std(self._means()) if len(self.epsilons) > 1 else ops.cast(math.nan, "float64")
         return ops.cast(spread, self.dtype)
 
     def get_config(self) -> dict[str, Any]:
         """The arguments of the constructor, for `from_config`."""
-        return {**super().get_config(), "epsilons": list(self.epsilons)}
+        return {**super().get_config(), "epsilons": list(self.epsilons)}  # JSON has no tuples
 
 
 def _sum_variable(name: str, shape: tuple[int, ...]) -> keras.Variable:
     """As `Metric.add_variable` makes it, but float64 even in a layer that computes in half precision."""
+    # Replicas of a distribution strategy add up their own sums, and are summed when somebody reads.
     return keras.Variable(
         "zeros",
         shape=shape,
@@ -272,9 +301,9 @@ def _sum_variable(name: str, shape: tuple[int, ...]) -> keras.Variable:
     )
 
 
-def _same(epsilon: float, level: float) -> bool:
+def _same(epsilon: float, other: float) -> bool:
     """Equal up to what a float32 loses."""
-    return math.isclose(epsilon, level, rel_tol=1e-6, abs_tol=1e-12)
+    return math.isclose(epsilon, other, rel_tol=1e-6, abs_tol=1e-12)
 
 
 def _weights(sample_weight: Tensor | None, values: tf.Tensor) -> tf.Tensor:

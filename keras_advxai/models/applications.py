@@ -37,7 +37,7 @@ MODES: dict[str, str] = {
 deviation) or `identity`.
 
 `identity` means that these models take the pixels and rescale them in their own first layers, as Keras builds
-them by default. Built with `include_preprocessing=False`, they lack those layers, which cannot be told from the
+them by default. Built with `include_preprocessing=False`, they lack those layers, which cannot be seen from the
 name: then pass a callable that does the same, with `bounds=(0, 255)`, or images that are already in the range
 that the model takes, with their bounds."""
 

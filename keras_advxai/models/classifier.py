@@ -1,11 +1,11 @@
-"""All that is known about a user's model: bounds, preprocessing, logits, layers."""
+"""What is known about a user's model: bounds, preprocessing, logits, layers."""
 
 from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Hashable, Sequence
 from functools import partial
-from typing import Any
+from typing import Any, Self
 
 import keras
 import numpy as np
@@ -14,20 +14,23 @@ import tensorflow as tf
 from keras_advxai._registry import hashable
 from keras_advxai._typing import Bounds, Preprocess, Shape, Tensor
 from keras_advxai.models import applications, compiled, heads, inputs, lookup
-from keras_advxai.models.discovery import Found
+from keras_advxai.models.autograph import do_not_convert
 from keras_advxai.models.forward import Forward
 from keras_advxai.models.layer_table import LayerTable
-from keras_advxai.models.probe import Probe, as_taken, check_fits, network_specs, nominal, probe
 from keras_advxai.models.selection import Selection, is_structure
+from keras_advxai.models.signature import check_preprocessed_shape, concrete_shape, match_structure, network_specs
+from keras_advxai.models.summary import ModelSummary, summarize
+from keras_advxai.models.topology import Topology
 
 _OPTIONS = ("fold_batch_norm", "jit_compile")  # how a pass is computed, and not what it is
+_SETTINGS = ("bounds", "preprocess", "from_logits", "output", "input", *_OPTIONS)
 
 
 class ImageClassifier:
-    """A Keras model as a classifier of images with known bounds, seen through to its logits and layers.
+    """A Keras model as a classifier of images with known bounds, with access to its logits and layers.
 
     The model is neither copied nor changed, and its weights are read as they are at each call. Attacks and
-    explanations live in *image space*: the images as the user holds them, from which `preprocess` leads
+    explanations live in *image space*: the images as the user holds them, which `preprocess` maps
     to what the network takes. Gradients go through the preprocessing.
 
     Args:
@@ -39,13 +42,13 @@ class ImageClassifier:
             `preprocess_input` is used; or `None` for images that the model takes as they are. Defaults to
             `None`.
         from_logits: Whether the model's output is logits (`True`) or probabilities (`False`). Defaults to
-            `None`: it is found out from the model's last operation.
+            `None`: it is inferred from the model's last operation.
         output: For a model with several outputs, the name or index of the one with the classes. Defaults to
             `None`.
         input: For a model with several inputs, the name or index of the one with the images. The others are
             passed through. Defaults to `None`.
-        fold_batch_norm: Whether compiled passes compute layers and the BatchNormalization behind them at once: faster,
-            and the same but for rounding; see docs/options.md. Defaults to `False`.
+        fold_batch_norm: Whether compiled passes compute layers and the BatchNormalization after them in one step:
+            faster, and the same up to rounding; see docs/options.md. Defaults to `False`.
         jit_compile: Whether XLA compiles the passes, forward and backward: slower on a CPU; see docs/options.md.
             Defaults to `False`.
 
@@ -83,7 +86,7 @@ class ImageClassifier:
         fold_batch_norm: bool = False,
         jit_compile: bool = False,
     ) -> None:
-        inputs.check_model(model, brings=ImageClassifier)
+        inputs.check_model(model, classifier=ImageClassifier)  # passed down: that file lies below this one
         self.model = model
         self.from_logits = from_logits
         self.output = output
@@ -93,7 +96,8 @@ class ImageClassifier:
         self._images = Selection(model, "input", input)
         self._classes = Selection(model, "output", output)
         self.preprocess = preprocess
-        self.relu_beta: float | None = None
+        self.relu_beta: float | None = None  # of attacks on the explanation; see `smoothed`
+        # Only what is declared: the shape that a subclassed model was built on may be one of many that it takes.
         takes = self._network_shape(declared=True)
         self._preprocess, self.bounds = applications.image_space(preprocess, bounds, takes)
 
@@ -110,15 +114,15 @@ class ImageClassifier:
     def image_shape(self) -> tuple[int | None, ...] | None:
         """`(height, width, channels)` of the images, `None` for each that is open, or for all.
 
-        Signals have `(steps, channels)`, videos `(frames, height, width, channels)`, and a model with the channels
-        first takes images with the channels first. A callable `preprocess` may change the shape, so that nothing is
-        known in front of it.
+        Signals have `(steps, channels)`, videos `(frames, height, width, channels)`, and a `channels_first` model
+        takes images with the channels first. A callable `preprocess` may change the shape, so that nothing is
+        known before it.
         """
         return None if callable(self.preprocess) else self._network_shape(declared=True)
 
     @property
     def takes_several_inputs(self) -> bool:
-        """Whether the model takes other inputs beside the images, as far as it says."""
+        """Whether the model takes other inputs besides the images, as far as it declares them."""
         return len(self._images.names) > 1 or (not self._images.names and self.input is not None)
 
     @property
@@ -132,13 +136,13 @@ class ImageClassifier:
 
     @property
     def classes(self) -> int:
-        """How many classes the model tells apart; one sigmoid unit tells two."""
-        return self._probe().classes
+        """How many classes the model has; one sigmoid unit counts as two."""
+        return self._summary().classes
 
     @property
     def binary(self) -> bool:
-        """Whether the model ends in one unit, which stands for two classes."""
-        return self._probe().binary
+        """Whether the model ends in one unit, which counts as two classes."""
+        return self._summary().binary
 
     def layers(self, shape: Shape = None) -> LayerTable:
         """Every layer that can be explained, in execution order. Printed, it is a table.
@@ -146,11 +150,11 @@ class ImageClassifier:
         Args:
             shape: `(height, width, channels)` of the images, for a model that leaves them open.
         """
-        return self.survey(shape).layers
+        return self.topology(shape).layers
 
     def head(self, shape: Shape = None) -> str:
         """The kind of head: `"softmax"`, `"sigmoid"`, `"linear"` or `"probability"`."""
-        return self._probe(shape).head
+        return self._summary(shape).head
 
     def map_shape(self, shape: Sequence[int | None]) -> tuple[int | None, ...]:
         """The shape of the heatmaps of images, `(batch, height, width, 1)`.
@@ -159,20 +163,21 @@ class ImageClassifier:
             shape: The shape of the images, `(batch, height, width, channels)`, or as the model takes them.
         """
         batch, *sides = shape
-        found = self.survey(sides)
-        sides = list(found.grid or sides)
+        topology = self.topology(sides)
+        # Images without channels, (28, 28) or (784,), have the map of what the model makes of them.
+        sides = list(topology.grid or sides)
         if len(sides) > 1:
-            del sides[found.channel - 1]
+            del sides[topology.channel - 1]
         return (batch, *sides, 1)
 
-    def laid_out(self, images: Tensor) -> Tensor:
+    def to_channels_last(self, images: Tensor) -> Tensor:
         """Images, or something shaped like them, as `(batch, height, width, channels)`, as the model lays them out."""
-        found = self.survey(images.shape[1:])
-        if found.grid is not None:
-            images = keras.ops.reshape(images, (-1, *found.grid))
+        topology = self.topology(images.shape[1:])
+        if topology.grid is not None:
+            images = keras.ops.reshape(images, (-1, *topology.grid))
         if len(images.shape) == 2:
             return images[..., None]
-        return keras.ops.moveaxis(images, found.channel, -1)
+        return keras.ops.moveaxis(images, topology.channel, -1)
 
     def layer_path(self, layer: str | keras.Operation | None, shape: Shape = None, *, spatial: bool = True) -> str:
         """The full path of a layer that can be explained.
@@ -186,17 +191,17 @@ class ImageClassifier:
             ValueError: There is no such layer, it has no spatial output, the pass does not reach it, or there are
                 two of that name.
         """
-        return lookup.layer_path(self.model, self.survey(shape), layer, spatial=spatial)
+        return lookup.layer_path(self.model, self.topology(shape), layer, spatial=spatial)
 
-    def survey(self, shape: Shape = None) -> Found:
-        """What was found on the way from the images to the classes: layers, and where their outputs are.
+    def topology(self, shape: Shape = None) -> Topology:
+        """The layers between the images and the classes, and where their outputs are found.
 
         Args:
             shape: `(height, width, channels)` of the images, for a model that leaves them open.
         """
-        return self._probe(shape).found
+        return self._summary(shape).topology
 
-    @tf.autograph.experimental.do_not_convert
+    @do_not_convert
     def forward(self, x: Tensor, *, layers: Sequence[str] = ()) -> Forward:
         """Run the model once on images in image space, recording what attacks and explainers need.
 
@@ -207,11 +212,12 @@ class ImageClassifier:
         Returns:
             A `Forward` with `logits`, `probabilities`, `predictions`, `activation` and `gradient`.
         """
+        # In a graph there are no pixels to check; who compiles has checked them before.
         if tf.executing_eagerly():
             x = self.checked(x)
         return Forward(self, x, layers=layers)
 
-    def smoothed(self, beta: float | None) -> ImageClassifier:
+    def smoothed(self, beta: float | None) -> Self:
         """The same classifier for passes in graphs, whose gradients go through ReLUs as `rectifiers.smooth` says.
 
         What the passes compute stays the same. ReLUs in a free `tf.function` of the model's, and functions made
@@ -220,6 +226,7 @@ class ImageClassifier:
         Args:
             beta: How sharp the step of the derivative is; `None` for the exact one.
         """
+        # A copy of the settings, around the same model, so that what is known of it is shared.
         other = copy.copy(self)
         other.relu_beta = beta
         return other
@@ -233,7 +240,7 @@ class ImageClassifier:
         return checked
 
     def check_images(self, x: Any, where: str = "`x`") -> np.ndarray:
-        """The images among the inputs, after every pixel was looked at.
+        """The images among the inputs, after every pixel was checked.
 
         Args:
             x: Images, or the model's inputs with them.
@@ -244,13 +251,15 @@ class ImageClassifier:
             ValueError: They do not fit the model or the bounds.
         """
         shape, has = self.image_shape, self._preprocess is not None
-        built = self._network_shape()
+        built = self._network_shape()  # the rank holds, if not the sizes
         rank = len(built) + 1 if built and not callable(self.preprocess) else None
         images = inputs.check_images(self.images_of(x), self.bounds, shape, where, rank=rank, preprocesses=has)
         if callable(self.preprocess):
-            key = (self._identity(), "preprocessed", images.shape[1:])
+            key = (self._identity(), "preprocessed", images.shape[1:])  # once for each shape
             takes = self._network_shape(declared=True)
-            compiled.remember(self.model, key, lambda: check_fits(self._preprocess, images.shape, takes, where))
+            compiled.remember(
+                self.model, key, lambda: check_preprocessed_shape(self._preprocess, images.shape, takes, where)
+            )
         return images
 
     def images_of(self, x: Any) -> Any:
@@ -264,7 +273,7 @@ class ImageClassifier:
     def network_inputs(self, x: Any, images: Tensor) -> Any:
         """What the network takes: the inputs, with the images preprocessed."""
         images = images if self._preprocess is None else self._preprocess(images)
-        x = as_taken(self.model, x)
+        x = match_structure(self.model, x)
         return keras.tree.map_structure(tf.convert_to_tensor, self.with_images(x, images))
 
     def output_of(self, outputs: Any) -> Tensor:
@@ -277,23 +286,27 @@ class ImageClassifier:
         One trace serves every batch size. The compiled function lives as long as the model does.
 
         Args:
-            key: What tells `function` apart from others.
+            key: What distinguishes `function` from others.
             function: A function of a classifier and of tensors. It must not refer to the model by itself.
             *args: Nested structures of tensors; `None` stands for an argument that is left out.
         """
+        # Of the settings and not of the classifier, which holds the model; see `compiled.remember`.
         call = partial(_call, function, self._settings(), self.relu_beta)
         run = compiled.function(self.model, (self._identity(), self.relu_beta, key), call, args)
-        return run(*(arg for arg in args if arg is not None))
+        return run(*(arg for arg in args if arg is not None))  # None is part of the trace
 
-    def _probe(self, shape: Shape = None) -> Probe:
-        """What one traced pass over images of this shape shows, or over what the network says that it takes."""
+    def _summary(self, shape: Shape = None) -> ModelSummary:
+        """What one traced pass over images of this shape shows; by default, of the shape that the network takes."""
+        # Looked at without folding, which has to ask first what can be folded, and without XLA, which hides operations.
         other: dict[str, Any] = {name: False for name in _OPTIONS if getattr(self, name)}
         if shape is None:
+            # The shape is the network's own then, from which a preprocessing would lead further.
             other |= {"bounds": None, "preprocess": None}
-        size = nominal(shape, self._network_shape(), callable(self.preprocess), self.model.name)
+        size = concrete_shape(shape, self._network_shape(), callable(self.preprocess), self.model.name)
         classifier = ImageClassifier(self.model, **{**self._settings(), **other}) if other else self
-        key = (classifier._identity(), "probe", size)
-        return compiled.remember(self.model, key, lambda: probe(classifier, size))
+        key = (classifier._identity(), "summary", size)
+        found: ModelSummary = compiled.remember(self.model, key, lambda: summarize(classifier, size))
+        return found
 
     def _network_shape(self, declared: bool = False) -> tuple[int | None, ...] | None:
         """What the network takes for images, without the batch: what it declares, or else was built on."""
@@ -303,22 +316,15 @@ class ImageClassifier:
         return tuple(self.images_of(specs).shape[1:])
 
     def _settings(self) -> dict[str, Any]:
-        return {
-            "bounds": self.bounds,
-            "preprocess": self.preprocess,
-            "from_logits": self.from_logits,
-            "output": self.output,
-            "input": self.input,
-            **{name: getattr(self, name) for name in _OPTIONS},
-        }
+        return {name: getattr(self, name) for name in _SETTINGS}
 
     @property
-    def is_unsure(self) -> bool:
-        """Whether the output was taken for probabilities although nothing says that it is."""
+    def assumes_probabilities(self) -> bool:
+        """Whether the output is assumed to be probabilities, without evidence that it is."""
         return self.from_logits is None and self.head() == "probability"
 
     def check_output(self, inputs: Any) -> None:
-        """Raise if the output was taken for probabilities and is none. The model is run for this once.
+        """Raise if the output was taken for probabilities and is not. The model is run for this once.
 
         Args:
             inputs: Checked inputs.
@@ -327,6 +333,7 @@ class ImageClassifier:
             ValueError: The output leaves [0, 1].
         """
         shape = tuple(self.images_of(inputs).shape[1:])
+        # Once for each shape of images: a look at every batch would double the time of an attack.
         if self.from_logits is None and self.head(shape) == "probability":
             key = (self._identity(), "output checked", shape)
             run = partial(Forward, self, inputs)
@@ -340,11 +347,3 @@ def _call(
     function: Callable[..., Any], settings: dict[str, Any], beta: float | None, model: keras.Model, *args: Any
 ) -> Any:
     return function(ImageClassifier(model, **settings).smoothed(beta), *args)
-
-
-def as_classifier(model: keras.Model | ImageClassifier) -> ImageClassifier:
-    """`model` itself if it is an `ImageClassifier`, its `classifier` if it brings one, else one with bounds (0, 1)."""
-    if isinstance(model, ImageClassifier):
-        return model
-    own = getattr(model, "classifier", None)
-    return own if isinstance(own, ImageClassifier) else ImageClassifier(model)

@@ -16,31 +16,35 @@ from keras_advxai.models.recording import all_operations
 
 _STORE: weakref.WeakKeyDictionary[keras.Model, tuple[Any, dict[Hashable, Any]]] = weakref.WeakKeyDictionary()
 _LOCK = threading.RLock()
-_STEADY = threading.local()
-_MOST = 128
+_CACHED = threading.local()
+_MAX_ENTRIES = 128
 """How many values are kept for one model; the one that was asked for longest ago is dropped first."""
 
 
 def remember(model: keras.Model, key: Hashable, build: Callable[[], Any]) -> Any:
     """What `build()` returned for this model and key the first time.
 
-    The model's structure belongs to the key: a layer that is added, an activation that is exchanged, or a
-    variable that takes the place of another (LoRA, quantisation) makes a new entry. The values of the
+    The model's structure is part of the key: a layer that is added, an activation that is replaced, or a
+    variable that replaces another (LoRA, quantisation) makes a new entry. The values of the
     variables do not: compiled functions read them as they are.
 
     Args:
         model: The model. It is referred to weakly.
-        key: What tells the values of one model apart.
+        key: What distinguishes the values of one model.
         build: Makes the value. It must not keep a reference to the model, or the model would never be freed.
     """
+    # Outside of the lock: a deep model takes a part of a millisecond, and threads with other models need not wait.
     structure = _structure(model)
     with _LOCK:
         building, values = _STORE.setdefault(model, (threading.RLock(), {}))
+    # A lock for each model: two threads build a value once, and a slow trace holds up nobody else. It is reentrant,
+    # because tracing an attack asks for the summary of the same model.
     with building:
         full_key = (key, structure)
+        # Taken out and put back in at the end: the first of a dictionary is then what was asked for longest ago.
         value = values.pop(full_key) if full_key in values else build()
         values[full_key] = value
-        while len(values) > _MOST:
+        while len(values) > _MAX_ENTRIES:
             values.pop(next(iter(values)))
         return value
 
@@ -50,21 +54,23 @@ def function(model: keras.Model, key: Hashable, call: Callable[..., Any], args: 
 
     Args:
         model: The model. The compiled function refers to it weakly.
-        key: What tells `call` apart from others.
+        key: What distinguishes `call` from others.
         call: What is compiled.
         args: Nested structures of tensors; `None` for an argument that is left out.
 
     Returns:
         A function of those arguments that are not left out.
     """
+    # `None` is no tensor, and a signature cannot leave an argument open.
     given = tuple(index for index, arg in enumerate(args) if arg is not None)
     signature = [keras.tree.map_structure(_spec, args[index]) for index in given]
     trace = _Trace(call, weakref.ref(model), len(args), given)
-    return remember(
+    run: Callable[..., Any] = remember(
         model,
         (key, given, str(signature)),
         lambda: tf.function(trace, autograph=False, input_signature=signature),
     )
+    return run
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -72,6 +78,7 @@ class _Trace:
     """A function of a model, to be traced without a reference that would keep the model alive."""
 
     call: Callable[..., Any]
+    # The store holds models weakly, and its values strongly: a value that held the model would keep it alive for good.
     model: weakref.ref[keras.Model]
     count: int
     given: tuple[int, ...]
@@ -81,52 +88,56 @@ class _Trace:
         for index, tensor in zip(self.given, tensors, strict=True):
             args[index] = tensor
         model = self.model()
-        with steady(model):
+        with cached_structure(model):
             return self.call(model, *args)
 
 
 @contextlib.contextmanager
-def steady(model: keras.Model) -> Iterator[None]:
-    """Inside of it, this thread takes the model's structure as it is in the beginning, and looks at it once.
+def cached_structure(model: keras.Model) -> Iterator[None]:
+    """Inside of it, this thread looks at the model's structure once, in the beginning, and takes it for unchanged.
 
     Looking at a deep model takes a part of a millisecond, and one call of an attack or an explainer asks ten times.
 
     Args:
         model: The model. Nobody may change its structure inside; its weights may change.
     """
-    before = getattr(_STEADY, "structure", None)
-    _STEADY.structure = (weakref.ref(model), _structure(model))
+    # An evaluation of one model may run another one inside, such as an explainer's stand-in, and come back.
+    before = getattr(_CACHED, "structure", None)
+    _CACHED.structure = (weakref.ref(model), _structure(model))
     try:
         yield
     finally:
-        _STEADY.structure = before
+        _CACHED.structure = before
 
 
 def _spec(value: Any) -> tf.TensorSpec:
+    # One trace for all batch sizes: the last batch of a data set is smaller, and an attack drops images as it goes.
     return tf.TensorSpec([None, *value.shape[1:]] if value.shape.rank else [], value.dtype)
 
 
-def _structure(model: keras.Model) -> tuple[_Mark, ...]:
-    """What a trace through a model takes in. It stays the same inside of `steady`."""
-    known = getattr(_STEADY, "structure", None)
+def _structure(model: keras.Model) -> tuple[_Identity, ...]:
+    """What a trace through a model takes in. It stays the same inside `cached_structure`."""
+    known: tuple[weakref.ref[keras.Model], tuple[_Identity, ...]] | None = getattr(_CACHED, "structure", None)
     if known is not None and known[0]() is model:
         return known[1]
-    return tuple(_Mark(part) for item in all_operations(model) for part in _parts(item))
+    return tuple(_Identity(part) for item in all_operations(model) for part in _parts(item))
 
 
 def _parts(operation: keras.Operation) -> list[Any]:
     """What a trace through an operation has taken in: the operation, its activation and its variables."""
     own = vars(operation)
+    # Users exchange the last softmax for a linear activation by hand, as tf-keras-vis asks for.
     parts = [operation, getattr(operation, "activation", None)]
     if isinstance(operation, keras.layers.Normalization):
         parts += [getattr(operation, "mean", None), getattr(operation, "variance", None)]  # made anew by `adapt`
+    # `quantize` and `enable_lora` put other variables in the place of those that a trace reads.
     for kind in ("_trainable_variables", "_non_trainable_variables"):
         parts.extend(own.get(kind, ()))
     return [part for part in parts if part is not None]
 
 
-class _Mark:
-    """Equals the marks of the same object as long as it lives, and no other; an id would be given out again."""
+class _Identity:
+    """Equals the identities of the same object as long as it lives, and no other; an id would be given out again."""
 
     __slots__ = ("_id", "_refer")
 
@@ -134,6 +145,7 @@ class _Mark:
         self._id = id(value)
         try:
             self._refer: Callable[[], Any] = weakref.ref(value)
+        # Objects with `__slots__`, and strings, have no weak references. They are kept themselves.
         except TypeError:
             self._refer = lambda: value
 
@@ -141,7 +153,7 @@ class _Mark:
         return self._id
 
     def __eq__(self, other: object) -> bool:
-        if not isinstance(other, _Mark) or self._id != other._id:
+        if not isinstance(other, _Identity) or self._id != other._id:
             return False
         mine = self._refer()
         return mine is not None and mine is other._refer()

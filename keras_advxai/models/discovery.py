@@ -5,21 +5,21 @@ from __future__ import annotations
 import collections
 import dataclasses
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import keras
 import tensorflow as tf
 
 from keras_advxai.models import graph
-from keras_advxai.models.folding import Key, foldable
+from keras_advxai.models.folding import foldable
 from keras_advxai.models.layer_table import LayerInfo, LayerTable
 from keras_advxai.models.layouts import Layouts
 from keras_advxai.models.recording import Call
-
-if TYPE_CHECKING:
-    from keras_advxai.models.forward import Forward
+from keras_advxai.models.topology import TensorLocation, Topology
 
 _L = keras.layers
+# VGG and LeNet pool between the last convolution and Flatten: in front of the pooling, the map has four times the
+# positions.
 _STEP_BACK = (
     *(_L.MaxPooling1D, _L.MaxPooling2D, _L.MaxPooling3D),
     *(_L.AveragePooling1D, _L.AveragePooling2D, _L.AveragePooling3D),
@@ -31,6 +31,7 @@ _CONVOLUTIONS = (
     *(_L.Conv1D, _L.Conv2D, _L.Conv3D, _L.Conv1DTranspose, _L.Conv2DTranspose, _L.Conv3DTranspose),
     *(_L.DepthwiseConv1D, _L.DepthwiseConv2D, _L.SeparableConv1D, _L.SeparableConv2D),
 )
+# What makes of a single convolution more than patches: CvT-like stems and small hybrids have an activation behind it.
 _NONLINEAR_OPS = frozenset(
     {"Relu", "Relu6", "LeakyRelu", "Elu", "Selu", "Softplus", "Softsign", "Sigmoid", "Tanh", "Erf", "Erfc"}
     | {"Maximum", "MaxPool"}
@@ -38,58 +39,7 @@ _NONLINEAR_OPS = frozenset(
 
 
 @dataclasses.dataclass(frozen=True)
-class Place:
-    """Where a layer's output, or what flows into it, is found in a recorded pass.
-
-    Attributes:
-        path: The layer's path.
-        occurrence: Which one of its calls, counted from 0.
-        order: The order of the dimensions with the positions in front and the channels last; `None` to leave them.
-        input: The index of the input that is meant; `None` for the output.
-    """
-
-    path: str
-    occurrence: int
-    order: tuple[int, ...] | None = None
-    input: int | None = None
-
-
-@dataclasses.dataclass(frozen=True)
-class Found:
-    """What one traced pass shows of the way from the images to the classes.
-
-    Attributes:
-        layers: The layers that can be explained.
-        places: Name of each layer on the way, explainable or not, to where its output is found.
-        operations: The id of each layer or operation on the way to its names.
-        tokens: Names of the layers that return tokens, `(batch, tokens, channels)`.
-        channel: Which dimension of the images, or of the grid, has the channels, counted with the batch.
-        grid: How the model lays out images that have no dimension for the channels; `None` if they have.
-        beside: Other layers that the classes are computed from, where no layer brings them together with the one
-            that is explained by default.
-        foldable: The calls of BatchNormalization that alone use the output of the layer in front.
-    """
-
-    layers: LayerTable
-    places: dict[str, Place]
-    operations: dict[int, tuple[str, ...]]
-    tokens: tuple[str, ...]
-    channel: int
-    grid: tuple[int, ...] | None = None
-    beside: tuple[str, ...] = ()
-    foldable: frozenset[Key] = frozenset()
-
-    def place(self, layer: str) -> Place:
-        """Where the output of a layer is found; for one that is not on the way, its last call."""
-        return self.places.get(layer, Place(layer, -1))
-
-    def depth(self, layer: str) -> int:
-        """How many layers have run on the way before this one."""
-        return list(self.places).index(layer)
-
-
-@dataclasses.dataclass(frozen=True)
-class _Map:
+class _FeatureMap:
     """The output of a call, or one of its inputs that no layer returned."""
 
     call: Call
@@ -100,21 +50,29 @@ class _Map:
         return self.call.output if self.input is None else self.call.inputs[self.input]
 
 
-def survey(forward: Forward) -> Found:
-    """Look for layers that can be explained in a pass that was traced into a graph."""
-    found = _Survey(forward, None).found()
-    grid = None if found.layers.default or forward.network_images.shape.rank > 3 else _grid(forward)
+def trace_topology(root: Call, images: Any, network_images: Any, logits: Any) -> Topology:
+    """Look for layers that can be explained in a pass that was traced into a graph.
+
+    Args:
+        root: The recorded call of the model.
+        images: The images in image space.
+        network_images: What the preprocessing made of them.
+        logits: The values before the head, `(batch, units)`.
+    """
+    topology = _Tracer(root, images, network_images, logits).topology()
+    # Models of MNIST often take (28, 28) or (784,) and reshape by themselves: then the reshaped images are the images.
+    # Those with a default layer already are models of signals, (steps, channels), and stay what they are.
+    grid = None if topology.layers.default or network_images.shape.rank > 3 else _grid(root, network_images)
     if grid is not None:
-        laid_out = _Survey(forward, grid).found()
-        found = laid_out if laid_out.layers.default else found
-    return found
+        laid_out = _Tracer(root, grid, None, logits, tuple(grid.shape[1:])).topology()
+        topology = laid_out if laid_out.layers.default else topology
+    return topology
 
 
-def _grid(forward: Forward) -> Any:
+def _grid(root: Call, images: Any) -> Any:
     """What the images become where the model gives them a dimension for the channels first, if it does."""
-    images = forward.network_images
     pixels = images.shape[1:].num_elements()
-    for call in forward.root.walk():
+    for call in root.walk():
         for tensor in (*call.inputs, call.output):
             if not tf.is_symbolic_tensor(tensor) or tensor.shape.rank not in (3, 4):
                 continue
@@ -128,34 +86,46 @@ def _grid(forward: Forward) -> Any:
     return None
 
 
-class _Survey:
-    """The calls on the way from the images to the classes, and which one is explained by default."""
+class _Tracer:
+    """The calls between the images and the classes, and which one is explained by default.
 
-    def __init__(self, forward: Forward, grid: Any) -> None:
-        self._root = forward.root
-        self._logits = forward.source
-        self._images = forward.images if grid is None else grid
+    Args:
+        root: The recorded call of the model.
+        images: The images, or the grid that the model lays them out as.
+        network_images: What else holds the images, if anything.
+        logits: The values before the head.
+        grid: The shape of the grid; `None` if the images have dimensions of their own for positions and channels.
+    """
+
+    def __init__(
+        self, root: Call, images: Any, network_images: Any, logits: Any, grid: tuple[int, ...] | None = None
+    ) -> None:
+        self._root = root
+        self._logits = logits
+        self._images = images
         self._grid = grid
-        self._way = graph.between(self._images, forward.source)
-        every = [call for call in self._root.walk() if tf.is_symbolic_tensor(call.output)]
-        self._calls = [call for call in every if id(call.output.op) in self._way]
+        self._between = graph.between(images, logits)
+        every = [call for call in root.walk() if tf.is_symbolic_tensor(call.output)]
+        # Branches to other outputs, and those from other inputs, have no gradient between images and classes.
+        self._calls = [call for call in every if id(call.output.op) in self._between]
         self._position = {id(call): index for index, call in enumerate(self._calls)}
         self._names = _names(self._calls)
+        # Counted over all calls, because a pass that looks a call up has not sorted out those that lead elsewhere.
         occurrences: collections.Counter[str] = collections.Counter()
         self._occurrence = {}
         for call in every:
             self._occurrence[id(call)] = occurrences[call.path]
             occurrences[call.path] += 1
-        self._layouts = Layouts(
-            self._images, self._way, self._calls, None if grid is not None else forward.network_images
-        )
+        self._layouts = Layouts(images, self._between, self._calls, network_images)
         self._maps = [call for call in self._calls if self._is_map(call)]
         self._producers: dict[int, Call] = {}
         for call in self._calls:
+            # A backbone returns what its last layer did. The inner one, which returned first, is the one to name.
             self._producers.setdefault(id(graph.source(call.output)), call)
 
-    def found(self) -> Found:
-        default, beside = self._default()
+    def topology(self) -> Topology:
+        """What there is to know of these calls."""
+        default, unmerged = self._default()
         tokens = self._tokens()
         if default is not None and self._is_patches(default, tokens):
             default = None
@@ -163,30 +133,32 @@ class _Survey:
         for call in self._calls:
             key = id(call.operation)
             operations[key] = (*operations.get(key, ()), self._names[id(call)])
-        places = {self._names[id(call)]: self._place(_Map(call)) for call in self._calls}
+        locations = {self._names[id(call)]: self._locate(_FeatureMap(call)) for call in self._calls}
         if default is not None and default.input is not None:
-            places[self._name(default)] = self._place(default)
-        return Found(
+            locations[self._name(default)] = self._locate(default)
+        return Topology(
             layers=LayerTable(self._table(default)),
-            places=places,
+            locations=locations,
             operations=operations,
             tokens=tuple(self._names[id(call)] for call in tokens),
             channel=self._layouts.channel,
-            grid=None if self._grid is None else tuple(self._grid.shape[1:]),
-            beside=tuple(self._names[id(call)] for call in beside) if default is not None else (),
-            foldable=foldable(self._root.walk(), self._way),
+            grid=self._grid,
+            unmerged=tuple(self._names[id(call)] for call in unmerged) if default is not None else (),
+            foldable=foldable(self._root.walk(), self._between),
         )
 
     def _is_map(self, call: Call) -> bool:
+        # The images themselves: an MLP behind Rescaling has nothing to explain.
         is_input = isinstance(call.operation, keras.layers.InputLayer)
         return not is_input and self._layouts.has_extent(call.output, call.frames)
 
     def _map_into(self, call: Call) -> int | None:
         """The index of the input of a call that is a map; of several, of the one with most channels."""
+        # A layer that pools features with weights of one channel takes both; the features are the ones to explain.
         maps = {i: item for i, item in enumerate(call.inputs) if self._layouts.has_extent(item, call.frames)}
         return max(maps, key=lambda i: (self._layouts.shape(maps[i], call.frames) or (0,))[-1] or 0, default=None)
 
-    def _default(self) -> tuple[_Map | None, list[Call]]:
+    def _default(self) -> tuple[_FeatureMap | None, list[Call]]:
         """What flows into the pooling, flatten or reshape that ends the spatial extent for the last time.
 
         That is, what was computed last among all that flows into such layers. Pooling, dropout and padding before that
@@ -194,129 +166,160 @@ class _Survey:
         channels in InceptionV3 and the 1x1 head in MobileNet.
 
         Returns:
-            The map, if there is one; and other layers that the classes are computed from, where no layer brings them
-            together.
+            The map, if there is one; and other layers that the classes are computed from, where no layer merges them.
         """
-        maps = [call for call in self._maps if not call.parts]
-        ends = [(self._flowing_into(call), call) for call in self._endings(self._root)]
+        maps = [call for call in self._maps if not call.children]
+        ends = [(self._flowing_into(call), call) for call in self._extent_ends(self._root)]
         best = max(ends, key=lambda end: self._depth(end[0]), default=None)
+        # Subclassed models pool with `tf.reduce_mean`, which no layer shows. Then there is no such layer, or only that
+        # of a squeeze-and-excitation further in front; so what the classes are computed from last is taken.
         if best is None or (maps and self._position[id(maps[-1])] > self._position[id(best[1])]):
             last = self._last_maps() or maps[-1:]
-            found = _Map(last[-1]) if last else None
-            beside = last[:-1]
+            feature_map = _FeatureMap(last[-1]) if last else None
+            unmerged = last[:-1]
         else:
-            found = best[0]
-            behind = graph.between(self._images, found.tensor)
+            feature_map = best[0]
+            # The gate of a squeeze-and-excitation pools too, in front of the map that is explained. Two networks that
+            # are averaged lie side by side.
+            behind = graph.between(self._images, feature_map.tensor)
             others = (end.call for end, _ in ends if end.input is None and id(end.tensor.op) not in behind)
-            beside = [call for call in others if call.path != found.call.path]
-        while found is not None and found.input is None and isinstance(found.call.operation, _STEP_BACK):
-            found = self._flowing_into(found.call)
-        usable = found is not None and self._products(found) and not self._is_image(found)
-        return (found, beside) if usable else (None, [])
+            # A siamese model calls one backbone twice: the other call has the same name.
+            unmerged = [call for call in others if call.path != feature_map.call.path]
+        while (
+            feature_map is not None and feature_map.input is None and isinstance(feature_map.call.operation, _STEP_BACK)
+        ):
+            feature_map = self._flowing_into(feature_map.call)
+        # A pooling right behind the images, or behind Rescaling and augmentation, is an MLP's, and shows the images.
+        usable = feature_map is not None and self._products(feature_map) and not self._is_image(feature_map)
+        return (feature_map, unmerged) if usable else (None, [])
 
-    def _flowing_into(self, call: Call) -> _Map:
+    def _flowing_into(self, call: Call) -> _FeatureMap:
         """The map that flows into a call: the layer that returned it, or the input itself."""
+        # A mean over positions weighted by attention takes weights and features; see `_map_into`.
         index = self._map_into(call) or 0
         tensor = call.inputs[index]
         producer = self._producers.get(id(graph.source(tensor)))
+        # An operation between two layers, such as the `tf.nn.relu(a + b)` of a subclassed ResNet, makes a tensor that
+        # no layer returned; then the input of the next layer is explained.
         same = producer is not None and self._layouts.shape(producer.output, producer.frames) == self._layouts.shape(
             tensor, call.frames
         )
-        return _Map(producer) if producer is not None and same else _Map(call, index)
+        return _FeatureMap(producer) if producer is not None and same else _FeatureMap(call, index)
 
-    def _depth(self, found: _Map) -> float:
-        return self._position[id(found.call)] - (0.5 if found.input is not None else 0)
+    def _depth(self, feature_map: _FeatureMap) -> float:
+        return self._position[id(feature_map.call)] - (0.5 if feature_map.input is not None else 0)
 
-    def _is_image(self, found: _Map) -> bool:
-        return found.input is None and isinstance(found.call.operation, keras.layers.InputLayer)
+    def _is_image(self, feature_map: _FeatureMap) -> bool:
+        return feature_map.input is None and isinstance(feature_map.call.operation, keras.layers.InputLayer)
 
-    def _endings(self, call: Call) -> Iterator[Call]:
-        """The innermost calls inside of `call` that turn a map into something that is none."""
-        for part in call.parts:
+    def _extent_ends(self, call: Call) -> Iterator[Call]:
+        """The innermost calls inside `call` that turn a map into something else."""
+        for part in call.children:
             if id(part) not in self._position or self._is_map(part) or self._map_into(part) is None:
                 continue
-            inner = list(self._endings(part))
+            # A backbone built with `pooling="avg"` ends the extent as a whole, and its pooling layer knows better
+            # where.
+            inner = list(self._extent_ends(part))
             if inner:
                 yield from inner
-            elif not any(self._is_map(step) for step in part.parts if id(step) in self._position):
+            # A nested model that pools by an operation has no such layer inside, and what flows into it is the image.
+            elif not any(self._is_map(step) for step in part.children if id(step) in self._position):
                 yield part
 
     def _last_maps(self) -> list[Call]:
         """The maps that the classes are computed from without another map in between, in their order."""
         outputs: dict[int, Call] = {}
         for call in self._maps:
-            if not call.parts:
+            # A nested model returns the tensor of its last layer, and that one has the name to give.
+            if not call.children:
                 outputs.setdefault(id(call.output), call)
-        found: dict[int, Call] = {}
+        last: dict[int, Call] = {}
         seen: set[int] = set()
         queue = [self._logits]
         while queue:
             tensor = queue.pop()
+            # The search goes from the classes and stops at each map: of a sum that no layer returned, it finds both
+            # branches.
             if id(tensor) in outputs:
-                found[id(tensor)] = outputs[id(tensor)]
-            elif id(tensor.op) in self._way and id(tensor.op) not in seen:
+                last[id(tensor)] = outputs[id(tensor)]
+            elif id(tensor.op) in self._between and id(tensor.op) not in seen:
                 seen.add(id(tensor.op))
                 queue.extend(tensor.op.inputs)
-        return sorted(found.values(), key=lambda call: self._position[id(call)])
+        return sorted(last.values(), key=lambda call: self._position[id(call)])
 
     def _tokens(self) -> list[Call]:
         """Layers that return sequences, `(batch, tokens, channels)`: those with weights, and sums."""
+        # Signals, (steps, channels), are maps in the shape of sequences.
         if self._images.shape.rank < 4:
             return []
-        found = [
+        sequences = [
             call
             for call in self._calls
             if isinstance(call.operation, keras.layers.Layer)
+            # Reshape and Permute return sequences too; what a block of a transformer returns is a sum or a
+            # normalization.
             and (call.operation.weights or isinstance(call.operation, keras.layers.Add))
+            # Of a `TimeDistributed` layer, this is the shape of one frame.
             and not call.frames
             and call.output.shape.rank == 3
+            # A class token alone, (batch, 1, channels), has no positions.
             and call.output.shape[1] != 1
         ]
-        outer = {call.path for call in found if not isinstance(call.operation, keras.Model)}
-        return [call for call in found if call.path.rpartition("/")[0] not in outer]
+        # Of an attention, the layer itself and not the projections inside of it. Of a nested model, the layers inside.
+        outer = {call.path for call in sequences if not isinstance(call.operation, keras.Model)}
+        return [call for call in sequences if call.path.rpartition("/")[0] not in outer]
 
-    def _is_patches(self, found: _Map, tokens: list[Call]) -> bool:
-        """Whether a map is no more than patches of the image, which a transformer goes on to work with."""
-        if not tokens or self._position[id(tokens[-1])] < self._position[id(found.call)]:
+    def _is_patches(self, feature_map: _FeatureMap, tokens: list[Call]) -> bool:
+        """Whether a feature map is no more than the patches of a vision transformer."""
+        # Convolutional networks with one layer of attention at the beginning go on to maps of their own.
+        if not tokens or self._position[id(tokens[-1])] < self._position[id(feature_map.call)]:
             return False
-        behind = graph.between(self._images, found.tensor).values()
-        return self._products(found) <= 1 and not any(operation.type in _NONLINEAR_OPS for operation in behind)
+        # ViT cuts patches by one convolution, whose map knows nothing of the rest of the image.
+        behind = graph.between(self._images, feature_map.tensor).values()
+        return self._products(feature_map) <= 1 and not any(operation.type in _NONLINEAR_OPS for operation in behind)
 
-    def _products(self, found: _Map) -> int:
+    def _products(self, feature_map: _FeatureMap) -> int:
         """How many products with weights lie between the images and a map; a function counts as many."""
-        behind = graph.between(self._images, found.tensor).values()
+        behind = graph.between(self._images, feature_map.tensor).values()
+        # What is in a `tf.function` or a loop of a user's layer cannot be seen from outside, and counts as enough.
         return sum(2 if "Call" in op.type or "While" in op.type else op.type in graph.PRODUCTS for op in behind)
 
-    def _table(self, default: _Map | None) -> Iterator[LayerInfo]:
+    def _table(self, default: _FeatureMap | None) -> Iterator[LayerInfo]:
         producers: dict[tuple[int, Any], str] = {}
         for call in self._calls:
+            # In front of its layer, because it is computed before it.
             if default is not None and default.call is call and default.input is not None:
                 yield self._info(default, default, producers)
             if self._is_map(call):
-                yield self._info(_Map(call), default, producers)
+                yield self._info(_FeatureMap(call), default, producers)
 
-    def _info(self, found: _Map, default: _Map | None, producers: dict[tuple[int, Any], str]) -> LayerInfo:
-        name, shape = self._name(found), self._layouts.shape(found.tensor, found.call.frames) or ()
-        first = producers.setdefault((id(graph.source(found.tensor)), shape), name)
-        kind = type(found.call.operation).__name__
+    def _info(
+        self, feature_map: _FeatureMap, default: _FeatureMap | None, producers: dict[tuple[int, Any], str]
+    ) -> LayerInfo:
+        name, shape = self._name(feature_map), self._layouts.shape(feature_map.tensor, feature_map.call.frames) or ()
+        # A backbone returns the output of its last layer: it is listed, and not explained a second time at
+        # `layer="all"`.
+        first = producers.setdefault((id(graph.source(feature_map.tensor)), shape), name)
+        kind = type(feature_map.call.operation).__name__
         return LayerInfo(
             name=name,
-            kind=kind if found.input is None else f"input of {kind}",
+            kind=kind if feature_map.input is None else f"input of {kind}",
             shape=shape,
-            convolutional=found.input is None and isinstance(found.call.operation, _CONVOLUTIONS),
-            default=found == default,
+            convolutional=feature_map.input is None and isinstance(feature_map.call.operation, _CONVOLUTIONS),
+            default=feature_map == default,
             same_as=None if first == name else first,
         )
 
-    def _name(self, found: _Map) -> str:
-        name = self._names[id(found.call)]
-        return name if found.input is None else f"{name}:input"
+    def _name(self, feature_map: _FeatureMap) -> str:
+        name = self._names[id(feature_map.call)]
+        return name if feature_map.input is None else f"{name}:input"
 
-    def _place(self, found: _Map) -> Place:
-        order = self._layouts.order(found.tensor, len(found.call.frames))
+    def _locate(self, feature_map: _FeatureMap) -> TensorLocation:
+        order = self._layouts.order(feature_map.tensor, len(feature_map.call.frames))
+        # A transposition that changes nothing would still be an operation in every pass.
         if order is not None and list(order) == sorted(order):
             order = None
-        return Place(found.call.path, self._occurrence[id(found.call)], order, found.input)
+        return TensorLocation(feature_map.call.path, self._occurrence[id(feature_map.call)], order, feature_map.input)
 
 
 def _names(calls: list[Call]) -> dict[int, str]:
@@ -326,6 +329,7 @@ def _names(calls: list[Call]) -> dict[int, str]:
         by_path[call.path].append(call)
     names: dict[int, str] = {}
     for path, same in by_path.items():
+        # A layer shared by two branches, or called twice in a row, is explained where it is nearest to the classes.
         names |= {id(call): f"{path}:{number}" for number, call in enumerate(same[:-1], start=1)}
         names[id(same[-1])] = path
     return names

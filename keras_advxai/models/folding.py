@@ -1,4 +1,4 @@
-"""Folds a BatchNormalization into the layer in front of it, while a pass is traced."""
+"""Folds a BatchNormalization into the layer before it, while a pass is traced."""
 
 from __future__ import annotations
 
@@ -22,30 +22,33 @@ Key = tuple[str, int]
 """A layer's path, and which one of its calls is meant, counted from 0."""
 
 
-def foldable(calls: Iterable[Call], way: dict[int, Any]) -> frozenset[Key]:
-    """The calls of BatchNormalization that nothing else competes with for the output of the layer in front.
+def foldable(calls: Iterable[Call], between: dict[int, Any]) -> frozenset[Key]:
+    """The calls of BatchNormalization that nothing else competes with for the output of the preceding layer.
 
     Args:
         calls: The calls of a pass that was traced as it is, in the order in which they returned.
-        way: The operations between the images and the classes, by their ids.
+        between: The operations between the images and the classes, by their ids.
     """
     occurrences: collections.Counter[str] = collections.Counter()
     found = set()
     for call in calls:
         key = (call.path, occurrences[call.path])
         occurrences[call.path] += 1
+        # Not `isinstance`: a subclass may normalize with the batch's own statistics, or in another way altogether.
         if type(call.operation) is _L.BatchNormalization and tf.is_symbolic_tensor(call.inputs[0]):
-            consumers = [operation for operation in call.inputs[0].consumers() if id(operation) in way]
+            consumers = [operation for operation in call.inputs[0].consumers() if id(operation) in between]
+            # A shortcut may read the convolution's own output too, in pre-activation networks: folding would compute
+            # it twice.
             if len(consumers) == 1:
                 found.add(key)
     return frozenset(found)
 
 
 class Folding:
-    """Computes what a convolution or dense layer and the BatchNormalization behind it make together at once.
+    """Computes what a convolution or dense layer and the BatchNormalization after it make together, in one step.
 
-    In inference BatchNormalization multiplies each channel with a scale and adds a shift. The kernel of the layer in
-    front is multiplied with the scale instead, so one pass over the feature map is left of three. The products are
+    In inference BatchNormalization multiplies each channel with a scale and adds a shift. The kernel of the preceding
+    layer is multiplied with the scale instead, so one pass over the feature map remains of three. The products are
     computed in the graph, from the weights as they are at each call. Neither layer is changed.
 
     The layer's own output stays in the graph. Nothing is computed for it, unless it is asked for; then it costs this
@@ -56,18 +59,18 @@ class Folding:
 
     Args:
         allowed: The calls of BatchNormalization that may be folded, as `foldable` finds them.
-        kept: The calls of layers in front that are left as they are, because their output will be asked for.
+        unfused: The calls of layers in front that are left as they are, because their output will be asked for.
     """
 
-    def __init__(self, allowed: frozenset[Key], kept: frozenset[Key] = frozenset()) -> None:
+    def __init__(self, allowed: frozenset[Key], unfused: frozenset[Key] = frozenset()) -> None:
         self._allowed = allowed
-        self._kept = kept
+        self._unfused = unfused
         self._seen: collections.Counter[str] = collections.Counter()
         self._producers: dict[int, Call] = {}
         self._folded: dict[int, tuple[Tensor, Tensor, Tensor]] = {}
 
     def __call__(self, call: Call, run: Callable[..., Any], args: Any, kwargs: Any) -> Any:
-        """The output of a call: of `run(*args, **kwargs)`, or the same computed at once with the layer in front.
+        """The output of a call: of `run(*args, **kwargs)`, or the same computed in one step with the preceding layer.
 
         Args:
             call: The call, with its inputs.
@@ -77,34 +80,45 @@ class Folding:
         """
         key = (call.path, self._seen[call.path])
         self._seen[call.path] += 1
+        # Found by the tensor, and not by neighbourhood in a list: in transfer learning the BatchNormalization may lie
+        # in another model than the convolution.
         front = self._producers.get(id(call.inputs[0])) if call.inputs else None
-        if front is not None and key in self._allowed and _is_affine(call, kwargs) and _fit(front.operation, call):
-            return self._at_once(front, call)
+        if (
+            front is not None
+            and key in self._allowed
+            and _is_affine(call, kwargs)
+            and _compatible(front.operation, call)
+        ):
+            return self._fused(front, call)
         output = run(*args, **kwargs)
-        if key not in self._kept and _is_linear(call, output):
+        # Grad-CAM at a convolution asks for its own output, which folding would make a second convolution.
+        if key not in self._unfused and _is_linear(call, output):
             self._producers[id(output)] = call
         return output
 
     def sources(self, tensors: list[Tensor]) -> list[Tensor]:
-        """What to differentiate to beside some tensors: the outputs that those among them were folded into."""
+        """What else to differentiate to: the outputs that those among the tensors were folded into."""
         return [self._folded[id(tensor)][2] for tensor in tensors if id(tensor) in self._folded]
 
-    def gradients(self, tensors: list[Tensor], found: list[Tensor | None], beside: list[Tensor | None]) -> list[Any]:
+    def gradients(self, tensors: list[Tensor], found: list[Tensor | None], through: list[Tensor | None]) -> list[Any]:
         """The gradients to some tensors, with what reaches them through the layers that they were folded into.
 
         Args:
             tensors: The tensors.
             found: The gradients to them in the graph as it is.
-            beside: Those to `sources(tensors)`.
+            through: Those to `sources(tensors)`.
         """
-        rest = iter(beside)
+        # In the folded graph nothing flows back to the convolution's own output `c`. As `o = scale * c + shift`, the
+        # gradient to it is `scale` times that to `o`.
+        rest = iter(through)
         return [
             _sum(gradient, next(rest), self._folded[id(tensor)][1]) if id(tensor) in self._folded else gradient
             for tensor, gradient in zip(tensors, found, strict=True)
         ]
 
-    def _at_once(self, front: Call, call: Call) -> Tensor:
+    def _fused(self, front: Call, call: Call) -> Tensor:
         layer, normalization = front.operation, call.operation
+        # In the graph and from the variables, so that training goes on between two calls without a new trace.
         scale = tf.math.rsqrt(normalization.moving_variance + normalization.epsilon)
         if normalization.scale:
             scale *= normalization.gamma
@@ -135,6 +149,7 @@ def _product(layer: Any, x: Tensor, scale: Tensor) -> Tensor:
         "data_format": layer.data_format,
     }
     if type(layer) in _DEPTHWISE:
+        # A depthwise kernel has the channels of the output in its last two dimensions: inputs times multiplier.
         kernel = layer.kernel * tf.reshape(scale, layer.kernel.shape[-2:])
         return keras.ops.depthwise_conv(x, kernel, **settings)
     return keras.ops.separable_conv(x, layer.depthwise_kernel, layer.pointwise_kernel * scale, **settings)
@@ -147,6 +162,7 @@ def _is_linear(call: Call, output: Any) -> bool:
         return False
     padded = getattr(layer, "padding", "valid") in ("valid", "same")  # and not before the convolution, as for "causal"
     whole = getattr(layer, "groups", 1) == 1  # Keras computes groups in a function of its own, which is never pruned
+    # Quantized kernels are whole numbers with a scale of their own.
     plain = layer.activation in (None, keras.activations.linear) and getattr(layer, "quantization_mode", None) is None
     return padded and whole and plain and _is_precise(layer)
 
@@ -160,20 +176,23 @@ def _is_affine(call: Call, settings: dict[str, Any]) -> bool:
 
 def _is_precise(layer: Any) -> bool:
     """Whether a layer computes with the precision of its weights, of 32 bits or more."""
+    # In mixed precision the scaled kernel would be rounded to 16 bits once more, and the numbers would differ visibly.
     return layer.compute_dtype == layer.variable_dtype and layer.compute_dtype in ("float32", "float64")
 
 
-def _fit(layer: Any, call: Call) -> bool:
+def _compatible(layer: Any, call: Call) -> bool:
     """Whether a normalization is of the channels of a layer, in the same precision and the same graph."""
     tensor, normalization = call.inputs[0], call.operation
     rank = tensor.shape.rank
+    # A normalization of the rows, `axis=1` with the channels last, has a scale for each row and not for each kernel.
     channel = 1 if getattr(layer, "data_format", "channels_last") == "channels_first" else rank - 1
     here = tf.compat.v1.get_default_graph()
+    # `call.inputs` may come from a graph around this one, a loop's for example, where the product does not belong.
     same = layer.compute_dtype == normalization.compute_dtype
     return same and tensor.graph is here and normalization.axis % rank == channel
 
 
-def _sum(gradient: Tensor | None, behind: Tensor | None, scale: Tensor) -> Tensor | None:
-    if behind is None:
+def _sum(gradient: Tensor | None, through: Tensor | None, scale: Tensor) -> Tensor | None:
+    if through is None:
         return gradient
-    return behind * scale if gradient is None else gradient + behind * scale
+    return through * scale if gradient is None else gradient + through * scale

@@ -6,21 +6,59 @@ import contextlib
 import copy
 import warnings
 from collections.abc import Callable, Hashable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol, Self
 
 import keras
 import tensorflow as tf
 
-from keras_advxai._typing import Score, Tensor
+from keras_advxai._typing import Bounds, Score, Shape, Tensor
 from keras_advxai.models import heads, rectifiers
-from keras_advxai.models.discovery import Place
+from keras_advxai.models.autograph import do_not_convert
 from keras_advxai.models.folding import Folding
 from keras_advxai.models.maps import as_map
 from keras_advxai.models.recording import Call, record
+from keras_advxai.models.topology import TensorLocation, Topology
 from keras_advxai.ops.losses import pick
 
-if TYPE_CHECKING:
-    from keras_advxai.models.classifier import ImageClassifier
+
+class Traceable(Protocol):
+    """What a pass, and those who are handed one, ask of its classifier: the part of `ImageClassifier` that they use."""
+
+    model: keras.Model
+    bounds: Bounds
+    from_logits: bool | None
+    fold_batch_norm: bool
+    jit_compile: bool
+    relu_beta: float | None
+
+    @property
+    def width(self) -> float:
+        """The width of the bounds."""
+
+    def head(self, shape: Shape = None) -> str:
+        """The kind of head."""
+
+    def topology(self, shape: Shape = None) -> Topology:
+        """The layers between the images and the classes."""
+
+    def images_of(self, x: Any) -> Any:
+        """The images among the model's inputs."""
+
+    def with_images(self, x: Any, images: Tensor) -> Any:
+        """The model's inputs with other images."""
+
+    def network_inputs(self, x: Any, images: Tensor) -> Any:
+        """What the network takes: the inputs, with the images preprocessed."""
+
+    def output_of(self, outputs: Any) -> Tensor:
+        """The output with the classes."""
+
+    def smoothed(self, beta: float | None) -> Self:
+        """The same with smooth gradients of ReLUs."""
+
+    def forward(self, x: Tensor, *, layers: Sequence[str] = ()) -> Forward:
+        """One pass."""
+
 
 Objective = Callable[["Forward", Tensor], Tensor]
 """A function of a pass and of one label for each image, with one value for each image, `(batch,)`."""
@@ -31,10 +69,10 @@ class Forward:
 
     Everything that looks at a model takes such a pass as `forward=`, so that a prediction, an attack and
     any number of explanations of the same images cost one pass together. A gradient is computed when it is
-    first asked for, and remembered: an attack at five strengths takes one, however the five are traced.
+    first asked for, and remembered: an attack at five epsilons takes one, however the five are traced.
 
     Made by `ImageClassifier.forward`, inside a `tf.function` or eagerly. In a graph, gradients are taken
-    symbolically between exactly the tensors asked for, so Grad-CAM pays for the layers behind its own and
+    symbolically between exactly the tensors asked for, so Grad-CAM pays for the layers after its own and
     nothing else; eagerly, a tape records the pass.
 
     Args:
@@ -54,11 +92,12 @@ class Forward:
         predictions: The most probable class of each image, `(batch,)` int32.
     """
 
-    def __init__(self, classifier: ImageClassifier, x: Tensor, *, layers: Sequence[str] = ()) -> None:
+    def __init__(self, classifier: Traceable, x: Tensor, *, layers: Sequence[str] = ()) -> None:
         self.classifier = classifier
         self.layers = tuple(layers)
         self.inputs = x
         self.images = tf.cast(classifier.images_of(x), tf.float32)
+        # Kept, because a gradient may be asked for inside of a loop, whose graph cannot be read from outside of it.
         self._graph = None if tf.executing_eagerly() else tf.compat.v1.get_default_graph()
         self._tape = tf.GradientTape(persistent=True) if self._graph is None else None
         self._remembered: dict[Any, tuple[Any, Any]] = {}
@@ -69,7 +108,7 @@ class Forward:
             self._run(x)
         self.predictions = tf.argmax(self.logits, axis=-1, output_type=tf.int32)
 
-    @tf.autograph.experimental.do_not_convert
+    @do_not_convert
     def activation(self, layer: str) -> Tensor:
         """What a layer returned: a map `(batch, height, width, channels)`, channels last, or what else it is.
 
@@ -83,20 +122,21 @@ class Forward:
 
     def _output(self, layer: str) -> Tensor:
         """What a layer returned, as it returned it."""
-        call, place = self._call(layer)
-        return call.output if place.input is None else call.inputs[place.input]
+        call, location = self._call(layer)
+        # Models that add and pool by operations: what flows into the pooling is no layer's output.
+        return call.output if location.input is None else call.inputs[location.input]
 
     def _as_map(self, layer: str, output: Tensor) -> Tensor:
-        call, place = self._call(layer)
-        return as_map(output, call.frames, place.order)
+        call, location = self._call(layer)
+        return as_map(output, call.frames, location.order)
 
-    def _call(self, layer: str) -> tuple[Call, Place]:
+    def _call(self, layer: str) -> tuple[Call, TensorLocation]:
         """The recorded call of a layer, and where it was found."""
-        place = self.classifier.survey(self.images.shape[1:]).place(layer)
-        calls = self._calls.get(place.path, [])
-        if not -len(calls) <= place.occurrence < len(calls):
+        location = self.classifier.topology(self.images.shape[1:]).locate(layer)
+        calls = self._calls.get(location.path, [])
+        if not -len(calls) <= location.occurrence < len(calls):
             raise ValueError(f"The pass did not reach a layer {layer!r}; it reached {', '.join(self._calls)}")
-        return calls[place.occurrence], place
+        return calls[location.occurrence], location
 
     def score(self, targets: Tensor, kind: Score = "logit") -> Tensor:
         """The score of one class for each image, before (`"logit"`) or after (`"probability"`) the softmax.
@@ -111,7 +151,7 @@ class Forward:
         values = self.scores if kind == "logit" else self.probabilities
         return pick(values, targets)
 
-    @tf.autograph.experimental.do_not_convert
+    @do_not_convert
     def gradient(
         self, objective: Objective, labels: Tensor, *, wrt: str | None = None, or_zero: bool = False
     ) -> Tensor:
@@ -130,25 +170,32 @@ class Forward:
         Raises:
             ValueError: The objective does not depend on it.
         """
+        # By identity: labels are tensors of the graph, whose values nobody knows yet.
         key = (objective, id(labels), wrt)
+        # Grad-CAM at every layer names them all when the pass begins, and pays for one backward pass instead of one
+        # each.
         if key not in self._remembered:
             together = self.layers if wrt in self.layers else (wrt,)
             sources = [self.images if layer is None else self._output(layer) for layer in together]
             for layer, gradient in zip(together, self._differentiate(objective, labels, sources), strict=True):
+                # With the labels: as long as they live, their id is not given out again.
                 self._remembered[objective, id(labels), layer] = (gradient, labels)
         gradient, _ = self._remembered[key]
         if gradient is None:
             what = "the images" if wrt is None else f"the output of layer {wrt!r}"
+            # Models that take pixels as uint8 read like any other, and the cast behind the input cuts off the
+            # gradient.
             whole = [item.dtype for item in getattr(self.classifier.model, "inputs", None) or () if "int" in item.dtype]
             if whole:
                 raise ValueError(
-                    f"The model takes {whole[0]}, and whole numbers have no gradient. Build it with "
+                    f"The model takes {whole[0]}, and integers have no gradient. Build it with "
                     'keras.Input(..., dtype="float32"); its layers and weights can be used again.'
                 )
             reason = (
                 f"The model's scores do not depend on {what} in a differentiable way, so there is no gradient. "
                 "Look for a rounding, an argmax or a stop_gradient in the model or in `preprocess`."
             )
+            # A heatmap of a model that is flat there is blank, which a table can show; an attack has nothing to go by.
             if not or_zero or wrt is not None:
                 raise ValueError(reason)
             warnings.warn(reason, stacklevel=2)
@@ -160,19 +207,20 @@ class Forward:
         """What `build()` returned the first time, for something that is computed of this pass and of labels.
 
         Args:
-            key: What tells it apart from others.
+            key: What distinguishes it from others.
             labels: Class indices, `(batch,)`. Those that are the same tensor are the same labels.
             build: Computes it, in the graph of this pass.
         """
+        # A loop over targets, as DeepFool's over classes, makes labels that exist in its own graph only.
         if not self._sees(labels):  # they come from inside of a loop
             return build()
-        place = (key, id(labels), None)
-        if place not in self._remembered:
+        full_key = (key, id(labels), None)
+        if full_key not in self._remembered:
             with contextlib.nullcontext() if self._graph is None else self._graph.as_default():
-                self._remembered[place] = (build(), labels)
-        return self._remembered[place][0]
+                self._remembered[full_key] = (build(), labels)
+        return self._remembered[full_key][0]
 
-    def seen_by(self, classifier: ImageClassifier) -> Forward:
+    def with_classifier(self, classifier: Traceable) -> Forward:
         """The same pass for a classifier that differs in how it differentiates, `ImageClassifier.smoothed`.
 
         Args:
@@ -180,11 +228,13 @@ class Forward:
         """
         other = copy.copy(self)
         other.classifier = classifier
+        # Gradients of the exact ReLU and of the smooth one go by the same objective and labels.
         other._remembered = {}
         return other
 
     def _sees(self, tensor: Tensor) -> bool:
         """Whether the graph of this pass can use a tensor: its own, or one from around it."""
+        # Inside of a function, a tensor of the graph around it is captured; the other way there is no access.
         owner, graph = getattr(tensor, "graph", None), self._graph
         while graph is not None and owner is not graph:
             graph = getattr(graph, "outer_graph", None)
@@ -192,14 +242,16 @@ class Forward:
 
     def _differentiate(self, objective: Objective, labels: Tensor, sources: list[Tensor]) -> list[Tensor | None]:
         with rectifiers.smooth(self.classifier.relu_beta):
+            # In the graph of the pass even from inside of a loop over epsilons, so that all turns of the loop share
+            # one gradient.
             with self._recording():
                 value = objective(self, labels)
-            beside = [] if self._folding is None else self._folding.sources(sources)
+            fused = [] if self._folding is None else self._folding.sources(sources)
             try:
                 if self._tape is not None:
                     return list(self._tape.gradient(value, sources))
                 with self._recording():
-                    found = tf.gradients(value, [*sources, *beside])
+                    found = tf.gradients(value, [*sources, *fused])
                     if self._folding is None:
                         return list(found)
                     return self._folding.gradients(sources, found[: len(sources)], found[len(sources) :])
@@ -207,7 +259,7 @@ class Forward:
                 return [None] * len(sources)
 
     def _recording(self) -> contextlib.AbstractContextManager[Any]:
-        """Where this pass' operations belong: on its tape, or in its graph even from inside of a loop."""
+        """Where this pass' operations belong: on its tape, or in its graph even from inside a loop."""
         if self._graph is None:
             return self._tape or contextlib.nullcontext()
         context = contextlib.ExitStack()
@@ -220,14 +272,17 @@ class Forward:
         classifier = self.classifier
         inputs = classifier.network_inputs(x, self.images)
         self.network_images = classifier.images_of(inputs)
+        # Eagerly nothing is pruned, so the convolution's own output would be computed in addition to the folded one.
         if classifier.fold_batch_norm and self._graph is not None:
-            found = classifier.survey(self.images.shape[1:])
-            places = [found.place(layer) for layer in self.layers]
-            self._folding = Folding(found.foldable, frozenset((item.path, item.occurrence) for item in places))
+            topology = classifier.topology(self.images.shape[1:])
+            asked = [topology.locate(layer) for layer in self.layers]
+            self._folding = Folding(topology.foldable, frozenset((item.path, item.occurrence) for item in asked))
         marked = contextlib.nullcontext() if classifier.relu_beta is None else rectifiers.marked()
+        # Layers may assign to variables in any call, as spectral normalization does; the scope drops what they assign.
         with record(classifier.model, self._folding) as recorded, keras.StatelessScope(), marked:
             try:
                 outputs = classifier.model(inputs, training=False)
+            # Keras and TensorFlow name an inner layer and a shape of it, and not the images that the user passed.
             except (TypeError, ValueError, tf.errors.InvalidArgumentError) as error:
                 shapes = keras.tree.map_structure(lambda item: tuple(item.shape), inputs)
                 raise ValueError(
@@ -236,40 +291,23 @@ class Forward:
         self.root = recorded()
         self._calls: dict[str, list[Call]] = {}
         for call in self.root.walk():
+            # Layers that return several tensors, or none, have no map to explain.
             if tf.is_tensor(call.output):
                 self._calls.setdefault(call.path, []).append(call)
         output = classifier.output_of(outputs)
         if self._graph is not None:
             logits, self.head = heads.find_logits(output, classifier.from_logits)
         else:
+            # Without a graph the last operation cannot be looked at: a traced pass, compiled once, has found the head.
             self.head = classifier.head(self.images.shape[1:])
-            logits = _eager_logits(output, self.head)
+            logits = heads.eager_logits(output, self.head)
         self._read(tf.cast(logits, tf.float32))
 
     def _read(self, logits: Tensor) -> None:
-        """Sets what depends on the logits, `(batch,)` or `(batch, units)`."""
-        if logits.shape.rank == 1:
-            logits = logits[:, None]
-        self.source = logits
-        if logits.shape.rank != 2 or logits.shape[-1] is None:
-            raise ValueError(
-                "The model's output must have the shape (batch, classes). Received: an output of shape "
-                f"{tuple(logits.shape)}. Pass ImageClassifier(model, output=...) if another output has the classes."
-            )
-        if logits.shape[-1] > 1:
-            self.logits = self.scores = logits
-            self.probabilities = tf.sigmoid(logits) if self.head == "sigmoid" else tf.nn.softmax(logits)
-            return
-        if self.head not in ("sigmoid", "probability") and not self.classifier.from_logits:
-            raise ValueError(
-                "The model ends in one linear unit, which may be a regression. If it is the logit of class 1 against "
-                "class 0, pass ImageClassifier(model, from_logits=True), or from_logits=True to the callback."
-            )
-        if self.head == "probability":
-            logits = logits - tf.math.log1p(-tf.minimum(tf.exp(logits), 1 - 6e-8))
-        self.logits = tf.concat([tf.zeros_like(logits), logits], axis=-1)
-        self.scores = tf.concat([-logits, logits], axis=-1)
-        self.probabilities = tf.concat([tf.sigmoid(-logits), tf.sigmoid(logits)], axis=-1)
+        """Set what depends on the logits, `(batch,)` or `(batch, units)`."""
+        self.raw_logits = logits[:, None] if logits.shape.rank == 1 else logits
+        outputs = heads.outputs(self.raw_logits, self.head, self.classifier.from_logits)
+        self.logits, self.scores, self.probabilities = outputs
 
 
 def logit_score(forward: Forward, targets: Tensor) -> Tensor:
@@ -283,16 +321,3 @@ def probability_score(forward: Forward, targets: Tensor) -> Tensor:
 
 
 SCORES: dict[str, Objective] = {"logit": logit_score, "probability": probability_score}
-
-
-def _eager_logits(output: Tensor, head: str) -> Tensor:
-    if head == "linear":
-        return output
-    if head == "probability":
-        return heads.log_of(output)
-    if not hasattr(output, "_keras_logits"):
-        raise ValueError(
-            f"The logits in front of the model's {head} can be reached in a compiled function only. "
-            "Call `forward` inside of a `tf.function`."
-        )
-    return output._keras_logits

@@ -1,11 +1,14 @@
-"""What a traced graph says of its tensors: what is behind them, and what depends on what."""
+"""What a traced graph says about its tensors: where they come from, and what depends on what."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from typing import Any
 
+# Mixed precision casts between layers, `Reshape((classes,))` follows MobileNet's softmax, and functional models and
+# `tf.function`s leave identities everywhere.
 _TRANSPARENT = frozenset({"Identity", "Cast", "Reshape", "Squeeze", "StopGradient"})
+# Rescaling and `x[..., None]` in front of a network leave an image an image.
 _ELEMENTWISE = frozenset({"ExpandDims", "Mul", "AddV2", "Sub", "RealDiv"})
 PRODUCTS = frozenset(
     {"Conv2D", "Conv3D", "DepthwiseConv2dNative", "Conv2DBackpropInput", "Conv3DBackpropInputV2"}
@@ -15,14 +18,14 @@ PRODUCTS = frozenset(
 
 
 def source(tensor: Any) -> Any:
-    """The tensor behind casts, reshapes and identities."""
+    """The tensor before casts, reshapes and identities."""
     while hasattr(tensor, "op") and tensor.op.type in _TRANSPARENT:
         tensor = tensor.op.inputs[0]
     return tensor
 
 
 def plain_source(tensor: Any) -> Any:
-    """The tensor behind operations that change the shape, or each value by itself."""
+    """The tensor before operations that change the shape, or each value by itself."""
     while hasattr(tensor, "op") and tensor.op.type in _TRANSPARENT | _ELEMENTWISE and len(tensor.op.inputs):
         tensor = tensor.op.inputs[0]
     return tensor
@@ -35,6 +38,8 @@ def between(start: Any, end: Any) -> dict[int, Any]:
         start: A symbolic tensor.
         end: A symbolic tensor of the same graph.
     """
+    # Both directions: augmentation draws random numbers that lead to the classes and do not depend on the images; other
+    # outputs depend on the images and do not lead to the classes.
     behind = _reached([end.op], lambda operation: (tensor.op for tensor in operation.inputs))
     ahead = _reached(start.consumers(), lambda operation: (op for out in operation.outputs for op in out.consumers()))
     return {key: operation for key, operation in behind.items() if key in ahead or operation is start.op}

@@ -1,13 +1,14 @@
-"""Finds, in one traced pass, where a model's logits are."""
+"""Where a model's logits are, and what scores and probabilities follow from them."""
 
 from __future__ import annotations
 
 import warnings
-from typing import Any
+from typing import Any, NamedTuple
 
 import keras
 import tensorflow as tf
 
+from keras_advxai._typing import Tensor
 from keras_advxai.models.graph import PRODUCTS, source
 
 _LINEAR_ENDS = PRODUCTS | {"FusedBatchNormV3", "LogSoftmax"}
@@ -26,13 +27,19 @@ def find_logits(output: Any, from_logits: bool | None) -> tuple[Any, str]:
         The logits, and the kind of head: `"linear"`, `"softmax"`, `"sigmoid"`, or `"probability"` where
         the logits had to be recovered as the logarithms of the output.
     """
+    # A user who knows is believed, whatever the last operation looks like.
     if from_logits:
         return output, "linear"
     final = source(output).op
+    # A softmax over the groups of a reshaped output has probabilities of each group; the classes have none together.
     whole = final.type != "Softmax" or final.inputs[0].shape[-1] == output.shape[-1]
+    # From the logits, a saturated softmax (one class at 1.0 in float32) still has a gradient.
     if final.type in ("Softmax", "Sigmoid") and whole:
+        # Keras notes the logits on the output of a layer's softmax. Where a reshape follows, they lack the shape of
+        # the output.
         logits = getattr(output, "_keras_logits", final.inputs[0])
         return tf.reshape(logits, tf.shape(output)), final.type.lower()
+    # Dense without an activation, also through a scale, a mean over positions or an ensemble's average of such.
     if from_logits is None and _is_affine(final):
         return output, "linear"
     if from_logits is None:
@@ -57,16 +64,79 @@ def check_probabilities(output: Any) -> None:
         ValueError: Some of the values are below 0 or above 1.
     """
     values = keras.ops.convert_to_numpy(output)
+    # Behind an unknown last layer, such as a softplus, that the warning of `find_logits` was about.
     if values.min() < -1e-6 or values.max() > 1 + 1e-6:
         raise ValueError(
-            "It cannot be told whether the model's output is logits or probabilities, and it is no probabilities. "
+            "Nothing says whether the model's output is logits or probabilities, and its values are not probabilities. "
             f"Received: values from {values.min():g} to {values.max():g}. Pass "
             "ImageClassifier(model, from_logits=True), or from_logits=True to the callback."
         )
 
 
+def eager_logits(output: Tensor, head: str) -> Tensor:
+    """The logits of a pass without a graph, for a kind of head that a traced pass has found.
+
+    Raises:
+        ValueError: They cannot be reached from the output.
+    """
+    if head == "linear":
+        return output
+    if head == "probability":
+        return log_of(output)
+    if not hasattr(output, "_keras_logits"):
+        raise ValueError(
+            f"The logits before the model's {head} can be reached in a compiled function only. "
+            "Call `forward` inside a `tf.function`."
+        )
+    return output._keras_logits
+
+
+class Outputs(NamedTuple):
+    """What a pass says of the classes, each `(batch, classes)` float32; see `Forward`."""
+
+    logits: Tensor
+    scores: Tensor
+    probabilities: Tensor
+
+
+def outputs(logits: Tensor, head: str, from_logits: bool | None) -> Outputs:
+    """Logits, scores and probabilities of the classes.
+
+    Args:
+        logits: The values before the head, `(batch, units)` float32.
+        head: The kind of head.
+        from_logits: What the user says of the output.
+
+    Raises:
+        ValueError: The output has not one value for each class, or is one linear unit.
+    """
+    if logits.shape.rank != 2 or logits.shape[-1] is None:
+        raise ValueError(
+            "The model's output must have the shape (batch, classes). Received: an output of shape "
+            f"{tuple(logits.shape)}. Pass ImageClassifier(model, output=...) if another output has the classes."
+        )
+    if logits.shape[-1] > 1:
+        return Outputs(logits, logits, tf.sigmoid(logits) if head == "sigmoid" else tf.nn.softmax(logits))
+    if head not in ("sigmoid", "probability") and not from_logits:
+        raise ValueError(
+            "The model ends in one linear unit, which may be a regression. If it is the logit of class 1 against "
+            "class 0, pass ImageClassifier(model, from_logits=True), or from_logits=True to the callback."
+        )
+    if head == "probability":
+        # What was recovered is log(p), and the logit of class 1 is log(p / (1 - p)); p = 1 stays finite in float32.
+        logits = logits - tf.math.log1p(-tf.minimum(tf.exp(logits), 1 - 6e-8))
+    return Outputs(
+        logits=tf.concat([tf.zeros_like(logits), logits], axis=-1),
+        # Not the (0, z) of the logits: Grad-CAM of class 0 would be blank for want of a gradient.
+        scores=tf.concat([-logits, logits], axis=-1),
+        # Not 1 - sigmoid(z), which is 0 in float32 from z = 17 on.
+        probabilities=tf.concat([tf.sigmoid(-logits), tf.sigmoid(logits)], axis=-1),
+    )
+
+
 def log_of(probabilities: Any) -> Any:
     """The logarithm of probabilities in float32, finite where they have underflowed to zero."""
+    # The smallest normal float32 is 1.2e-38, and CPUs may flush what is below it to zero.
     return tf.math.log(tf.maximum(tf.cast(probabilities, tf.float32), 1e-37))
 
 
@@ -76,6 +146,7 @@ def _is_affine(operation: Any) -> bool:
         return True
     if operation.type not in _AFFINE_OPS:
         return False
+    # A bias, a temperature or the weights of an average are no obstacle; whatever else flows in must be linear itself.
     rest = [source(tensor).op for tensor in operation.inputs if not _is_parameter(tensor.op)]
     return bool(rest) and all(_is_affine(op) for op in rest)
 
@@ -89,6 +160,7 @@ def _is_parameter(operation: Any) -> bool:
         if id(current) in seen:
             continue
         seen.add(id(current))
+        # Variables come into a traced function as placeholders too: of resources, and not of numbers.
         is_input = current.type == "Placeholder" and current.outputs[0].dtype != tf.resource
         if is_input or current.type in _LINEAR_ENDS:
             return False

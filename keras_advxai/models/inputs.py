@@ -21,12 +21,12 @@ _PREPROCESSED = (
 )
 
 
-def check_model(model: Any, brings: type) -> None:
-    """Raise unless this is a built model that brings no classifier of its own.
+def check_model(model: Any, classifier: type) -> None:
+    """Raise unless this is a built model without a classifier of its own.
 
     Args:
         model: What was given for a model.
-        brings: The class of the classifier that it may not have.
+        classifier: The class of the classifier that it may not have.
 
     Raises:
         TypeError: It is not a `keras.Model`.
@@ -37,15 +37,17 @@ def check_model(model: Any, brings: type) -> None:
             "Argument `model` must be a keras.Model (of Keras 3), or an ImageClassifier around one. "
             f"Received: {type(model).__module__}.{type(model).__name__}"
         )
+    # Without weights there is nothing to trace, and building it here would change the user's model.
     if not model.built:
         raise ValueError(
             f"Argument `model` must be built. Received: {model.name!r}, which has no weights yet. Call it once "
             "on a batch, or begin it with keras.Input."
         )
-    if isinstance(getattr(model, "classifier", None), brings):
+    # `ExplainableModel` with other bounds around it would silently drop its own.
+    if isinstance(getattr(model, "classifier", None), classifier):
         raise ValueError(
-            f"The model {model.name!r} brings bounds and preprocessing of its own. Pass it as it is, without an "
-            "ImageClassifier around it, or pass the model inside of it."
+            f"The model {model.name!r} has bounds and preprocessing of its own. Pass it as it is, without an "
+            "ImageClassifier around it, or pass the model inside it."
         )
 
 
@@ -89,30 +91,35 @@ def check_images(
 
     Raises:
         ValueError: Wrong rank or shape, no images, NaN or infinite pixels, integers with narrow bounds,
-            or values outside of the bounds.
+            or values out of bounds.
         TypeError: `x` is not an array of numbers.
     """
     images = np.asarray(x)
+    # TensorFlow's bfloat16 is no float to NumPy.
     numeric = np.issubdtype(images.dtype, np.floating) or np.issubdtype(images.dtype, np.integer)
     if not numeric and images.dtype.name != "bfloat16":
         raise TypeError(f"{where} must be an array of numbers. Received: {type(x).__name__} of {images.dtype}")
     _check_shape(images, shape, where, rank)
     lower, upper = bounds
+    # Pixels as uint8 of which all are 0 or 1 would fit (0, 1), and are nearly black.
     if np.issubdtype(images.dtype, np.integer) and upper - lower <= 2:
         raise ValueError(
             f"{where} holds integers ({images.dtype}) while the bounds are ({lower:g}, {upper:g}). Pass "
             "bounds=(0, 255) if the model takes pixels, or divide the images as in training, for example "
             "x.astype('float32') / 255."
         )
+    # NaN goes through `min` and `max`, so one pass over the pixels finds what is not finite and what is out of range.
     low, high = float(images.min()), float(images.max())
     if not (np.isfinite(low) and np.isfinite(high)):
         raise ValueError(f"{where}: NaN or infinite pixels ({_count_bad(images)}). Clean or drop these images.")
+    # A division by 255 in float32, or an attack's own clipping, ends a rounding error beyond the bounds.
     slack = _TOLERANCE * (upper - lower)
     if low < lower - slack or high > upper + slack:
         raise ValueError(
             f"{where} must lie within the bounds ({lower:g}, {upper:g}). Received: values from {low:g} to "
             f"{high:g}. {_PREPROCESSED if preprocesses else _bounds_hint(low, high)}"
         )
+    # Images in [0, 1] given with the bounds of pixels pass every other check.
     if upper - lower > 200 and 0 < high - lower <= (upper - lower) / 255:
         warnings.warn(
             f"{where}: values from {low:g} to {high:g} while the bounds are ({lower:g}, {upper:g}), which is nearly "
@@ -128,12 +135,12 @@ def check_labels(y: Tensor, count: int, classes: int, binary: bool = False, wher
     Args:
         y: Class indices, `(batch,)` or `(batch, 1)`, or one-hot rows, `(batch, classes)`.
         count: How many images there are.
-        classes: How many classes the model tells apart.
+        classes: How many classes the model has.
         binary: Whether the model ends in one sigmoid unit, which takes 0 and 1.
         where: What the labels are called in messages.
 
     Raises:
-        ValueError: Wrong length or shape, not whole numbers, or out of range.
+        ValueError: Wrong length or shape, not integers, or out of range.
     """
     labels = np.asarray(y)
     if labels.shape[:1] != (count,):
@@ -148,18 +155,18 @@ def check_labels(y: Tensor, count: int, classes: int, binary: bool = False, wher
             f"Received: shape={np.shape(y)}, dtype={labels.dtype}"
         )
     if not np.all(np.isfinite(labels)) or np.any(labels != np.floor(labels)):
-        raise ValueError(f"{where} must be whole numbers. Received: {labels[:5]}...")
+        raise ValueError(f"{where} must be integers. Received: {labels[:5]}...")
     low, high = int(labels.min()), int(labels.max())
     if low < 0 or high >= classes:
         raise ValueError(
-            f"{where} must lie in 0..{classes - 1}, because the model tells {classes} classes apart. "
+            f"{where} must lie in 0..{classes - 1}, because the model has {classes} classes. "
             f"Received: labels from {low} to {high}"
         )
     return labels.astype(np.int32)
 
 
 def traced_labels(y: Tensor, images: Tensor) -> Tensor:
-    """Labels as class indices, `(batch,)`, where a graph is traced and no value can be looked at.
+    """Labels as class indices, `(batch,)`, where a graph is traced and no value can be checked.
 
     Labels that have that shape already are returned as they are, so that gradients remembered for them
     are found again.
@@ -168,7 +175,9 @@ def traced_labels(y: Tensor, images: Tensor) -> Tensor:
         y: One class index for all images, class indices `(batch,)` or `(batch, 1)`, or one-hot rows.
         images: The images, of which there are as many.
     """
+    # A value that is traced has a shape only: what `check_labels` looks at has no values yet.
     rank = len(y.shape) if hasattr(y, "shape") else np.ndim(y)
+    # One class for all images, as `GradCAM()(model, x, 3)` takes it.
     if rank == 0:
         return tf.fill(tf.shape(images)[:1], tf.cast(y, tf.int32))
     if rank == 2:
@@ -177,7 +186,7 @@ def traced_labels(y: Tensor, images: Tensor) -> Tensor:
 
 
 def check_epsilons(epsilons: float | Sequence[float], norm: Norm = "linf") -> tuple[float, ...]:
-    """Return the attack strengths as floats.
+    """Return the epsilons as floats.
 
     Args:
         epsilons: One or more fractions of the bounds' width: in [0, 1], or with `"l2"`, where a budget may be
@@ -188,23 +197,26 @@ def check_epsilons(epsilons: float | Sequence[float], norm: Norm = "linf") -> tu
         ValueError: None given, one of them negative, too large or not finite, or the same one twice.
     """
     try:
+        # Strings such as "8/255" and booleans convert to floats somewhere on the way, to something else.
         if np.asarray(epsilons).dtype.kind not in "fiu" and np.size(epsilons):
             raise TypeError
         values = tuple(float(value) for value in np.atleast_1d(np.asarray(epsilons, dtype="float64")))
     except (TypeError, ValueError) as error:
         raise ValueError(f"Argument `epsilons` must be numbers in [0, 1]. Received: epsilons={epsilons!r}") from error
     if not values:
-        raise ValueError("Argument `epsilons` must name at least one attack strength. Received: epsilons=()")
+        raise ValueError("Argument `epsilons` must hold at least one epsilon. Received: epsilons=()")
+    # A budget in L2 is a sum over all pixels: 3 is usual for ImageNet.
     largest = 1.0 if norm == "linf" else np.finfo("float32").max
     for value in values:
         if not 0 <= value <= largest:
             raise ValueError(
                 "Argument `epsilons` must be fractions of the bounds' width, in [0, 1]: eight grey levels "
-                f"are 8/255, whatever the bounds. Received: epsilons={values}, of which {value!r} is not"
+                f"are 8/255, whatever the bounds. Received: epsilons={values}; {value!r} is out of range"
             )
     ordered = np.sort(values)
+    # Two of the same would be one row of a table twice, and count twice in the VID.
     if np.any(np.isclose(ordered[1:], ordered[:-1], rtol=1e-6, atol=1e-12)):
-        raise ValueError(f"Argument `epsilons` must not name one attack strength twice. Received: epsilons={values}")
+        raise ValueError(f"Argument `epsilons` must not hold the same epsilon twice. Received: epsilons={values}")
     return values
 
 
@@ -220,7 +232,7 @@ def check_flag(name: str, value: bool) -> bool:
 
 
 def check_whole_number(name: str, value: int, least: int) -> int:
-    """Return a whole number as an `int`.
+    """Return an integer as an `int`.
 
     Args:
         name: What the argument is called.
@@ -230,12 +242,11 @@ def check_whole_number(name: str, value: int, least: int) -> int:
     Raises:
         ValueError: It is something else.
     """
+    # `True` is an `int` to Python, and `seed=True` a slip.
     whole = isinstance(value, numbers.Integral) and not isinstance(value, bool)
     if not whole or not least <= value < 2**31:
         most = f" and below {2**31}" if whole and value >= 2**31 else ""
-        raise ValueError(
-            f"Argument `{name}` must be a whole number of at least {least}{most}. Received: {name}={value!r}"
-        )
+        raise ValueError(f"Argument `{name}` must be an integer of at least {least}{most}. Received: {name}={value!r}")
     return int(value)
 
 
@@ -261,19 +272,19 @@ def check_class_names(class_names: Sequence[str] | None, classes: int) -> None:
 
     Args:
         class_names: The names, in the order of the class indices; or `None`.
-        classes: How many classes the model tells apart.
+        classes: How many classes the model has.
 
     Raises:
         ValueError: The number of names is another one.
-        TypeError: They are not a sequence of texts.
+        TypeError: They are not a sequence of strings.
     """
     if class_names is None:
         return
     if isinstance(class_names, str) or not all(isinstance(name, str) for name in class_names):
-        raise TypeError(f"Argument `class_names` must be a sequence of texts. Received: class_names={class_names!r}")
+        raise TypeError(f"Argument `class_names` must be a sequence of strings. Received: class_names={class_names!r}")
     if len(class_names) != classes:
         raise ValueError(
-            f"Argument `class_names` must name each of the {classes} classes that the model tells apart. "
+            f"Argument `class_names` must name each of the {classes} classes of the model. "
             f"Received: {len(class_names)} names, {list(class_names)[:5]}"
         )
 
@@ -284,10 +295,11 @@ def _check_shape(images: np.ndarray, shape: Shape, where: str, rank: int | None)
     sizes = zip(shape or (), images.shape[1:], strict=False)
     if images.ndim not in ranks or any(size is not None and size != got for size, got in sizes):
         hint = ""
+        # The two ways to lose a dimension: one image instead of a batch, and grey images without channels.
         if images.ndim == 3 and 4 in ranks:
             hint = " For one image pass x[None]; for grayscale images without channels x[..., None]."
         raise ValueError(f"{where} must have the shape (batch, {wanted}). Received: shape={images.shape}.{hint}")
-    if len(images) == 0:
+    if len(images) == 0:  # `min` of nothing would be the error
         raise ValueError(f"{where} must hold at least one image. Received: shape={images.shape}")
 
 
@@ -309,6 +321,7 @@ def _from_one_hot(labels: np.ndarray, classes: int, binary: bool, where: str) ->
 
 def _bounds_hint(low: float, high: float) -> str:
     for bounds in ((0, 1), (-1, 1), (0, 255)):
+        # What lies within (0, 1) lies within (0, 255) too; values far below the upper bound speak against it.
         if bounds[0] <= low and bounds[1] / 16 < high <= bounds[1]:
             return f"These images fit bounds={bounds}: pass that, if the model was trained on such images."
     return (

@@ -19,7 +19,7 @@ class LayerInfo:
 
     Attributes:
         name: Its name, after those of the nested models around it, `"backbone/conv1"`. Where a layer is called
-            several times on the way to the classes, its plain name means the last call, and the earlier ones
+            several times on the path to the classes, its plain name means the last call, and the earlier ones
             are `"conv1:1"`, `"conv1:2"` and so on.
         kind: The class of the layer or operation.
         shape: The output's `(height, width, channels)`, channels last whatever the model's layout; `None` where

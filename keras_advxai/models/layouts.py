@@ -1,4 +1,4 @@
-"""Which tensors of a pass are maps of the image, and how the dimensions of each lie."""
+"""Which tensors of a pass are feature maps, and what each of their dimensions is."""
 
 from __future__ import annotations
 
@@ -12,35 +12,38 @@ from keras_advxai.models.recording import Call
 
 
 class Layouts:
-    """The maps among the tensors of a pass.
+    """The feature maps among the tensors of a pass.
 
-    A map has as many dimensions as the images, and comes from the images through operations that keep these
-    dimensions: the heads of an attention, which have as many, do not. For each dimension of a map behind the batch
+    A feature map has as many dimensions as the images, and comes from the images through operations that keep these
+    dimensions: the heads of an attention, which have as many, do not. For each dimension after the batch
     it is known which dimension of the images it stands for, whatever was transposed in between; the channels of all
     maps stand for the channels of the images. Which dimension these are, the convolutions and poolings say.
 
     Args:
         images: The images, `(batch, *positions, channels)` or in another order.
-        way: The operations between the images and the classes, by their ids.
-        calls: The calls of layers on this way, in the order in which they returned.
+        between: The operations between the images and the classes, by their ids.
+        calls: The calls of layers between them, in the order in which they returned.
         also: Further tensors that hold the images, such as what a preprocessing made of them.
     """
 
-    def __init__(self, images: Any, way: Mapping[int, Any], calls: Sequence[Call], also: Any = None) -> None:
+    def __init__(self, images: Any, between: Mapping[int, Any], calls: Sequence[Call], also: Any = None) -> None:
         self._rank = images.shape.rank
-        self._way = way
+        self._between = between
         same = tuple(range(1, self._rank))
         self._axes = {id(images): same}
+        # A preprocessing that transposes, say to the channels first, makes the network's images lie otherwise than the
+        # user's.
         if also is not None:
             self._axes[id(also)] = self.axes(also) or same
         self._channel: int | None = None
+        # A sequence of 64 tokens counts as 8x8 positions only where the model had such a map before; see `_returns`.
         self._sizes: set[tuple[int | None, ...]] = {tuple(images.shape[1:3])}
         for call in calls:
             self._note(call)
         self.channel = self._settled(images)
 
     def axes(self, tensor: Any, frames: int = 0) -> tuple[int, ...] | None:
-        """The image's dimension that each dimension of a map stands for; `None` for what is no map.
+        """The image's dimension that each dimension of a map stands for; `None` for what is not a map.
 
         Args:
             tensor: A tensor.
@@ -53,18 +56,23 @@ class Layouts:
         while queue:
             current, order = queue.pop(0)
             if id(current) in self._axes:
+                # What layers declared is known of their outputs, so the search ends at the layer in front.
                 known = self._axes[id(current)]
-                return tuple(known[place - 1] for place in order)
+                return tuple(known[dimension - 1] for dimension in order)
+            # Away from the path between images and classes lie weights and constants, which may have the rank of a map.
             operation = current.op
-            if id(operation) in seen or id(operation) not in self._way:
+            if id(operation) in seen or id(operation) not in self._between:
                 continue
             seen.add(id(operation))
             order = _before(operation, order)
             for item in operation.inputs:
+                # A change of rank is the end: the heads of an attention, or a decoder's map made of a vector, are not
+                # the image's positions.
                 if item.shape.rank == current.shape.rank:
                     queue.append((item, order))
+                # The exception is the reshape by which `TimeDistributed` folds the frames of a video into the batch.
                 elif frames and operation.type == "Reshape" and item.shape.rank == current.shape.rank + frames:
-                    queue.append((item, tuple(place + frames for place in order)))
+                    queue.append((item, tuple(dimension + frames for dimension in order)))
         return None
 
     def order(self, tensor: Any, frames: int = 0) -> tuple[int, ...] | None:
@@ -75,17 +83,17 @@ class Layouts:
             frames: How many dimensions of positions were folded into the batch.
 
         Returns:
-            The order, as `tf.transpose` takes it; `None` for what is no map.
+            The order, as `tf.transpose` takes it; `None` for what is not a map.
         """
         axes = self.axes(tensor, frames)
         if axes is None:
             return None
-        places = {axis: place for place, axis in enumerate(axes, start=1)}
-        channel = places.pop(self.channel, None)
-        return (0, *(places[axis] for axis in sorted(places)), *([] if channel is None else [channel]))
+        dimensions_of = {axis: dimension for dimension, axis in enumerate(axes, start=1)}
+        channel = dimensions_of.pop(self.channel, None)
+        return (0, *(dimensions_of[axis] for axis in sorted(dimensions_of)), *([] if channel is None else [channel]))
 
     def shape(self, tensor: Any, frames: Sequence[Any] = ()) -> tuple[int | None, ...] | None:
-        """The shape of a tensor as a map, `(*positions, channels)`; `None` for what is no map.
+        """The shape of a tensor as a map, `(*positions, channels)`; `None` for what is not a map.
 
         Args:
             tensor: A tensor.
@@ -95,7 +103,7 @@ class Layouts:
         if order is None:
             return None
         folded = (size if isinstance(size, int) else None for size in frames)
-        return (*folded, *(tensor.shape[place] for place in order[1:]))
+        return (*folded, *(tensor.shape[dimension] for dimension in order[1:]))
 
     def has_extent(self, tensor: Any, frames: Sequence[Any] = ()) -> bool:
         """Whether a tensor is a map with more than one position."""
@@ -108,21 +116,29 @@ class Layouts:
         if tensor.shape.rank is None or tensor.shape.rank != self._rank - frames:
             return
         before = next((axes for axes in (self.axes(item, frames) for item in call.inputs) if axes is not None), None)
+        # A vector or a sequence. Reshaped to four dimensions it is not a map, but for `_returns`.
         if before is None and not self._returns(call):
             return
         before = before or tuple(range(1, self._rank))
         declared = _declared_channel(call.operation, len(before))
+        # Activations, sums and normalizations say nothing of their layout: it is followed through the operations
+        # inside.
         if declared is None:
             after = self.axes(tensor, frames) or before
         else:
+            # The first convolution or pooling decides which dimension of the images has the channels; later ones may
+            # work on what was transposed in between.
             self._channel = before[declared - 1] if self._channel is None else self._channel
             rest = [axis for axis in before if axis != self._channel]
             after = (*rest[: declared - 1], self._channel, *rest[declared - 1 :])
+        # A layer that returns its input, such as dropout, returns a tensor that is known already.
         self._axes.setdefault(id(tensor), after)
         self._sizes.add(tuple(tensor.shape[1:3]))
 
     def _returns(self, call: Call) -> bool:
         """Whether a call makes a map of a sequence, or of single channels, at a size that an earlier map had."""
+        # Attention over the positions of a map that is laid out as a map again; and Caffe's `preprocess_input` written
+        # into the model, which takes the channels apart and stacks them the other way round.
         makes = isinstance(call.operation, keras.layers.Reshape) or type(call.operation).__name__ == "Stack"
         flat = bool(call.inputs) and all(item.shape.rank == 3 for item in call.inputs)
         return self._rank == 4 and not call.frames and makes and flat and tuple(call.output.shape[1:3]) in self._sizes
@@ -132,12 +148,14 @@ class Layouts:
         if self._channel is not None:
             return self._channel
         first, last = images.shape[1], images.shape[-1]
+        # A model without convolutions, such as an MLP on (3, 32, 32), declares nothing.
         looks_first = self._rank == 4 and first in (1, 3) and last is not None and last > 4
         return 1 if looks_first else self._rank - 1
 
 
 def _declared_channel(operation: keras.Operation, dimensions: int) -> int | None:
     """Where a convolution or pooling has its channels, counted with the batch; `None` for others."""
+    # Flatten, UpSampling and others have a `data_format` too, which may be the default and mean nothing for them.
     if not hasattr(operation, "kernel_size") and not hasattr(operation, "pool_size"):
         return None
     return {"channels_first": 1, "channels_last": dimensions}.get(getattr(operation, "data_format", None) or "")
@@ -147,5 +165,6 @@ def _before(operation: Any, order: tuple[int, ...]) -> tuple[int, ...]:
     """The dimensions of an operation's input that those of its output were."""
     if operation.type != "Transpose":
         return order
+    # `Permute`, `tf.transpose` and convolutions that change the layout inside all end in this operation.
     permutation = tf.get_static_value(operation.inputs[1])
-    return order if permutation is None else tuple(int(permutation[place]) for place in order)
+    return order if permutation is None else tuple(int(permutation[dimension]) for dimension in order)

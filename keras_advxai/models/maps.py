@@ -1,4 +1,4 @@
-"""The output of a layer as a map of the image: positions in between, channels last."""
+"""The output of a layer as a feature map: positions in between, channels last."""
 
 from __future__ import annotations
 
@@ -20,6 +20,7 @@ def as_map(output: Tensor, frames: Sequence[Any] = (), order: Sequence[int] | No
     """
     if order is not None:
         output = ops.transpose(output, order)
+    # The frames of a video were folded into the batch, so that one call served them all.
     if not frames:
         return output
     return ops.reshape(output, (-1, *frames, *ops.shape(output)[1:]))

@@ -27,7 +27,7 @@ class Call:
         inputs: The tensors it was called on.
         frames: How many frames each outer `TimeDistributed` layer has folded into the batch, the outermost first.
         output: What it returned.
-        parts: The calls made inside of this one, in order.
+        children: The calls made inside this one, in order.
     """
 
     path: str
@@ -35,24 +35,24 @@ class Call:
     inputs: list[Any]
     frames: tuple[Any, ...] = ()
     output: Any = None
-    parts: list[Call] = dataclasses.field(default_factory=list)
+    children: list[Call] = dataclasses.field(default_factory=list)
 
     def walk(self) -> Iterator[Call]:
-        """The calls inside of this one, innermost first, in the order in which they returned."""
-        for part in self.parts:
-            yield from part.walk()
-            yield part
+        """The calls inside this one, innermost first, in the order in which they returned."""
+        for child in self.children:
+            yield from child.walk()
+            yield child
 
 
-Instead: TypeAlias = Callable[[Call, Callable[..., Any], Any, Any], Any]
+Interceptor: TypeAlias = Callable[[Call, Callable[..., Any], Any, Any], Any]
 
 
 @contextlib.contextmanager
-def record(model: keras.Model, instead: Instead | None = None) -> Iterator[Callable[[], Call]]:
-    """Record the calls that this thread makes inside of `model`, until the block is left.
+def record(model: keras.Model, intercept: Interceptor | None = None) -> Iterator[Callable[[], Call]]:
+    """Record the calls that this thread makes inside `model`, until the block is left.
 
     Every layer's `call` is shadowed by an instance attribute for the duration, past Keras' own
-    `__setattr__`, and uncovered again whatever happens. Calls from other threads pass through
+    `__setattr__`, and restored whatever happens. Calls from other threads pass through
     unrecorded, and two recordings never overlap. A `call` that is a `tf.function`, and rematerialisation,
     would hide tensors in graphs of their own; both are stepped around, as are other methods that are
     `tf.function`s. `TimeDistributed`, which calls its layer frame by frame, calls it once on all frames instead.
@@ -60,7 +60,7 @@ def record(model: keras.Model, instead: Instead | None = None) -> Iterator[Calla
 
     Args:
         model: A built model.
-        instead: Computes the output of each call, given the call with its inputs, what the layer does by itself, and
+        intercept: Computes the output of each call, given the call with its inputs, what the layer does by itself, and
             the arguments of that. Defaults to `None`: what the layer does.
 
     Yields:
@@ -72,10 +72,12 @@ def record(model: keras.Model, instead: Instead | None = None) -> Iterator[Calla
     folded: list[Any] = []
 
     def shadow(operation: keras.Operation) -> Callable[..., Any]:
+        # A `call` that is a `tf.function` would put its tensors into a graph of its own, out of reach.
         original = getattr(operation.call, "python_function", operation.call)
         run = _all_frames(operation, original, folded) if isinstance(operation, _FRAMEWISE) else original
 
         def call(*args: Any, **kwargs: Any) -> Any:
+            # A server that predicts in other threads goes on while this one explains; its calls are not this pass'.
             if threading.get_ident() != owner:
                 return original(*args, **kwargs)
             if not stack:
@@ -84,11 +86,12 @@ def record(model: keras.Model, instead: Instead | None = None) -> Iterator[Calla
                 outer = stack[-1].path
                 path = f"{outer}/{operation.name}" if outer else operation.name
                 current = Call(path, operation, [], tuple(folded))
-                stack[-1].parts.append(current)
+                stack[-1].children.append(current)
+            # Tensors come by position, by name, in lists and in dictionaries; flags such as `training` are no inputs.
             current.inputs = [item for item in keras.tree.flatten((args, kwargs)) if hasattr(item, "shape")]
             stack.append(current)
             try:
-                current.output = instead(current, run, args, kwargs) if instead else run(*args, **kwargs)
+                current.output = intercept(current, run, args, kwargs) if intercept else run(*args, **kwargs)
             finally:
                 stack.pop()
             return current.output
@@ -101,16 +104,24 @@ def record(model: keras.Model, instead: Instead | None = None) -> Iterator[Calla
 
     with _LOCK:
         operations = all_operations(model)
-        covers: list[tuple[keras.Operation, str, Any]]
-        covers = [(operation, "call", shadow(operation)) for operation in operations]
-        covers += [(item, "_remat_mode", None) for item in operations if getattr(item, "_remat_mode", None)]
-        covers += [cover for item in operations for cover in _graph_functions(item)]
-        covers.append((model, "_clear_losses", for_others(model._clear_losses)))
-        before = [(operation, name, vars(operation).get(name, _ABSENT)) for operation, name, _ in covers]
+        # Everything is prepared before anything is patched, so an error here leaves the model alone.
+        patches: list[tuple[keras.Operation, str, Any]]
+        patches = [(operation, "call", shadow(operation)) for operation in operations]
+        # Under `keras.RematScope` a layer runs in a function that is repeated on the way back, and hides its tensors.
+        patches += [(item, "_remat_mode", None) for item in operations if getattr(item, "_remat_mode", None)]
+        # Subclassed models put their layers into methods such as `features`, decorated like a `call`.
+        patches += [patch for item in operations for patch in _graph_functions(item)]
+        # Keras clears the losses of the user's last call when the next begins, and a training loop may not have read
+        # them.
+        patches.append((model, "_clear_losses", for_others(model._clear_losses)))
+        # A `call` that the user has replaced by hand has to be found again afterwards, and not the method of the
+        # class.
+        before = [(operation, name, vars(operation).get(name, _ABSENT)) for operation, name, _ in patches]
         restore = _restorer(operations)
         try:
-            for operation, name, cover in covers:
-                object.__setattr__(operation, name, cover)
+            for operation, name, patch in patches:
+                # Keras' own `__setattr__` tracks what it is given as a part of the layer.
+                object.__setattr__(operation, name, patch)
             yield lambda: root
         finally:
             for operation, name, previous in before:
@@ -133,9 +144,11 @@ def _all_frames(
     """
 
     def call(inputs: Any, training: Any = None, mask: Any = None) -> Any:
+        # With a mask, frames are left out one by one, which a single call on all frames cannot do.
         if mask is not None:
             return original(inputs, training=training, mask=mask)
         sizes = keras.ops.shape(inputs)
+        # As `TimeDistributed` itself does, since the wrapped layer is called past its `__call__`.
         settings = {"training": training} if layer.layer._call_has_training_arg else {}
         folded.append(sizes[1])
         try:
@@ -149,6 +162,7 @@ def _all_frames(
 
 def _graph_functions(operation: keras.Operation) -> list[tuple[keras.Operation, str, Any]]:
     """The methods of a layer that are `tf.function`s, but for `call` and those that Keras makes, as plain ones."""
+    # Keras' own, such as `make_predict_function`, take no part in a pass.
     known = {"call", *dir(keras.Model)}
     names = {name for cls in type(operation).__mro__ for name, value in vars(cls).items() if _is_graph_function(value)}
     names |= {name for name, value in vars(operation).items() if _is_graph_function(value)}
@@ -168,6 +182,8 @@ def all_operations(model: keras.Model) -> list[keras.Operation]:
         if id(operation) in found:
             continue
         found[id(operation)] = operation
+        # Subclassed layers track what is in their attributes. Functional models also have operations that are no
+        # layers, such as the sum of two tensors.
         if isinstance(operation, keras.layers.Layer):
             queue.extend(getattr(operation, "_layers", ()))
         if isinstance(operation, keras.Model):
@@ -177,6 +193,7 @@ def all_operations(model: keras.Model) -> list[keras.Operation]:
 
 def _restorer(operations: list[keras.Operation]) -> Callable[[], None]:
     """A function that puts back what calling a layer changes in it: notes of the first call, and kept tensors."""
+    # A first call marks a layer as called and notes where: both would show up in saved files and summaries.
     noted = [
         (vars(operation), name, vars(operation)[name])
         for operation in operations
@@ -190,6 +207,8 @@ def _restorer(operations: list[keras.Operation]) -> Callable[[], None]:
             attributes[name] = value
         for attributes, kept in before:
             for name, value in list(attributes.items()):
+                # Some layers keep a tensor of each call, as attention scores are kept; one of our graph is of no use
+                # outside of it.
                 if tf.is_tensor(value) and value is not kept.get(name):
                     attributes.pop(name)
                     attributes.update({name: kept[name]} if name in kept else {})

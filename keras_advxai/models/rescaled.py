@@ -8,6 +8,7 @@ from typing import Any
 import tensorflow as tf
 
 from keras_advxai._typing import Tensor
+from keras_advxai.models.autograph import do_not_convert
 from keras_advxai.models.classifier import ImageClassifier
 from keras_advxai.models.forward import Forward
 
@@ -27,7 +28,7 @@ class RescaledClassifier(ImageClassifier):
         vars(self).update(vars(classifier))
         self.factor = factor
 
-    @tf.autograph.experimental.do_not_convert
+    @do_not_convert
     def forward(self, x: Tensor, *, layers: Sequence[str] = ()) -> Forward:
         """As that of the classifier, with other logits, scores and probabilities."""
         return _RescaledForward(self, x, layers=layers)
@@ -46,5 +47,5 @@ class _RescaledForward(Forward):
         super()._read(logits)
         self.logits *= self.classifier.factor
         self.scores *= self.classifier.factor
-        several = self.head == "sigmoid" and self.source.shape[-1] > 1
+        several = self.head == "sigmoid" and self.raw_logits.shape[-1] > 1
         self.probabilities = tf.sigmoid(self.logits) if several else tf.nn.softmax(self.logits)

@@ -41,11 +41,13 @@ class Selection:
             return value
         key = self._key(parts)
         if isinstance(parts, Mapping):
+            # A copy: the dictionary is the user's.
             return {**parts, key: value}
         return [value if index == key else part for index, part in enumerate(parts)]
 
     def _key(self, parts: Any) -> Any:
         if not isinstance(parts, Mapping):
+            # A subclassed model says what it takes at its first call, so the choice is checked then.
             self._check(self.names or [str(index) for index in range(len(parts))])
             index = self.names.index(self.chosen) if isinstance(self.chosen, str) else self.chosen or 0
             return index % len(parts)
@@ -74,6 +76,8 @@ def is_structure(parts: Any) -> bool:
 
 
 def _names(model: keras.Model, what: str) -> list[str]:
+    # The keys of a dictionary are what the user passes; `input_names` has the names of the layers, which may be
+    # others.
     structure = getattr(model, what, None) if hasattr(model, f"{what}s") else None
     if isinstance(structure, dict):
         return list(structure)

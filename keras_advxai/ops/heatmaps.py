@@ -1,4 +1,4 @@
-"""From a raw map of evidence to a heatmap: resizing, normalising, telling the blank ones."""
+"""From a raw map of evidence to a heatmap: resizing, normalising, detecting blank ones."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def resize(maps: Tensor, size: Sequence[int] | Tensor) -> Tensor:
             f"Argument `size` must hold a number for each dimension of positions, {dimensions}. "
             f"Received: size={size} for maps.shape={maps.shape}"
         )
-    return ops.cast(_RESIZE[dimensions](maps, size), maps.dtype)
+    return ops.cast(_RESIZE[dimensions](maps, size), maps.dtype)  # `tf.image.resize` returns float32
 
 
 def normalize(maps: Tensor, method: str = "max") -> Tensor:
@@ -78,7 +78,9 @@ def normalize(maps: Tensor, method: str = "max") -> Tensor:
     if method not in ("max", "min_max"):
         raise ValueError(f"Argument `method` must be max or min_max. Received: method={method!r}")
     if method == "min_max":
+        # For comparison with tf-keras-vis alone: zero stops meaning "no evidence".
         maps = maps - ops.min(maps, axis=_but_batch(maps), keepdims=True)
+    # Not `maps / (max + eps)`: gradients behind a saturated softmax are tiny, and their map would look blank.
     return ops.divide_no_nan(maps, ops.max(ops.abs(maps), axis=_but_batch(maps), keepdims=True))
 
 
@@ -99,6 +101,7 @@ def is_blank(maps: Tensor) -> Tensor:
     >>> kax.explainers.is_blank(maps).numpy().tolist()
     [True, False]
     """
+    # Exactly zero, and no threshold: a map of 1e-13 has evidence, which normalising makes visible.
     return ops.logical_not(ops.any(maps != 0, axis=_but_batch(maps)))
 
 
@@ -114,6 +117,7 @@ def _resize_steps(maps: Tensor, size: Sequence[int] | Tensor) -> Tensor:
 def _resize_frames(maps: Tensor, size: Sequence[int] | Tensor) -> Tensor:
     """Along the frames, with the pixels as channels, then frame by frame."""
     batch, frames, *frame = ops.shape(maps)
+    # `tf.image.resize` knows two dimensions; linear interpolation is separable.
     maps = _resize_steps(ops.reshape(maps, (batch, frames, math.prod(frame))), size)
     maps = tf.image.resize(ops.reshape(maps, (-1, *frame)), size[1:])
     return ops.reshape(maps, (batch, size[0], size[1], size[2], frame[-1]))

@@ -32,6 +32,7 @@ def log_odds(logits: Tensor, labels: Tensor) -> Tensor:
     >>> losses.log_odds(np.array([[40.0, 0.0]], "float32"), np.array([0])).numpy().tolist()
     [-40.0]
     """
+    # Not from the probabilities: from a gap of some 17 logits on, the label's is exactly 1 in float32.
     return ops.logsumexp(_without(logits, labels), axis=-1) - pick(logits, labels)
 
 
@@ -50,7 +51,7 @@ def cross_entropy(logits: Tensor, labels: Tensor) -> Tensor:
 
 
 def margin(logits: Tensor, labels: Tensor) -> Tensor:
-    """By how much the best other class leads the label: `max over k != y of z_k - z_y`.
+    """The margin of the best other class over the label: `max over k != y of z_k - z_y`.
 
     Args:
         logits: `(batch, classes)`, float32, two classes or more.
@@ -66,7 +67,7 @@ def margin(logits: Tensor, labels: Tensor) -> Tensor:
 
 
 def dlr(logits: Tensor, labels: Tensor) -> Tensor:
-    """The margin as a fraction of the lead of the first class over the third, the difference of logits ratio.
+    """The margin as a fraction of that of the first class over the third, the difference of logits ratio.
 
     `(max over k != y of z_k - z_y) / (z_1st - z_3rd)`, which neither a factor on all logits nor a constant added to
     them changes.
@@ -86,19 +87,20 @@ def dlr(logits: Tensor, labels: Tensor) -> Tensor:
         attacks", ICML 2020.
     """
     best = _best(logits, 3)
+    # Logits that are all the same have no lead to divide by: 0, with the gradient 0 rather than NaN.
     return tf.math.divide_no_nan(margin(logits, labels), best[:, 0] - best[:, 2])
 
 
-def dlr_towards(logits: Tensor, labels: Tensor, targets: Tensor) -> Tensor:
-    """The targeted `dlr`: `(z_t - z_y) / (z_1st - (z_3rd + z_4th) / 2)`, of three classes `z_3rd` in the place of both.
+def targeted_dlr(logits: Tensor, labels: Tensor, targets: Tensor) -> Tensor:
+    """The targeted `dlr`: `(z_t - z_y) / (z_1st - (z_3rd + z_4th) / 2)`, with three classes `z_3rd` instead of both.
 
     Args:
         logits: `(batch, classes)`, float32, three classes or more.
-        labels: The classes to leave, `(batch,)`.
-        targets: The classes to reach, `(batch,)`.
+        labels: The true classes, `(batch,)`.
+        targets: The target classes, `(batch,)`.
 
     Returns:
-        What is to be raised, `(batch,)`.
+        The objective, `(batch,)`; larger is closer to the target.
 
     Raises:
         ValueError: There are fewer than three classes.
@@ -117,21 +119,21 @@ LOSSES: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
 
 
 def _lead(logits: Tensor, labels: Tensor, targets: Tensor) -> Tensor:
-    """By how much one class leads another: `z_t - z_y`."""
+    """The margin of one class over another: `z_t - z_y`."""
     return pick(logits, targets) - pick(logits, labels)
 
 
-TOWARDS: dict[str, Callable[[Tensor, Tensor, Tensor], Tensor]] = {
-    "log_odds": lambda logits, labels, targets: -log_odds(logits, targets),
+TARGETED_LOSSES: dict[str, Callable[[Tensor, Tensor, Tensor], Tensor]] = {
+    "log_odds": lambda logits, labels, targets: -log_odds(logits, targets),  # leads the target over all others
     "cross_entropy": lambda logits, labels, targets: -cross_entropy(logits, targets),
     "margin": _lead,
-    "dlr": dlr_towards,
+    "dlr": targeted_dlr,
 }
-"""By name, functions of logits, the labels to leave and the classes to reach, to be raised."""
+"""By name, functions of logits, the labels to leave and the target classes, to be raised."""
 
 
 def runner_up(logits: Tensor, labels: Tensor) -> Tensor:
-    """The best class but for the label, `(batch,)` int32.
+    """The best class other than the label, `(batch,)` int32.
 
     Args:
         logits: `(batch, classes)`, float32, two classes or more.
@@ -156,18 +158,18 @@ def check_loss(loss: str) -> str:
 def pick(values: Tensor, indices: Tensor) -> Tensor:
     """One value of each row, `(batch,)`.
 
-    `tf.gather_nd` and its gradient are quicker to trace than a gather with batch dimensions.
-
     Args:
         values: `(batch, classes)`.
         indices: Class indices, `(batch,)`.
     """
+    # `gather_nd` and its gradient are quicker to trace than a gather with batch dimensions.
     rows = tf.range(tf.shape(values)[0])
     return tf.gather_nd(values, tf.stack([rows, tf.cast(indices, tf.int32)], axis=-1))
 
 
 def _without(logits: Tensor, labels: Tensor) -> Tensor:
-    """The logits with minus infinity in the place of the label."""
+    """The logits with minus infinity instead of the label's."""
+    # Not a large negative number: logits of any size have to stay below the label's replacement.
     hit = ops.cast(ops.one_hot(labels, logits.shape[-1]), "bool")
     return ops.where(hit, ops.cast(-float("inf"), logits.dtype), logits)
 
@@ -177,7 +179,8 @@ def _best(logits: Tensor, count: int) -> Tensor:
     classes = logits.shape[-1]
     if classes < 3:
         raise ValueError(
-            f"The loss 'dlr' compares the first class with the third, and the model tells {classes} apart. Pass "
+            f"The loss 'dlr' compares the first class with the third, and the model has {classes} classes. Pass "
             "loss='margin' or 'log_odds'. Received: loss='dlr'"
         )
+    # Three classes have no fourth, which the targeted loss takes the mean with.
     return tf.math.top_k(logits, min(count, classes)).values

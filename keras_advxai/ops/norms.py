@@ -23,11 +23,11 @@ def check_norm(norm: str) -> Norm:
     return cast(Norm, norm)
 
 
-def length(delta: Tensor, norm: Norm) -> Tensor:
+def vector_norm(delta: Tensor, norm: Norm) -> Tensor:
     """The norm of each image's perturbation.
 
     The Euclidean norm is scaled by the largest entry before it is squared, so that perturbations (and
-    gradients) as small as 1e-30 keep their length instead of underflowing to zero.
+    gradients) as small as 1e-30 keep their norm instead of underflowing to zero.
 
     Args:
         delta: Perturbations, `(batch, ...)`.
@@ -40,13 +40,14 @@ def length(delta: Tensor, norm: Norm) -> Tensor:
 
     >>> import numpy as np
     >>> from keras_advxai.ops import norms
-    >>> norms.length(np.array([[3.0, -4.0]], "float32"), "l2").numpy().tolist()
+    >>> norms.vector_norm(np.array([[3.0, -4.0]], "float32"), "l2").numpy().tolist()
     [[5.0]]
     """
-    axes = tuple(range(1, len(delta.shape)))
+    axes = tuple(range(1, len(delta.shape)))  # signals, images and videos alike
     largest = ops.max(ops.abs(delta), axis=axes, keepdims=True)
     if norm == "linf":
         return largest
+    # Gradients of confident models are as small as 1e-30, whose square is 0 in float32.
     scaled = ops.divide_no_nan(delta, largest)
     return largest * ops.sqrt(ops.sum(ops.square(scaled), axis=axes, keepdims=True))
 
@@ -54,9 +55,8 @@ def length(delta: Tensor, norm: Norm) -> Tensor:
 def steepest(gradient: Tensor, norm: Norm) -> Tensor:
     """The direction of unit norm along which a linear function with this gradient rises fastest.
 
-    For `"linf"` that is the gradient's sign, for `"l2"` the gradient divided by its true norm (no floor
-    under it: a floor shortens the steps on confident models, and passes for robustness). Where the
-    gradient is zero, so is the direction.
+    For `"linf"` that is the gradient's sign, for `"l2"` the gradient divided by its norm. Where the gradient is zero,
+    so is the direction.
 
     Args:
         gradient: Gradients, `(batch, ...)`.
@@ -70,24 +70,28 @@ def steepest(gradient: Tensor, norm: Norm) -> Tensor:
     """
     if norm == "linf":
         return ops.sign(gradient)
-    largest = length(gradient, "linf")
+    # No floor under the norm, as cleverhans has one: it shortens the steps on confident models, whose gradients
+    # are tiny, and passes for robustness.
+    largest = vector_norm(gradient, "linf")
     scaled = ops.divide_no_nan(gradient, largest)
-    return ops.divide_no_nan(scaled, length(scaled, "l2"))
+    return ops.divide_no_nan(scaled, vector_norm(scaled, "l2"))
 
 
-def project(delta: Tensor, radius: Tensor, norm: Norm) -> Tensor:
+def project(delta: Tensor, epsilon: Tensor, norm: Norm) -> Tensor:
     """The nearest perturbation of at most the given norm.
 
     Args:
         delta: Perturbations, `(batch, ...)`.
-        radius: The largest norm allowed, a scalar in the units of `delta`.
+        epsilon: The largest norm allowed, a scalar in the units of `delta`.
         norm: `"linf"` or `"l2"`.
 
     Returns:
         Perturbations, shaped as `delta`; those inside the ball are returned as they are. What has no finite
-        length has no nearest one either: under `"l2"` it becomes NaN.
+        norm has no nearest one either: under `"l2"` it becomes NaN.
     """
     if norm == "linf":
-        return ops.clip(delta, -radius, radius)
-    size = length(delta, "l2")
-    return ops.where(size <= radius, delta, delta * ops.divide_no_nan(radius, size))
+        return ops.clip(delta, -epsilon, epsilon)
+    size = vector_norm(delta, "l2")
+    # Not `delta * min(1, epsilon / size)`: rounding would move what is inside already, and the projection of a
+    # projection.
+    return ops.where(size <= epsilon, delta, delta * ops.divide_no_nan(epsilon, size))

@@ -10,7 +10,7 @@ from keras_advxai._typing import Tensor
 
 
 def token_map(tokens: Tensor) -> Tensor:
-    """Tokens laid out as the square that they come from, without the class token in front of them.
+    """Tokens laid out as the square that they come from, without the class token before them.
 
     As few leading tokens are dropped as leaves a square: 197 tokens become 14x14, the first one dropped.
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import itertools
 import pathlib
 import re
-from collections.abc import Sequence
 from typing import Any
 
 from tensorboard.plugins.custom_scalar import layout_pb2
@@ -13,30 +13,31 @@ from tensorboard.plugins.custom_scalar import summary as custom_scalar
 from tensorboard.plugins.hparams import api as hparams_api
 
 from keras_advxai.evaluation.report import EvaluationReport
-from keras_advxai.evaluation.table import epsilon_text
-from keras_advxai.tensorboard.summaries import ACCURACY, band_tags, mod_tag
+from keras_advxai.tensorboard.summaries import ACCURACY, band_tags, measured_name, mod_tag
+from keras_advxai.text import epsilon_text
 
 
-def layout(explainers: Sequence[str]) -> Any:
+def layout(report: EvaluationReport) -> Any:
     """A chart of accuracy, and for each explainer one of MOD with its 95 % interval, as a summary.
 
     Args:
-        explainers: Their names.
+        report: A report of the evaluation.
     """
     accuracy = layout_pb2.Chart(
         title="accuracy under attack",
         multiline=layout_pb2.MultilineChartContent(tag=[f"^{re.escape(ACCURACY)}$"]),
     )
-    charts = [accuracy, *(_margin_chart(explainer) for explainer in explainers)]
+    charts = [accuracy, *(_margin_chart(*pair) for pair in itertools.product(report.explainers, report.metrics))]
     category = layout_pb2.Category(title="adversarial evaluation", chart=charts)
     return custom_scalar.pb(layout_pb2.Layout(category=[category]))
 
 
-def _margin_chart(explainer: str) -> Any:
-    low, high = band_tags(explainer)
-    series = layout_pb2.MarginChartContent.Series(value=mod_tag(explainer), lower=low, upper=high)
+def _margin_chart(explainer: str, metric: str) -> Any:
+    name = measured_name(explainer, metric)
+    low, high = band_tags(name)
+    series = layout_pb2.MarginChartContent.Series(value=mod_tag(name), lower=low, upper=high)
     return layout_pb2.Chart(
-        title=f"MOD of {explainer}, with its 95 % interval",
+        title=f"MOD of {name}, with its 95 % interval",
         margin=layout_pb2.MarginChartContent(series=[series]),
     )
 
@@ -46,9 +47,10 @@ def hparams(report: EvaluationReport, log_dir: pathlib.Path) -> Any:
 
     Args:
         report: The report.
-        log_dir: The directory of the run; its name, and a checksum of its path, tell the trials apart.
+        log_dir: The directory of the run; its name, and a checksum of its path, name the trial.
     """
     path = str(log_dir.resolve())
+    # Trainings in `a/logs` and `b/logs` would be one trial by their names.
     trial = f"{pathlib.Path(path).name}-{hashlib.sha256(path.encode('utf-8')).hexdigest()[:6]}"
     return hparams_api.hparams_pb(settings(report), trial_id=trial)
 
@@ -59,13 +61,13 @@ def settings(report: EvaluationReport) -> dict[str, str | int]:
     lower, upper = source["bounds"]
     return {
         "model": source["model"],
-        "attacks": ", ".join(report.attacks),
+        "attacks": ", ".join(report.attacks),  # HParams takes strings and numbers, and no lists
         "explainers": ", ".join(report.explainers),
         "epsilons": ", ".join(epsilon_text(epsilon) for epsilon in report.epsilons),
         "target": report.target,
         "bounds": f"{lower:g} to {upper:g}",
         "preprocess": source["preprocess"] or "none",
         "labels": source["labels"],
-        "images": len(report.samples),
+        "images": len(report.measurements),
         "seed": source["seed"],
     }

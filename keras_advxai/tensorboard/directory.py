@@ -23,7 +23,7 @@ def next_step(log_dir: str | os.PathLike[str]) -> int:
     folder = pathlib.Path(log_dir).expanduser() / FOLDER / CLEAN
     if not folder.is_dir():
         return 0
-    events = EventAccumulator(str(folder), size_guidance={TENSORS: 1}).Reload()
+    events = EventAccumulator(str(folder), size_guidance={TENSORS: 1}).Reload()  # the last of each tag will do
     steps = [events.Tensors(tag)[-1].step for tag in events.Tags()["tensors"]]
     return max(steps, default=-1) + 1
 
@@ -46,9 +46,10 @@ def check_log_dir(log_dir: str | os.PathLike[str]) -> pathlib.Path:
     """
     path = pathlib.Path(log_dir).expanduser()
     existing = path
-    while not os.path.lexists(existing) and existing != existing.parent:
+    while not os.path.lexists(existing) and existing != existing.parent:  # a dangling link is in the way, too
         existing = existing.parent
     try:
+        # To write is the only proof, and this leaves nothing behind.
         with tempfile.TemporaryFile(dir=existing):
             pass
     except OSError as error:

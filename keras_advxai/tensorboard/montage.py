@@ -9,10 +9,10 @@ import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from keras_advxai.evaluation.examples import Example
-from keras_advxai.evaluation.table import epsilon_text
 from keras_advxai.figures.captions import ClassNames, class_text, flipped, number, percent
 from keras_advxai.figures.overlay import change, overlay
+from keras_advxai.measurements.examples import Example
+from keras_advxai.text import epsilon_text
 
 SMALLEST = 96  # pixels, as all of these
 LARGEST = 512
@@ -28,9 +28,7 @@ _DPI = 64  # a power of two, so that pixels make whole inches
 def montage(example: Example, class_names: ClassNames = None) -> np.ndarray:
     """The original and the adversarial image with their heatmaps, the difference, and a caption below.
 
-    Small images are enlarged by a whole factor, so that their pixels stay sharp, and large ones thinned. The
-    caption is part of the picture, because TensorBoard keeps one description for all steps, and predictions
-    change.
+    Small images are enlarged by a whole factor and large ones thinned.
 
     Args:
         example: One of a report's examples.
@@ -47,8 +45,9 @@ def montage(example: Example, class_names: ClassNames = None) -> np.ndarray:
     first, second, third = (_resized(np.round(panel * 255).astype("uint8")) for panel in panels)
     gap = np.full((len(first), GAP, 3), 255, "uint8")
     row = np.concatenate([first, gap, second, gap, third], axis=1)
-    missing = max(0, 3 * SMALLEST + 2 * GAP - row.shape[1])
+    missing = max(0, 3 * SMALLEST + 2 * GAP - row.shape[1])  # the caption would be cut off
     row = np.pad(row, ((0, 0), (0, missing), (0, 0)), constant_values=255)
+    # The caption is in the picture, since TensorBoard keeps one description for all steps and predictions change.
     return np.concatenate([row, _text(caption(example, class_names), row.shape[1])])
 
 
@@ -69,7 +68,7 @@ def caption(example: Example, class_names: ClassNames = None) -> list[str]:
         if not heatmap.any()
     ]
     after += ", flipped" if flipped(example) else ""
-    last = ", blank: ".join([f"NISSIM {number(example.nissim)}", *([" and ".join(blank)] if blank else [])])
+    last = ", blank: ".join([f"NISSIM {number(example.dissimilarity)}", *([" and ".join(blank)] if blank else [])])
     lines = (before, after, last)
     return [line.encode("ascii", "replace").decode("ascii") for line in lines]
 
@@ -100,18 +99,19 @@ def _resized(panel: np.ndarray) -> np.ndarray:
     shorter, longer = sorted(panel.shape[:2])
     skip = math.ceil(longer / LARGEST)
     copies = max(1, min(math.ceil(SMALLEST / shorter), LARGEST // longer))
-    return panel[::skip, ::skip].repeat(copies, axis=0).repeat(copies, axis=1)
+    return panel[::skip, ::skip].repeat(copies, axis=0).repeat(copies, axis=1)  # pixels stay sharp
 
 
 def _text(lines: Sequence[str], width: int) -> np.ndarray:
     """Lines of text as a picture, `(height, width, 3)` uint8."""
-    scale = max(1, width // CARD)
+    scale = max(1, width // CARD)  # what is wide is shown reduced
     height = scale * (LINE * len(lines) + 2 * GAP)
     figure = Figure(figsize=(width / _DPI, height / _DPI), dpi=_DPI, facecolor="white")
-    canvas = FigureCanvasAgg(figure)
+    canvas = FigureCanvasAgg(figure)  # pyplot would keep the figure
     size = scale * FONT * 72 / _DPI
     for place, line in enumerate(lines):
         y = 1 - scale * (GAP + LINE * (place + 0.5)) / height
+        # A class may be called "$5 or $10", which is no formula.
         figure.text(scale * 2 / width, y, line, size=size, va="center", color="black", parse_math=False)
     canvas.draw()
-    return np.asarray(canvas.buffer_rgba())[..., :3].copy()
+    return np.asarray(canvas.buffer_rgba())[..., :3].copy()  # the canvas takes its memory along

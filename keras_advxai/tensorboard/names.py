@@ -10,7 +10,7 @@ FOLDER = "advxai"
 CLEAN = "clean"
 HPARAMS = "hparams"
 
-_RESERVED = (CLEAN, HPARAMS)
+_RESERVED = (CLEAN, HPARAMS)  # an attack may be called `clean`, too
 
 
 def safe(name: str) -> str:
@@ -29,18 +29,19 @@ def safe(name: str) -> str:
     """
     cleaned = re.sub(r"[^A-Za-z0-9._-]+", "-", name)
     if cleaned != name or not cleaned.strip(".") or cleaned in _RESERVED:
+        # No leading dot: `..` would leave the folder.
         return f"{cleaned.lstrip('.')}-{zlib.crc32(name.encode('utf-8')):08x}"
     return cleaned
 
 
 def runs_by_epsilon(attack: str, epsilons: Sequence[float]) -> dict[float, str]:
-    """The run of one attack at each strength, such as `fgsm_eps0.0314`.
+    """The run of one attack at each epsilon, such as `fgsm_eps0.0314`.
 
-    Four decimals, or as many more as it takes to tell the strengths apart.
+    Four decimals, or as many more as it takes for the names to differ.
 
     Args:
         attack: The name of the attack.
-        epsilons: Its strengths.
+        epsilons: Its epsilons.
 
     Example:
 
@@ -50,5 +51,5 @@ def runs_by_epsilon(attack: str, epsilons: Sequence[float]) -> dict[float, str]:
     """
     digits = 4
     while digits < 17 and len({f"{epsilon:.{digits}f}" for epsilon in epsilons}) < len(set(epsilons)):
-        digits += 1
+        digits += 1  # up to what a float64 has
     return {epsilon: f"{safe(attack)}_eps{epsilon:.{digits}f}" for epsilon in epsilons}

@@ -9,11 +9,11 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from keras_advxai.evaluation.report import EvaluationReport
-from keras_advxai.evaluation.table import epsilon_text
 from keras_advxai.figures import explanation, scores
 from keras_advxai.figures.captions import ClassNames
 from keras_advxai.tensorboard.montage import is_drawable
 from keras_advxai.tensorboard.names import safe
+from keras_advxai.text import epsilon_text
 
 FEW = 2  # images of each attack
 LARGEST = 2000  # pixels
@@ -32,10 +32,10 @@ def figures_of(report: EvaluationReport, attack: str, class_names: ClassNames) -
         attack: The name of the attack.
         class_names: The names of the classes; `None` for their numbers.
     """
-    strongest = max(report.epsilons)
-    found = [e for e in report.select(attack=attack, epsilon=strongest) if is_drawable(e)]
-    shown = list(dict.fromkeys(example.index for example in found))[:FEW]
-    condition = f"{attack} at epsilon {epsilon_text(strongest)}"
+    largest = max(report.epsilons)
+    found = [e for e in report.select(attack=attack, epsilon=largest) if is_drawable(e)]
+    shown = list(dict.fromkeys(example.index for example in found))[:FEW]  # several explainers show one image
+    condition = f"{attack} at epsilon {epsilon_text(largest)}"
     for example in found:
         if example.index in shown:
             tag = f"advxai_figures/{safe(attack)}/{safe(example.explainer)}/{example.index}"
@@ -54,7 +54,7 @@ def figures_of(report: EvaluationReport, attack: str, class_names: ClassNames) -
 def as_pixels(figure: Figure) -> np.ndarray:
     """A figure as RGB, `(height, width, 3)` uint8, at its own resolution; a very high one at less."""
     figure.dpi = min(figure.dpi, LARGEST / max(figure.get_size_inches()))
-    canvas = FigureCanvasAgg(figure)
+    canvas = FigureCanvasAgg(figure)  # pyplot would keep the figure
     canvas.draw()
     return np.asarray(canvas.buffer_rgba())[..., :3].copy()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import pathlib
 import weakref
@@ -24,7 +25,7 @@ class ReportWriter:
 
     ```
     <log_dir>/advxai/clean              accuracy on the original images
-    <log_dir>/advxai/fgsm_eps0.0314     attack x strength, the noise control too: accuracy, MOD and more
+    <log_dir>/advxai/fgsm_eps0.0314     attack x epsilon, the noise control too: accuracy, MOD and more
     <log_dir>/advxai/fgsm               attack: VID
     <log_dir>/advxai/hparams            settings and final figures
     ```
@@ -47,13 +48,12 @@ class ReportWriter:
     Example:
 
     >>> import pathlib, tempfile
-    >>> import numpy as np
     >>> from keras_advxai import EvaluationReport
-    >>> from keras_advxai.evaluation import Samples
+    >>> from keras_advxai.evaluation import Coordinates, Measurements
+    >>> coordinates = Coordinates(("fgsm",), (), ("nissim",), ("predicted",), (0.1,), classes=2)
+    >>> found = Measurements.of(coordinates, label=[0, 0], prediction=[[0, 0], [0, 1]])
     >>> from keras_advxai.tensorboard import ReportWriter
-    >>> zeros = np.zeros(2, "int32")
-    >>> samples = Samples((0.1,), zeros, zeros, np.ones(2), {"fgsm": np.array([[0, 1]])}, {}, {}, {})
-    >>> report = EvaluationReport(samples, {"model": "net", "labels": "given"})
+    >>> report = EvaluationReport(found, {"model": "net"})
     >>> with tempfile.TemporaryDirectory() as log_dir:
     ...     with ReportWriter(log_dir) as writer:
     ...         writer.write(report, step=0)
@@ -66,9 +66,10 @@ class ReportWriter:
         self.class_names = class_names
         self._files: dict[str, Any] = {}
         self._is_open = True
-        self._has_layout = False
+        self._has_layout = False  # one for all steps
         self._step = 0
-        place = self.log_dir.resolve()
+        place = self.log_dir.resolve()  # a path may be spelt in several ways
+        # TensorBoard never returns to an earlier file of a run: of two writers, the first would write for nobody.
         if place in _OPEN:
             _OPEN[place].close()
         _OPEN[place] = self
@@ -85,7 +86,7 @@ class ReportWriter:
                 the pictures. Defaults to `False`.
 
         Raises:
-            TypeError: `report` is not a report, or `step` not a whole number.
+            TypeError: `report` is not a report, or `step` not an integer.
             ValueError: The step is below 0, or the writer is closed.
         """
         self._step = self._checked(report, step)
@@ -111,7 +112,7 @@ class ReportWriter:
             step: The epoch. Defaults to the one that was written last.
 
         Raises:
-            TypeError: `report` is not a report, or `step` not a whole number.
+            TypeError: `report` is not a report, or `step` not an integer.
             ValueError: The step is below 0, or the writer is closed.
         """
         self._step = self._checked(report, self._step if step is None else step)
@@ -150,8 +151,8 @@ class ReportWriter:
     def _checked(self, report: Any, step: Any) -> int:
         if not isinstance(report, EvaluationReport):
             raise TypeError(f"Argument `report` must be an EvaluationReport. Received: {type(report).__name__}")
-        if isinstance(step, bool) or not isinstance(step, (int, np.integer)):
-            raise TypeError(f"Argument `step` must be a whole number, the epoch. Received: step={step!r}")
+        if isinstance(step, bool) or not isinstance(step, (int, np.integer)):  # `True` is an int
+            raise TypeError(f"Argument `step` must be an integer, the epoch. Received: step={step!r}")
         if step < 0:
             raise ValueError(f"Argument `step` must be the epoch, from 0. Received: step={step!r}")
         self.check_open()
@@ -161,17 +162,17 @@ class ReportWriter:
         rows = [row for row in report.rows if (row.attack, row.epsilon) == (attack, epsilon)]
         self._write_scalars(run, summaries.attack_scalars(rows))
         with self._file(run).as_default(self._step):
-            for explainer in report.explainers:
-                values = report.nissim(attack, explainer, epsilon)
-                values = values[np.isfinite(values)]
+            for explainer, metric in itertools.product(report.explainers, report.metrics):
+                values = report.dissimilarity(attack, explainer, epsilon, metric=metric)
+                values = values[np.isfinite(values)]  # as MOD leaves them out
                 if len(values):
-                    tf.summary.histogram(f"advxai_nissim/{safe(explainer)}", values)
+                    tf.summary.histogram(f"advxai_{safe(metric)}/{safe(explainer)}", values)
 
     def _write_images(self, report: EvaluationReport, attack: str, run: str) -> None:
-        named = report.provenance["labels"] == "given"
-        strongest = max(report.epsilons)
+        named = report.provenance["labels"] == "given"  # a clean prediction is no label
+        largest = max(report.epsilons)
         for example in report.examples:
-            if (example.attack, example.epsilon) != (attack, strongest) or not montage.is_drawable(example):
+            if (example.attack, example.epsilon) != (attack, largest) or not montage.is_drawable(example):
                 continue
             label = class_text(example.label, self.class_names) if named else None
             with self._file(run).as_default(self._step):
@@ -190,7 +191,7 @@ class ReportWriter:
 
     def _write_layout(self, report: EvaluationReport) -> None:
         if not self._has_layout:
-            self._write_raw(CLEAN, dashboards.layout(report.explainers))
+            self._write_raw(CLEAN, dashboards.layout(report))
             self._has_layout = True
 
     def _write_scalars(self, run: str, scalars: dict[str, float]) -> None:
@@ -204,10 +205,12 @@ class ReportWriter:
             tf.summary.experimental.write_raw_pb(summary.SerializeToString())
 
     def _file(self, run: str) -> Any:
+        # Not before something is written: a writer that is made for nothing leaves no folder.
         if run not in self._files:
             self._files[run] = tf.summary.create_file_writer(str(self.log_dir / FOLDER / run))
         return self._files[run]
 
     def _flush(self) -> None:
+        # TensorBoard is open while the training runs, and shows each epoch at once.
         for file in self._files.values():
             file.flush()

@@ -1,6 +1,6 @@
-"""Checks that every attack and every explainer has to pass: ours, and anyone's who writes another.
+"""Checks that every attack, explainer and dissimilarity has to pass: ours, and your own.
 
-In a test of one's own, with a small model and a few images:
+In a test of your own, with a small model and a few images:
 
     from keras_advxai.testing import check_attack
 
@@ -10,6 +10,7 @@ In a test of one's own, with a small model and a few images:
 
 from keras_advxai.testing.attacks import check_attack
 from keras_advxai.testing.explainers import check_explainer
+from keras_advxai.testing.metrics import check_metric
 from keras_advxai.testing.state import unchanged
 
-__all__ = ["check_attack", "check_explainer", "unchanged"]
+__all__ = ["check_attack", "check_explainer", "check_metric", "unchanged"]

@@ -16,7 +16,14 @@ from keras_advxai._typing import Tensor
 from keras_advxai.models import ImageClassifier
 from keras_advxai.testing.state import require, unchanged
 
+_CROSSED = 0.15
+"""The share of all pixels that may lie where rounding crossed a kink: a patch of one image of three or more."""
+_KINK = 0.05
+"""How far a heatmap may differ there, as a share of its largest value."""
+_SHIFTED = 0.01
+"""How far an adversarial image may differ there, as a share of the largest pixel."""
 _STRAYING = 0.01
+"""The share of an adversarial image's pixels that may differ by more, because a sign turned."""
 
 
 def check_configuration(instance: Configuration, module: Any) -> None:
@@ -51,21 +58,24 @@ def check_independence(run: Callable[..., Any], same: Callable[[Any, Any, str], 
     same(singles, whole, "It treats an image differently beside other images than alone.")
 
 
-def check_one_trace(run: Callable[..., Any], classifier: ImageClassifier, *arrays: Any) -> None:
-    """Fail unless one trace serves all batch sizes."""
-    traces = 0
+def counting(preprocess: Callable[[Tensor], Any]) -> tuple[Callable[[Tensor], Any], list[Tensor]]:
+    """The same preprocessing, and a list that becomes longer whenever it is traced."""
+    traced: list[Tensor] = []
 
-    def preprocess(images: Tensor) -> Tensor:
-        nonlocal traces
-        traces += 1
-        return classifier.network_inputs(images, images)
+    def counted(images: Tensor) -> Any:
+        traced.append(images)
+        return preprocess(images)
 
-    counted = like(classifier, bounds=classifier.bounds, preprocess=preprocess)
-    run(counted, *arrays)
-    before = traces
+    return counted, traced
+
+
+def check_one_trace(run: Callable[..., Any], classifier: ImageClassifier, traced: list[Tensor], *arrays: Any) -> None:
+    """Fail unless one trace serves all batch sizes, of a classifier whose preprocessing is counted in `traced`."""
+    run(classifier, *arrays)
+    before = len(traced)
     for size in (1, 2, None):
-        run(counted, *take(arrays, slice(size)))
-    require(traces == before, "It is traced again for another batch size.")
+        run(classifier, *take(arrays, slice(size)))
+    require(len(traced) == before, "It is traced again for another batch size.")
 
 
 def check_exception(run: Callable[..., Any], classifier: ImageClassifier, *arrays: Any) -> None:
@@ -111,26 +121,40 @@ def _predictions(classifier: ImageClassifier, inputs: Any) -> Tensor:
 
 
 def same_images(first: Any, second: Any, sentence: str) -> None:
-    """Fail unless two sets of images are equal, but for a few pixels.
+    """Fail unless two sets of adversarial images are equal up to rounding, kinks, and a few pixels.
 
-    Where a gradient is zero but for rounding, its sign may be either.
+    Where a gradient is zero up to rounding, its sign may be either, and the pixel goes up or down. Where rounding
+    crosses a kink (see `same_maps`), a step of the L2 norm is turned a little in the patch that the unit looks at; seen
+    were 5 % of the pixels of six images, with one instruction set of four, and a difference of 0.0007.
     """
     first, second = np.asarray(first), np.asarray(second)
     require(first.shape == second.shape, sentence)
-    straying = ~np.isclose(first, second, rtol=1e-3, atol=1e-5 * max(1.0, float(np.abs(second).max())))
+    largest = max(1.0, float(np.abs(second).max()))
+    crossed = ~np.isclose(first, second, rtol=1e-3, atol=1e-5 * largest)
+    require(float(crossed.mean()) <= _CROSSED, sentence)
+    straying = ~np.isclose(first, second, rtol=1e-3, atol=_SHIFTED * largest)
     require(float(straying.mean()) <= _STRAYING, sentence)
 
 
 def same_maps(first: Any, second: Any, sentence: str) -> None:
-    """Fail unless two sets of maps are equal but for rounding."""
+    """Fail unless two sets of maps are equal up to rounding and the kinks that it crosses.
+
+    Where an activation is zero up to rounding, a ReLU lets the gradient pass or does not, and a max-pooling chooses
+    one of two equal values: one unit more or less, in the patch of the image that it looks at. How often depends on
+    the processor's kernels; seen were 0.5 % of the pixels of six images, and a difference of 0.0085 of the largest
+    value, at one of five points of a path. Something that is really computed otherwise changes whole maps.
+    """
     first, second = np.asarray(first), np.asarray(second)
     require(first.shape == second.shape, sentence)
-    require(np.allclose(first, second, rtol=1e-3, atol=1e-4 * float(np.abs(second).max())), sentence)
+    largest = float(np.abs(second).max())
+    crossed = ~np.isclose(first, second, rtol=1e-3, atol=1e-4 * largest)
+    require(float(crossed.mean()) <= _CROSSED, sentence)
+    require(np.allclose(first, second, rtol=0, atol=_KINK * largest), sentence)
 
 
 @contextlib.contextmanager
-def naming(instance: Configuration) -> Iterator[None]:
-    """Begin the sentences of what fails inside of the block with the instance."""
+def naming(instance: object) -> Iterator[None]:
+    """Begin the sentences of what fails inside the block with the instance."""
     try:
         yield
     except AssertionError as error:

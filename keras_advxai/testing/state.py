@@ -16,7 +16,7 @@ _PLAIN = (bool, int, float, str, bytes)
 
 @contextlib.contextmanager
 def unchanged(model: keras.Model, *arrays: np.ndarray) -> Iterator[None]:
-    """Fail if what is done inside of the block changes a model or arrays, even where it ends in an exception.
+    """Fail if what is done inside the block changes a model or arrays, even where it ends in an exception.
 
     Everything of Keras' that the model holds is looked at, as deep as it goes: layers and nested models, variables bit
     by bit, random seeds, regularisers, the optimizer with its slots, losses, metrics, and what `compile` and `fit`
@@ -75,7 +75,7 @@ def _attributes(model: keras.Model) -> dict[tuple[int, str], list[Any]]:
 
 
 def _parts(value: Any) -> list[Any]:
-    """A value with all that is inside of it: collections item by item, arrays and variables byte by byte."""
+    """A value with all that is inside it: collections item by item, arrays and variables byte by byte."""
     if isinstance(value, np.ndarray):
         return [value, f"{value.dtype}{value.shape}", value.tobytes()]
     if isinstance(value, tf.Variable):
@@ -90,7 +90,7 @@ def _parts(value: Any) -> list[Any]:
 
 
 def _same(before: list[Any], now: list[Any]) -> bool:
-    """Whether two lists of parts hold the same objects; of numbers and texts, equal ones."""
+    """Whether two lists of parts hold the same objects; of numbers and strings, equal ones."""
     return len(before) == len(now) and all(
         first is second or (isinstance(first, _PLAIN) and type(first) is type(second) and first == second)
         for first, second in zip(before, now, strict=True)

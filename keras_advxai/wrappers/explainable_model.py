@@ -16,12 +16,13 @@ from keras_advxai._typing import Bounds, Preprocess, Tensor
 from keras_advxai.api import evaluate
 from keras_advxai.attacks import Attack
 from keras_advxai.evaluation import EvaluationReport
+from keras_advxai.evaluation.arguments import MODEL_SETTINGS
 from keras_advxai.explainers import Explainer
 from keras_advxai.models import ImageClassifier, applications
 from keras_advxai.wrappers.overrides import PREDICTION, check_own_optimizer, check_trains_alike, overridden
 from keras_advxai.wrappers.saving import serialized
 
-_FROM_CLASSIFIER = ("model", "bounds", "preprocess")
+_FROM_CLASSIFIER = ("model", *MODEL_SETTINGS)
 """Arguments of `evaluate` that the wrapper knows by itself."""
 
 
@@ -44,13 +45,13 @@ class ExplainableModel(keras.Model):
     with is its own. It may be passed wherever a model is taken.
 
     There are two kinds of input. `fit`, `evaluate`, `predict` and calling the wrapper take **what the network takes**,
-    as with the inner model. `explain`, `attack` and `evaluate_robustness` take **images**, from which `preprocess`
-    leads to what the network takes. For `ExplainableModel(keras.applications.MobileNetV2(), preprocess="mobilenet_v2")`
+    as with the inner model. `explain`, `attack` and `evaluate_robustness` take **images**, which `preprocess`
+    maps to what the network takes. For `ExplainableModel(keras.applications.MobileNetV2(), preprocess="mobilenet_v2")`
     that is `model.explain(pixels)` with pixels from 0 to 255, and
     `model.predict(keras.applications.mobilenet_v2.preprocess_input(pixels))`. For images that the network takes as they
     are, `preprocess=None`, the two are the same.
 
-    The weights are those of the inner model, so `model.inner.save` and `model.inner.load_weights` go on working with
+    The weights are those of the inner model, so `model.inner.save` and `model.inner.load_weights` keep working with
     files of the inner model by itself. An inner model with training methods of its own (`train_step`, `compute_loss`,
     ...) is trained by itself; compiling the wrapper is an error then.
 
@@ -60,9 +61,11 @@ class ExplainableModel(keras.Model):
             and to `(0, 255)` where `preprocess` is a name.
         preprocess: From images to what the network takes; see `ImageClassifier`. To be saved with the model, a
             function has to be registered with `keras.saving.register_keras_serializable`. Defaults to `None`.
-        from_logits: Whether the output is logits; see `ImageClassifier`. Defaults to `None`, found out.
+        from_logits: Whether the output is logits; see `ImageClassifier`. Defaults to `None`, inferred.
         output: Which of several outputs has the classes. Defaults to `None`.
         input: Which of several inputs has the images. Defaults to `None`.
+        fold_batch_norm: For explanations and attacks; see `ImageClassifier`. Defaults to `False`.
+        jit_compile: For explanations and attacks; see `ImageClassifier`. Defaults to `False`.
         name: The wrapper's name. Defaults to one that Keras makes.
 
     Attributes:
@@ -113,24 +116,32 @@ class ExplainableModel(keras.Model):
         from_logits: bool | None = None,
         output: str | int | None = None,
         input: str | int | None = None,
+        fold_batch_norm: bool = False,
+        jit_compile: bool = False,
         name: str | None = None,
     ) -> None:
         _check_model(model)
-        super().__init__(name=name, dtype=model.dtype_policy, autocast=False)
+        super().__init__(name=name, dtype=model.dtype_policy, autocast=False)  # the inner model casts by itself
         self.inner = model
         # Dropout inside of a model whose `call` takes no `training` does not learn of it from `train_step` either.
         self._call_has_training_arg = "training" in model.call_signature_parameters
-        if not tf.distribute.has_strategy():
+        if not tf.distribute.has_strategy():  # wrapped outside of the scope it was made in
             self._distribute_strategy = getattr(model, "_distribute_strategy", None)
         # Not a dictionary, in which Keras would track a layer given as `preprocess` as part of the model.
         self._settings: Mapping[str, Any] = types.MappingProxyType(
-            {"bounds": bounds, "preprocess": preprocess, "from_logits": from_logits, "output": output, "input": input}
+            dict(
+                zip(
+                    MODEL_SETTINGS,
+                    (bounds, preprocess, from_logits, output, input, fold_batch_norm, jit_compile),
+                    strict=True,
+                )
+            )
         )
         self._classifier: ImageClassifier | None = None
         if model.built:
             self._classifier = ImageClassifier(model, **self._settings)
         else:
-            applications.image_space(preprocess, bounds, None)
+            applications.image_space(preprocess, bounds, None)  # what is wrong with them is said now already
 
     @property
     def classifier(self) -> ImageClassifier:
@@ -139,25 +150,25 @@ class ExplainableModel(keras.Model):
         Raises:
             ValueError: The inner model is not built yet, or does not fit the settings.
         """
-        if self._classifier is None:
+        if self._classifier is None:  # the inner model was not built when it was wrapped
             self._classifier = ImageClassifier(self.inner, **self._settings)
         return self._classifier
 
     @property
     def classifier_settings(self) -> Mapping[str, Any]:
-        """What `classifier` is made with: `bounds`, `preprocess`, `from_logits`, `output` and `input`, as given."""
+        """What `classifier` is made with, as given: `bounds`, `preprocess` and the other settings of the model."""
         return self._settings
 
     @property
     def preprocess(self) -> Preprocess:
-        """What leads from images to what the network takes, as given."""
+        """The function from images to what the network takes, as given."""
         preprocess: Preprocess = self._settings["preprocess"]
         return preprocess
 
     def explain(
         self, x: Tensor, explainer: str | Explainer = "grad_cam", targets: int | Tensor | None = None
     ) -> Tensor:
-        """Heatmaps of the regions that speak for a class; see `keras_advxai.explainers.Explainer`.
+        """Heatmaps of the regions that are evidence for a class; see `keras_advxai.explainers.Explainer`.
 
         Args:
             x: Images, `(batch, height, width, channels)`, within the bounds.
@@ -181,7 +192,7 @@ class ExplainableModel(keras.Model):
 
         Args:
             x: Images, `(batch, height, width, channels)`, within the bounds.
-            y: The true class of each image; for a targeted attack the class to reach. Defaults to the model's own
+            y: The true class of each image; for a targeted attack the target class. Defaults to the model's own
                 prediction.
             attack: The name of an attack, or one. Defaults to `"fgsm"`.
             epsilon: The budget as a fraction of the bounds' width, or several. Defaults to 8/255.
@@ -192,12 +203,12 @@ class ExplainableModel(keras.Model):
         return attacks.get(attack)(self.classifier, x, y, epsilon)
 
     def evaluate_robustness(self, data: Any, **settings: Any) -> EvaluationReport:
-        """Measure how accuracy falls, and how far explanations drift, under attacks of several strengths.
+        """Measure how accuracy falls, and how far explanations drift, under attacks of several epsilons.
 
         Args:
             data: Images and labels in image space, as `keras_advxai.evaluate` takes them.
             **settings: Everything else that `keras_advxai.evaluate` takes, by name: `attacks`, `explainers`,
-                `epsilons`, `log_dir` and so on; but for `bounds` and `preprocess`, which the wrapper has.
+                `epsilons`, `log_dir` and so on; except `bounds` and `preprocess`, which the wrapper has.
 
         Returns:
             An `EvaluationReport`.
@@ -206,7 +217,7 @@ class ExplainableModel(keras.Model):
             TypeError: There is no setting of that name.
         """
         known = [key for key in inspect.signature(evaluate).parameters if key not in (*_FROM_CLASSIFIER, "data")]
-        for key in settings:
+        for key in settings:  # before `evaluate`, which would name itself
             if key in _FROM_CLASSIFIER:
                 raise TypeError(
                     f"evaluate_robustness takes no `{key}`: the wrapper has its own. Received: "
@@ -222,7 +233,7 @@ class ExplainableModel(keras.Model):
     def call(self, inputs: Any, training: bool | None = None, **kwargs: Any) -> Any:
         """The outputs of the inner model for what it takes: no preprocessing, no cast."""
         if training is not None:
-            kwargs["training"] = training
+            kwargs["training"] = training  # some calls take none
         return self.inner(inputs, **kwargs)
 
     def compute_mask(self, inputs: Any, previous_mask: Any = None) -> None:
@@ -231,7 +242,7 @@ class ExplainableModel(keras.Model):
     @property
     def built(self) -> bool:
         """Whether the inner model is built."""
-        inner = self.__dict__.get("inner")
+        inner = self.__dict__.get("inner")  # Keras asks before it is there
         return inner is not None and inner.built
 
     @built.setter
@@ -258,8 +269,8 @@ class ExplainableModel(keras.Model):
         layers = self.inner._flatten_layers(include_self=False)
         kept = [*self.inner._metrics]
         for layer in layers:
-            kept += [] if isinstance(layer, keras.Model) else layer.metrics
-        known = {id(metric) for metric in kept}
+            kept += [] if isinstance(layer, keras.Model) else layer.metrics  # nested models are left out by Keras, too
+        known = {id(metric) for metric in kept}  # Keras lists them among those of our layers, in another order
         return [*(metric for metric in super().metrics if id(metric) not in known), *kept]
 
     def get_layer(self, name: str | None = None, index: int | None = None) -> keras.Layer:
@@ -280,7 +291,7 @@ class ExplainableModel(keras.Model):
         """Compile as `get_compile_config` says."""
         self.compile(**keras.saving.deserialize_keras_object(config))
         if self.built and self.optimizer is not None:
-            self.optimizer.build(self.trainable_variables)
+            self.optimizer.build(self.trainable_variables)  # or loading finds no place for its state
 
     def predict(self, *args: Any, **kwargs: Any) -> Any:
         """As the `predict` of the inner model."""
@@ -305,7 +316,7 @@ class ExplainableModel(keras.Model):
         return {
             "name": self.name,
             "model": keras.saving.serialize_keras_object(self.inner),
-            "dtype": keras.dtype_policies.serialize(self.inner.dtype_policy),
+            "dtype": keras.dtype_policies.serialize(self.inner.dtype_policy),  # for the loss scale, see `from_config`
             **self._settings,
             "preprocess": serialized(self.preprocess),
         }

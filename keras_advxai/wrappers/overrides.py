@@ -1,4 +1,4 @@
-"""What a model trains and predicts by, where that is its own and not Keras'."""
+"""Which training and prediction methods a model overrides."""
 
 from __future__ import annotations
 
@@ -38,6 +38,7 @@ def overridden(model: keras.Model, names: Iterable[str]) -> list[str]:
         model: The model.
         names: Names of methods and properties of `keras.Model`.
     """
+    # Set on the model itself, too: `model.train_step = ...` is a way to change the training.
     return [
         name for name in names if name in vars(model) or getattr(type(model), name) is not getattr(keras.Model, name)
     ]
@@ -52,7 +53,7 @@ def check_trains_alike(model: keras.Model) -> None:
     Raises:
         ValueError: It has training methods of its own.
     """
-    own = overridden(model, TRAINING)
+    own = overridden(model, TRAINING)  # else it would silently train in another way
     if own:
         raise ValueError(
             f"The inner model {model.name!r} trains or evaluates by methods of its own, which a wrapper would leave "
@@ -72,9 +73,9 @@ def check_own_optimizer(model: keras.Model, optimizer: Any) -> None:
     Raises:
         ValueError: It is the same one.
     """
-    if optimizer is not None and optimizer is getattr(model, "optimizer", None):
+    if optimizer is not None and optimizer is getattr(model, "optimizer", None):  # by identity: equal ones do no harm
         raise ValueError(
             f"The wrapper needs an optimizer of its own. Received: the {type(optimizer).__name__} that the inner "
-            f"model {model.name!r} is compiled with. Pass a new one, or go on training the inner model, `model.inner`: "
+            f"model {model.name!r} is compiled with. Pass a new one, or keep training the inner model, `model.inner`: "
             "the wrapper shares its weights."
         )

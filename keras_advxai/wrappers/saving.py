@@ -21,10 +21,10 @@ def serialized(preprocess: Preprocess) -> Any:
     if preprocess is None or isinstance(preprocess, str):
         return preprocess
     cause: Exception | None = None
-    if getattr(preprocess, "__name__", "") != "<lambda>":
+    if getattr(preprocess, "__name__", "") != "<lambda>":  # loading refuses its bytecode, unless `safe_mode` is off
         try:
             config = keras.saving.serialize_keras_object(preprocess)
-            found = keras.saving.deserialize_keras_object(config)
+            found = keras.saving.deserialize_keras_object(config)  # tried: some are written and not found again
             if found is preprocess or (hasattr(preprocess, "get_config") and type(found) is type(preprocess)):
                 return config
         except (AttributeError, NotImplementedError, TypeError, ValueError) as error:

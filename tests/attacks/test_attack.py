@@ -1,4 +1,4 @@
-"""What calling an attack does for every subclass: labels, strengths, budget, bounds, kinds of arrays."""
+"""What calling an attack does for every subclass: labels, epsilons, budget, bounds, kinds of arrays."""
 
 from __future__ import annotations
 
@@ -19,19 +19,19 @@ class Add(Attack):
         super().__init__(**kwargs)
         self.amount = amount
 
-    def perturb(self, model, x, y, radius, forward):
+    def perturb(self, model, x, y, epsilon, forward):
         return x + self.amount
 
 
 class Shaped(Attack):
-    def perturb(self, model, x, y, radius, forward):
+    def perturb(self, model, x, y, epsilon, forward):
         return tf.concat([x, x], axis=-1)
 
 
 class Labels(Attack):
     """Writes the label into the image."""
 
-    def perturb(self, model, x, y, radius, forward):
+    def perturb(self, model, x, y, epsilon, forward):
         return tf.zeros_like(x) + tf.cast(y, tf.float32)[:, None, None, None] / 2
 
 
@@ -90,12 +90,12 @@ def test_without_labels_the_prediction_is_attacked(model, few):
 
 
 @pytest.mark.parametrize("epsilon", [0.1, np.float64(0.1), np.array(0.1), tf.constant(0.1)])
-def test_one_strength_in_every_form(model, epsilon):
+def test_one_epsilon_in_every_form(model, epsilon):
     assert Add(amount=1.0)(model, X, epsilon=epsilon).shape == X.shape
 
 
 @pytest.mark.parametrize("epsilon", [[0.1], (0.1, 0.2), np.array([0.1, 0.2]), tf.constant([0.3, 0.1, 0.2])])
-def test_several_strengths_in_every_form(model, epsilon):
+def test_several_epsilons_in_every_form(model, epsilon):
     found = Add(amount=1.0)(model, X, epsilon=epsilon)
     assert found.shape == (len(epsilon), *X.shape)
     np.testing.assert_allclose(found[:, 0, 0, 0, 0], 0.5 + np.array(epsilon), rtol=1e-6)

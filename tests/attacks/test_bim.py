@@ -10,6 +10,7 @@ import keras_advxai as kax
 from keras_advxai.attacks import BIM, PGD
 
 
+@pytest.mark.slow
 def test_it_is_pgd_from_the_image_in_steps_that_add_up_to_the_budget(model, few):
     for norm in ("linf", "l2"):
         for options in ({}, {"loss": "margin"}, {"keep": "last"}, {"targeted": True}, {"steps": 4, "step_size": 0.4}):

@@ -10,6 +10,8 @@ from test_deep_fool import SHAPE, X, nearest, problem
 import keras_advxai as kax
 from keras_advxai.attacks import DDN, DeepFool
 
+pytestmark = pytest.mark.sampled(2)
+
 
 def test_a_linear_model_with_two_classes_has_an_exact_answer():
     model, y, leads, slopes = problem(2)
@@ -62,6 +64,7 @@ def test_it_is_not_farther_than_deep_fool_on_a_network(model, test_faces):
     assert np.median(ddn) <= np.median(deep_fool) * 1.02
 
 
+@pytest.mark.slow
 def test_every_option_changes_the_result(model, few):
     plain = DDN(steps=20)(model, *few, 1.0)
     for other in (DDN(steps=5), DDN(steps=20, init_norm=0.2), DDN(steps=20, gamma=0.2), DDN(steps=20, targeted=True)):
@@ -69,7 +72,7 @@ def test_every_option_changes_the_result(model, few):
 
 
 def test_wrong_arguments_say_what_to_pass():
-    with pytest.raises(ValueError, match="`steps` must be a whole number of at least 1"):
+    with pytest.raises(ValueError, match="`steps` must be an integer of at least 1"):
         DDN(steps=0)
     for name in ("init_norm", "gamma"):
         with pytest.raises(ValueError, match=f"`{name}` must be above 0"):

@@ -10,6 +10,8 @@ import pytest
 import keras_advxai as kax
 from keras_advxai.attacks import DeepFool
 
+pytestmark = pytest.mark.sampled(2)
+
 SHAPE = (4, 4, 1)
 X = np.random.default_rng(1).uniform(0.45, 0.55, (8, *SHAPE)).astype("float32")
 
@@ -107,7 +109,7 @@ def test_it_is_stronger_than_one_step_of_the_whole_budget(norm, model, test_face
 
 
 def test_wrong_arguments_say_what_to_pass():
-    with pytest.raises(ValueError, match="`steps` must be a whole number of at least 1"):
+    with pytest.raises(ValueError, match="`steps` must be an integer of at least 1"):
         DeepFool(steps=0)
     with pytest.raises(ValueError, match="`candidates`"):
         DeepFool(candidates=0)

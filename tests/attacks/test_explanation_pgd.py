@@ -11,7 +11,8 @@ import tensorflow as tf
 import keras_advxai as kax
 from keras_advxai.attacks import ExplanationPGD, UniformNoise
 from keras_advxai.attacks.explanation_objectives import displaced_mass
-from keras_advxai.explainers import GradCAM, IntegratedGradients, Saliency, SmoothGrad, TFKerasVis
+from keras_advxai.contrib import TFKerasVis
+from keras_advxai.explainers import GradCAM, IntegratedGradients, Saliency, SmoothGrad
 
 SHAPE = (6, 6, 1)
 layers = keras.layers
@@ -103,6 +104,7 @@ def test_its_gradient_is_that_of_finite_differences(explainer, objective):
     np.testing.assert_allclose(np.sum(both(x)[1] * way, (1, 2, 3)), expected, rtol=0.03, atol=3e-3)
 
 
+@pytest.mark.slow
 def test_it_keeps_every_label_and_moves_the_heatmap_three_times_as_far_as_noise(model, test_faces):
     attacks = ["fgsm", ExplanationPGD(), ExplanationPGD(norm="l2")]
     report = kax.evaluate(
@@ -162,7 +164,7 @@ def test_the_label_stays_only_if_it_is_to_stay():
 
 
 def test_an_image_that_has_lost_its_prediction_goes_back():
-    """Up the lead of the clean prediction, and the others up the objective."""
+    """Along the gradient of the clean prediction's margin; the others maximise the objective."""
     model = smooth_network("relu")
     classifier, x = kax.ImageClassifier(model).smoothed(5.0), helpers.random_images(6, SHAPE)
     now = predictions(model, x)
@@ -187,6 +189,7 @@ def test_an_image_that_has_lost_its_prediction_goes_back():
     assert not np.allclose(found[1::2], free[1::2], atol=1e-3)
 
 
+@pytest.mark.slow
 def test_in_a_wider_budget_the_explanation_can_be_changed_further(model, test_faces):
     """Though far more iterates lose their prediction there."""
     x, _ = test_faces
@@ -208,6 +211,7 @@ def test_labels_do_not_matter_and_blank_maps_are_no_trouble():
     np.testing.assert_array_equal(found, x)  # no iterate has a centre of mass, and so none is better
 
 
+@pytest.mark.slow
 def test_further_options_change_the_result():
     model, x = smooth_network("relu"), helpers.random_images(4, SHAPE)
 
@@ -227,8 +231,8 @@ def test_further_options_change_the_result():
         assert not np.allclose(run(**settings), plain, atol=1e-4), settings
 
 
-def test_the_graph_grows_neither_with_steps_nor_with_strengths(model):
-    """Before the loop a pass; behind it the last iterate's and the result's; in it a pass and its gradient, and both
+def test_the_graph_grows_neither_with_steps_nor_with_epsilons(model):
+    """Before the loop a pass; after it the last iterate's and the result's; in it a pass and its gradient, and both
     for the way back."""
     classifier = kax.ImageClassifier(model)
 
@@ -279,7 +283,7 @@ def test_the_configuration_makes_the_round_trip():
         ({"k": 5}, ValueError, "`k` belongs to objective='top_k'"),
         ({"beta": 0}, ValueError, "`beta` must be above 0, or None"),
         ({"beta": "sharp"}, ValueError, "`beta` must be a number"),
-        ({"steps": 0}, ValueError, "`steps` must be a whole number of at least 1"),
+        ({"steps": 0}, ValueError, "`steps` must be an integer of at least 1"),
         ({"start": "zero"}, ValueError, "zero at the image itself.* Pass start='uniform'"),
         ({"norm": "l1"}, ValueError, "`norm` must be one of linf, l2"),
         ({"explainer": "gradcam_x"}, ValueError, "Unknown explainer 'gradcam_x'.* Did you mean 'grad_cam'"),

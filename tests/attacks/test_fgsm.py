@@ -12,6 +12,8 @@ from cleverhans.tf2.attacks.fast_gradient_method import fast_gradient_method
 import keras_advxai as kax
 from keras_advxai.attacks import FGSM
 
+pytestmark = pytest.mark.sampled(3)
+
 SHAPE = (4, 4, 1)
 WEIGHTS = np.random.default_rng(0).normal(size=(16, 3)).astype("float32")
 X = np.random.default_rng(1).uniform(0.3, 0.7, (6, *SHAPE)).astype("float32")
@@ -47,7 +49,7 @@ def test_a_linear_model_has_an_exact_answer(norm, loss, targeted, activation):
 
 
 @pytest.mark.parametrize(("bounds", "epsilon"), [((-1, 1), 0.1), ((0, 255), 8 / 255), ((0.2, 0.8), 0.1)])
-def test_a_strength_is_a_fraction_of_the_width_of_the_bounds(bounds, epsilon):
+def test_epsilon_is_a_fraction_of_the_width_of_the_bounds(bounds, epsilon):
     classifier = kax.ImageClassifier(helpers.linear_model(WEIGHTS, SHAPE), bounds=bounds)
     width = bounds[1] - bounds[0]
     x = (bounds[0] + width * X).astype("float32")
@@ -96,7 +98,7 @@ def test_it_equals_cleverhans(norm, epsilon, targeted, linear, test_faces):
         sanity_checks=False,
     ).numpy()
     differing = np.abs(found - expected) > 1e-5
-    assert differing.mean() < 1e-3  # the sign of a gradient that is zero but for rounding
+    assert differing.mean() < 1e-3  # the sign of a gradient that is zero up to rounding
     assert np.abs(found - x).max() > 0
 
 
@@ -181,7 +183,7 @@ def test_the_two_losses_have_one_direction(few, model):
     np.testing.assert_allclose(first, second, atol=1e-3)
 
 
-def test_a_length_above_1_is_a_strength_in_l2(model, few):
+def test_a_norm_above_1_is_an_epsilon_in_l2(model, few):
     x, y = few
     found = FGSM(norm="l2")(model, x, y, 3.0)
     length = np.sqrt(((found - x) ** 2).sum((1, 2, 3)))

@@ -17,7 +17,7 @@ X = np.random.default_rng(1).uniform(0.3, 0.7, (3, 4, 4, 1)).astype("float32")
 class Gradient(GradientAttack):
     """The gradient itself, in place of an image."""
 
-    def perturb(self, model, x, y, radius, forward):
+    def perturb(self, model, x, y, epsilon, forward):
         return x + 1e-3 * self.gradient(forward, y)
 
 

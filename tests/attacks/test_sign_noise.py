@@ -21,7 +21,7 @@ def test_every_pixel_moves_by_the_whole_budget_either_way(model):
     assert 0.45 < (delta > 0).mean() < 0.55
 
 
-def test_l2_noise_has_the_length_of_the_budget_in_equal_parts(model):
+def test_l2_noise_has_the_norm_of_the_budget_in_equal_parts(model):
     delta = noise(model, norm="l2", epsilon=1.0)
     np.testing.assert_allclose(np.abs(delta), 1 / 25, atol=1e-6)
 
@@ -36,12 +36,12 @@ def test_it_is_drawn_from_the_seed_and_the_image(model):
     assert np.abs(np.corrcoef(signs) - np.eye(len(X))).max() < 0.2
 
 
-def test_strength_0_and_the_bounds(model):
+def test_epsilon_0_and_the_bounds(model):
     np.testing.assert_array_equal(SignNoise()(model, X, epsilon=0), X)
     found = SignNoise()(model, X, epsilon=1.0)
     assert set(np.unique(found)) == {0.0, 1.0}
 
 
 def test_bad_seeds_are_refused():
-    with pytest.raises(ValueError, match="`seed` must be a whole number"):
+    with pytest.raises(ValueError, match="`seed` must be an integer"):
         SignNoise(seed=0.5)

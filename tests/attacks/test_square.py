@@ -12,6 +12,8 @@ import keras_advxai as kax
 from keras_advxai.attacks import Square, UniformNoise, proposals
 from keras_advxai.testing import check_attack
 
+pytestmark = pytest.mark.sampled(2)
+
 SHAPE = (8, 8, 3)
 X = np.random.default_rng(1).uniform(0.3, 0.7, (6, *SHAPE)).astype("float32")
 KEYS = tf.range(64)
@@ -27,13 +29,13 @@ def smooth_weights(shape: tuple[int, ...], seed: int = 0) -> np.ndarray:
 
 
 def robust(weights: np.ndarray, lead: float = 1e3) -> keras.Model:
-    """A linear model that no budget fools, so that an attack does all its queries. Class 0 leads."""
+    """A linear model that is robust at any budget, so that an attack does all its queries. Class 0 is predicted."""
     columns = np.stack([weights.ravel(), np.zeros(weights.size)], axis=1)
     return helpers.linear_model(columns, weights.shape, bias=[lead, -lead])
 
 
 def share(attack: kax.attacks.Attack, epsilon: float) -> float:
-    """By how much an attack lowers the lead of a linear model, as a part of the optimum."""
+    """By how much an attack lowers the margin of a linear model, as a fraction of the optimum."""
     weights = smooth_weights(SHAPE)
     found = attack(robust(weights, 5.0), X, np.zeros(6, int), epsilon)
     best = epsilon * (np.abs(weights).sum() if attack.norm == "linf" else 1.0)
@@ -105,7 +107,7 @@ def test_it_asks_as_often_as_it_may(queries):
     assert counter.seen.computed - before == queries + 1  # and the clean pass
 
 
-def test_it_stops_when_all_images_are_hit_and_at_strength_0():
+def test_it_stops_when_all_images_are_hit_and_at_epsilon_0():
     model, counter = counted(0.01)
     y = np.zeros(6, int)
     attack = Square(queries=5000)
@@ -120,7 +122,7 @@ def test_it_stops_when_all_images_are_hit_and_at_strength_0():
 
 
 @norms
-def test_images_that_are_wrong_from_the_beginning_are_returned_as_they_are(norm, model, few):
+def test_images_that_are_misclassified_from_the_beginning_are_returned_as_they_are(norm, model, few):
     x, y = few
     y = 1 - kax.ImageClassifier(model).forward(x).predictions.numpy()
     np.testing.assert_array_equal(Square(norm=norm, queries=5)(model, x, y, 0.1), x)
@@ -182,12 +184,12 @@ def test_every_option_changes_the_result(build, few):
 
 
 def test_wrong_arguments_say_what_to_pass():
-    with pytest.raises(ValueError, match="`queries` must be a whole number of at least 1"):
+    with pytest.raises(ValueError, match="`queries` must be an integer of at least 1"):
         Square(queries=0)
     for part in (0, 1.5, -0.1):
         with pytest.raises(ValueError, match="`p_init` must be"):
             Square(p_init=part)
-    with pytest.raises(ValueError, match="`seed` must be a whole number"):
+    with pytest.raises(ValueError, match="`seed` must be an integer"):
         Square(seed=0.5)
     with pytest.raises(ValueError, match="`norm` must be one of linf, l2"):
         Square(norm="l1")

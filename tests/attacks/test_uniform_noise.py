@@ -26,7 +26,7 @@ def test_linf_noise_is_uniform_within_the_budget(model):
 
 
 @pytest.mark.parametrize("epsilon", [0.01, 0.1, 1.0])
-def test_l2_noise_has_the_length_of_the_budget(model, epsilon):
+def test_l2_noise_has_the_norm_of_the_budget(model, epsilon):
     delta = noise(model, norm="l2", epsilon=epsilon).astype("float64")
     np.testing.assert_allclose(np.sqrt((delta**2).sum((1, 2, 3))), epsilon, rtol=1e-4)
 
@@ -49,7 +49,7 @@ def test_it_depends_on_the_image_and_not_on_its_place(model):
     np.testing.assert_array_equal(noise(model, X[4:5])[0], noise(model)[4])
 
 
-def test_it_is_the_same_at_every_strength_but_for_its_scale(model):
+def test_it_is_the_same_at_every_epsilon_but_for_its_scale(model):
     weak, strong = noise(model, epsilon=0.05), noise(model, epsilon=0.25)
     np.testing.assert_allclose(5 * weak, strong, atol=1e-6)
 
@@ -70,7 +70,7 @@ def test_whole_numbers_of_numpy_are_seeds_and_are_kept_as_plain_ones(model):
 
 
 def test_true_is_not_a_seed():
-    with pytest.raises(ValueError, match="`seed` must be a whole number"):
+    with pytest.raises(ValueError, match="`seed` must be an integer"):
         UniformNoise(seed=True)
 
 

@@ -59,11 +59,11 @@ def task() -> Task:
     return Task(model, x, np.array([1, 0, 0]), "linf", 0.15)
 
 
-def test_the_model_and_not_the_library_says_what_stands(task):
+def test_the_model_and_not_the_library_says_what_is_robust(task):
     flipped = task.x[:, :, ::-1]
     moved = np.float32([[0.5, 0.45], [0.5, 0.45], [0.5, 0.45]]).reshape(task.x.shape)
     assert [flags.tolist() for flags in robustness.judged(moved, task)] == [[False, True, False], [False] * 3]
-    # Beyond the budget, the first two count as standing. The third was wrong from the beginning.
+    # Beyond the budget, the first two count as standing. The third was misclassified from the beginning.
     assert [flags.tolist() for flags in robustness.judged(flipped, task)] == [[True, True, False], [True] * 3]
     assert robustness.judged(np.full_like(task.x, np.nan), task)[1].all()
 
@@ -79,7 +79,7 @@ def test_a_library_that_fails_is_told_in_a_line(task):
 def test_what_is_told():
     lines = robustness_table.render(REPORT).splitlines()
     assert "| plain | PGD, L-infinity | **0.250** | 0.375 | **0.250** | error | 0.500 |" in lines
-    assert "Images outside of the budget or the bounds, which count as no success: ART 1." in lines
+    assert "Images out of budget or bounds, which do not count as successes: ART 1." in lines
     assert "- Foolbox, PGD in L-infinity: `ValueError: no`" in lines
     standard = "| plain | L-infinity | 0.250 | 0.125 | 1 | 0 | 12.50 (12.00 to 13.00) | at least 10: met |"
     assert standard in lines

@@ -128,6 +128,40 @@ def test_the_values_are_those_of_the_reports(train_faces, test_faces):
     assert ours.report.examples
 
 
+def test_keys_of_further_dissimilarities_end_in_their_name(train_faces, test_faces):
+    def my_function(heatmaps, others):
+        return tf.reduce_mean(tf.abs(heatmaps - others), axis=(1, 2, 3))
+
+    settings = kax.EvaluationSettings(
+        metrics=("nissim", my_function, "center_shift"), epsilons=EPSILONS, fold_batch_norm=True, noise_control=False
+    )
+    ours = callback(test_faces, settings=settings, final=False)
+    assert ours.settings == settings
+    history = fit(build(), train_faces, ours, epochs=1).history
+    keys = {key for key in history if key.startswith("val_")}
+    assert keys == {
+        "val_accuracy_fgsm",
+        *(f"val_{kind}_fgsm_grad_cam{end}" for kind in ("mod", "vid") for end in ("", "_my_function", "_center_shift")),
+    }
+    for metric in ("my_function", "center_shift"):
+        mods = [ours.report.mod("fgsm", "grad_cam", epsilon, metric=metric) for epsilon in EPSILONS]
+        assert history[f"val_mod_fgsm_grad_cam_{metric}"] == [pytest.approx(np.mean(mods))]
+        assert history[f"val_vid_fgsm_grad_cam_{metric}"] == [pytest.approx(np.std(mods))]
+    assert ours.report.provenance["fold_batch_norm"]
+
+
+@pytest.mark.slow
+def test_the_checks_of_the_callback_are_those_of_evaluate(train_faces, test_faces):
+    findings = {}
+    for checks in ("cheap", "all"):
+        model, ours = build(), callback(test_faces, checks=checks, max_samples=50, epsilons=(0.1,), explainers=())
+        fit(model, train_faces, ours, epochs=1)
+        again = kax.evaluate(model, test_faces, settings=ours.settings, progress=False)
+        assert ours.report == again
+        findings[checks] = {finding.id for finding in ours.report.warnings}
+    assert findings["cheap"] <= findings["all"]
+
+
 def test_epochs_without_an_evaluation_repeat_the_last_values(train_faces, test_faces):
     ours = callback(test_faces, every=3, final=False)
     history = fit(build(), train_faces, ours, epochs=5).history
@@ -145,14 +179,15 @@ def test_one_trace_serves_the_whole_training(train_faces, test_faces):
     traces = []
 
     class Counting(kax.attacks.FGSM):
-        def perturb(self, model, x, y, radius, forward):
+        def perturb(self, model, x, y, epsilon, forward):
             traces.append(x.shape)
-            return super().perturb(model, x, y, radius, forward)
+            return super().perturb(model, x, y, epsilon, forward)
 
     fit(build(), train_faces, callback(test_faces, attacks=[Counting()], batch_size=16), epochs=4)
     assert len(traces) == 1
 
 
+@pytest.mark.slow
 def test_the_sample_is_fixed_seeded_and_the_same_for_every_kind_of_data(train_faces, test_faces):
     x, y = test_faces
     dataset = tf.data.Dataset.from_tensor_slices((x, y)).shuffle(50, seed=1).batch(8)
@@ -166,7 +201,7 @@ def test_the_sample_is_fixed_seeded_and_the_same_for_every_kind_of_data(train_fa
     assert fingerprints[0] == fingerprints[1]
     assert fingerprints[0] != fingerprints[2]
     assert stream.reports[0].provenance["data_sha256"] == stream.reports[1].provenance["data_sha256"]
-    labels = first.report.samples.labels
+    labels = first.report.measurements.at("label")
     assert 0 < labels.mean() < 1
 
 
@@ -177,7 +212,6 @@ def test_every_mistake_shows_before_the_first_epoch(train_faces, test_faces):
         (callback((x, y + 1)), "must lie in 0..1"),
         (callback(test_faces, explainers=[kax.explainers.GradCAM(layer="nope")]), "has no layer 'nope'"),
         (callback(tf.data.Dataset.from_tensor_slices((x, y))), "must be batched"),
-        (callback(test_faces, epsilons=(2,)), "fractions of the bounds' width"),
         (callback(test_faces, log_dir="/dev/null/logs"), "`log_dir` must be a directory"),
         (callback(x, target="label"), "target='label' explains the true class"),
     ]
@@ -196,7 +230,24 @@ def test_every_mistake_shows_before_the_first_epoch(train_faces, test_faces):
     "setting", [{"every": 0}, {"max_samples": 0}, {"images": -1}, {"every": 1.5}, {"batch_size": 0}]
 )
 def test_numbers_are_checked_when_it_is_built(test_faces, setting):
-    with pytest.raises(ValueError, match=f"`{next(iter(setting))}` must be a whole number"):
+    with pytest.raises(ValueError, match=f"`{next(iter(setting))}` must be an integer"):
+        callback(test_faces, **setting)
+
+
+@pytest.mark.parametrize(
+    ("setting", "error", "message"),
+    [
+        ({"epsilons": (2,)}, ValueError, "fractions of the bounds' width"),
+        ({"attacks": "fgms"}, ValueError, "Did you mean 'fgsm'"),
+        ({"metrics": "nisim"}, ValueError, "Did you mean 'nissim'"),
+        ({"checks": "some"}, ValueError, "`checks` must be one of"),
+        ({"fold_batch_norm": "yes"}, TypeError, "`fold_batch_norm` must be"),
+        ({"epsilon": 0.1}, TypeError, "epsilon"),
+        ({"settings": {"epsilons": (0.1,)}}, TypeError, "`settings` must be an EvaluationSettings"),
+    ],
+)
+def test_other_settings_are_checked_when_it_is_built(test_faces, setting, error, message):
+    with pytest.raises(error, match=message):
         callback(test_faces, **setting)
 
 
@@ -280,6 +331,7 @@ def test_two_of_them_in_one_directory_fail_before_the_first_epoch(train_faces, t
     assert not batches
 
 
+@pytest.mark.slow
 def test_an_evaluation_after_training_is_logged_after_its_epochs(train_faces, test_faces, tmp_path):
     model = build()
     fit(model, train_faces, callback(test_faces, log_dir=tmp_path), epochs=2)

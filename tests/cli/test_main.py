@@ -9,13 +9,13 @@ from keras_advxai.cli import main
 
 _HELP_WITHOUT_HEAVY_IMPORTS = """
 import sys, time
-start = time.perf_counter()
+start = time.process_time()
 from keras_advxai.cli import main
 try:
     main({arguments!r})
 except SystemExit as stop:
     code = stop.code
-elapsed = time.perf_counter() - start
+elapsed = time.process_time() - start
 heavy = sorted({{"keras", "tensorflow", "numpy", "matplotlib", "skimage", "rich"}} & set(sys.modules))
 print(code, heavy, elapsed < 0.5, file=sys.stderr)
 """
@@ -26,7 +26,7 @@ def _python(*arguments, **variables):
         [sys.executable, *arguments],
         capture_output=True,
         text=True,
-        timeout=300,
+        timeout=900,
         env={**os.environ, **variables},
         check=False,
     )
@@ -71,9 +71,9 @@ def test_without_a_command_it_shows_the_help_and_fails(capsys):
     ("arguments", "message"),
     [
         (["dem"], "invalid choice: 'dem'"),
-        (["demo", "--epochs", "0"], "--epochs: must be a whole number of at least 1"),
-        (["demo", "--epochs", "1.5"], "--epochs: invalid whole number value: '1.5'"),
-        (["demo", "--seed", "-1"], "--seed: must be a whole number of at least 0"),
+        (["demo", "--epochs", "0"], "--epochs: must be an integer of at least 1"),
+        (["demo", "--epochs", "1.5"], "--epochs: invalid integer value: '1.5'"),
+        (["demo", "--seed", "-1"], "--seed: must be an integer of at least 0"),
         (["demo", "--seed", "4294967296"], "below 2**32: 4294967296"),
         (["demo", "--colour"], "unrecognized arguments: --colour"),
     ],

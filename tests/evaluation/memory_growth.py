@@ -50,8 +50,8 @@ def peaks(kind: str) -> dict[str, float]:
         data = (x[:count], y[:count]) if kind == "arrays" else generated(count)
         settings = {"epsilons": (0.01, 0.1), "noise_control": False, "progress": False, "batch_size": BATCH}
         report = kax.evaluate(model, data, **settings)
-        if len(report.samples.labels) != count:
-            raise RuntimeError(f"{len(report.samples.labels)} images were evaluated, not {count}")
+        if len(report.measurements.at("label")) != count:
+            raise RuntimeError(f"{len(report.measurements.at('label'))} images were evaluated, not {count}")
         return helpers.peak_memory()
 
     return {"few": evaluate(FEW), "many": evaluate(MANY), "data": MANY * np.prod(SHAPE) * 4 / 1e6}

@@ -9,14 +9,12 @@ import tensorflow as tf
 from skimage.metrics import structural_similarity
 
 import keras_advxai as kax
-from keras_advxai.evaluation import Evaluator
 
 EPSILONS = (0.02, 0.1)
 
 
 def run(model, data, **settings):
-    batch_size = settings.pop("batch_size", 32)
-    return Evaluator(model, **{"epsilons": EPSILONS, **settings}).run(data, batch_size=batch_size, progress=False)
+    return kax.evaluate(model, data, **{"epsilons": EPSILONS, "progress": False, **settings})
 
 
 class Pairs(keras.utils.PyDataset):
@@ -54,7 +52,7 @@ def test_the_compiled_step_does_what_the_public_calls_do(report, faces_model, te
             np.clip((1 - structural_similarity(a[..., 0], b[..., 0], data_range=1)) / 2, 0, 1)
             for a, b in zip(clean, maps, strict=True)
         ]
-        np.testing.assert_allclose(report.nissim(attack, grad_cam, epsilon), expected, atol=1e-4)
+        np.testing.assert_allclose(report.dissimilarity(attack, grad_cam, epsilon), expected, atol=1e-4)
         assert report.mod(attack, grad_cam, epsilon) == pytest.approx(np.mean(expected), abs=1e-5)
 
 
@@ -70,8 +68,12 @@ def test_the_clean_target_explains_the_clean_prediction_of_both_images(report, f
 
 
 def test_without_flips_the_targets_agree(report):
-    kept = report.samples.attacked["fgsm"][0] == report.samples.predictions
-    predicted, clean = (report.nissim("fgsm", "grad_cam", EPSILONS[0], target=mode) for mode in ("predicted", "clean"))
+    kept = report.measurements.at("prediction", attack="fgsm", epsilon=EPSILONS[0]) == report.measurements.at(
+        "prediction"
+    )
+    predicted, clean = (
+        report.dissimilarity("fgsm", "grad_cam", EPSILONS[0], target=mode) for mode in ("predicted", "clean")
+    )
     np.testing.assert_allclose(predicted[kept], clean[kept], atol=1e-6)
 
 
@@ -82,17 +84,21 @@ def test_the_label_target_explains_the_label(faces_model, test_faces):
     found = run(faces_model, (x, wrong), target="label")
     grad_cam = kax.explainers.GradCAM()
     blank = kax.explainers.is_blank(grad_cam(faces_model, x, targets=wrong)).numpy()
-    np.testing.assert_array_equal(found.samples.reference_blank["grad_cam"], blank)
+    np.testing.assert_array_equal(found.measurements.at("blank", explainer="grad_cam"), blank)
     assert found.clean_accuracy < 0.5
 
 
 def test_batches_do_not_matter(report, faces_model, test_faces):
     other = run(faces_model, test_faces, batch_size=7)
     for attack in report.attacks:
-        np.testing.assert_array_equal(other.samples.attacked[attack], report.samples.attacked[attack])
+        np.testing.assert_array_equal(
+            other.measurements.at("prediction", attack=attack), report.measurements.at("prediction", attack=attack)
+        )
         for epsilon in EPSILONS:
             np.testing.assert_allclose(
-                other.nissim(attack, "grad_cam", epsilon), report.nissim(attack, "grad_cam", epsilon), atol=1e-4
+                other.dissimilarity(attack, "grad_cam", epsilon),
+                report.dissimilarity(attack, "grad_cam", epsilon),
+                atol=1e-4,
             )
     assert other.provenance["data_sha256"] == report.provenance["data_sha256"]
 
@@ -109,8 +115,10 @@ def test_every_kind_of_data_gives_the_same_report(report, faces_model, test_face
     }[kind]()
     other = run(faces_model, data)
     assert other.rows[0].images == len(x)
-    np.testing.assert_array_equal(other.samples.labels, report.samples.labels)
-    np.testing.assert_allclose(other.nissim("fgsm", "grad_cam", 0.1), report.nissim("fgsm", "grad_cam", 0.1), atol=1e-4)
+    np.testing.assert_array_equal(other.measurements.at("label"), report.measurements.at("label"))
+    np.testing.assert_allclose(
+        other.dissimilarity("fgsm", "grad_cam", 0.1), report.dissimilarity("fgsm", "grad_cam", 0.1), atol=1e-4
+    )
 
 
 @pytest.mark.parametrize("kind", ["array", "dataset", "py_dataset"])
@@ -122,7 +130,7 @@ def test_without_labels_the_clean_prediction_stands_in_and_the_report_says_so(fa
         "py_dataset": lambda: Pairs(x),
     }[kind]()
     found = run(faces_model, data)
-    np.testing.assert_array_equal(found.samples.labels, faces_model.predict(x, verbose=0).argmax(-1))
+    np.testing.assert_array_equal(found.measurements.at("label"), faces_model.predict(x, verbose=0).argmax(-1))
     assert found.provenance["labels"] == "clean prediction"
     assert any("no labels" in warning for warning in found.warnings)
     assert "no labels" in str(found)
@@ -147,9 +155,9 @@ def test_one_trace_serves_every_batch_size_and_run(faces_model, test_faces):
     traces = []
 
     class Counting(kax.attacks.FGSM):
-        def perturb(self, model, x, y, radius, forward):
+        def perturb(self, model, x, y, epsilon, forward):
             traces.append(x.shape)
-            return super().perturb(model, x, y, radius, forward)
+            return super().perturb(model, x, y, epsilon, forward)
 
     x, y = test_faces
     for batch_size in (32, 7, 50):
@@ -198,31 +206,30 @@ def test_images_without_any_evidence_are_left_out_and_counted():
     x = np.zeros((4, 8, 8, 1), "float32")
     x[:2, 2:6, 2:6] = 1.0
     found = run(model, (x, [1, 1, 0, 0]), epsilons=(0.01, 0.3))
-    np.testing.assert_array_equal(found.samples.reference_blank["grad_cam"], [False, False, True, True])
-    assert np.isnan(found.nissim("fgsm", "grad_cam", 0.3)[2:]).all()
+    np.testing.assert_array_equal(found.measurements.at("blank", explainer="grad_cam"), [False, False, True, True])
+    assert np.isnan(found.dissimilarity("fgsm", "grad_cam", 0.3)[2:]).all()
     assert np.isfinite(found.mod("fgsm", "grad_cam", 0.3))
     assert any("2 of 4 clean heatmaps of grad_cam are blank" in warning for warning in found.warnings)
 
 
 def test_examples_hold_what_was_measured(faces_model, test_faces):
     x, _ = test_faces
-    found = Evaluator(faces_model, epsilons=EPSILONS).run(test_faces, images=40, batch_size=32, progress=False)
+    found = kax.evaluate(faces_model, test_faces, epsilons=EPSILONS, images=40, batch_size=32, progress=False)
     assert len(found.examples) == 40 * 2 * 2
     assert {example.index for example in found.examples} == set(range(40))
     for example in found.examples:
         np.testing.assert_array_equal(example.image, x[example.index])
         assert np.abs(example.adversarial - example.image).max() <= example.epsilon + 1e-6
-        level = EPSILONS.index(example.epsilon)
-        values = found.samples.nissim[example.attack][example.explainer]["predicted"]
-        assert example.nissim == values[level, example.index]
+        values = found.dissimilarity(example.attack, example.explainer, example.epsilon)
+        assert example.dissimilarity == values[example.index]
     assert found.examples[0].heatmap.max() == 1.0
-    assert Evaluator(faces_model).run(test_faces, images=0, progress=False).examples == ()
+    assert kax.evaluate(faces_model, test_faces, images=0, progress=False).examples == ()
 
 
 def test_a_strangers_attack_and_explainer_are_evaluated_too(faces_model, test_faces):
     class Darken(kax.attacks.Attack):
-        def perturb(self, model, x, y, radius, forward):
-            return x - radius
+        def perturb(self, model, x, y, epsilon, forward):
+            return x - epsilon
 
     class Brightness(kax.explainers.Explainer):
         def attribute(self, model, x, targets, forward):
@@ -243,9 +250,10 @@ def test_accuracy_alone(faces_model, test_faces, report):
 
 
 def test_provenance_can_be_built_again(report):
-    attacks = [kax.attacks.deserialize(config) for config in report.provenance["attacks"]]
-    assert attacks == [kax.attacks.FGSM(), kax.attacks.UniformNoise()]
-    assert kax.explainers.deserialize(report.provenance["explainers"][0]) == kax.explainers.GradCAM()
+    settings = report.provenance["settings"]
+    assert [kax.attacks.deserialize(config) for config in settings["attacks"]] == [kax.attacks.FGSM()]
+    assert kax.explainers.deserialize(settings["explainers"][0]) == kax.explainers.GradCAM()
+    assert report.settings.attacks_and_controls == (kax.attacks.FGSM(), kax.attacks.UniformNoise())
     assert report.provenance["versions"]["tensorflow"] == tf.__version__
     assert report.provenance["layers"]["grad_cam"] == [kax.ImageClassifier(report_model(report)).default_layer]
 
@@ -259,7 +267,7 @@ def report_model(report):
 
 
 def test_examples_are_selected_by_what_they_show(faces_model, test_faces):
-    found = Evaluator(faces_model, epsilons=EPSILONS).run(test_faces, images=3, progress=False)
+    found = kax.evaluate(faces_model, test_faces, epsilons=EPSILONS, images=3, progress=False)
     chosen = found.select(attack="fgsm", epsilon=0.1)
     assert [example.index for example in chosen] == [0, 1, 2]
     assert {(example.attack, example.epsilon) for example in chosen} == {("fgsm", 0.1)}

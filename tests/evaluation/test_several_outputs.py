@@ -31,8 +31,10 @@ def test_labels_are_given_as_to_fit(two_outputs, stream):
     data = tf.data.Dataset.from_tensor_slices((IMAGES, labels)).batch(2) if stream else (IMAGES, labels)
     given = kax.evaluate(two_outputs, data, epsilons=(0.1,), progress=False)
     plain = kax.evaluate(two_outputs, (IMAGES, Y), epsilons=(0.1,), progress=False)
-    np.testing.assert_array_equal(given.samples.labels, Y)
-    np.testing.assert_array_equal(given.samples.attacked["fgsm"], plain.samples.attacked["fgsm"])
+    np.testing.assert_array_equal(given.measurements.at("label"), Y)
+    np.testing.assert_array_equal(
+        given.measurements.at("prediction", attack="fgsm"), plain.measurements.at("prediction", attack="fgsm")
+    )
 
 
 def test_images_that_were_preprocessed_already_are_told():

@@ -1,4 +1,4 @@
-"""Attacks that are to reach a class, in an evaluation."""
+"""Targeted attacks in an evaluation."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-from helpers import linear_model
+from helpers import evaluator, linear_model
 
 import keras_advxai as kax
 from keras_advxai.attacks import DDN, FGSM, PGD, Square
-from keras_advxai.evaluation import EvaluationReport, Evaluator, Samples
-from keras_advxai.evaluation.attack_checks import attack_findings
-from keras_advxai.evaluation.statistics import wilson_interval
+from keras_advxai.evaluation import EvaluationReport
+from keras_advxai.measurements.accuracy import attackable
+from keras_advxai.measurements.statistics import wilson_interval
 from keras_advxai.tensorboard import summaries
 
 SHAPE = (2, 2, 1)
@@ -49,7 +49,7 @@ def run(model, data=(X, Y), attacks=TARGETED, **settings):
 )
 def test_rules_on_a_linear_model(three, rule, targets, reached):
     found = run(three, attack_targets=rule)
-    chosen = found.samples.attack_targets[NAME]
+    chosen = found.measurements.at("attack_target", attack=NAME)
     if rule == "least_likely":  # at 0.5 and 0.55 the two others are equal, or nearly
         assert chosen[[0, 1, 4, 5]].tolist() == [2, 2, 0, 0]
         assert chosen[3] == 0
@@ -67,11 +67,11 @@ def test_images_of_the_class_and_misclassified_ones_are_not_attacked(three):
     wrong = Y.copy()
     wrong[0] = 1  # the model says 0
     found = run(three, (X, wrong), attack_targets=1, images=6)
-    assert found.samples.attackable(NAME).tolist() == [False, True, False, False, True, True]
+    assert attackable(found.measurements, NAME).tolist() == [False, True, False, False, True, True]
     assert found.targeted_success_rate(NAME, 0.4) == 1.0
     assert found.targeted_interval(NAME, 0.4) == wilson_interval(3, 3)
-    np.testing.assert_array_equal(found.samples.lengths[NAME][:, [0, 2, 3]], 0)
-    assert (found.samples.lengths[NAME][1, [1, 4, 5]] > 0).all()
+    np.testing.assert_array_equal(found.measurements.at("perturbation_norm", attack=NAME)[:, [0, 2, 3]], 0)
+    assert (found.measurements.at("perturbation_norm", attack=NAME)[1, [1, 4, 5]] > 0).all()
     assert found.robust(0.4).tolist() == [False, False, True, True, False, False]  # a hit is a misclassification
     assert found.accuracy(NAME, 0.4) == 2 / 6
     only = run(three, (X[2:4], Y[2:4]), attack_targets=1)
@@ -86,7 +86,7 @@ def test_random_targets_are_never_the_label_and_depend_on_seed_and_image_alone()
 
     def targets(x=x, y=y, **settings):
         found = run(model, (x, y), FGSM(targeted=True), epsilons=(0.1,), attack_targets="random", **settings)
-        return found.samples.attack_targets["fgsm_targeted"]
+        return found.measurements.at("attack_target", attack="fgsm_targeted")
 
     chosen = targets()
     assert (chosen != y).all()
@@ -120,7 +120,7 @@ def test_a_report_keeps_them(three):
     assert summaries.attack_scalars([row])["advxai/targeted_success_rate"] == row.targeted_success_rate
     assert "target" in str(found)
     old = found.to_dict()
-    del old["samples"]["attack_targets"]
+    del old["measurements"]["quantities"]["attack_target"]
     assert EvaluationReport.from_dict(old).targeted_attacks == ()
     untargeted = run(three, attacks="pgd")
     assert np.isnan(untargeted.rows[0].targeted_success_rate)
@@ -131,44 +131,11 @@ def test_explanations_under_a_targeted_attack(faces_model, few):
     found = run(faces_model, few, FGSM(targeted=True), explainers=("grad_cam",), attack_targets="runner_up")
     assert np.isfinite(found.mod("fgsm_targeted", "grad_cam", 0.4))
     untargeted = run(faces_model, few, FGSM(), explainers=("grad_cam",))
-    right = found.samples.attackable("fgsm_targeted")  # of two classes, one leads away from the other
+    right = attackable(found.measurements, "fgsm_targeted")  # of two classes, one leads away from the other
+    pairs = [(found, "fgsm_targeted"), (untargeted, "fgsm")]
     np.testing.assert_array_equal(
-        found.samples.attacked["fgsm_targeted"][:, right], untargeted.samples.attacked["fgsm"][:, right]
+        *(seen.measurements.at("prediction", attack=attack)[:, right] for seen, attack in pairs)
     )
-
-
-def checked(numbers, goals):
-    """Findings where the targeted attack reaches its class for so many of 200 images, and the others as they do."""
-    count, labels = 200, np.zeros(200, int)
-    attacked = {
-        attack.name: np.stack([(np.arange(count) < number).astype(int) for number in levels])
-        for attack, levels in numbers.items()
-    }
-    whole = np.broadcast_to(np.array([[0.1], [0.2]]), (2, count))
-    samples = Samples(
-        (0.1, 0.2),
-        labels,
-        labels,
-        np.ones(count),
-        attacked,
-        {},
-        {},
-        {},
-        lengths={name: whole * (np.arange(count) >= 100) for name in attacked},
-        outside={name: np.zeros((2, count), bool) for name in attacked},
-        attack_targets={name: goals for name in attacked if "targeted" in name},
-    )
-    return {finding.id for finding in attack_findings(samples, tuple(numbers), explains=False)}
-
-
-def test_checks_compare_targeted_attacks_with_their_own_kind():
-    ones = np.ones(200, int)
-    assert checked({TARGETED: (20, 30), FGSM(): (90, 150), Square(): (10, 20)}, ones) == {"unused-budget"}
-    assert "weaker-than-single-step" in checked({TARGETED: (20, 30), FGSM(targeted=True): (90, 150)}, ones)
-    assert "not-monotone" in checked({TARGETED: (30, 20)}, ones)
-    assert "not-monotone" not in checked({TARGETED: (30, 20)}, 2 * ones)  # it never reaches its class
-    mixed = np.where(np.arange(200) < 100, 0, 1)  # those of the class are left as they are
-    assert not checked({TARGETED: (0, 0)}, mixed)
 
 
 @pytest.mark.parametrize(
@@ -176,7 +143,7 @@ def test_checks_compare_targeted_attacks_with_their_own_kind():
     [
         (None, ValueError, r"pass attack_targets='least_likely', 'runner_up', .* Received: PGD\(.*attack_targets=None"),
         ("leastlikely", ValueError, "Did you mean 'least_likely'"),
-        (3, ValueError, r"must lie in 0\.\.2, because the model tells 3 classes apart\. Received: attack_targets=3"),
+        (3, ValueError, r"must lie in 0\.\.2, because the model has 3 classes\. Received: attack_targets=3"),
         (-1, ValueError, r"must lie in 0\.\.2"),
         (True, TypeError, "must be 'least_likely'"),
         (1.5, TypeError, "must be 'least_likely'"),
@@ -201,13 +168,13 @@ def test_targets_in_vain_and_targets_of_a_dataset(three):
 
 def test_without_labels_the_clean_prediction_is_the_true_class(three):
     found = run(three, X, attack_targets=[1, 1, 1, 0, 0, 0])
-    assert found.samples.attackable(NAME).tolist() == [True, True, False, True, True, True]
+    assert attackable(found.measurements, NAME).tolist() == [True, True, False, True, True, True]
 
 
 def test_given_targets_follow_the_sample_of_a_callback(three):
     targets = (Y + 1) % 3
-    evaluator = Evaluator(three, attacks=TARGETED, explainers=(), attack_targets=targets)
-    batches = evaluator.batches((X, Y), batch_size=2).sampled(4, seed=0)
+    settings = {"attacks": TARGETED, "explainers": (), "attack_targets": targets}
+    batches = evaluator(three, batch_size=2, **settings).batches((X, Y)).sampled(4, seed=0)
     labels = np.concatenate([y for _, y in batches])
     np.testing.assert_array_equal(batches.attack_targets, (labels + 1) % 3)
     model = keras.Sequential([keras.Input(SHAPE), keras.layers.Flatten(), keras.layers.Dense(3)])
@@ -217,7 +184,7 @@ def test_given_targets_follow_the_sample_of_a_callback(three):
     )
     logs = model.fit(X, Y, epochs=1, verbose=0, callbacks=[callback]).history
     assert f"val_accuracy_{NAME}" in logs
-    np.testing.assert_array_equal(callback.report.samples.attack_targets[NAME], targets)
+    np.testing.assert_array_equal(callback.report.measurements.at("attack_target", attack=NAME), targets)
 
 
 def test_a_wrapped_model(three):

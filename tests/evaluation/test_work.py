@@ -12,10 +12,12 @@ import tensorflow as tf
 from helpers import counted_operations
 
 import keras_advxai as kax
-from keras_advxai.evaluation.step import Step
+from keras_advxai.evaluation.measure import Measure
+from keras_advxai.evaluation.plan import MeasurementPlan
 
 N = 3
 FGSM, PGD, GRAD_CAM = kax.attacks.FGSM(), kax.attacks.PGD(keep="last"), kax.explainers.GradCAM()
+NISSIM = (kax.metrics.get("nissim"),)
 EVERY_LAYER = tuple(kax.explainers.GradCAM(layer=name) for name in ("conv1", "conv2", "conv3"))
 IG = kax.explainers.IntegratedGradients(steps=5)
 
@@ -24,7 +26,7 @@ IG = kax.explainers.IntegratedGradients(steps=5)
 @pytest.mark.parametrize(
     ("attack", "explainers", "forward", "backward", "passes", "once"),
     [
-        # one pass over the clean images and one gradient; one pass for each strength
+        # one pass over the clean images and one gradient; one pass for each epsilon
         (FGSM, (GRAD_CAM,), 2 * N, N, N, N),
         # the gradients at all layers are those of one backward pass, which ends at the first of them
         (FGSM, EVERY_LAYER, 2 * N, N + 2 * (N - 1), N, N + N - 1),
@@ -37,7 +39,7 @@ IG = kax.explainers.IntegratedGradients(steps=5)
 )
 def test_convolutions_of_the_step(model, attack, explainers, forward, backward, passes, once, epsilons):
     classifier = kax.ImageClassifier(model)
-    step = Step((attack,), explainers, "predicted")
+    step = Measure(MeasurementPlan((attack,), explainers, NISSIM, "predicted"))
 
     def run(x, y):
         return step(classifier, x, y, tf.constant([0.01 * (1 + level) for level in range(epsilons)]), tf.constant(0))
@@ -75,7 +77,7 @@ def test_a_short_last_batch_and_a_second_evaluation_take_no_further_trace(model,
     before = len(traced)
     report = kax.evaluate(classifier, (x, y), batch_size=4, **settings)
     assert len(traced) == before
-    assert len(report.samples.labels) == 10
+    assert len(report.measurements.at("label")) == 10
 
 
 def test_all_attacks_share_one_trace_of_what_comes_after_them(model, few):
@@ -94,7 +96,7 @@ def test_all_attacks_share_one_trace_of_what_comes_after_them(model, few):
 
 def test_only_the_images_for_pictures_come_back_with_their_heatmaps(model, few):
     classifier = kax.ImageClassifier(model)
-    step = Step((FGSM,), (GRAD_CAM,), "predicted")
+    step = Measure(MeasurementPlan((FGSM,), (GRAD_CAM,), NISSIM, "predicted"))
     x, y = tf.constant(few[0]), tf.constant(few[1])
     for keep in (0, 2):
         found = classifier.compiled(step, step, x, y, tf.constant([0.01, 0.1]), tf.constant(keep))

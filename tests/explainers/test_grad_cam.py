@@ -66,8 +66,7 @@ def test_it_equals_tf_keras_vis(layer, score, build, test_faces):
     assert found.shape == (*expected.shape, 1)
     assert found.max() > 0
     # Sums of numbers of both signs round in different orders: close next to the largest of each map.
-    scale = np.abs(expected).max(axis=(1, 2), keepdims=True)
-    np.testing.assert_allclose(found[..., 0], expected, rtol=1e-5, atol=float(scale.min()) * 1e-5 + 1e-12)
+    helpers.same_but_for_a_kink(found[..., 0], expected, 2e-5)
 
 
 def test_the_heatmap_is_the_map_resized_and_divided_by_its_maximum(model, few):
@@ -109,7 +108,7 @@ def test_targets_are_the_predictions_unless_named(model, few):
     x, _ = few
     predictions = kax.ImageClassifier(model).forward(x).predictions.numpy()
     assert set(predictions) == {0, 1}
-    np.testing.assert_array_equal(GradCAM()(model, x), GradCAM()(model, x, predictions))
+    np.testing.assert_allclose(GradCAM()(model, x), GradCAM()(model, x, predictions), atol=1e-5)
     others = GradCAM(relu=False)(model, x, 1 - predictions)
     assert np.abs(others - GradCAM(relu=False)(model, x)).max() > 0.1
 

@@ -17,6 +17,8 @@ from helpers import counted_operations
 import keras_advxai as kax
 from keras_advxai.explainers import IntegratedGradients, SmoothGrad
 
+pytestmark = pytest.mark.sampled(3)
+
 layers = keras.layers
 SHAPE = (8, 8, 2)
 IMAGES = tf.TensorSpec((None, *SHAPE))

@@ -13,6 +13,8 @@ from tf_keras_vis.utils.scores import CategoricalScore
 import keras_advxai as kax
 from keras_advxai.explainers import BlankHeatmapWarning, Saliency
 
+pytestmark = pytest.mark.sampled(3)
+
 SHAPE = (3, 4, 3)
 WEIGHTS = np.random.default_rng(1).normal(size=(36, 4)).astype("float32")
 X = helpers.random_images(4, SHAPE)
@@ -102,7 +104,7 @@ def test_targets_are_the_predictions_unless_named(model, few):
     x = few[0]
     predictions = kax.ImageClassifier(model).forward(x).predictions.numpy()
     assert set(predictions) == {0, 1}
-    np.testing.assert_array_equal(Saliency()(model, x), Saliency()(model, x, predictions))
+    helpers.same_but_for_a_kink(Saliency()(model, x), Saliency()(model, x, predictions), 1e-5)
     assert np.abs(Saliency()(model, x) - Saliency()(model, x, 1 - predictions)).max() > 0.01
 
 
@@ -147,7 +149,7 @@ def test_bad_arguments_are_refused():
     with pytest.raises(ValueError, match=r"`score` must be one of logit, probability. Received: score='loss'"):
         Saliency(score="loss")
     model = helpers.linear_model(WEIGHTS, SHAPE)
-    with pytest.raises(ValueError, match=r"`targets` must lie in 0\.\.3, because the model tells 4 classes apart"):
+    with pytest.raises(ValueError, match=r"`targets` must lie in 0\.\.3, because the model has 4 classes"):
         Saliency()(model, X, 4)
 
 

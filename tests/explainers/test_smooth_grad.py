@@ -20,6 +20,8 @@ from keras_advxai.explainers import (
     SmoothGrad,
 )
 
+pytestmark = pytest.mark.sampled(3)
+
 SHAPE = (3, 4, 2)
 WEIGHTS = np.random.default_rng(1).normal(size=(24, 2)).astype("float32")
 X = helpers.random_images(3, SHAPE)
@@ -75,7 +77,7 @@ def test_the_explained_class_is_that_of_the_image_without_noise(model, few):
     """Not what each noisy copy is taken for."""
     predictions = kax.ImageClassifier(model).forward(few[0]).predictions.numpy()
     smooth = SmoothGrad(samples=4, noise=2)
-    np.testing.assert_array_equal(smooth(model, few[0]), smooth(model, few[0], predictions))
+    helpers.same_but_for_a_kink(smooth(model, few[0]), smooth(model, few[0], predictions), 1e-5)
 
 
 def test_a_quadratic_model_in_closed_form():
@@ -209,7 +211,7 @@ def test_a_flat_score_has_blank_maps():
 
 @pytest.mark.parametrize("wrong", [0, -1, 1.5, True])
 def test_samples_are_counted(wrong):
-    with pytest.raises(ValueError, match=rf"`samples` must be a whole number of at least 1. Received: samples={wrong}"):
+    with pytest.raises(ValueError, match=rf"`samples` must be an integer of at least 1. Received: samples={wrong}"):
         SmoothGrad(samples=wrong)
 
 
@@ -231,5 +233,5 @@ def test_unknown_explainers_are_refused_with_the_nearest_known_one():
             SmoothGrad(explainer=wrong)
     with pytest.raises(TypeError, match=r"known explainer|some explainer"):
         SmoothGrad(explainer=kax.attacks.FGSM)
-    with pytest.raises(ValueError, match=r"`seed` must be a whole number of at least 0. Received: seed=-1"):
+    with pytest.raises(ValueError, match=r"`seed` must be an integer of at least 0. Received: seed=-1"):
         SmoothGrad(seed=-1)

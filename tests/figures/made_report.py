@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from keras_advxai.evaluation import EvaluationReport, Example, Samples
+from keras_advxai.evaluation import Coordinates, EvaluationReport, Example, Measurements
+from keras_advxai.measurements import QUANTITIES
 
 ATTACKS = ("fgsm", "uniform_noise")
 EPSILONS = (8 / 255, 16 / 255)
@@ -20,36 +21,30 @@ def make_report(
     seed: int = 0,
     epsilons: tuple[float, ...] = EPSILONS,
     attacks: tuple[str, ...] = ATTACKS,
+    metrics: tuple[str, ...] = ("nissim",),
     **provenance: Any,
 ) -> EvaluationReport:
-    """Six images, two with pictures. All clean heatmaps of `integrated_gradients` are blank."""
+    """Six images, two with pictures. All clean heatmaps of `integrated_gradients` are blank.
+
+    What the second dissimilarity and further ones say is half of what the one before says.
+    """
     generator = np.random.default_rng(seed)
-    labels = np.array([0, 1, 0, 1, 0, 1], "int32")
+    coordinates = Coordinates(attacks, EXPLAINERS, metrics, ("predicted", "clean"), epsilons, classes=2)
+    shape = (len(attacks), len(epsilons), IMAGES)
     predictions = np.array([0, 1, 0, 1, 0, 0], "int32")
-    levels = len(epsilons)
-    attacked = {name: generator.integers(0, 2, (levels, IMAGES)).astype("int32") for name in attacks}
-    drift = {name: generator.random((levels, IMAGES)) for name in attacks}
-    for values in drift.values():
-        values[:, -1] = NAN
-    nothing = np.full((levels, IMAGES), NAN)
-    samples = Samples(
-        epsilons=epsilons,
-        labels=labels,
-        predictions=predictions,
-        confidence=np.full(IMAGES, 0.75, "float32"),
-        attacked=attacked,
-        nissim={
-            name: {
-                "grad_cam": {"predicted": drift[name], "clean": drift[name] / 2},
-                "integrated_gradients": {"predicted": nothing},
-            }
-            for name in attacks
-        },
-        blank={name: dict.fromkeys(EXPLAINERS, np.isnan(nothing)) for name in attacks},
-        reference_blank={
-            "grad_cam": np.arange(IMAGES) == IMAGES - 1,
-            "integrated_gradients": np.full(IMAGES, True),
-        },
+    attacked = generator.integers(0, 2, shape)
+    drift = generator.random(shape)
+    drift[..., -1] = NAN
+    blank = np.full((2, coordinates.size("condition"), IMAGES), True)
+    blank[0, 0] = np.arange(IMAGES) == IMAGES - 1
+    nothing = np.full(shape, NAN)
+    measurements = Measurements.of(
+        coordinates,
+        label=[0, 1, 0, 1, 0, 1],
+        prediction=np.concatenate([predictions[None], attacked.reshape(-1, IMAGES)]),
+        confidence=np.full((coordinates.size("condition"), IMAGES), 0.75),
+        blank=blank,
+        dissimilarity=[[[drift / 2**k, drift / 2 ** (k + 1)], [nothing, nothing]] for k in range(len(metrics))],
     )
     settings = {
         "model": "net",
@@ -57,9 +52,10 @@ def make_report(
         "preprocess": None,
         "target": "predicted",
         "labels": "given",
+        "aims": {attack: "noise" for attack in attacks if "noise" in attack},
         "seed": 3,
     }
-    return EvaluationReport(samples, {**settings, **provenance}, examples=_examples(samples))
+    return EvaluationReport(measurements, {**settings, **provenance}, examples=_examples(measurements))
 
 
 def make_example(**changes: Any) -> Example:
@@ -80,33 +76,49 @@ def make_example(**changes: Any) -> Example:
         adversarial_prediction=1,
         confidence=0.9,
         adversarial_confidence=0.6,
-        nissim=0.5,
+        dissimilarity=0.5,
     )
     return dataclasses.replace(example, **changes)
 
 
 def without_explainers(report: EvaluationReport) -> EvaluationReport:
     """The same evaluation, of accuracy alone."""
-    samples = dataclasses.replace(report.samples, nissim={}, blank={}, reference_blank={})
-    return dataclasses.replace(report, samples=samples, examples=())
+    return with_explainers(report, {})
 
 
-def _examples(samples: Samples) -> tuple[Example, ...]:
+def with_explainers(report: EvaluationReport, chosen: dict[str, str]) -> EvaluationReport:
+    """The same evaluation with other explainers, by name: each has measured what one of the report's has."""
+    found = report.measurements
+    places = [found.coordinates.index("explainer", own) for own in chosen.values()]
+    coordinates = dataclasses.replace(found.coordinates, explainers=tuple(chosen))
+    axes = {name: QUANTITIES[name].dims.index("explainer") for name in found.arrays if _has_explainers(name)}
+    arrays = {
+        name: np.take(array, places, axes[name]) if name in axes else array for name, array in found.arrays.items()
+    }
+    return dataclasses.replace(report, measurements=Measurements(coordinates, arrays), examples=())
+
+
+def _has_explainers(name: str) -> bool:
+    return "explainer" in QUANTITIES[name].dims
+
+
+def _examples(found: Measurements) -> tuple[Example, ...]:
     blank = np.zeros((5, 6), "float32")
+    known = found.coordinates
     return tuple(
         make_example(
             attack=attack,
             explainer=explainer,
             epsilon=epsilon,
             index=index,
-            label=int(samples.labels[index]),
-            prediction=int(samples.predictions[index]),
-            adversarial_prediction=int(samples.attacked[attack][level, index]),
-            nissim=float(samples.nissim[attack][explainer]["predicted"][level, index]),
+            label=int(found.at("label")[index]),
+            prediction=int(found.at("prediction")[index]),
+            adversarial_prediction=int(found.at("prediction", attack=attack, epsilon=epsilon)[index]),
+            dissimilarity=float(found.at("dissimilarity", attack=attack, epsilon=epsilon, explainer=explainer)[index]),
             **({} if explainer == "grad_cam" else {"heatmap": blank}),
         )
         for index in range(2)
-        for attack in samples.attacked
+        for attack in known.attacks
         for explainer in EXPLAINERS
-        for level, epsilon in enumerate(samples.epsilons)
+        for epsilon in known.epsilons
     )

@@ -82,7 +82,7 @@ def test_a_wrong_prediction_names_the_label():
 
 
 def test_blank_heatmaps_are_called_blank():
-    figure = figures.comparison(make_example(heatmap=BLANK, nissim=NAN))
+    figure = figures.comparison(make_example(heatmap=BLANK, dissimilarity=NAN))
     assert captions(figure)[2:] == ["blank: no evidence", "", "NISSIM -"]
     figure = figures.comparison(make_example(adversarial_heatmap=BLANK))
     assert captions(figure)[2:4] == ["", "blank: no evidence"]

@@ -12,7 +12,7 @@ from figures.made_report import NAN, make_report
 from matplotlib._pylab_helpers import Gcf
 
 from keras_advxai import figures
-from keras_advxai.evaluation.scores import ScoreComparison, ScoredImages
+from keras_advxai.measurements.scores import ScoreComparison, ScoredImages
 
 NONE = np.zeros(4, bool)
 EXPLAINERS = ("grad_cam", "integrated_gradients")
@@ -123,7 +123,7 @@ def test_a_comparison_is_enough():
         zero_gradient=NONE[:2],
     )
     pairs = {"grad_cam": "grad_cam_probability"}
-    comparison = ScoreComparison(scored, scored, pairs, "fgsm", report.epsilons[0], report)
+    comparison = ScoreComparison(scored, scored, pairs, "fgsm", report.epsilons[0], report.provenance)
     figure = figures.confidence(comparison)
     assert words(figure)[:2] == ["NISSIM without and with softmax, fgsm at epsilon 8/255", "original"]
     assert points(figure.axes[1].lines[0]) == [(0.0, 0.25), (1.0, 0.5)]

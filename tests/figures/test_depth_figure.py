@@ -7,8 +7,8 @@ import io
 import numpy as np
 import pytest
 
+import keras_advxai as kax
 from keras_advxai import figures
-from keras_advxai.evaluation import Evaluator
 from keras_advxai.explainers import GradCAM
 
 EPSILONS = (0.1, 0.02)
@@ -16,10 +16,10 @@ EPSILONS = (0.1, 0.02)
 
 @pytest.fixture(scope="module")
 def report(model, few):
-    return Evaluator(model, explainers=GradCAM.every_layer(model), epsilons=EPSILONS).run(few, progress=False)
+    return kax.evaluate(model, few, explainers=GradCAM.every_layer(model), epsilons=EPSILONS, progress=False)
 
 
-def test_one_panel_for_each_attack_and_one_line_for_each_strength(report):
+def test_one_panel_for_each_attack_and_one_line_for_each_epsilon(report):
     figure = figures.depth(report)
     assert [axes.get_title() for axes in figure.axes] == ["fgsm", "uniform_noise"]
     for axes, attack in zip(figure.axes, report.attacks, strict=True):
@@ -36,7 +36,7 @@ def test_one_panel_for_each_attack_and_one_line_for_each_strength(report):
 
 
 def test_a_report_without_layers_is_refused(model, few):
-    report = Evaluator(model, explainers=(), epsilons=EPSILONS).run(few, progress=False)
+    report = kax.evaluate(model, few, explainers=(), epsilons=EPSILONS, progress=False)
     with pytest.raises(ValueError, match="one layer each"):
         figures.depth(report)
     with pytest.raises(TypeError, match=r"must be an EvaluationReport. Received: dict"):

@@ -7,7 +7,7 @@ import io
 
 import numpy as np
 import pytest
-from figures.made_report import EPSILONS, make_report, without_explainers
+from figures.made_report import EPSILONS, make_report, with_explainers, without_explainers
 from matplotlib._pylab_helpers import Gcf
 
 from keras_advxai import figures
@@ -79,12 +79,12 @@ def test_attacks_differ_in_colour_line_and_marker():
     assert len({str(line._dash_pattern) for line in lines}) == len(names)
 
 
-def test_strengths_are_drawn_in_order():
+def test_epsilons_are_drawn_in_order():
     lines = figures.drift(make_report(epsilons=(0.2, 0.1))).axes[0].lines
     assert list(lines[0].get_xdata()) == [0, 0.1, 0.2]
 
 
-def test_ticks_are_the_strengths():
+def test_ticks_are_the_epsilons():
     axes = figures.drift(make_report()).axes[0]
     assert {text.get_text() for text in axes.get_xticklabels()} == {"0", "8/255", "16/255"}
 
@@ -96,10 +96,7 @@ def test_panels_of_mod_have_one_scale(report):
 
 def test_many_panels_stand_in_rows_of_four(report):
     names = [f"explainer_{number}" for number in range(5)]
-    nissim = {attack: dict.fromkeys(names, found["grad_cam"]) for attack, found in report.samples.nissim.items()}
-    blank = dict.fromkeys(names, report.samples.reference_blank["grad_cam"])
-    samples = dataclasses.replace(report.samples, nissim=nissim, reference_blank=blank)
-    figure = figures.drift(dataclasses.replace(report, samples=samples))
+    figure = figures.drift(with_explainers(report, dict.fromkeys(names, "grad_cam")))
     saved(figure)
     places = [axes.get_position() for axes in figure.axes]
     assert len({round(place.y0, 3) for place in places}) == 2
@@ -109,7 +106,7 @@ def test_many_panels_stand_in_rows_of_four(report):
 
 
 @pytest.mark.parametrize("epsilons", [(0.1,), (0.0,), (0.001, 0.0011, 0.2)])
-def test_any_strengths(epsilons):
+def test_any_epsilons(epsilons):
     assert saved(figures.drift(make_report(epsilons=epsilons)))
 
 
@@ -132,6 +129,26 @@ def test_a_report_from_a_file_is_enough(report, tmp_path):
 
 def test_dollar_signs_are_not_formulas(report):
     assert saved(figures.drift(dataclasses.replace(report, provenance={**report.provenance, "model": "$a_b"})))
+
+
+def test_a_panel_shows_the_dissimilarity_that_is_asked_for():
+    report = make_report(metrics=("nissim", "own"))
+    figure = figures.drift(report, metric="own")
+    assert [axes.get_title() for axes in figure.axes] == [
+        "accuracy under attack",
+        "MOD of grad_cam (own)",
+        "MOD of integrated_gradients (own)",
+    ]
+    for line, band, attack in zip(figure.axes[1].lines, figure.axes[1].collections, report.attacks, strict=True):
+        mods = [report.mod(attack, "grad_cam", epsilon, metric="own") for epsilon in EPSILONS]
+        np.testing.assert_allclose(line.get_ydata(), mods)
+        intervals = [report.mod_interval(attack, "grad_cam", epsilon, metric="own") for epsilon in EPSILONS]
+        assert set(np.ravel(intervals).round(9)) <= set(band.get_paths()[0].vertices[:, 1].round(9))
+    assert legend(figure.axes[1])[0] == f"fgsm, VID {report.vid('fgsm', 'grad_cam', metric='own'):.3f}"
+    assert figures.drift(report).axes[1].get_title() == "MOD of grad_cam"
+    np.testing.assert_allclose(2 * np.array(mods), figures.drift(report).axes[1].lines[1].get_ydata())
+    with pytest.raises(ValueError, match=r"has no metric 'owm'. Did you mean 'own'"):
+        figures.drift(report, metric="owm")
 
 
 def test_other_things_are_refused():

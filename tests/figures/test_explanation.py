@@ -74,7 +74,7 @@ def test_every_option_changes_the_result():
 
 
 def test_a_row_for_each_example_says_what_it_has_of_its_own():
-    examples = [make_example(), make_example(index=3, nissim=0.25, heatmap=BLANK)]
+    examples = [make_example(), make_example(index=3, dissimilarity=0.25, heatmap=BLANK)]
     figure = figures.explanation(examples)
     assert len(figure.axes) == 2 * 2 + 1
     assert words(figure)[0] == "grad_cam, fgsm at epsilon 8/255"
@@ -85,7 +85,7 @@ def test_a_row_for_each_example_says_what_it_has_of_its_own():
 
 
 def test_blank_heatmaps_are_called_blank():
-    figure = figures.explanation(make_example(heatmap=BLANK, nissim=NAN))
+    figure = figures.explanation(make_example(heatmap=BLANK, dissimilarity=NAN))
     before, after, _ = figure.axes
     assert [text.get_text() for text in before.texts] == ["blank"]
     assert not after.texts

@@ -12,8 +12,8 @@ from figures.made_report import make_example
 from matplotlib._pylab_helpers import Gcf
 
 from keras_advxai import figures
-from keras_advxai.evaluation.examples import as_picture
 from keras_advxai.figures.scale import HeatScale
+from keras_advxai.measurements.examples import as_picture
 from keras_advxai.metrics import nissim
 
 PAIRS = {"grad_cam": "grad_cam_probability", "integrated_gradients": "integrated_gradients_probability"}
@@ -169,8 +169,8 @@ def test_other_pairs_are_refused(pairs):
         figures.scores(make_examples(), pairs)
 
 
-def test_several_images_attacks_or_strengths_are_refused():
-    with pytest.raises(ValueError, match=r"one image, attack and strength.*image 0, fgsm.*; image 3, fgsm"):
+def test_several_images_attacks_or_epsilons_are_refused():
+    with pytest.raises(ValueError, match=r"one image, attack and epsilon.*image 0, fgsm.*; image 3, fgsm"):
         figures.scores([*make_examples(), *make_examples(index=3)], PAIRS)
     for change in ({"attack": "other"}, {"epsilon": 0.5}):
         others = [dataclasses.replace(example, **change) for example in make_examples()]

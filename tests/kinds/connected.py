@@ -97,7 +97,7 @@ def siamese_by_hand(chosen: int) -> Any:
 
 
 def shared_layer() -> keras.Model:
-    """One convolution called twice, one behind the other, at two sizes."""
+    """One convolution called twice, one after the other, at two sizes."""
     inputs = keras.Input(SHAPE)
     shared = conv(SHARED, "shared")
     x = shared(layers.MaxPooling2D()(shared(first()(inputs))))

@@ -40,9 +40,11 @@ class Explained:
         explained = case.kind.explain.get("layer", case.kind.layer)
         assert case.explainer.layers(case.classifier) == (explained,)
 
+    @pytest.mark.sampled(7)
     def test_the_contract_of_explainers(self, case):
         check_explainer(case.explainer, case.classifier, case.kind.x)
 
+    @pytest.mark.sampled(7)
     def test_the_contract_of_attacks(self, case):
         check_attack(kax.attacks.FGSM(), case.classifier, case.kind.x, case.kind.y)
 
@@ -64,6 +66,7 @@ class Explained:
         straying = np.abs(found - case.adversarial(0.1)) > 1e-5
         assert straying.mean() <= case.kind.straying
 
+    @pytest.mark.sampled(7)
     def test_an_evaluation_is_made_of_the_public_calls(self, case, tmp_path):
         check_evaluation(case, tmp_path, [case.explainer])
         folder = tmp_path / "advxai" / "fgsm_eps0.1000"

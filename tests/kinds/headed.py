@@ -52,7 +52,7 @@ def grayscale() -> keras.Model:
 
 
 def augmentation() -> keras.Model:
-    """What is random in training, in front of the network and inside of it."""
+    """What is random in training, before the network and inside it."""
     front = keras.Sequential(
         [layers.RandomFlip(), layers.RandomRotation(0.2), layers.RandomContrast(0.5), layers.GaussianNoise(0.5)],
         name="augmentation",

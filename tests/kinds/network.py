@@ -130,7 +130,7 @@ def stack(**settings: Any) -> list[layers.Layer]:
 
 
 def functional(stack: list[layers.Layer], shape: tuple[int | None, ...] = SHAPE, name: str = "net") -> keras.Model:
-    """A functional model of layers one behind the other."""
+    """A functional model of layers one after the other."""
     inputs = outputs = keras.Input(shape)
     for layer in stack:
         outputs = layer(outputs)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import inspect
 import weakref
 from typing import Any
@@ -10,6 +9,7 @@ from typing import Any
 import helpers
 import keras
 import numpy as np
+import pytest
 import tensorflow as tf
 
 import keras_advxai as kax
@@ -94,6 +94,9 @@ REPRESENTATIVES = (
 )
 """One of each family."""
 
+EVERY_TIME = ("MobileNetV2", "MobileNetV3Small", "VGG16")
+"""Those of them that are not slow: with and without rescaling, with residual sums, with dense layers at the end."""
+
 
 def constructors() -> set[str]:
     """Names of all functions that make a model in `keras.applications`."""
@@ -105,9 +108,13 @@ def members(group: str) -> list[str]:
     return sorted(name for name in constructors() if name.startswith(GROUPS[group]))
 
 
-def representatives(group: str) -> list[str]:
-    """One of each family of a group."""
-    return [name for name in members(group) if name in REPRESENTATIVES]
+def cases(group: str) -> list[Any]:
+    """The constructors of a group, with how many positions their maps have: one of each family 2 by 2, all 3 by 3."""
+    names = members(group)
+    pairs = [(name, 2) for name in names if name in REPRESENTATIVES] + [(name, 3) for name in names]
+    return [
+        pytest.param(*pair, marks=() if pair[0] in EVERY_TIME and pair[1] == 2 else pytest.mark.slow) for pair in pairs
+    ]
 
 
 def side(name: str, cells: int) -> int:
@@ -130,7 +137,7 @@ def build(name: str, side: int, **kwargs: Any) -> keras.Model:
 
 
 def expected_layer(model: keras.Model, name: str) -> str:
-    """The name of the layer to explain, from the tables and from the model as Keras tells about it."""
+    """The name of the layer to explain, from the tables and from the model as Keras describes it."""
     if name in DEFAULT_LAYERS:
         return DEFAULT_LAYERS[name]
     pooling = [layer for layer in model.layers if isinstance(layer, keras.layers.GlobalAveragePooling2D)]
@@ -147,8 +154,7 @@ def check(name: str, side: int) -> None:
         side: Height and width of the images.
     """
     alive = _check(name, side)
-    keras.backend.clear_session()
-    gc.collect()
+    helpers.give_back_memory()
     assert alive() is None, "something still refers to the model"
 
 

@@ -29,6 +29,7 @@ for _ in range(4):
 """
 
 
+@pytest.mark.slow
 def test_nothing_refers_to_a_model_or_its_weights_after_the_public_calls():
     """The package remembers compiled functions for as long as the model lives, and no longer."""
     model = helpers.usable(application_checks.build("MobileNetV2", 64), preprocess="mobilenet_v2")

@@ -14,6 +14,8 @@ import tensorflow as tf
 import keras_advxai as kax
 from keras_advxai.models import applications
 
+pytestmark = pytest.mark.sampled(3)
+
 layers = keras.layers
 NAMES = tuple(applications.MODES)
 ONE_OF_EACH_MODE = ("resnet50", "mobilenet_v2", "densenet", "convnext")
@@ -106,7 +108,14 @@ def test_integer_pixels_give_the_same_as_float_pixels(name):
         heatmaps = kax.explainers.GradCAM(relu=False)(classifier, x)
         report = kax.evaluate(classifier, (x, [0, 1]), epsilons=[0.01, 0.02], explainers=[], progress=False)
         assert adversarial.dtype == heatmaps.dtype == np.float32
-        found.append([adversarial, heatmaps, report.samples.confidence, report.samples.attacked["fgsm"]])
+        found.append(
+            [
+                adversarial,
+                heatmaps,
+                report.measurements.at("confidence"),
+                report.measurements.at("prediction", attack="fgsm"),
+            ]
+        )
     for others in found[1:]:
         for one, other in zip(found[0], others, strict=True):
             np.testing.assert_array_equal(one, other)
@@ -164,6 +173,7 @@ def test_other_bounds_than_those_of_pixels_are_refused_with_a_name():
     assert kax.ImageClassifier(small_model(), preprocess="vgg16", bounds=(0, 255)).bounds == (0, 255)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "expected"), [("MobileNetV3Small", "activation_17"), ("MobileNetV3Large", "activation_19")]
 )

@@ -6,12 +6,6 @@ import application_checks
 import pytest
 
 
-@pytest.mark.parametrize("name", application_checks.representatives("inception"))
-def test_one_of_each_family_on_maps_of_two_by_two(name):
-    application_checks.check(name, application_checks.side(name, cells=2))
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("name", application_checks.members("inception"))
-def test_every_application_on_maps_of_three_by_three(name):
-    application_checks.check(name, application_checks.side(name, cells=3))
+@pytest.mark.parametrize(("name", "cells"), application_checks.cases("inception"))
+def test_it_is_what_keras_and_a_gradient_tape_say(name, cells):
+    application_checks.check(name, application_checks.side(name, cells))

@@ -10,7 +10,6 @@ import numpy as np
 import pytest
 
 import keras_advxai as kax
-from keras_advxai.evaluation import Evaluator
 from keras_advxai.testing import unchanged
 
 layers = keras.layers
@@ -23,7 +22,7 @@ def conv(name: str) -> layers.Layer:
 
 
 def two_outputs() -> tuple[keras.Model, helpers.Executions]:
-    """Two branches behind a shared stem."""
+    """Two branches after a shared stem."""
     spy = helpers.Executions()
     inputs = keras.Input(SHAPE)
     stem = conv("stem")(spy(inputs))
@@ -80,7 +79,7 @@ def test_a_layer_that_is_not_reached(kind):
         lambda: explainer(classifier, x),
         lambda: explainer.attributions(classifier, x, 1),
         lambda: classifier.layer_path(layer),
-        lambda: Evaluator(classifier, explainers=[explainer]),
+        lambda: helpers.evaluator(classifier, explainers=[explainer]),
         lambda: kax.evaluate(classifier, (x, Y), explainers=[explainer], progress=False),
     ]
     for call in calls:

@@ -12,6 +12,8 @@ import keras_advxai as kax
 from keras_advxai.models import as_classifier
 from keras_advxai.testing import unchanged
 
+pytestmark = pytest.mark.sampled(3)
+
 layers = keras.layers
 
 

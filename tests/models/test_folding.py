@@ -1,4 +1,4 @@
-"""BatchNormalization folded into the layer in front of it: the same numbers from fewer operations, or left alone."""
+"""BatchNormalization folded into the layer before it: the same numbers from fewer operations, or left alone."""
 
 from __future__ import annotations
 
@@ -13,6 +13,8 @@ from helpers import counted_operations
 import keras_advxai as kax
 from keras_advxai.models.forward import logit_score
 from keras_advxai.testing import unchanged
+
+pytestmark = pytest.mark.sampled(2)
 
 layers = keras.layers
 SHAPE = (12, 12, 3)
@@ -235,7 +237,7 @@ def test_a_pass_over_each_map_is_saved_and_no_convolution_is_added(build, calls)
     plain, folded = (multiplications(kax.ImageClassifier(model, fold_batch_norm=flag), shape) for flag in (False, True))
     for kind in ("Conv2D", "Conv3D", "DepthwiseConv2dNative", "MatMul"):
         assert folded[kind] == plain[kind]
-    assert len(kax.ImageClassifier(model).survey().foldable) == calls
+    assert len(kax.ImageClassifier(model).topology().foldable) == calls
 
 
 @pytest.mark.parametrize("build", LEFT, ids=lambda build: build.__name__)
@@ -254,7 +256,7 @@ def test_channels_first_is_folded_too():
     plain = multiplications(kax.ImageClassifier(model), (3, 12, 12))
     folded = multiplications(classifier, (3, 12, 12))
     assert folded["Conv2D"] == plain["Conv2D"] == 1
-    assert len(classifier.survey().foldable) == 1
+    assert len(classifier.topology().foldable) == 1
 
 
 @pytest.mark.parametrize(("build", "layer"), [(functional, "separable"), (nested, "backbone")])

@@ -53,14 +53,14 @@ def test_a_constant_of_the_images_rank_is_no_map():
     assert GradCAM(relu=False)(model, IMAGES).shape == (4, 8, 8, 1)
 
 
-def test_two_networks_beside_one_another_are_told_of():
+def test_two_networks_beside_one_another_are_warned_of():
     inputs = keras.Input(SHAPE)
     heads = [
         layers.Dense(3)(layers.GlobalAveragePooling2D()(layers.Conv2D(4, 3, name=name)(inputs)))
         for name in ("first", "second")
     ]
     model = keras.Model(inputs, layers.Average()(heads), name="pair")
-    with pytest.warns(UserWarning, match=r"no layer brings together: (first, second|second, first)\."):
+    with pytest.warns(UserWarning, match=r"no layer merges: (first, second|second, first)\."):
         assert kax.ImageClassifier(model).default_layer in ("first", "second")
 
 
@@ -74,7 +74,7 @@ def test_of_the_inputs_of_a_pooling_the_one_with_the_features_is_explained():
     features = layers.Conv2D(4, 3, name="features")(inputs)
     weights = layers.Conv2D(1, 1, name="weights")(features)
     model = keras.Model(inputs, layers.Dense(3)(Weighted()([weights, features])))
-    assert kax.layers(model).default.name == "features"
+    assert kax.list_layers(model).default.name == "features"
 
 
 def test_a_vector_laid_out_as_a_map_by_chance_is_none():
@@ -82,7 +82,7 @@ def test_a_vector_laid_out_as_a_map_by_chance_is_none():
     x = layers.Conv2D(2, 3, padding="same", name="early")(inputs)
     x = layers.Reshape((8, 8, 1))(layers.Dense(64)(layers.Flatten()(x)))
     model = keras.Model(inputs, layers.Dense(3)(layers.Flatten()(layers.Conv2D(2, 3, name="late")(x))))
-    assert [info.name for info in kax.layers(model)] == ["early"]
+    assert [info.name for info in kax.list_layers(model)] == ["early"]
 
 
 def test_a_wrapped_sequential_model_may_be_nested():

@@ -37,7 +37,7 @@ def with_head(*head: layers.Layer, units: int = 3, activation: str | None = None
     )
 
 
-# Which heads are told apart, and what stands before them.
+# Which heads are distinguished, and what stands before them.
 HEADS = {
     "a Dense with softmax": (lambda: with_head(activation="softmax"), "softmax"),
     "an Activation layer": (lambda: with_head(layers.Activation("softmax")), "softmax"),
@@ -108,7 +108,7 @@ def test_a_softmax_under_a_reshape_is_found_in_a_graph_and_eagerly_the_message_s
     logits, probabilities = read(classifier, x, "logits", "probabilities")
     np.testing.assert_allclose(tf.nn.softmax(logits), model(x), atol=1e-6)
     np.testing.assert_allclose(probabilities, model(x), atol=1e-6)
-    with pytest.raises(ValueError, match=r"in a compiled function only. Call `forward` inside of a `tf.function`"):
+    with pytest.raises(ValueError, match=r"in a compiled function only. Call `forward` inside a `tf.function`"):
         classifier.forward(x)
 
 

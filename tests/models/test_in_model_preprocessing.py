@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+
 import application_checks
 import helpers
 import keras
@@ -29,6 +31,7 @@ OUTSIDE = {"MobileNetV3Small": to_one, "EfficientNetV2B0": by_deviation, "ConvNe
 FAMILIES = [pytest.param(name, marks=[] if name == "MobileNetV3Small" else [pytest.mark.slow]) for name in OUTSIDE]
 
 
+@functools.cache
 def with_and_without(name: str) -> tuple[keras.Model, keras.Model]:
     """One model that rescales and one that does not, of the same weights."""
     inside = helpers.usable(application_checks.build(name, SIDE), preprocess=application_checks.family(name))
@@ -40,6 +43,13 @@ def with_and_without(name: str) -> tuple[keras.Model, keras.Model]:
     return inside, outside
 
 
+@pytest.fixture(scope="module", autouse=True)
+def _models_are_let_go():
+    yield
+    with_and_without.cache_clear()
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize("name", FAMILIES)
 def test_a_callable_stands_in_for_the_preprocessing_that_was_left_out(name):
     inside, outside = with_and_without(name)
@@ -62,6 +72,7 @@ def test_a_callable_stands_in_for_the_preprocessing_that_was_left_out(name):
     np.testing.assert_allclose(np.abs(other_adversarial - x)[(x > 8) & (x < 247)], 8, atol=1e-3)
 
 
+@pytest.mark.slow
 def test_images_in_the_range_of_the_network_need_bounds_only():
     """For images in [-1, 1], 8/255 of the range is the same step as eight gray levels of their pixels."""
     inside, outside = with_and_without("MobileNetV3Small")

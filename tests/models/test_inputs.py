@@ -1,4 +1,4 @@
-"""The checks of images, labels and strengths by themselves: what passes, what comes back, what is refused."""
+"""The checks of images, labels and epsilons by themselves: what passes, what comes back, what is refused."""
 
 from __future__ import annotations
 
@@ -151,10 +151,10 @@ def test_labels_of_one_unit():
     [
         ([0, 1], r"one label for each of the 3 images. Received: shape=\(2,\)"),
         (1, r"one label for each of the 3 images. Received: shape=\(\)"),
-        ([0, 1, 3], "must lie in 0..2, .* 3 classes apart. Received: labels from 0 to 3"),
+        ([0, 1, 3], "must lie in 0..2, .* 3 classes. Received: labels from 0 to 3"),
         ([0, -1, 2], "Received: labels from -1 to 2"),
-        ([0, 0.5, 1], "must be whole numbers"),
-        ([0, np.nan, 1], "must be whole numbers"),
+        ([0, 0.5, 1], "must be integers"),
+        ([0, np.nan, 1], "must be integers"),
         (["a", "b", "c"], "must be class indices"),
         (np.eye(4)[:3], r"one-hot rows, \(batch, 3\). Received: shape=\(3, 4\)"),
         (np.full((3, 3), 1 / 3), "with rows that are not one-hot"),
@@ -167,7 +167,7 @@ def test_labels_that_are_wrong(labels, message):
         check_labels(labels, 3, 3)
 
 
-def test_strengths_come_back_as_floats():
+def test_epsilons_come_back_as_floats():
     assert check_epsilons(0.1) == (0.1,)
     assert check_epsilons(np.float32(0.5)) == (0.5,)
     assert check_epsilons([0, 1, 0.5]) == (0.0, 1.0, 0.5)
@@ -190,7 +190,7 @@ def test_strengths_come_back_as_floats():
         (None, "epsilons"),
     ],
 )
-def test_strengths_that_are_wrong(epsilons, message):
+def test_epsilons_that_are_wrong(epsilons, message):
     with pytest.raises(ValueError, match=f"Argument `epsilons` .*{message}"):
         check_epsilons(epsilons)
 

@@ -39,7 +39,7 @@ def twins() -> keras.Model:
 
 
 def test_the_table_lists_name_kind_shape_and_the_default(twins):
-    table = kax.layers(twins)
+    table = kax.list_layers(twins)
     assert [(info.name, info.kind, info.shape, info.convolutional, info.same_as) for info in table] == [
         ("left/conv", "Conv2D", (10, 10, 3), True, None),
         ("left", "Functional", (10, 10, 3), False, "left/conv"),
@@ -54,7 +54,7 @@ def test_the_table_lists_name_kind_shape_and_the_default(twins):
 
 
 def test_the_table_prints_one_line_for_each(twins):
-    lines = str(kax.layers(twins)).splitlines()
+    lines = str(kax.list_layers(twins)).splitlines()
     assert lines[0].split() == ["layer", "|", "kind", "|", "output", "|"]
     assert len(lines) == 2 + 6
     assert lines[2].split() == ["left/conv", "|", "Conv2D", "|", "10x10x3", "|"]
@@ -68,7 +68,7 @@ def test_the_size_may_be_given_where_it_is_open():
     model = keras.Sequential(
         [keras.Input((None, None, 1)), layers.Conv2D(2, 3, name="conv"), layers.GlobalMaxPooling2D(), layers.Dense(2)]
     )
-    assert kax.layers(model, (9, 8, 1))[0].shape == (7, 6, 2)
+    assert kax.list_layers(model, (9, 8, 1))[0].shape == (7, 6, 2)
 
 
 def test_the_layer_itself_may_be_passed_where_its_name_is_not_enough(twins):
@@ -85,9 +85,11 @@ def test_the_layer_itself_may_be_passed_where_its_name_is_not_enough(twins):
 
 def test_the_layer_of_another_model_is_refused(twins):
     x = helpers.random_images(1, SHAPE)
-    with pytest.raises(ValueError, match=r"'elsewhere' that was passed is none of the model 'twins'.*Pass its name"):
+    with pytest.raises(
+        ValueError, match=r"'elsewhere' that was passed does not belong to the model 'twins'.*Pass its name"
+    ):
         GradCAM(layer=layers.Conv2D(2, 3, name="elsewhere"))(twins, x)
-    with pytest.raises(ValueError, match="The layer 'conv' that was passed is none of the model 'twins'"):
+    with pytest.raises(ValueError, match="The layer 'conv' that was passed does not belong to the model 'twins'"):
         GradCAM(layer=branch("third", 0).get_layer("conv"))(twins, x)
 
 
@@ -99,7 +101,7 @@ def test_an_explainer_of_a_layer_keeps_no_model_alive():
     gc.collect()
     assert alive() is None
     assert explainer.name == "grad_cam_conv"
-    with pytest.raises(ValueError, match="'conv' that was passed is none of the model 'model'"):
+    with pytest.raises(ValueError, match="'conv' that was passed does not belong to the model 'model'"):
         explainer(keras.Sequential([branch("other", 1), layers.Flatten(), layers.Dense(2)], name="model"), IMAGES)
 
 
@@ -119,7 +121,7 @@ def test_references_to_layers_are_equal_if_they_mean_the_same_layer(twins):
 def test_what_is_no_layer_is_refused():
     with pytest.raises(TypeError, match=r"must be the name or path of a layer, or the layer. Received: layer=3"):
         GradCAM(layer=3)
-    with pytest.raises(ValueError, match="`reshape_transform` belongs to a layer that returns no map"):
+    with pytest.raises(ValueError, match="`reshape_transform` has no effect without a layer"):
         GradCAM(reshape_transform="tokens")
     with pytest.raises(TypeError, match=r"must be 'tokens' or a function .* Received: reshape_transform='token'"):
         GradCAM(layer="norm", reshape_transform="token")
@@ -130,10 +132,10 @@ def test_a_layer_called_twice_has_a_name_for_each_call():
     conv = layers.Conv2D(2, 3, padding="same", activation="relu", name="conv")
     x = conv(conv(conv(inputs)))
     model = keras.Model(inputs, layers.Dense(2)(layers.GlobalAveragePooling2D()(x)))
-    assert [info.name for info in kax.layers(model)] == ["conv:1", "conv:2", "conv"]
-    assert kax.layers(model).default.name == "conv"
+    assert [info.name for info in kax.list_layers(model)] == ["conv:1", "conv:2", "conv"]
+    assert kax.list_layers(model).default.name == "conv"
     images = helpers.random_images(2, SHAPE)
-    maps = {info.name: GradCAM(layer=info.name, relu=False)(model, images) for info in kax.layers(model)}
+    maps = {info.name: GradCAM(layer=info.name, relu=False)(model, images) for info in kax.list_layers(model)}
     np.testing.assert_array_equal(GradCAM(layer=conv, relu=False)(model, images), maps["conv"])
     assert not np.allclose(maps["conv:1"], maps["conv:2"], atol=1e-2)
     assert not np.allclose(maps["conv:2"], maps["conv"], atol=1e-2)

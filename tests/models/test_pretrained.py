@@ -1,6 +1,6 @@
-"""A pretrained application: trained once, saved, and loaded as `weights=` that somebody has on disk.
+"""A pretrained application: trained, saved, and loaded as `weights=` that somebody has on disk.
 
-`weights="imagenet"` is what users write. It needs a download, so a MobileNetV2 is trained here on the faces instead.
+`weights="imagenet"` is what users write. It needs a download, so this is a MobileNetV2 that was trained on the faces.
 """
 
 from __future__ import annotations
@@ -11,23 +11,17 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+from weights import mobilenet, photos
 
 import keras_advxai as kax
 from keras_advxai.evaluation import EvaluationReport
 
 pytestmark = pytest.mark.slow
 
-SIDE = 48
 NAME = "mobilenet_v2"
 WAYS = ("trained", "saved", "weights")
 EPSILONS = (1 / 255, 4 / 255, 8 / 255)
 """One, four and eight gray levels."""
-
-
-def photos(x: np.ndarray) -> np.ndarray:
-    """Faces as an image file would hold them: `(images, 48, 48, 3)`, whole numbers from 0 to 255."""
-    larger = tf.image.resize(x, (SIDE, SIDE)).numpy()
-    return np.repeat(np.round(larger * 255), 3, axis=-1).astype("uint8")
 
 
 def network_inputs(x: np.ndarray) -> np.ndarray:
@@ -39,10 +33,6 @@ def probabilities(model: keras.Model, x: np.ndarray) -> np.ndarray:
     return tf.function(lambda x: classifier.forward(x).probabilities)(x).numpy()
 
 
-def mobilenet(weights: str | None) -> keras.Model:
-    return keras.applications.MobileNetV2(weights=weights, alpha=0.35, input_shape=(SIDE, SIDE, 3), classes=2)
-
-
 @pytest.fixture(scope="module")
 def data(test_faces) -> tuple[np.ndarray, np.ndarray]:
     x, y = photos(test_faces[0]), test_faces[1]
@@ -51,17 +41,10 @@ def data(test_faces) -> tuple[np.ndarray, np.ndarray]:
 
 
 @pytest.fixture(scope="module")
-def models(train_faces, tmp_path_factory) -> dict[str, keras.Model]:
-    """One training, three ways to its model. BatchNorm's momentum of 0.999 is for far longer trainings."""
-    keras.utils.set_random_seed(0)
-    model = mobilenet(weights=None)
-    normalisations = [layer for layer in model.layers if isinstance(layer, keras.layers.BatchNormalization)]
-    for layer in normalisations:
-        layer.momentum = 0.8
-    model.compile(keras.optimizers.Adam(3e-3), "sparse_categorical_crossentropy", jit_compile=False)
-    model.fit(network_inputs(photos(train_faces[0])), train_faces[1], batch_size=30, epochs=10, verbose=0)
-    for layer in normalisations:
-        layer.momentum = 0.999
+def models(load_weights, tmp_path_factory) -> dict[str, keras.Model]:
+    """One training, three ways to its model."""
+    model = mobilenet()
+    model.set_weights(load_weights("mobilenet"))
     folder = tmp_path_factory.mktemp("pretrained")
     model.save(folder / "faces.keras")
     model.save_weights(folder / "faces.weights.h5")

@@ -112,7 +112,7 @@ def test_a_call_knows_its_inputs_and_its_output():
     assert root.path == ""
     assert root.operation is model
     assert root.output is outputs
-    head = root.parts[-1]
+    head = root.children[-1]
     np.testing.assert_array_equal(head.operation(head.inputs[0]), head.output)
 
 
@@ -193,7 +193,7 @@ def test_calls_of_other_threads_pass_through_unrecorded():
         before = len(list(recorded().walk()))
         thread = threading.Thread(target=run)
         thread.start()
-        thread.join(30)
+        thread.join(600)
         assert len(list(recorded().walk())) == before
     np.testing.assert_array_equal(results[0], expected)
 
@@ -207,7 +207,7 @@ def test_recordings_of_two_threads_do_not_overlap():
     def other():
         with record(model) as recorded, keras.StatelessScope():
             entered.set()
-            may_leave.wait(30)
+            may_leave.wait(600)
             model(x, training=False)
         found.append(len(list(recorded().walk())))
 
@@ -219,7 +219,7 @@ def test_recordings_of_two_threads_do_not_overlap():
             assert not entered.wait(0.2)
             model(x, training=False)
         may_leave.set()
-        thread.join(30)
+        thread.join(600)
         assert len(list(recorded().walk())) == found[0] == expected
 
 

@@ -44,7 +44,7 @@ def smooth_leaky_relu(x):
 
 @keras.saving.register_keras_serializable(package="tests")
 class Called(layers.Layer):
-    """A function of TensorFlow inside of a layer of one's own."""
+    """A function of TensorFlow inside of a layer of your own."""
 
     def call(self, x):
         return tf.nn.relu(x)
@@ -66,7 +66,7 @@ KINDS = {
 
 
 def network(rectified) -> keras.Model:
-    """Two convolutions with the rectifier behind each; the second runs through it as it runs through the first."""
+    """Two convolutions with the rectifier after each; the second runs through it as it runs through the first."""
 
     def conv(seed):
         initializer = keras.initializers.RandomNormal(stddev=1.5, seed=seed)
@@ -90,7 +90,7 @@ def derivatives(classifier):
     @tf.function
     def step(x, labels):
         forward = classifier.forward(x)
-        exact = forward.seen_by(classifier.smoothed(None))
+        exact = forward.with_classifier(classifier.smoothed(None))
         return (
             forward.logits,
             forward.gradient(first, labels),

@@ -1,4 +1,4 @@
-"""Which outputs are maps of the image, and which maps are no more than the image itself."""
+"""Which outputs are feature maps, and which of these are no more than the image itself."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ SHAPE = (8, 8, 2)
 
 
 def names(*stack, shape=SHAPE) -> list[str]:
-    return [info.name for info in kax.layers(keras.Sequential([keras.Input(shape), *stack]))]
+    return [info.name for info in kax.list_layers(keras.Sequential([keras.Input(shape), *stack]))]
 
 
 def default(*stack, shape=SHAPE) -> str:
@@ -58,8 +58,8 @@ def test_a_map_that_is_made_of_a_sequence_again_is_one():
     tokens = layers.MultiHeadAttention(2, 2, name="attention")(tokens, tokens)
     x = layers.Conv2D(4, 3, name="after")(layers.Reshape((8, 8, 4), name="back")(tokens))
     model = keras.Model(inputs, layers.Dense(2)(layers.GlobalAveragePooling2D()(x)))
-    assert [info.name for info in kax.layers(model)] == ["conv", "back", "after"]
-    assert kax.layers(model).default.name == "after"
+    assert [info.name for info in kax.list_layers(model)] == ["conv", "back", "after"]
+    assert kax.list_layers(model).default.name == "after"
 
 
 def test_the_heads_of_an_attention_are_no_positions():
@@ -69,8 +69,8 @@ def test_the_heads_of_an_attention_are_no_positions():
     tokens = layers.Reshape((64, 4))(x)
     tokens = layers.MultiHeadAttention(2, 2)(tokens, tokens)
     model = keras.Model(inputs, layers.Dense(2)(layers.GlobalAveragePooling1D()(tokens)))
-    assert [info.name for info in kax.layers(model)] == ["conv", "deep"]
-    assert kax.layers(model).default.name == "deep"
+    assert [info.name for info in kax.list_layers(model)] == ["conv", "deep"]
+    assert kax.list_layers(model).default.name == "deep"
 
 
 def test_the_scale_of_a_squeeze_and_excitation_is_no_map():
@@ -80,7 +80,7 @@ def test_the_scale_of_a_squeeze_and_excitation_is_no_map():
     scale = layers.Conv2D(4, 1, activation="sigmoid", name="excite")(scale)
     x = layers.Multiply(name="scaled")([x, scale])
     model = keras.Model(inputs, layers.Dense(2)(layers.GlobalAveragePooling2D()(x)))
-    assert [info.name for info in kax.layers(model)] == ["conv", "scaled"]
+    assert [info.name for info in kax.list_layers(model)] == ["conv", "scaled"]
 
 
 def test_a_recurrent_head_over_the_columns_of_a_map():
@@ -154,7 +154,7 @@ def test_the_layout_of_the_images_is_found_behind_a_transposition(turn):
         model, given = network(first=True, permute=False), images
     preprocess = (lambda x: tf.transpose(x, (0, 3, 1, 2))) if turn == "in preprocess" else None
     classifier = kax.ImageClassifier(model, preprocess=preprocess)
-    assert classifier.survey(given.shape[1:]).channel == (3 if turn == "in preprocess" else 1)
+    assert classifier.topology(given.shape[1:]).channel == (3 if turn == "in preprocess" else 1)
     np.testing.assert_allclose(GradCAM()(classifier, given), expected, atol=1e-5)
     assert kax.attacks.FGSM()(classifier, given).shape == given.shape
 
@@ -198,7 +198,7 @@ def test_what_flows_into_a_pooling_is_explained_though_no_layer_returned_it():
     images = helpers.random_images(3, SHAPE)
     model = Residual("a layer")
     model(images)
-    table = kax.layers(model, SHAPE)
+    table = kax.list_layers(model, SHAPE)
     assert table.default.name == "pool:input"
     assert table.default.kind == "input of GlobalAveragePooling2D"
     with tf.GradientTape() as tape:
@@ -211,11 +211,11 @@ def test_what_flows_into_a_pooling_is_explained_though_no_layer_returned_it():
     assert GradCAM(layer="pool:input").layers(kax.ImageClassifier(model)) == ("pool:input",)
 
 
-def test_a_sum_that_no_layer_takes_is_told_of():
+def test_a_sum_that_no_layer_takes_is_warned_of():
     images = helpers.random_images(3, SHAPE)
     model = Residual("an operation")
     model(images)
-    with pytest.warns(UserWarning, match=r"no layer brings together: branch, shortcut. shortcut is explained"):
+    with pytest.warns(UserWarning, match=r"no layer merges: branch, shortcut. shortcut is explained"):
         GradCAM(relu=False)(model, images)
 
 
@@ -233,8 +233,8 @@ def test_an_activation_without_a_layer_is_stepped_into():
 
     model = Plain()
     model(np.zeros((1, *SHAPE), "float32"))
-    assert kax.layers(model, SHAPE).default.name == "pool:input"
-    assert kax.layers(model, SHAPE).default.shape == (8, 8, 4)
+    assert kax.list_layers(model, SHAPE).default.name == "pool:input"
+    assert kax.list_layers(model, SHAPE).default.shape == (8, 8, 4)
 
 
 @pytest.mark.parametrize("order", ["abc", "cba", "bca"])
@@ -245,7 +245,7 @@ def test_of_maps_at_several_depths_the_deepest_is_explained(order):
     for name in "abc":
         maps[name] = x = layers.Conv2D(3, 3, strides=2, activation="relu", name=name)(x)
     pooled = layers.Concatenate()([layers.GlobalAveragePooling2D()(maps[name]) for name in order])
-    assert kax.layers(keras.Model(inputs, layers.Dense(2)(pooled))).default.name == "c"
+    assert kax.list_layers(keras.Model(inputs, layers.Dense(2)(pooled))).default.name == "c"
 
 
 @pytest.mark.parametrize("shape", [(28, 28), (784,)])
@@ -281,7 +281,7 @@ def test_a_model_of_whole_numbers_says_why_it_has_no_gradient():
     x = layers.GlobalAveragePooling2D()(conv_of(4, "conv")(layers.Rescaling(1 / 255)(inputs)))
     model = kax.ImageClassifier(keras.Model(inputs, layers.Dense(2)(x)), bounds=(0, 255))
     images = np.random.default_rng(0).integers(0, 256, (2, *SHAPE), dtype="uint8")
-    with pytest.raises(ValueError, match=r"takes uint8, and whole numbers have no gradient. Build it with"):
+    with pytest.raises(ValueError, match=r"takes uint8, and integers have no gradient. Build it with"):
         kax.attacks.FGSM()(model, images)
 
 

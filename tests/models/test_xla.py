@@ -24,6 +24,7 @@ def classifiers(model):
     return kax.ImageClassifier(model), kax.ImageClassifier(model, jit_compile=True)
 
 
+@pytest.mark.sampled(2)
 @pytest.mark.parametrize("item", ITEMS, ids=lambda item: item.name)
 def test_results_are_those_without_it(classifiers, few, item):
     x, y = few
@@ -38,7 +39,7 @@ def test_an_evaluation_finds_the_same(classifiers, few):
     assert compiled.provenance["jit_compile"]
     assert not plain.provenance["jit_compile"]
     assert compiled.accuracy("fgsm", EPSILON) == plain.accuracy("fgsm", EPSILON)
-    mods = [report.nissim("fgsm", "grad_cam", EPSILON) for report in (plain, compiled)]
+    mods = [report.dissimilarity("fgsm", "grad_cam", EPSILON) for report in (plain, compiled)]
     np.testing.assert_allclose(*mods, atol=1e-3)
 
 

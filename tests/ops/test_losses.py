@@ -105,15 +105,15 @@ def test_the_margin_is_positive_exactly_where_the_label_is_not_predicted():
 def test_dlr_changes_neither_with_a_factor_nor_with_a_constant():
     plain = losses.dlr(LOGITS, LABELS)
     np.testing.assert_allclose(losses.dlr(1000 * LOGITS + 7, LABELS), plain, rtol=1e-3)
-    towards = losses.dlr_towards(LOGITS, LABELS, (LABELS + 1) % 5)
-    np.testing.assert_allclose(losses.dlr_towards(20 * LOGITS - 3, LABELS, (LABELS + 1) % 5), towards, rtol=1e-3)
+    towards = losses.targeted_dlr(LOGITS, LABELS, (LABELS + 1) % 5)
+    np.testing.assert_allclose(losses.targeted_dlr(20 * LOGITS - 3, LABELS, (LABELS + 1) % 5), towards, rtol=1e-3)
 
 
 def test_dlr_by_hand():
     logits, labels, targets = np.array([[4.0, 1.0, 3.0, 0.0]], "float32"), np.array([0]), np.array([1])
     np.testing.assert_allclose(losses.dlr(logits, labels), [-1 / 3])  # (3 - 4) / (4 - 1)
-    np.testing.assert_allclose(losses.dlr_towards(logits, labels, targets), [-3 / 3.5])  # (1 - 4) / (4 - (1 + 0) / 2)
-    np.testing.assert_allclose(losses.dlr_towards(logits[:, :3], labels, targets), [-3 / 3])
+    np.testing.assert_allclose(losses.targeted_dlr(logits, labels, targets), [-3 / 3.5])  # (1 - 4) / (4 - (1 + 0) / 2)
+    np.testing.assert_allclose(losses.targeted_dlr(logits[:, :3], labels, targets), [-3 / 3])
 
 
 def test_dlr_of_logits_that_are_all_the_same_is_0_and_so_is_its_gradient():
@@ -122,9 +122,9 @@ def test_dlr_of_logits_that_are_all_the_same_is_0_and_so_is_its_gradient():
     np.testing.assert_array_equal(gradient("dlr", same, np.array([0])), np.zeros((1, 4)))
 
 
-@pytest.mark.parametrize("call", [losses.dlr, lambda logits, labels: losses.dlr_towards(logits, labels, labels)])
+@pytest.mark.parametrize("call", [losses.dlr, lambda logits, labels: losses.targeted_dlr(logits, labels, labels)])
 def test_dlr_of_two_classes_does_not_exist(call):
-    with pytest.raises(ValueError, match=r"tells 2 apart. Pass loss='margin' or 'log_odds'. Received: loss='dlr'"):
+    with pytest.raises(ValueError, match=r"has 2 classes. Pass loss='margin' or 'log_odds'. Received: loss='dlr'"):
         call(np.zeros((3, 2), "float32"), np.zeros(3, int))
 
 
@@ -132,18 +132,18 @@ def test_dlr_of_two_classes_does_not_exist(call):
 def test_towards_a_target_every_loss_rises_where_the_target_gains_and_the_label_loses(loss):
     """Lower the label and raise the target."""
     targets = (LABELS + 1) % 5
-    before = np.asarray(losses.TOWARDS[loss](LOGITS, LABELS, targets))
+    before = np.asarray(losses.TARGETED_LOSSES[loss](LOGITS, LABELS, targets))
     moved = LOGITS.copy()
     moved[np.arange(7), LABELS] -= 0.3
     moved[np.arange(7), targets] += 0.3
-    after = np.asarray(losses.TOWARDS[loss](moved, LABELS, targets))
+    after = np.asarray(losses.TARGETED_LOSSES[loss](moved, LABELS, targets))
     assert (after > before).all()
 
 
-def test_towards_a_target_the_margin_is_the_lead_over_the_label():
-    found = losses.TOWARDS["margin"](LOGITS, LABELS, (LABELS + 1) % 5)
+def test_towards_a_target_the_margin_is_that_over_the_label():
+    found = losses.TARGETED_LOSSES["margin"](LOGITS, LABELS, (LABELS + 1) % 5)
     rows = np.arange(7)
     np.testing.assert_allclose(found, LOGITS[rows, (LABELS + 1) % 5] - LOGITS[rows, LABELS], rtol=1e-6)
     for loss in ("log_odds", "cross_entropy"):
         expected = -np.asarray(losses.LOSSES[loss](LOGITS, LABELS))
-        np.testing.assert_array_equal(losses.TOWARDS[loss](LOGITS, LABELS + 1, LABELS), expected)
+        np.testing.assert_array_equal(losses.TARGETED_LOSSES[loss](LOGITS, LABELS + 1, LABELS), expected)

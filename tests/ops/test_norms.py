@@ -23,14 +23,14 @@ def size(delta: np.ndarray, norm: str) -> np.ndarray:
 @pytest.mark.parametrize("norm", ["linf", "l2"])
 def test_length(norm, scale):
     delta = DELTA * np.float32(scale)
-    found = norms.length(delta, norm)
+    found = norms.vector_norm(delta, norm)
     assert found.shape == (5, 1, 1, 1)
     np.testing.assert_allclose(np.ravel(found), size(delta, norm), rtol=1e-5)
 
 
 @pytest.mark.parametrize("norm", ["linf", "l2"])
 def test_the_length_of_nothing_is_nothing(norm):
-    np.testing.assert_array_equal(norms.length(np.zeros((2, 3), "float32"), norm), 0)
+    np.testing.assert_array_equal(norms.vector_norm(np.zeros((2, 3), "float32"), norm), 0)
 
 
 @pytest.mark.parametrize("scale", [1e-35, 1e-30, 1e-12, 1.0, 1e15, 1e30])

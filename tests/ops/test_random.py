@@ -58,7 +58,7 @@ def over_counters(counters: tf.Tensor) -> tf.Tensor:
     return tf.map_fn(lambda counter: random.uniform([3, 4], counter), counters, fn_output_signature=tf.float32)
 
 
-def test_numbers_are_spread_evenly_over_positions_over_keys_and_over_counters():
+def test_numbers_are_spread_uniformly_over_positions_over_keys_and_over_counters():
     assert abs(chi_square(random.uniform([3], 0, (1 << 16,)).numpy())) < 4.5
     assert abs(chi_square(random.uniform(tf.range(1 << 16), 0).numpy())) < 4.5
     assert abs(chi_square(over_counters(tf.range(1 << 12)).numpy())) < 4.5

@@ -11,6 +11,8 @@ from skimage.metrics import structural_similarity
 
 from keras_advxai.ops.ssim import _one_minus_ssim, dissimilarity, ssim, window_size
 
+pytestmark = pytest.mark.sampled(3)
+
 C1, C2 = 0.01**2, 0.03**2
 
 

@@ -57,7 +57,7 @@ def test_size(height, width, panel):
 
 @pytest.mark.parametrize("side", [25, 96, 112, 172, 224])
 def test_the_caption_is_written_and_not_cut_off(side):
-    example = example_of(side, side, adversarial_confidence=1.0, nissim=0.123)
+    example = example_of(side, side, adversarial_confidence=1.0, dissimilarity=0.123)
     picture = montage(example, ["Chesapeake_Bay_retriever", "American_Staffordshire_terrier"])
     text = picture[-50 * max(1, picture.shape[1] // 340) :]
     ink = text.min(axis=-1) < 128
@@ -76,8 +76,8 @@ def test_caption_says_predictions_and_nissim():
 
 
 def test_caption_tells_blank_heatmaps():
-    assert caption(make_example(heatmap=BLANK, nissim=NAN))[2] == "NISSIM -, blank: original"
-    both = make_example(heatmap=BLANK, adversarial_heatmap=BLANK, nissim=NAN)
+    assert caption(make_example(heatmap=BLANK, dissimilarity=NAN))[2] == "NISSIM -, blank: original"
+    both = make_example(heatmap=BLANK, adversarial_heatmap=BLANK, dissimilarity=NAN)
     assert caption(both)[2] == "NISSIM -, blank: original and adversarial"
 
 
@@ -90,7 +90,9 @@ def test_description_holds_for_all_steps():
     text = description(make_example(index=3), "dog")
     assert text.startswith("Image 3, labelled dog. fgsm at epsilon 8/255, heatmaps of grad_cam")
     assert "labelled" not in description(make_example(), None)
-    assert description(make_example(nissim=0.1, adversarial_prediction=0), "dog") == description(make_example(), "dog")
+    assert description(make_example(dissimilarity=0.1, adversarial_prediction=0), "dog") == description(
+        make_example(), "dog"
+    )
 
 
 def test_numbers_that_are_not_finite_cannot_be_drawn():

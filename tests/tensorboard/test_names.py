@@ -48,6 +48,6 @@ def test_runs_have_four_decimals():
     assert runs_by_epsilon("fgsm", (1 / 255, 0.1)) == {1 / 255: "fgsm_eps0.0039", 0.1: "fgsm_eps0.1000"}
 
 
-def test_close_strengths_get_as_many_decimals_as_it_takes():
+def test_close_epsilons_get_as_many_decimals_as_it_takes():
     runs = runs_by_epsilon("fgsm", (0.00001, 0.00002, 0.1))
     assert list(runs.values()) == ["fgsm_eps0.00001", "fgsm_eps0.00002", "fgsm_eps0.10000"]

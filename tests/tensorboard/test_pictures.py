@@ -73,7 +73,7 @@ def test_pictures_are_the_figures(report, log_dir):
     np.testing.assert_array_equal(found["advxai_scores/fgsm/1"][3], expected)
 
 
-def test_no_others_and_none_of_the_smaller_strength(log_dir):
+def test_no_others_and_none_of_the_smaller_epsilon(log_dir):
     _, found = read(log_dir, "fgsm_eps0.0314")
     assert not found
     assert not Gcf.get_all_fig_managers()

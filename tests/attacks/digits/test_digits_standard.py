@@ -7,8 +7,11 @@ import functools
 import digits
 import numpy as np
 import pytest
+from helpers import slow
 
 from keras_advxai.attacks import FGSM, PGD, Ensemble
+
+KINDS = ["plain", slow("overconfident"), slow("adversarial")]
 
 
 @pytest.fixture(scope="module")
@@ -22,9 +25,10 @@ def standard(models, images):
     return found
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("norm", digits.EPSILONS)
 @pytest.mark.parametrize("kind", digits.EPOCHS)
-def test_long_runs_with_many_restarts_deceive_about_one_image_more_at_most(kind, norm, standard, models, images):
+def test_long_runs_with_many_restarts_get_one_image_more_misclassified_at_most(kind, norm, standard, models, images):
     model, (x, y), epsilon = models[kind], images, digits.EPSILONS[norm]
     assert digits.within(x, standard(kind, norm), norm, epsilon).all()
     stands = digits.standing(model, x, y, standard(kind, norm))
@@ -39,7 +43,8 @@ def test_long_runs_with_many_restarts_deceive_about_one_image_more_at_most(kind,
     assert digits.standing(model, x[stands], y[stands], longer).sum() >= stands.sum() - 1
 
 
-@pytest.mark.parametrize("kind", digits.EPOCHS)
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", KINDS)
 def test_each_attack_is_at_least_as_strong_as_the_one_before(kind, standard, models, images):
     model = models[kind]
     found = [attack(model, *images, 0.1) for attack in (FGSM(), PGD())]
@@ -48,6 +53,7 @@ def test_each_attack_is_at_least_as_strong_as_the_one_before(kind, standard, mod
     assert left[0] > left[-1]
 
 
+@pytest.mark.slow
 def test_adversarial_training_helps_and_confidence_is_not_robustness(standard, models, images):
     left = {kind: digits.standing(model, *images, standard(kind, "linf")).mean() for kind, model in models.items()}
     assert left["adversarial"] > 0.5

@@ -1,0 +1,39 @@
+"""Writes files whole or not at all."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import pathlib
+
+
+def write_atomically(path: str | os.PathLike[str], content: bytes) -> None:
+    """Write a file, so that at every moment either the old or the new one is there whole.
+
+    The content goes to a temporary file in the same folder first, which takes the place of `path` when it is on the
+    disk. A full disk or a killed process leaves the older file as it was. A link is followed, and what is no regular
+    file, such as `/dev/stdout`, is written to directly: it cannot be replaced.
+
+    Args:
+        path: Where to write.
+        content: What to write.
+
+    Raises:
+        OSError: It cannot be written; `path` is as it was.
+    """
+    given = pathlib.Path(path)
+    if given.exists() and not given.is_file():  # asked of the link: /dev/stdout may lead to a pipe without a path
+        given.write_bytes(content)
+        return
+    target = pathlib.Path(os.path.realpath(path))
+    temporary = target.with_name(f".{target.name[:100]}.{os.getpid()}.tmp")
+    try:
+        with open(temporary, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())  # or a crash of the machine could leave an empty file under the new name
+        os.replace(temporary, target)
+    except BaseException:
+        with contextlib.suppress(OSError):
+            temporary.unlink()
+        raise

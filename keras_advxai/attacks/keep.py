@@ -1,0 +1,45 @@
+"""Which iterate of an attack is its result."""
+
+from __future__ import annotations
+
+from typing import Any, Literal, NamedTuple, TypeAlias, cast, get_args
+
+import tensorflow as tf
+
+from keras_advxai._registry import nearest
+from keras_advxai._typing import Tensor
+from keras_advxai.attacks import rows
+
+Keep: TypeAlias = Literal["first_hit", "best", "last"]
+"""The first iterate that succeeds, the best one of all, or the last."""
+
+
+def check_keep(keep: str) -> Keep:
+    """Return `keep` if it is a known one.
+
+    Raises:
+        ValueError: It is not.
+    """
+    if keep not in get_args(Keep):
+        raise ValueError(
+            f"Argument `keep` must be one of {', '.join(get_args(Keep))}.{nearest(str(keep), get_args(Keep))} "
+            f"Received: keep={keep!r}"
+        )
+    return cast(Keep, keep)
+
+
+class Best(NamedTuple):
+    """The best images so far, their value and whether they succeed, `(batch,)`; the images alone if any will do."""
+
+    images: Tensor
+    value: Any
+    hit: Any
+
+
+def better(new: Best, found: Best) -> Best:
+    """The better one of some images and those found so far: what succeeds, and then what is higher."""
+    # Success comes first: the log-odds against the label may be higher where nine other classes share them, and the
+    # label still leads, than where one of them has overtaken it.
+    higher = (new.hit & ~found.hit) | (tf.equal(new.hit, found.hit) & (new.value > found.value))
+    images = rows.select(higher, new.images, found.images)
+    return Best(images, tf.where(higher, new.value, found.value), new.hit | found.hit)

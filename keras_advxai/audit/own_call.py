@@ -1,0 +1,66 @@
+"""What a model itself returns, not compiled, and what it changes meanwhile."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import keras
+import numpy as np
+
+from keras_advxai.models import ImageClassifier
+from keras_advxai.models.recording import record
+
+_RANDOM = 1e-5
+_SPREAD = 0.8
+"""Outputs within [0, 1] that are so far apart are not logits."""
+
+
+class OwnCall:
+    """The model's own call on some batches, twice on the first.
+
+    Args:
+        classifier: The classifier.
+        batches: What the model takes, batch by batch.
+
+    Attributes:
+        changed: The names of the variables that running the model changes.
+        is_random: Whether the second run returned something else than the first.
+    """
+
+    def __init__(self, classifier: ImageClassifier, batches: Sequence[Any]) -> None:
+        self._classifier, self._batches = classifier, batches
+        # Not compiled and not by a `Forward`: it is to be independent of all that the evaluation saw the model through.
+        self._first, self.changed = _outputs(classifier, batches[0])
+        second, _ = _outputs(classifier, batches[0])
+        spread = float(np.max(np.abs(self._first - second), initial=0))
+        spread /= max(float(np.max(np.abs(self._first), initial=0)), 1e-30)  # all outputs may be 0
+        # Rounding may differ a little from run to run; where the model keeps a state, any difference comes of that.
+        self.is_random = spread > _RANDOM or (bool(self.changed) and spread > 0)
+
+    def predictions(self) -> tuple[np.ndarray, np.ndarray]:
+        """The class that the output says, `(images,)`, and the output, `(images, units)`; runs the other batches."""
+        others = [_outputs(self._classifier, batch)[0] for batch in self._batches[1:]]
+        output = np.concatenate([self._first, *others])
+        if output.shape[1] > 1:  # below, one unit for two classes
+            return output.argmax(axis=1), output
+        head = self._classifier.head(tuple(self._classifier.images_of(self._batches[0]).shape[1:]))
+        # One unit of a head that was said to be linear, and whose outputs are plainly probabilities.
+        looks_probable = output.min() >= 0 and output.max() <= 1 and output.max() - output.min() > _SPREAD
+        boundary = 0 if head == "linear" and not looks_probable else 0.5
+        return (output[:, 0] > boundary).astype(int), output
+
+
+def _outputs(classifier: ImageClassifier, inputs: Any) -> tuple[np.ndarray, list[str]]:
+    """The model's output, `(batch, units)`, and the variables that running it would change."""
+    images = classifier.images_of(inputs)
+    with record(classifier.model), keras.StatelessScope() as scope:  # `record` leaves losses as they were
+        outputs = classifier.model(classifier.network_inputs(inputs, images), training=False)
+    variables = {id(variable): variable for variable in classifier.model.variables}  # a scope knows them by that
+    changed = [
+        getattr(variables.get(key), "path", "a variable")
+        for key, value in scope.state_mapping.items()
+        if key not in variables or not np.array_equal(value, variables[key])
+    ]
+    output = np.asarray(classifier.output_of(outputs), np.float32)
+    return output.reshape(len(output), -1), changed

@@ -1,0 +1,110 @@
+"""The keyword arguments of whatever evaluates: their types and their documentation."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Sequence
+from typing import Any, TypedDict, TypeVar
+
+from keras_advxai._typing import AttackTargets, Bounds, Checks, Preprocess, TargetMode
+from keras_advxai.attacks import Attack
+from keras_advxai.explainers import Explainer
+
+T = TypeVar("T")
+
+MODEL_SETTINGS = ("bounds", "preprocess", "from_logits", "output", "input", "fold_batch_norm", "jit_compile")
+"""The settings that say how the model is seen; an `ImageClassifier` brings them along."""
+
+
+class EvaluationArguments(TypedDict, total=False):
+    """The keyword arguments of whatever evaluates, for type checkers and editors; see `EvaluationSettings`."""
+
+    attacks: Sequence[str | Attack] | str | Attack
+    explainers: Sequence[str | Explainer] | str | Explainer
+    epsilons: Sequence[float]
+    metrics: Sequence[str | Callable[..., Any]] | str | Callable[..., Any]
+    target: TargetMode
+    noise_control: bool
+    attack_targets: AttackTargets
+    checks: Checks
+    seed: int
+    batch_size: int
+    images: int | None
+    bounds: Bounds | None
+    preprocess: Preprocess
+    from_logits: bool | None
+    output: str | int | None
+    input: str | int | None
+    fold_batch_norm: bool
+    jit_compile: bool
+
+
+ARGUMENTS = """\
+attacks: Names or instances. Defaults to `("fgsm",)`.
+explainers: Names or instances; an empty tuple measures accuracy alone. Defaults to `("grad_cam",)`.
+epsilons: The budgets of the attacks, as fractions of the bounds' width: 8/255 means eight grey levels whatever the
+    bounds. For attacks with `norm="l2"`, the norm of the whole perturbation in the unit image scale, which may exceed
+    1. VID is a spread over them, so give several. Defaults to 1, 2, 4 and 8 grey levels.
+metrics: How the dissimilarity of two heatmaps is measured: names, or functions of two batches of heatmaps; see
+    `keras_advxai.metrics`. The first is the one that figures are of unless another is named. Defaults to
+    `("nissim",)`.
+target: Whose class a heatmap explains: `"predicted"`, each image's own prediction; `"clean"`, the clean prediction for
+    both images; or `"label"`. Defaults to `"predicted"`.
+noise_control: Whether to measure the same under uniform noise of the same norm and budget, without which drift under
+    attack means little. Defaults to `True`.
+attack_targets: Which class a targeted attack is to reach: of each image the `"least_likely"` one, the `"runner_up"` or
+    a `"random"` one (by seed and image), which are never the label; one class for all images, where those of that class
+    are not attacked; or, for arrays, one for each image, which must not be its label. Images that are misclassified
+    before are not attacked. Defaults to `None`, for untargeted attacks only.
+checks: Which checks say what the figures are worth, in `report.warnings`: `"cheap"`, those that look at what was
+    measured, or `"all"`, also those that run the model and the attacks again on the first 128 images, which takes up to
+    eight times each attack on them. Defaults to `"cheap"`.
+seed: Seed of the noise, of random targets and of the bootstrap intervals. Defaults to 0.
+batch_size: How many images of an array go through the model at once. Defaults to 32.
+images: How many of the first images to keep, with their heatmaps, for pictures. Defaults to 8, and to fewer with more
+    than 8 explainers.
+bounds: The smallest and largest value of a pixel. Defaults to `(0, 1)`, and to `(0, 255)` where `preprocess` is a name.
+preprocess: A callable from images to what the network takes, or the name of a module of `keras.applications`, such as
+    `"resnet50"`. Defaults to `None`.
+from_logits: Whether the model's output is logits; see `ImageClassifier`. Defaults to `None`: inferred.
+output: Of several outputs, the one with the classes; see `ImageClassifier`. Defaults to `None`.
+input: Of several inputs, the one with the images; see `ImageClassifier`. Defaults to `None`.
+fold_batch_norm: Whether passes compute BatchNormalization together with the preceding layer, which is faster; see
+    `ImageClassifier`. Defaults to `False`.
+jit_compile: Whether XLA compiles the passes; see `ImageClassifier`. Defaults to `False`.
+"""
+"""The documentation of the arguments, which `takes_settings` puts into the docstrings of all that take them."""
+
+
+def documented(target: T) -> T:
+    """Decorates `EvaluationSettings`: puts the documentation where its docstring has `{arguments}`."""
+    target.__doc__ = (target.__doc__ or "").replace("{arguments}", ARGUMENTS.strip().replace("\n", "\n        "))
+    return target
+
+
+def takes_settings(settings: type, indent: int = 8) -> Callable[[T], T]:
+    """Decorates a function or class that takes the settings as keyword arguments, with `settings` for a whole.
+
+    Puts them into its signature, which `help` and notebooks show, and their documentation where its docstring has
+    `settings: {settings}`.
+
+    Args:
+        settings: `EvaluationSettings`.
+        indent: How far its list of arguments is indented. Defaults to 8.
+    """
+
+    def decorate(target: T) -> T:
+        text = (
+            "All of what follows as a whole, such as `report.settings`; what is given beside it counts. "
+            "Defaults to `None`.\n" + ARGUMENTS.strip()
+        )
+        target.__doc__ = (target.__doc__ or "").replace("{settings}", text.replace("\n", "\n" + " " * indent))
+        function: Any = target.__init__ if isinstance(target, type) else target  # type: ignore[misc]
+        own = inspect.signature(function)
+        constructor: Any = vars(settings)["__init__"]  # the class' own signature is that of its metaclass
+        declared = list(inspect.signature(constructor).parameters.values())[1:]
+        fixed = [item for item in own.parameters.values() if item.kind is not inspect.Parameter.VAR_KEYWORD]
+        function.__signature__ = own.replace(parameters=[*fixed, *declared])  # instead of **arguments
+        return target
+
+    return decorate

@@ -1,0 +1,233 @@
+"""Checks of the attacks: signs that a figure reflects a weak attack instead of a robust model.
+
+The kind of an attack is declared by its attributes (`aim`, `uses_gradients`, `iterative`, `fills_budget`; see
+`Attack`), so that one of a user's own is checked as ours are.
+
+References:
+    Carlini et al., "On evaluating adversarial robustness", 2019. Croce and Hein, "Reliable evaluation of adversarial
+    robustness with an ensemble of diverse parameter-free attacks", ICML 2020.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+
+from keras_advxai.attacks import Attack, Ensemble, MinimumNormAttack, MultiTargetPGD
+from keras_advxai.evaluation.checks.evidence import Evidence, check
+from keras_advxai.measurements import accuracy
+from keras_advxai.text import epsilon_text, percent_text
+
+_POINT = 0.01 + 1e-9  # a point is no difference, whatever its rounding
+_FEW_IMAGES = 100
+_UNUSED = 0.9
+_TOLERANCE = 1e-4
+
+
+@check("budget-exceeded", "error")
+def budget_exceeded(seen: Evidence) -> Iterator[str]:
+    """An attack changed images by more than epsilon, out of bounds, or to NaN.
+
+    The base class of attacks prevents it, so an attack of your own overrides more than `perturb`.
+    """
+    found = seen.measurements
+    # A projection to the ball rounds; the 1e-6 is for epsilon 0.
+    allowed = np.asarray(found.coordinates.epsilons)[:, None] * (1 + _TOLERANCE) + 1e-6
+    for attack in seen.attacks:
+        within = found.at("perturbation_norm", attack=attack) <= allowed  # what is NaN is not
+        longer = int(np.sum(np.any(~within, axis=0)))
+        outside = int(np.sum(np.any(found.at("out_of_bounds", attack=attack), axis=0)))
+        if longer or outside:
+            beyond = f"{outside} beyond the bounds or to NaN"
+            yield f"{attack.name} changed {longer} images by more than epsilon, and {beyond}."
+
+
+@check("unused-budget", "warning")
+def unused_budget(seen: Evidence) -> Iterator[str]:
+    """An attack failed on images with less than 90 % of its budget used.
+
+    Its gradient vanishes, or its steps are too short. Only attacks that should use all of it
+    (`fills_budget`) are checked.
+    """
+    found = seen.measurements
+    for attack in seen.attacks:
+        if not attack.fills_budget:  # noise and black boxes need not
+            continue
+        failed = accuracy.correct(found, attack)  # where it succeeds, it may stop early
+        if attack.targeted:
+            # To a targeted attack, another class than its own is a failure, and what it left alone is none.
+            failed = accuracy.attackable(found, attack) & ~accuracy.succeeded(found, attack)
+        norms = found.at("perturbation_norm", attack=attack)
+        unused = failed & (norms < _UNUSED * np.asarray(found.coordinates.epsilons)[:, None])
+        if failed.sum() and unused.sum() > _POINT * failed.sum():
+            yield (
+                f"{attack.name} failed with less than {100 * _UNUSED:.0f} % of its budget on "
+                f"{percent_text(unused.sum() / failed.sum())} of the images on which it failed, as attacks do whose "
+                "gradient vanishes or whose steps are too short."
+            )
+
+
+@check("zero-gradients", "warning")
+def zero_gradients(seen: Evidence) -> Iterator[str]:
+    """The gradient of the loss is exactly zero on more than 1 % of the images, which an attack then leaves unchanged.
+
+    Cross-entropy underflows on confident models; the default `loss="log_odds"` does not. If it is zero with that,
+    too, something in the model cannot be differentiated: use the black-box attack `Square`.
+    """
+    for attack in seen.attacks:
+        # Attacks that do not follow one gradient are False throughout, so that nothing is said of them.
+        share = float(np.mean(seen.measurements.at("zero_gradient", attack=attack)))
+        if share > _POINT:
+            yield (
+                f"The gradient of the loss of {attack.name} is exactly zero on {percent_text(share)} of the images, so "
+                "it does not attack them: they may appear robust. The loss 'log_odds' does not underflow on "
+                "confident models; if it is zero, too, look for what cannot be differentiated, and add the attack "
+                "'square'."
+            )
+
+
+@check("not-monotone", "warning")
+def not_monotone(seen: Evidence) -> Iterator[str]:
+    """An iterative attack succeeds on fewer images with a larger budget, which a working attack does not.
+
+    More steps may help. A single-step attack is not checked: it may overshoot.
+    """
+    for attack in filter(_takes_steps, seen.attacks):
+        shares = seen.successes[attack.name].mean(axis=1)
+        drop = np.maximum.accumulate(shares) - shares
+        if drop.max() > _POINT:
+            yield (
+                f"{attack.name} succeeds on fewer images at epsilon "
+                f"{epsilon_text(float(seen.epsilons[drop.argmax()]))} than "
+                f"at a smaller one, by {_points(float(drop.max()))}: more budget should not hurt. More steps may help."
+            )
+
+
+@check("weaker-than-single-step", "warning")
+def weaker_than_single_step(seen: Evidence) -> Iterator[str]:
+    """An iterative attack succeeds on fewer images than a single-step attack.
+
+    Its steps are too long or too few, or the model's gradients are misleading.
+    """
+    stronger, weaker = filter(_takes_gradient_steps, seen.attacks), list(filter(_takes_one_step, seen.attacks))
+    return _weaker(seen, stronger, weaker, "Gradients may be masked, or steps too long or too few.")
+
+
+@check("weaker-than-noise", "warning")
+def weaker_than_noise(seen: Evidence) -> Iterator[str]:
+    """An attack with gradients succeeds on fewer images than random noise at the same epsilon.
+
+    Then the gradients do not point to what changes the prediction: see `black-box-stronger`.
+    """
+    single, many = filter(_takes_one_step, seen.attacks), filter(_takes_gradient_steps, seen.attacks)
+    noise = [attack for attack in seen.attacks if attack.aim == "noise"]  # by aim: a user's own counts, too
+    return _weaker(seen, [*single, *many], noise, "Noise should not be the stronger attack: gradients may be masked.")
+
+
+@check("weaker-than-multi-target", "warning")
+def weaker_than_multi_target(seen: Evidence) -> Iterator[str]:
+    """Attacking towards each class in turn succeeds on more images than the main attack does.
+
+    The true robust accuracy is below both: take `report.robust_accuracy`.
+    """
+    towards = [attack for attack in seen.attacks if isinstance(attack, MultiTargetPGD)]
+    # The presets have attacks towards each class among their own.
+    main = [item for item in seen.attacks if _takes_gradient_steps(item) and not isinstance(item, Ensemble)]
+    main = [attack for attack in main if attack not in towards]
+    return _weaker(seen, main, towards, "Take the worst case over both, `report.robust_accuracy`.")
+
+
+@check("black-box-stronger", "warning")
+def black_box_stronger(seen: Evidence) -> Iterator[str]:
+    """A black-box attack, such as `Square`, succeeds on images on which no attack with gradients does.
+
+    This is typical of masked gradients, which do not point to what changes the prediction. An attack of your own counts
+    as one without gradients unless its class declares `uses_gradients = True`.
+    """
+    for attack in seen.attacks:
+        others = [item for item in seen.attacks if _compares(item, attack) and _follows_gradients(item)]
+        # Without any attack with gradients to compare with, such as for a model that has none, this is no sign.
+        if attack.aim != "label" or attack.uses_gradients or not others:
+            continue
+        # Image by image, because a single one is proof that there was something to find.
+        alone = seen.successes[attack.name] & ~np.any([seen.successes[item.name] for item in others], axis=0)
+        if alone.any():
+            most = alone.sum(axis=1).argmax()
+            yield (
+                f"{attack.name}, which uses no gradients, succeeds on {int(alone[most].sum())} images at epsilon "
+                f"{epsilon_text(float(seen.epsilons[most]))} on which no attack with gradients does: gradients may be "
+                "masked."
+            )
+
+
+@check("no-noise-control", "warning")
+def no_noise_control(seen: Evidence) -> str | None:
+    """Heatmaps drift under random noise, too.
+
+    Without `noise_control` it is unknown how much of the drift is due to the attack.
+    """
+    if not seen.measurements.coordinates.explainers or any(attack.aim == "noise" for attack in seen.attacks):
+        return None
+    return (
+        "There is no noise control: how far explanations drift under noise at the same epsilon is unknown, and "
+        "drift under attack means little without it."
+    )
+
+
+@check("few-images")
+def few_images(seen: Evidence) -> str | None:
+    """With fewer than a hundred images the uncertainty of an accuracy is ten points or more.
+
+    See `report.accuracy_interval` and `report.robust_interval`.
+    """
+    count = len(seen.measurements)
+    if count >= _FEW_IMAGES:
+        return None
+    half = 100 * 0.98 / count**0.5  # of a 95 % interval, where it is widest
+    return f"There are {count} images only: an accuracy near 50 % is known to within about {half:.0f} points."
+
+
+def _weaker(
+    seen: Evidence, stronger: Iterator[Attack] | Sequence[Attack], weaker: Sequence[Attack], advice: str
+) -> Iterator[str]:
+    """For each attack that should be stronger than others, by how much it is weaker than the strongest of these."""
+    for attack in stronger:
+        own = seen.successes[attack.name].mean(axis=1)
+        # Shares and not images: one attack may rightly turn others than another does.
+        gaps = {item.name: seen.successes[item.name].mean(axis=1) - own for item in weaker if _compares(item, attack)}
+        worst = max(gaps, key=lambda name: gaps[name].max(), default=None)
+        if worst is not None and gaps[worst].max() > _POINT:  # None: no other attack compares with it
+            epsilon = float(seen.epsilons[gaps[worst].argmax()])
+            yield (
+                f"{attack.name} succeeds on fewer images than {worst}, by {_points(float(gaps[worst].max()))} at "
+                f"epsilon {epsilon_text(epsilon)}. {advice}"
+            )
+
+
+def _follows_gradients(attack: Attack) -> bool:
+    """Whether it attacks the label, with gradients; an attack on an explanation may leave labels unchanged."""
+    return attack.aim == "label" and attack.uses_gradients
+
+
+def _takes_steps(attack: Attack) -> bool:
+    """Whether it takes steps within each budget; a minimum-norm attack searches once, whatever the budget."""
+    return attack.aim == "label" and attack.iterative and not isinstance(attack, MinimumNormAttack)
+
+
+def _takes_gradient_steps(attack: Attack) -> bool:
+    return _takes_steps(attack) and attack.uses_gradients
+
+
+def _takes_one_step(attack: Attack) -> bool:
+    """Whether it goes along a gradient as far as it may; an ensemble of such attacks is as strong as all of them."""
+    return _follows_gradients(attack) and attack.fills_budget and not attack.iterative
+
+
+def _points(share: float) -> str:
+    return f"{100 * share:.1f} points"
+
+
+def _compares(first: Attack, second: Attack) -> bool:
+    """Whether the epsilons and the aims of two attacks are of one kind."""
+    return (first.norm, first.targeted) == (second.norm, second.targeted)

@@ -1,0 +1,55 @@
+"""What the checks of an evaluation look at."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+from typing import TypeAlias
+
+import numpy as np
+
+from keras_advxai.attacks import Attack
+from keras_advxai.measurements import accuracy
+from keras_advxai.measurements.finding import Checks
+from keras_advxai.measurements.measurements import Measurements
+
+Successes: TypeAlias = dict[str, np.ndarray]
+
+
+@dataclasses.dataclass(frozen=True, eq=False)  # `==` of arrays has no truth value
+class Evidence:
+    """What was measured, and what is known about how.
+
+    Attributes:
+        measurements: What was measured of each image.
+        attacks: The attacks, the noise control among them.
+        has_labels: Whether the data have labels.
+        has_sample_weights: Whether the data have sample weights.
+        image_sizes: How many sizes the images have.
+        unsure_logits: Whether the output was taken for probabilities although nothing says that it is.
+    """
+
+    measurements: Measurements
+    attacks: tuple[Attack, ...]
+    has_labels: bool = True
+    has_sample_weights: bool = False
+    image_sizes: int = 1
+    unsure_logits: bool = False
+
+    @functools.cached_property
+    def epsilons(self) -> np.ndarray:
+        """The epsilons from the smallest to the largest, `(epsilons,)`."""
+        return np.sort(self.measurements.coordinates.epsilons)
+
+    @functools.cached_property
+    def successes(self) -> Successes:
+        """By attack, where it succeeded, `(epsilons, images)` bool, from the smallest epsilon to the largest."""
+        # Epsilons may be given in any order, and a check asks what more budget does.
+        order = np.argsort(self.measurements.coordinates.epsilons, kind="stable")
+        return {attack.name: accuracy.succeeded(self.measurements, attack)[order] for attack in self.attacks}
+
+
+CHECKS: Checks[Evidence] = Checks()
+"""The checks that look at what was measured."""
+
+check = CHECKS.check

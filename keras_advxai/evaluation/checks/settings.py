@@ -1,0 +1,76 @@
+"""Checks of what an evaluation was given: the model's output, the data, the settings."""
+
+from __future__ import annotations
+
+from keras_advxai.evaluation.checks.evidence import Evidence, check
+
+
+@check("unsure-logits", "warning")
+def unsure_logits(seen: Evidence) -> str | None:
+    """The model's last operation is neither linear nor a softmax or sigmoid.
+
+    Its output lies in [0, 1] and was taken for probabilities, and its logarithm for the logits. Say what it is:
+    `ImageClassifier(model, from_logits=...)`.
+    """
+    if not seen.unsure_logits:
+        return None
+    return (
+        "The model's last operation is neither linear nor a softmax or sigmoid: its output was taken for "
+        "probabilities, their logarithm for the logits. ImageClassifier(model, from_logits=...) settles it."
+    )
+
+
+@check("several-sizes", "warning")
+def several_sizes(seen: Evidence) -> str | None:
+    """NISSIM depends on the size of the heatmaps, so its mean over images of several sizes is not comparable.
+
+    So do other dissimilarities. Resize the images first.
+    """
+    if seen.image_sizes < 2:  # a stream may bring batches of several
+        return None
+    what = "NISSIM" if "nissim" in seen.measurements.coordinates.metrics else "a dissimilarity"
+    return (
+        f"The images have {seen.image_sizes} sizes, and {what} depends on the size: its mean over them compares with "
+        "nothing."
+    )
+
+
+@check("no-labels")
+def no_labels(seen: Evidence) -> str | None:
+    """Without labels an attack runs against the clean prediction, and accuracy counts how often it is kept.
+
+    Pass labels to measure the accuracy of the model.
+    """
+    if seen.has_labels:
+        return None
+    return "The data have no labels: attacks run against the clean prediction, and accuracy is agreement with it."
+
+
+@check("no-vid")
+def no_vid(seen: Evidence) -> str | None:
+    """VID is the spread of MOD over epsilons, and needs two or more of them."""
+    known = seen.measurements.coordinates
+    if not known.explainers or len(known.epsilons) > 1:  # accuracy alone has no VID
+        return None
+    return "VID is a spread over epsilons: give two or more to have one."
+
+
+@check("l2-epsilon")
+def l2_epsilon(seen: Evidence) -> str | None:
+    """In the L2 norm, epsilon is the norm of the whole perturbation with the pixels scaled to [0, 1].
+
+    It grows with the number of pixels: 8/255 for every pixel of a 224x224 image with one channel has the norm 7, with
+    three channels 12. So the same number does not mean the same as in L-infinity, or for images of another size.
+    """
+    if all(attack.norm != "l2" for attack in seen.attacks):
+        return None
+    return (
+        "For attacks in the L2 norm, epsilon is the norm of the whole perturbation in the unit image scale, not the "
+        "change of each pixel."
+    )
+
+
+@check("sample-weights")
+def sample_weights(seen: Evidence) -> str | None:
+    """Data may have sample weights, as for `fit`; an evaluation counts every image once."""
+    return "The data have sample weights, which were not used." if seen.has_sample_weights else None

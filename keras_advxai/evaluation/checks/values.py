@@ -1,0 +1,135 @@
+"""Checks of what was measured: outputs, predictions and heatmaps that are meaningless or misleading."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from keras_advxai.evaluation.checks.evidence import Evidence, check
+from keras_advxai.measurements import completeness as sums
+from keras_advxai.text import percent_text
+
+_MOST_SENTENCES = 4
+"""With more explainers than this, as `GradCAM.every_layer` makes them, one sentence is about all of them."""
+
+
+@check("not-finite", "error")
+def not_finite(seen: Evidence) -> Iterator[str]:
+    """The model's outputs, on the images or under an attack, or heatmaps, are NaN or infinite for some images.
+
+    They are left out of MOD and VID; of accuracy they cannot be. Look for the operation
+    that is undefined there: a root or logarithm of a negative number, a division by zero, an overflow in
+    16 bits.
+    """
+    found = seen.measurements
+    clean = int(np.sum(np.isnan(found.at("confidence"))))  # it is NaN where logits are not finite
+    if clean:
+        yield (
+            f"The model's outputs are NaN or infinite for {clean} of {len(found)} clean images; no figure of theirs "
+            "means anything."
+        )
+    for name in found.coordinates.attacks:
+        attacked = int(np.any(np.isnan(found.at("confidence", attack=name)), axis=0).sum())
+        if attacked:
+            yield (
+                f"Under {name} the model's outputs are NaN or infinite for {attacked} of {len(found)} images; their "
+                "predictions mean nothing."
+            )
+    for name in found.coordinates.explainers:
+        yield from _pairs_without_value(seen, name)
+
+
+def _pairs_without_value(seen: Evidence, explainer: str) -> Iterator[str]:
+    found = seen.measurements
+    missing = np.isnan(
+        [found.at("dissimilarity", explainer=explainer, metric=item) for item in found.coordinates.metrics]
+    )
+    missing &= ~found.at("blank", explainer=explainer)  # where the clean heatmap is blank, there is no MOD by rights
+    broken = np.all(missing, axis=0)
+    if broken.any():  # for all dissimilarities: then it is the heatmaps
+        yield f"{int(broken.sum())} pairs of heatmaps of {explainer} are NaN; they are left out of its MOD and VID."
+    for metric, pairs in zip(found.coordinates.metrics, missing & ~broken, strict=True):
+        if pairs.any():  # a dissimilarity of a user's own that divides by zero, say, beside one that does not
+            yield (
+                f"{metric} is NaN for {int(pairs.sum())} pairs of heatmaps of {explainer}; they are left out of its "
+                "MOD and VID."
+            )
+
+
+@check("saturated-logits", "warning")
+def saturated_logits(seen: Evidence) -> str | None:
+    """The logits are so large that the gradient of cross-entropy is exactly zero in float32 on many clean images.
+
+    That is, on more than 1 % of them. Our default loss, `"log_odds"`, has the same direction and does not underflow.
+    Attacks with cross-entropy, as other libraries run them, do nothing there, and make the model appear robust. Logits
+    that were multiplied by a constant, a softmax with a low temperature, and very long training do this.
+    """
+    saturated = seen.measurements.at("saturated")
+    if saturated.sum() <= max(1, 0.01 * len(saturated)):
+        return None
+    return (
+        f"Cross-entropy underflows on {percent_text(float(np.mean(saturated)))} of the clean images: the logits are so "
+        "large that its gradient is exactly zero in float32. Attacks with that loss, as other libraries run them, fail "
+        "there and make the model appear robust; the default loss 'log_odds' does not."
+    )
+
+
+@check("one-class", "warning")
+def one_class(seen: Evidence) -> str | None:
+    """The model predicts one class for all images, which have several.
+
+    Its accuracy under attack is then the share of that class. Either it is not trained, or the images do not arrive
+    in the range that it was trained on: look at `bounds` and `preprocess`.
+    """
+    predicted = np.unique(seen.measurements.at("prediction"))
+    if len(predicted) != 1 or len(np.unique(seen.measurements.at("label"))) < 2:  # images of one class are no sign
+        return None
+    return (
+        f"The model predicts class {int(predicted[0])} for all clean images, whatever their labels: its figures say "
+        "nothing of robustness. Look at `bounds` and `preprocess`, and at the training."
+    )
+
+
+@check("blank-heatmaps", "warning")
+def blank_heatmaps(seen: Evidence) -> Iterator[str]:
+    """A clean heatmap without any evidence cannot serve as a reference.
+
+    The pair is left out of MOD and VID. With `score="probability"` on a confident model this is expected: see
+    `kax.compare_scores`. With Integrated Gradients it is an image that equals its baseline, such as a black one.
+    """
+    found = seen.measurements
+    counts = {name: int(found.at("blank", explainer=name).sum()) for name in found.coordinates.explainers}
+    counts = {name: count for name, count in counts.items() if count}
+    if len(counts) > _MOST_SENTENCES:
+        worst = max(counts, key=counts.__getitem__)  # one sentence for all layers of a saturated model
+        yield (
+            f"{len(counts)} explainers have blank clean heatmaps, which are left out of their MOD and VID: up to "
+            f"{counts[worst]} of {len(found)}, of {worst}. `report.blank_rate(None, explainer)` gives that of each."
+        )
+        return
+    for name, count in counts.items():
+        yield (
+            f"{count} of {len(found)} clean heatmaps of {name} are blank; these images are left out of its MOD and VID."
+        )
+
+
+@check("completeness", "warning")
+def completeness(seen: Evidence) -> Iterator[str]:
+    """Attributions that should add up to the change of the score miss it by more than 5 % of it.
+
+    Raise `steps`, or look at `report.completeness_gap` for which images it is; where the score hardly changes between
+    the baseline and the image, the *relative* gap means little.
+    """
+    found = seen.measurements
+    for name in found.coordinates.explainers:
+        if not sums.promises_completeness(found, name):  # such as Grad-CAM
+            continue
+        gaps = sums.completeness(found, name)
+        if gaps.exceeded > 0:
+            yield (
+                f"{100 * gaps.exceeded:.1f} % of the attributions of {name} miss the change of the score by more than "
+                f"{100 * sums.LIMIT:g} % of it (median gap {percent_text(gaps.median)}, largest "
+                f"{percent_text(gaps.largest)}). More `steps` usually help; where the score hardly changes, "
+                "nothing does."
+            )

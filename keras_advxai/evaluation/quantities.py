@@ -1,0 +1,162 @@
+"""What an evaluation measures of each image: one function for each quantity, and nothing else to change for another."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from keras_advxai._typing import Tensor
+from keras_advxai.attacks import Attack, GradientAttack, MinimumNormAttack
+from keras_advxai.evaluation.observation import Observation
+from keras_advxai.explainers import is_blank
+from keras_advxai.measurements.quantity import quantity
+from keras_advxai.metrics import nissim
+from keras_advxai.models.forward import SCORES
+from keras_advxai.ops import norms
+from keras_advxai.ops.losses import log_odds
+
+_TOLERANCE = 1e-6
+
+
+@quantity("image", dtype="int32", unknown=-1, limits=(0, "classes"))
+def label(seen: Observation) -> Tensor:
+    """The class of each image; the clean prediction where there are no labels."""
+    return seen.labels
+
+
+@quantity("condition", "image", dtype="int32", unknown=-1, limits=(0, "classes"))
+def prediction(seen: Observation) -> Tensor:
+    """The class that the model predicts."""
+    return seen.forward.predictions
+
+
+@quantity("condition", "image", dtype="float32", limits=(0, 1))
+def confidence(seen: Observation) -> Tensor:
+    """The probability of each image's own prediction; NaN where the logits are not finite."""
+    # The argmax of NaN is class 0, which may be the label: only by this does a model show whose weights became NaN.
+    finite = tf.reduce_all(tf.math.is_finite(seen.forward.logits), axis=-1)
+    return tf.where(finite, seen.forward.score(seen.forward.predictions, "probability"), float("nan"))
+
+
+@quantity("explainer", "condition", "image", dtype="bool", unknown=False)
+def blank(seen: Observation) -> dict[str, Tensor]:
+    """Whether the heatmap is blank."""
+    return seen.blank
+
+
+@quantity("metric", "explainer", "target", "attack", "epsilon", "image", dtype="float64", limits=(0, "metric"))
+def dissimilarity(seen: Observation) -> dict[str, dict[str, dict[str, Tensor]]] | None:
+    """The dissimilarity from the clean heatmap; NaN where that is blank, so that there is no reference."""
+    clean = seen.reference.maps
+
+    def compare(metric: Any, name: str, target: str) -> Tensor:
+        apart = metric(clean[name][target], seen.maps[name][target])
+        # To blank maps each dissimilarity has its own answer, 0.5 or 1, and none of them is drift.
+        return tf.where(is_blank(clean[name][target]), tf.constant(np.nan, tf.float64), apart)
+
+    return {
+        metric.name: {name: {target: compare(metric, name, target) for target in maps} for name, maps in clean.items()}
+        for metric in seen.plan.metrics
+    }
+
+
+@quantity("explainer", "condition", "image", dtype="float32", limits=(0, np.inf), optional=True)
+def completeness_gap(seen: Observation) -> dict[str, Tensor]:
+    """How far the attributions are from adding up to the change of the score, for explainers with completeness."""
+    return {name: gap for name, (gap, _) in seen.completeness.items()}
+
+
+@quantity("explainer", "condition", "image", dtype="float32", optional=True)
+def score_change(seen: Observation) -> dict[str, Tensor]:
+    """The change of the score from the baseline, to which attributions should add up."""
+    return {name: change for name, (_, change) in seen.completeness.items()}
+
+
+@quantity("attack", "epsilon", "image", dtype="float32", limits=(0, np.inf))
+def perturbation_norm(seen: Observation, attack: Attack) -> Tensor:
+    """The norm of the perturbation, in units of epsilon."""
+    # As shares of the width of the bounds: images from 0 to 255 and from 0 to 1 have the same epsilons.
+    return tf.reshape(norms.vector_norm(seen.images - seen.reference.images, attack.norm), [-1]) / seen.model.width
+
+
+@quantity("attack", "epsilon", "image", dtype="bool", unknown=False)
+def out_of_bounds(seen: Observation) -> Tensor:
+    """Whether a pixel is out of bounds, or NaN."""
+    images, (lower, upper) = seen.images, seen.model.bounds
+    slack = _TOLERANCE * seen.model.width  # clipping to the bounds rounds
+    inside = (images >= lower - slack) & (images <= upper + slack)  # what is NaN is neither
+    return tf.logical_not(tf.reduce_all(inside, axis=range(1, images.shape.rank)))
+
+
+@quantity("attack", "image", dtype="float32", unknown=-1.0, limits=(0, np.inf), null=np.inf, optional=True)
+def distance(seen: Observation, attack: Attack) -> Tensor | None:
+    """Of minimum-norm attacks, how far the nearest misclassified image is, in units of epsilon; infinite for none."""
+    if not isinstance(attack, MinimumNormAttack):
+        return None
+    forward, labels = seen.forward, seen.labels
+    if not attack.targeted:
+        return attack.distances(seen.model, seen.inputs, labels, forward=forward)
+    found = attack.distances(seen.model, seen.inputs, seen.attack_targets, forward=forward)
+    # What a targeted attack does not attack is misclassified already, at 0, or can never be taken for its own class.
+    return tf.where(seen.attackable, found, tf.where(forward.predictions == labels, float("inf"), 0.0))
+
+
+@quantity("attack", "image", dtype="int32", unknown=-1, limits=(0, "classes"), optional=True)
+def attack_target(seen: Observation, attack: Attack) -> Tensor | None:
+    """The target class of a targeted attack."""
+    return seen.attack_targets if attack.targeted else None
+
+
+@quantity("attack", "image", dtype="bool", unknown=False)
+def zero_gradient(seen: Observation, attack: Attack) -> Tensor | None:
+    """Whether the gradient that the attack follows is exactly zero at the clean image."""
+    # FGSM and PGD with one loss begin with one gradient: it is looked at once.
+    if not isinstance(attack, GradientAttack) or attack not in _first_of_each_loss(seen.plan.attacks):
+        return None
+    return is_blank(attack.gradient(seen.forward, seen.attack_targets if attack.targeted else seen.labels))
+
+
+@quantity("image", dtype="bool", unknown=False)
+def saturated(seen: Observation) -> Tensor:
+    """Whether the gradient of cross-entropy to the clean logits is exactly zero in float32."""
+    logits = seen.forward.logits
+    # The gradient is the difference of the two: the label's part of it is lost from a gap of 17 on, the rest from 87.
+    return tf.reduce_all(tf.nn.softmax(logits) == tf.one_hot(seen.labels, logits.shape[-1]), axis=-1)
+
+
+@quantity("condition", "image", dtype="float32", optional=True)
+def prediction_log_odds(seen: Observation) -> Tensor | None:
+    """The log-odds of each image's prediction, where explainers come in pairs that differ in their score alone."""
+    pairs = seen.plan.score_pairs
+    # Not the confidence: in float32 it is 1 wherever a model is sure, and among those images the softmax matters.
+    return -log_odds(seen.forward.logits, seen.forward.predictions) if pairs else None
+
+
+@quantity("score", "condition", "image", dtype="bool", unknown=False, optional=True)
+def score_zero_gradient(seen: Observation) -> dict[str, Tensor] | None:
+    """Whether the gradient of the score to the image is exactly zero, where explainers come in such pairs."""
+    if not seen.plan.score_pairs:
+        return None
+    forward, target = seen.forward, seen.explained[seen.plan.target]
+    # A gradient that is missing is as good as zero here: both leave the heatmap blank.
+    gradients = {score: forward.gradient(objective, target, or_zero=True) for score, objective in SCORES.items()}
+    return {score: is_blank(tf.cast(gradient, tf.float32)) for score, gradient in gradients.items()}
+
+
+@quantity("explainer", "condition", "image", dtype="float64", limits=(0, 1), optional=True)
+def score_nissim(seen: Observation) -> dict[str, Tensor] | None:
+    """NISSIM between the heatmaps of the logit and of the probability, by the explainer of the logit, of such pairs."""
+    pairs, maps = seen.plan.score_pairs, seen.own_maps
+    return {logit: nissim(maps[logit], maps[probability]) for logit, probability in pairs.items()} or None
+
+
+def _first_of_each_loss(attacks: tuple[Attack, ...]) -> list[GradientAttack]:
+    """The first attack with each loss, if its gradient at the images is the one that it follows."""
+    found: dict[tuple[str, bool], GradientAttack] = {}
+    for attack in attacks:
+        # Towards a class or a boundary, as DeepFool's and MultiTargetPGD's, an objective is not one of labels alone.
+        if isinstance(attack, GradientAttack) and type(attack).objective is GradientAttack.objective:
+            found.setdefault((attack.loss, attack.targeted), attack)
+    return list(found.values())

@@ -1,0 +1,178 @@
+"""A report as a table that a person can read."""
+
+from __future__ import annotations
+
+import itertools
+import textwrap
+
+from rich.table import Table
+
+from keras_advxai.evaluation.report import EvaluationReport
+from keras_advxai.measurements.completeness import promises_completeness
+from keras_advxai.measurements.render import finding_text, metric_text, render_profile
+from keras_advxai.measurements.row import Row, accuracy_row
+from keras_advxai.measurements.tables import new_table, to_text
+from keras_advxai.text import as_text, enumeration, epsilon_text, number_text, percent_text, range_text
+
+_MOST_TABLES = 8
+"""With more explainers than this, each of one layer, there is one line for each instead of a table."""
+
+_AIMS = {"explanation": "explanation", "label": "label", "noise": "chance"}
+"""What the columns of attacks are headed with, in their order."""
+
+_TARGETS = {
+    "predicted": "each image's own prediction",
+    "clean": "the clean prediction, for both images",
+    "label": "the label, for both images",
+}
+
+_TARGET_RULES: dict[str | int, str] = {
+    "least_likely": "the least likely class of each image",
+    "runner_up": "the likeliest class of each image other than its label",
+    "random": "a random class for each image other than its label",
+    "given": "the class that was given for each image",
+}
+
+
+@as_text.register  # `str(report)` finds it by this, and the report does not know its table
+def render(report: EvaluationReport) -> str:
+    """The report as aligned ASCII text: a heading, the rows, VID, warnings.
+
+    Args:
+        report: The report.
+    """
+    parts = [_heading(report)]
+    # A depth needs one layer.
+    single = all(len(report.provenance["layers"].get(name, ())) == 1 for name in report.explainers)
+    if len(report.explainers) > _MOST_TABLES and single:
+        parts.append(to_text(_accuracy_table(report)))
+        parts += [
+            render_profile(report.depth_profile(attack, metric=metric))
+            for metric in report.metrics
+            for attack in report.attacks
+        ]
+    elif report.explainers:
+        pairs = itertools.product(report.explainers, report.metrics)
+        parts += [to_text(_drift_table(report, explainer, metric)) for explainer, metric in pairs]
+        # One table for each norm, because epsilons of two norms do not compare.
+        aimed = {report.norms[attack]: None for attack, aim in report.aims.items() if aim == "explanation"}
+        parts += [to_text(_aims_table(report, norm)) for norm in aimed]
+    else:
+        parts.append(to_text(_accuracy_table(report)))
+    parts += map(finding_text, report.warnings)
+    return "\n\n".join(parts)
+
+
+def _heading(report: EvaluationReport) -> str:
+    source = report.provenance
+    lower, upper = source["bounds"]
+    accuracy = f"clean accuracy {percent_text(report.clean_accuracy)}"
+    if source["labels"] != "given":  # accuracy against its own prediction would be 100 %
+        accuracy = "no labels: accuracy counts agreement with the clean prediction"
+    lines = [f"{source['model']} on {len(report.measurements)} images in [{lower:g}, {upper:g}], {accuracy}"]
+    lines += _robust_lines(report)
+    if report.targeted_attacks:
+        lines.append(_targets_line(source["attack_targets"]))
+    if report.explainers:
+        lines.append(f"Heatmaps explain {_TARGETS[report.target]}.")
+        size = "x".join(map(str, source["heatmap_size"]))
+        # NISSIM is given with its window and size: with others it is another number.
+        others = enumeration([metric for metric in report.metrics if metric != "nissim"])
+        lines += [f"NISSIM at {size}: {source['ssim']}."] if "nissim" in report.metrics else []
+        lines += [f"Other dissimilarities of heatmaps, at {size}: {others}."] if others else []
+    return "\n".join(lines)
+
+
+def _targets_line(rule: str | int | None) -> str:
+    """The target classes of the targeted attacks."""
+    if rule is None:  # of measurements that were made by hand
+        return "Targeted attacks are to reach other classes."
+    return f"Targeted attacks are to reach {_TARGET_RULES.get(rule, f'class {rule}')}."
+
+
+def _robust_lines(report: EvaluationReport) -> list[str]:
+    """The worst case over attacks and epsilons, a line for each norm."""
+    norms = dict.fromkeys(report.norms.values())
+    lines = []
+    for norm in norms:
+        shares = [
+            f"{percent_text(report.robust_accuracy(epsilon, norm=norm))} at {epsilon_text(epsilon)}"
+            for epsilon in report.epsilons
+        ]
+        names = [name for name, known in report.norms.items() if known == norm]
+        attacks = enumeration(names) if len(names) < 4 else f"{len(names)} attacks"
+        title = f"Robust accuracy{f' ({norm})' if len(norms) > 1 else ''}, the worst case over {attacks}"
+        lines += textwrap.wrap(f"{title}: {', '.join(shares)}.", width=110)  # as wide as a table
+    return lines
+
+
+def _drift_table(report: EvaluationReport, explainer: str, metric: str) -> Table:
+    layers = ", ".join(report.provenance["layers"].get(explainer, ()))
+    title = f"{explainer}{metric_text(metric)}{f' at layer {layers}' if layers else ''}"
+    if promises_completeness(report.measurements, explainer):
+        gap = report.completeness(explainer)
+        title += f", completeness gap: median {percent_text(gap.median)}, largest {percent_text(gap.largest)}"
+    table = _table(title, report)
+    drift = ("MOD", "95 %\ninterval", "std", "MOD\nflipped", "MOD\nkept", "MOD clean\ntarget", "blank")
+    for name in drift:
+        table.add_column(name, justify="right")
+    for attack in report.attacks:
+        table.add_row(attack)
+        for row in report.rows:
+            if (row.attack, row.explainer, row.metric) == (attack, explainer, metric):
+                table.add_row(*_accuracy_cells(row, report), *_drift_cells(row))
+        # VID is a spread over all epsilons, so it stands below them and in no row of theirs.
+        interval = report.vid_interval(attack, explainer, metric=metric)
+        spread = number_text(report.vid(attack, explainer, metric=metric)), range_text(*interval)
+        before = [""] * (4 if report.targeted_attacks else 3)
+        table.add_row("  VID", *before, *spread, end_section=True)
+    return table
+
+
+def _aims_table(report: EvaluationReport, norm: str) -> Table:
+    """MOD beside one another: of attacks on the explanation, of attacks on the label, and of noise, all of one norm."""
+    attacks = [attack for attack in report.attacks if report.norms[attack] == norm]
+    # What is meant to move explanations stands first, what must not be taken for it last.
+    order = sorted(attacks, key=lambda attack: list(_AIMS).index(report.aims[attack]))
+    table = new_table(
+        f"MOD by what was aimed at{f' ({norm})' if len(set(report.norms.values())) > 1 else ''}",
+        "explainer and\nepsilon",
+        [f"{_AIMS[report.aims[attack]]}:\n{attack}" for attack in order],
+    )
+    for explainer in report.explainers:
+        table.add_row(explainer)
+        for epsilon in report.epsilons:
+            mods = (number_text(report.mod(attack, explainer, epsilon)) for attack in order)
+            table.add_row(f"  {epsilon_text(epsilon)}", *mods, end_section=epsilon == report.epsilons[-1])
+    return table
+
+
+def _accuracy_table(report: EvaluationReport) -> Table:
+    table = _table("", report)
+    for attack in report.attacks:
+        table.add_row(attack)
+        for epsilon in report.epsilons:
+            row = accuracy_row(report.measurements, attack, epsilon)
+            table.add_row(*_accuracy_cells(row, report), end_section=epsilon == report.epsilons[-1])
+    return table
+
+
+def _accuracy_cells(row: Row, report: EvaluationReport) -> tuple[str, ...]:
+    shares = [row.accuracy, row.flip_rate, row.attack_success_rate]
+    shares += [row.targeted_success_rate] if report.targeted_attacks else []
+    return (f"  {epsilon_text(row.epsilon)}", *(percent_text(share) for share in shares))
+
+
+def _drift_cells(row: Row) -> tuple[str, ...]:
+    others = (row.std, row.mod_flipped, row.mod_kept, row.mod_clean)
+    return (
+        number_text(row.mod),
+        range_text(row.mod_low, row.mod_high),
+        *(number_text(value) for value in others),
+        percent_text(row.blank_rate),
+    )
+
+
+def _table(title: str, report: EvaluationReport) -> Table:
+    reached = ["target\nreached"] if report.targeted_attacks else []
+    return new_table(title, "attack and\nepsilon", ("accuracy", "flipped", "success", *reached))

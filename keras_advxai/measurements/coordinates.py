@@ -1,0 +1,124 @@
+"""The labels along the dimensions of what was measured."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+import numbers
+from typing import Any, get_args
+
+import numpy as np
+
+from keras_advxai._registry import nearest
+from keras_advxai._typing import Score, TargetMode
+from keras_advxai.measurements.reading import is_name, shown
+from keras_advxai.text import epsilon_text
+
+_CLOSE: dict[str, Any] = {"rtol": 1e-6, "atol": 1e-12}  # a float32 may have come in between
+_LARGEST = float(np.finfo("float32").max)
+
+SCORES: tuple[str, ...] = get_args(Score)
+
+
+@dataclasses.dataclass(frozen=True)
+class Coordinates:
+    """The labels along the dimensions of `Measurements`.
+
+    Attributes:
+        attacks: Names of the attacks, the noise control last.
+        explainers: Names of the explainers.
+        metrics: Names of the dissimilarities, the report's own first.
+        targets: Whose classes heatmaps explain, the report's own first.
+        epsilons: The budgets, as they were given.
+        classes: How many classes the model has.
+
+    Raises:
+        ValueError: Labels along one dimension are the same, or of another kind; the message names the dimension.
+
+    Example:
+
+    >>> from keras_advxai.measurements import Coordinates
+    >>> known = Coordinates(("fgsm", "pgd"), (), ("nissim",), ("predicted",), (0.1, 0.2), classes=3)
+    >>> known.size("condition"), known.index("attack", "pgd"), known.conditions("pgd", 0.2)
+    (5, 1, 4)
+    """
+
+    attacks: tuple[str, ...]
+    explainers: tuple[str, ...]
+    metrics: tuple[str, ...]
+    targets: tuple[str, ...]
+    epsilons: tuple[float, ...]
+    classes: int
+
+    def __post_init__(self) -> None:
+        for key, least in (("attacks", 0), ("explainers", 0), ("metrics", 1), ("targets", 1)):
+            names = getattr(self, key)
+            if not all(map(is_name, names)) or len(set(names)) < max(len(names), least):
+                raise ValueError(f"`coordinates.{key}` must be different names. Received: {shown(names)}")
+        if not set(self.targets) <= set(get_args(TargetMode)):
+            raise ValueError(f"`coordinates.targets` must be among {', '.join(get_args(TargetMode))}.")
+        real = [item for item in self.epsilons if _is_real(item) and 0 <= item <= _LARGEST]
+        ordered = np.sort(np.array(real, "float64"))
+        # Those that `index` could not distinguish would be one.
+        if not real or len(real) < len(self.epsilons) or np.isclose(ordered[1:], ordered[:-1], **_CLOSE).any():
+            raise ValueError(
+                f"`coordinates.epsilons` must be different numbers from 0. Received: {shown(self.epsilons)}"
+            )
+        if type(self.classes) is not int or not 1 <= self.classes < 2**31:
+            raise ValueError(f"`coordinates.classes` must be an integer from 1. Received: {shown(self.classes)}")
+        # An epsilon of 1 is an int in most calls, and a float in the report that was read from a file.
+        object.__setattr__(self, "epsilons", tuple(map(float, self.epsilons)))
+
+    def size(self, dim: str) -> int:
+        """How many labels there are along a dimension."""
+        if dim == "condition":
+            return 1 + len(self.attacks) * len(self.epsilons)
+        return len(self.labels(dim))
+
+    def labels(self, dim: str) -> tuple[Any, ...]:
+        """The labels along a dimension."""
+        if dim == "score":  # both are always measured where there is a comparison of scores
+            return SCORES
+        # Names differ from fields by an s alone.
+        labels: tuple[Any, ...] = getattr(self, f"{dim}s")
+        return labels
+
+    def index(self, dim: str, label: Any) -> int:
+        """The place of a label along its dimension.
+
+        Args:
+            dim: `"attack"`, `"explainer"`, `"metric"`, `"target"`, `"score"` or `"epsilon"`.
+            label: The name, a configuration or function of that name, or the epsilon, to the precision of float32.
+
+        Raises:
+            ValueError: There is no such label; the message lists the labels and the nearest.
+        """
+        labels = self.labels(dim)
+        if dim == "epsilon":
+            wanted = float(label) if isinstance(label, numbers.Real) else math.nan
+            close = np.isclose(labels, wanted, **_CLOSE)
+            if close.any():
+                return int(np.argmax(close))
+            known = ", ".join(map(epsilon_text, labels))
+            raise ValueError(f"Argument `epsilon` must be one of the report's, {known}. Received: epsilon={label!r}")
+        name = getattr(label, "name", getattr(label, "__name__", label))  # a user's dissimilarity is a plain function
+        if name in labels:
+            return labels.index(name)
+        raise ValueError(
+            f"The report has no {dim} {name!r}.{nearest(str(name), labels)} It has: {', '.join(labels) or 'none'}"
+        )
+
+    def label(self, dim: str, label: Any) -> Any:
+        """A label as the report knows it, for one that was given in another form; see `index`."""
+        return self.labels(dim)[self.index(dim, label)]
+
+    def conditions(self, attack: Any | None, epsilon: float | None = None) -> int | slice:
+        """Where conditions lie: the clean one for no attack, else the attack's at one epsilon, or at all in order."""
+        if attack is None:
+            return 0
+        first = 1 + self.index("attack", attack) * len(self.epsilons)
+        return slice(first, first + len(self.epsilons)) if epsilon is None else first + self.index("epsilon", epsilon)
+
+
+def _is_real(value: Any) -> bool:
+    return isinstance(value, numbers.Real) and not isinstance(value, bool)

@@ -1,0 +1,63 @@
+"""A few images with their heatmaps, kept for pictures."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+
+_STRIP = 8  # times as wide as high
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Example:
+    """One image, its adversarial version and both heatmaps.
+
+    Attributes:
+        attack: Name of the attack.
+        explainer: Name of the explainer.
+        epsilon: The attack's budget, a fraction of the bounds' width.
+        index: The image's place in the data.
+        label: Its true class, or the clean prediction where there are no labels.
+        image: The original, `(height, width, channels)` float32, scaled from the bounds to [0, 1]. A signal is a
+            strip, and the frames of a video are side by side.
+        adversarial: The adversarial image, likewise.
+        heatmap: The original's heatmap, `(height, width)` in [0, 1].
+        adversarial_heatmap: The adversarial image's heatmap, likewise.
+        prediction: The class predicted for the original.
+        adversarial_prediction: The class predicted for the adversarial image.
+        confidence: The probability of `prediction`.
+        adversarial_confidence: The probability of `adversarial_prediction`.
+        dissimilarity: The dissimilarity of the two heatmaps; NaN where the original's is blank.
+    """
+
+    attack: str
+    explainer: str
+    epsilon: float
+    index: int
+    label: int
+    image: np.ndarray
+    adversarial: np.ndarray
+    heatmap: np.ndarray
+    adversarial_heatmap: np.ndarray
+    prediction: int
+    adversarial_prediction: int
+    confidence: float
+    adversarial_confidence: float
+    dissimilarity: float
+
+
+def as_picture(image: np.ndarray) -> np.ndarray:
+    """An image, signal or video as `(height, width, channels)`.
+
+    A signal, `(steps, channels)`, becomes a strip, and the frames of a video, `(frames, height, width, channels)`,
+    stand side by side.
+
+    Args:
+        image: One image or heatmap, channels last.
+    """
+    if image.ndim == 2:
+        return np.repeat(image[None], max(1, len(image) // _STRIP), axis=0)
+    if image.ndim == 4:
+        return np.concatenate(list(image), axis=1)
+    return image

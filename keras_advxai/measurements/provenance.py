@@ -1,0 +1,155 @@
+"""How something was measured: what a report says beside the measurements, with the checks of what is read."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, get_args
+
+import numpy as np
+
+from keras_advxai._typing import Aim, Norm, TargetMode
+from keras_advxai.measurements.measurements import Measurements
+from keras_advxai.measurements.reading import is_plain, is_text, shown
+
+_LARGEST = float(np.finfo("float32").max)
+_HEADS = ("linear", "softmax", "sigmoid", "probability")
+_RULES = ("least_likely", "runner_up", "random", "given")
+
+
+def _flag(value: Any) -> bool:
+    return isinstance(value, bool)
+
+
+def _whole(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 2**63
+
+
+def _bounds(value: Any) -> bool:
+    if not isinstance(value, (list, tuple)) or not all(type(item) in (int, float) for item in value):
+        return False
+    return len(value) == 2 and -_LARGEST <= value[0] < value[1] <= _LARGEST  # NaN is none of it
+
+
+def _one_of(*known: Any) -> Callable[[Any], bool]:
+    return lambda value: type(value) in {type(item) for item in known} and value in known
+
+
+def _list_of(check: Callable[[Any], bool]) -> Callable[[Any], bool]:
+    return lambda value: isinstance(value, (list, tuple)) and all(map(check, value))
+
+
+def _dict_of(check: Callable[[Any], bool]) -> Callable[[Any], bool]:
+    return lambda value: isinstance(value, dict) and all(map(is_text, value)) and all(map(check, value.values()))
+
+
+def _or_none(check: Callable[[Any], bool]) -> Callable[[Any], bool]:
+    return lambda value: value is None or check(value)
+
+
+_FIELDS: dict[str, tuple[Any, str, Callable[[Any], bool]]] = {
+    "model": ("model", "a string", is_text),
+    "bounds": ([0.0, 1.0], "two finite numbers, the smaller one first", _bounds),
+    "preprocess": (None, "a string or nothing", _or_none(is_text)),
+    "fold_batch_norm": (False, "true or false", _flag),
+    "jit_compile": (False, "true or false", _flag),
+    "head": ("softmax", f"one of {', '.join(_HEADS)}", _one_of(*_HEADS)),
+    "target": ("predicted", f"one of {', '.join(get_args(TargetMode))}", _one_of(*get_args(TargetMode))),
+    "labels": ("given", "'given' or 'clean prediction'", _one_of("given", "clean prediction")),
+    "norms": ({}, f"{' or '.join(get_args(Norm))} by attack", _dict_of(_one_of(*get_args(Norm)))),
+    "aims": ({}, f"{', '.join(get_args(Aim))} by attack", _dict_of(_one_of(*get_args(Aim)))),
+    "attack_targets": (None, "a rule, a class or nothing", lambda v: v is None or _whole(v) or _one_of(*_RULES)(v)),
+    "score_pairs": ({}, "names of explainers by name", _dict_of(is_text)),
+    "layers": ({}, "lists of layers by explainer", _dict_of(_list_of(is_text))),
+    "depths": ({}, "lists of integers by explainer", _dict_of(_list_of(_whole))),
+    "heatmap_size": ([], "up to three integers", lambda v: _list_of(_whole)(v) and len(v) <= 3),
+    "ssim": ("", "a string", is_text),
+    "seed": (0, "an integer", _whole),
+    "data_sha256": ("", "a string", is_text),
+    "versions": ({}, "strings by package", _dict_of(is_text)),
+    "settings": ({}, "a dictionary of plain values", lambda value: isinstance(value, dict) and is_plain(value)),
+}
+"""Each entry of a provenance: what stands where it is left out, what it must be, and the check of that."""
+
+
+def checked_provenance(provenance: Any, found: Measurements) -> dict[str, Any]:
+    """A provenance with all its entries, after each was checked, by itself and against the measurements.
+
+    Args:
+        provenance: Entries by name: `model`, its name; `bounds`, `preprocess`, `fold_batch_norm`, `jit_compile` and
+            `head`, how it was seen; `target` and `labels`, what heatmaps and accuracy are about; `norms` and `aims` of
+            the attacks; `attack_targets`; `layers` and `depths` of the explainers, `score_pairs` among them;
+            `heatmap_size` and `ssim`; `seed`, `data_sha256`, `versions`, and the `settings`.
+        found: The measurements that it is about.
+
+    Raises:
+        ValueError: It is no dictionary, an entry is wrong, or there is no such entry; the message names the entry.
+    """
+    if not isinstance(provenance, Mapping):
+        raise ValueError(f"`provenance` must be a dictionary. Received: {shown(provenance)}")
+    for name, value in provenance.items():
+        if name not in _FIELDS:
+            raise ValueError(f"`provenance` has no entry {shown(name)}. It has: {', '.join(_FIELDS)}")
+        _, what, check = _FIELDS[name]
+        if not check(value):
+            raise ValueError(f"`provenance.{name}` must be {what}. Received: {shown(value)}")
+    # Copies, since what a report holds may be changed by whoever has it.
+    usual = {name: default for name, (default, _, _) in _FIELDS.items()} | {"target": found.coordinates.targets[0]}
+    entries = {name: copy.deepcopy(provenance.get(name, default)) for name, default in usual.items()}
+    for name, what in _disagreements(entries, found):
+        raise ValueError(f"`provenance.{name}` must agree with the measurements: {what}")
+    return entries
+
+
+def fitting(provenance: Any, found: Measurements) -> Any:
+    """A provenance without what it says of attacks and explainers that are not among the measurements.
+
+    So a report can be given other measurements, such as those without some explainers, and keep its provenance.
+
+    Args:
+        provenance: The provenance, which nobody has checked.
+        found: The measurements.
+    """
+    if not isinstance(provenance, Mapping):
+        return provenance
+    kept = dict(provenance)
+    for name, of in _NAMES.items():
+        labels = getattr(found.coordinates, of)
+        if isinstance(kept.get(name), Mapping):
+            kept[name] = {key: value for key, value in kept[name].items() if key in labels}
+    return kept
+
+
+_NAMES = {
+    "norms": "attacks",
+    "aims": "attacks",
+    "layers": "explainers",
+    "depths": "explainers",
+    "score_pairs": "explainers",
+}
+"""What the names in an entry are names of."""
+
+
+def _disagreements(entries: Mapping[str, Any], found: Measurements) -> Iterator[tuple[str, str]]:
+    """The entries that say something else than the measurements, and what."""
+    known = found.coordinates
+    if entries["target"] != known.targets[0]:
+        yield "target", f"the first of their targets is {known.targets[0]!r}."
+    for name, of in _NAMES.items():
+        labels = getattr(known, of)
+        unknown = [item for item in entries[name] if item not in labels]
+        if unknown:
+            yield name, f"{shown(unknown[0])} does not belong to their {of}."
+    for logit, probability in entries["score_pairs"].items():
+        if probability not in known.explainers or probability == logit:
+            yield "score_pairs", f"{shown(probability)} does not belong to their explainers, or is {shown(logit)}."
+    yield from (
+        ("depths", f"{shown(name)} has another number of layers.")
+        for name, depths in entries["depths"].items()
+        if len(depths) != len(entries["layers"].get(name, ()))
+    )
+    if known.attacks and max(known.epsilons) > 1 and set(entries["norms"].values()) == {"linf"}:
+        yield "norms", "in L-infinity an epsilon is at most 1, the width of the bounds."
+    rule, targets = entries["attack_targets"], found.at("attack_target")
+    if type(rule) is int and not (rule < known.classes and np.isin(targets, (rule, -1)).all()):
+        yield "attack_targets", f"a targeted attack was to reach another class than {rule}."

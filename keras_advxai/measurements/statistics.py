@@ -1,0 +1,106 @@
+"""Intervals and tests, by SciPy: Wilson's for shares, the bootstrap's for MOD and VID, the sign test."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from scipy import stats
+
+from keras_advxai.metrics import mod, vid
+
+RESAMPLES = 1000
+_ENTRIES_AT_A_TIME = 4_000_000
+
+
+def bootstrap_mods(values: np.ndarray, seed: int, resamples: int = RESAMPLES) -> np.ndarray:
+    """MOD at every epsilon for resampled sets of images.
+
+    The images are drawn with replacement from those that count, the same ones for all epsilons, because the epsilons
+    were measured on the same images.
+
+    Args:
+        values: Dissimilarities, `(epsilons, images)`; NaN marks a pair that is left out.
+        seed: Seed of the drawing.
+        resamples: How many sets to draw. Defaults to 1000.
+
+    Returns:
+        MODs, `(resamples, epsilons)`.
+
+    References:
+        Efron and Tibshirani, "An introduction to the bootstrap", 1993.
+    """
+    # Whole images are drawn, so one that is left out at any epsilon cannot take part.
+    values = values[:, ~np.isnan(values).any(axis=0)]
+    epsilons, images = values.shape
+    if images < 2:  # of one image every set consists of it alone, which SciPy refuses to draw
+        return np.broadcast_to(mod(values), (resamples, epsilons))
+    drawn = stats.bootstrap(
+        (values,),
+        mod,
+        n_resamples=resamples,
+        # 1,000 sets of 20,000 images at five epsilons would be 800 MB.
+        batch=max(1, _ENTRIES_AT_A_TIME // (epsilons * images)),
+        vectorized=True,
+        axis=-1,
+        method="percentile",
+        rng=np.random.default_rng(seed),  # a report of the same data and seed has the same intervals
+    )
+    distribution: np.ndarray = drawn.bootstrap_distribution.T
+    return distribution
+
+
+def mod_intervals(mods: np.ndarray, level: float = 0.95) -> np.ndarray:
+    """Percentile intervals of MOD, `(epsilons, 2)`, from `bootstrap_mods`; NaN where MOD is."""
+    return _interval(mods, level).T
+
+
+def vid_interval(mods: np.ndarray, level: float = 0.95) -> tuple[float, float]:
+    """The percentile interval of VID, from `bootstrap_mods`; NaN where VID is."""
+    low, high = _interval(vid(mods), level)
+    return float(low), float(high)
+
+
+def wilson_interval(count: int, total: int, level: float = 0.95) -> tuple[float, float]:
+    """Wilson's interval of a share, which is right also near 0 and 1 and for few images.
+
+    Args:
+        count: How many there are.
+        total: Of how many; NaN is returned for none.
+        level: How often such intervals hold the true share. Defaults to 0.95.
+
+    Example:
+
+    >>> from keras_advxai.measurements.statistics import wilson_interval
+    >>> [round(end, 3) for end in wilson_interval(0, 10)]
+    [0.0, 0.278]
+
+    References:
+        Wilson, "Probable inference, the law of succession, and statistical inference", JASA 1927.
+    """
+    if not total:
+        return math.nan, math.nan
+    interval = stats.binomtest(int(count), int(total)).proportion_ci(level, method="wilson")
+    return float(interval.low), float(interval.high)
+
+
+def sign_test(first: int, second: int) -> float:
+    """The two-sided probability that a fair coin falls as unequally as this, or more so.
+
+    Args:
+        first: How often one thing happened.
+        second: How often the other did.
+
+    Example:
+
+    >>> from keras_advxai.measurements.statistics import sign_test
+    >>> sign_test(6, 0), sign_test(4, 4)
+    (0.03125, 1.0)
+    """
+    return float(stats.binomtest(first, first + second).pvalue) if first + second else 1.0
+
+
+def _interval(values: np.ndarray, level: float) -> np.ndarray:
+    tail = (1 - level) / 2
+    found: np.ndarray = np.quantile(values, [tail, 1 - tail], axis=0)
+    return found

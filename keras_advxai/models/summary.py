@@ -1,0 +1,56 @@
+"""What one traced pass shows of a model: its head, its classes and its layers."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+import tensorflow as tf
+
+from keras_advxai.models.discovery import trace_topology
+from keras_advxai.models.forward import Forward, Traceable
+from keras_advxai.models.selection import is_structure
+from keras_advxai.models.signature import network_specs
+from keras_advxai.models.topology import Topology
+
+
+@dataclasses.dataclass(frozen=True)
+class ModelSummary:
+    """What one traced pass shows of a model.
+
+    Attributes:
+        head: The kind of head: `"softmax"`, `"sigmoid"`, `"linear"` or `"probability"`.
+        classes: How many classes the model has; one sigmoid unit counts as two.
+        binary: Whether the model ends in one unit, which counts as two classes.
+        topology: The layers between the images and the classes.
+    """
+
+    head: str
+    classes: int
+    binary: bool
+    topology: Topology
+
+
+def summarize(classifier: Traceable, size: tuple[int, ...]) -> ModelSummary:
+    """Trace one pass and read from its graph what can be known without computing anything.
+
+    Args:
+        classifier: The classifier.
+        size: The shape of an image.
+    """
+    specs, images = network_specs(classifier.model), tf.TensorSpec((None, *size), tf.float32)
+    specs = classifier.with_images(specs, images) if is_structure(specs) else images
+    seen: dict[str, Any] = {}
+
+    def look(x: Any) -> None:
+        forward = Forward(classifier, x)
+        seen.update(
+            head=forward.head,
+            classes=forward.logits.shape[-1],
+            binary=forward.raw_logits.shape[-1] == 1,
+            topology=trace_topology(forward.root, forward.images, forward.network_images, forward.raw_logits),
+        )
+
+    # A subclassed model has no graph until it is called, so the pass is traced, and its graph thrown away, for all.
+    tf.function(look, autograph=False).get_concrete_function(specs)
+    return ModelSummary(**seen)

@@ -1,0 +1,71 @@
+"""Numbers, epsilons and lists as people write them, for tables, figures, messages and logs."""
+
+from __future__ import annotations
+
+import functools
+import math
+from collections.abc import Sequence
+
+
+def epsilon_text(epsilon: float) -> str:
+    """An epsilon as people write it: `8/255` where it is an integer of grey levels, `0.15` or `0.2` as they are.
+
+    Example:
+
+    >>> from keras_advxai.text import epsilon_text
+    >>> epsilon_text(8 / 255), epsilon_text(0.15)
+    ('8/255', '0.15')
+    """
+    levels = epsilon * 255
+    short = float(f"{epsilon:.3g}") == epsilon
+    if not short and abs(levels - round(levels)) < 1e-6 and round(levels) < 255:
+        return f"{round(levels)}/255"
+    return f"{epsilon:.4g}"
+
+
+def number_text(value: float) -> str:
+    """A number with three decimals; `-` where it is NaN."""
+    return "-" if math.isnan(value) else f"{value:.3f}"
+
+
+def range_text(low: float, high: float) -> str:
+    """An interval with three decimals; `-` where it is NaN."""
+    return "-" if math.isnan(low) else f"{low:.3f}-{high:.3f}"
+
+
+def percent_text(value: float) -> str:
+    """A share in percent; `-` where it is NaN, and `> 1000 %` where no number would help."""
+    if math.isnan(value):
+        return "-"
+    return f"{100 * value:.1f} %" if value <= 10 else "> 1000 %"
+
+
+def duration_text(seconds: float) -> str:
+    """A duration with the precision of a forecast.
+
+    Example:
+
+    >>> from keras_advxai.text import duration_text
+    >>> duration_text(4.2), duration_text(130), duration_text(8000)
+    ('4 s', '2 min', '2.2 h')
+    """
+    if seconds < 90:
+        return f"{max(1, round(seconds))} s"
+    return f"{round(seconds / 60)} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
+
+
+def enumeration(names: Sequence[str]) -> str:
+    """`a`, `a and b`, `a, b and c`; nothing of nothing."""
+    if not names:
+        return ""
+    return " and ".join([*([", ".join(names[:-1])] if names[1:] else []), names[-1]])
+
+
+@functools.singledispatch
+def as_text(value: object) -> str:
+    """What `str(value)` shows of a result: a table.
+
+    Results (reports, profiles, comparisons) do not know how they are drawn. What draws them registers itself here, so
+    that a result can be printed although nothing in its own file knows of tables.
+    """
+    return repr(value)

@@ -1,0 +1,46 @@
+"""Models that are random, that change their state, or that are not what was evaluated."""
+
+from __future__ import annotations
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+import keras_advxai as kax
+
+
+class Noisy(keras.layers.Layer):
+    def call(self, x):
+        return x + tf.random.normal(tf.shape(x), stddev=0.2)
+
+
+class Counting(keras.layers.Layer):
+    def build(self, shape):
+        self.count = self.add_weight(shape=(), trainable=False, initializer="zeros")
+
+    def call(self, x):
+        self.count.assign(self.count + 1)
+        return x
+
+
+def with_first(layer, model):
+    return keras.Sequential([keras.Input((25, 25, 1)), layer, model])
+
+
+def ids(report):
+    return {finding.id for finding in report.warnings}
+
+
+@pytest.mark.parametrize(
+    ("layer", "id"), [(Noisy(), "random-model"), (Counting(), "stateful-model"), (keras.layers.Rescaling(1.0), None)]
+)
+def test_models_that_are_random_or_change_their_state(layer, id, build, test_faces):
+    model = with_first(layer, build())
+    before = [np.array(weight) for weight in model.get_weights()]
+    settings = {"explainers": (), "epsilons": (0.02, 0.05), "progress": False}
+    report = kax.evaluate(model, test_faces, checks="all", **settings)
+    assert ids(report) & {"random-model", "stateful-model", "other-predictions"} == ({id} if id else set())
+    for old, new in zip(before, model.get_weights(), strict=True):
+        np.testing.assert_array_equal(old, new)
+    assert not ids(kax.evaluate(model, test_faces, **settings)) & {"random-model", "stateful-model"}

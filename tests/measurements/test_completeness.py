@@ -1,0 +1,66 @@
+"""The completeness gap of attributions in the report."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+import keras_advxai as kax
+from keras_advxai.explainers import GradCAM, IntegratedGradients
+from keras_advxai.measurements.completeness import Completeness, relative_gaps
+
+EPSILONS = (0.02, 0.1)
+GRADIENTS = IntegratedGradients(steps=8)
+
+
+@pytest.fixture(scope="module")
+def report(faces_model, test_faces):
+    return kax.evaluate(faces_model, test_faces, explainers=[GradCAM(), GRADIENTS], epsilons=EPSILONS, progress=False)
+
+
+def test_the_gaps_are_those_of_the_public_calls(report, faces_model, test_faces):
+    x, y = test_faces
+    by_hand = GRADIENTS.completeness_gap(faces_model, x, relative=True)
+    np.testing.assert_allclose(report.completeness_gap(GRADIENTS), by_hand, rtol=0.02, atol=1e-4)
+    adversarial = kax.attacks.FGSM()(faces_model, x, y, epsilon=0.1)
+    by_hand = GRADIENTS.completeness_gap(faces_model, adversarial, relative=True)
+    np.testing.assert_allclose(report.completeness_gap(GRADIENTS, "fgsm", 0.1), by_hand, rtol=0.02, atol=1e-4)
+
+
+def test_the_summary_is_over_all_explanations(report):
+    everything = [report.completeness_gap(GRADIENTS)]
+    everything += [report.completeness_gap(GRADIENTS, attack, e) for attack in report.attacks for e in EPSILONS]
+    gaps = np.concatenate(everything)
+    assert gaps.shape == (5 * 50,)
+    found = report.completeness(GRADIENTS)
+    assert found == (np.median(gaps), gaps.max(), np.mean(gaps > 0.05))
+    assert report.to_dict()["completeness"] == {GRADIENTS.name: found._asdict()}
+    assert kax.EvaluationReport.from_json(report.to_json()).completeness(GRADIENTS) == found
+
+
+def test_few_steps_make_a_warning_and_the_table_tells_the_gap(report):
+    (note,) = [note for note in report.warnings if GRADIENTS.name in note]
+    assert f"{100 * report.completeness(GRADIENTS).exceeded:.1f} % of the attributions" in note
+    assert f"{GRADIENTS.name}, completeness gap: median " in str(report)
+
+
+def test_enough_steps_make_none(faces_model, test_faces):
+    explainer = IntegratedGradients(steps=16, baseline="mean")
+    x, y = test_faces
+    report = kax.evaluate(faces_model, (x[:4], y[:4]), explainers=explainer, epsilons=(0.02,), progress=False)
+    assert report.completeness(explainer).exceeded == 0
+    assert not any("attributions" in note for note in report.warnings)
+
+
+def test_an_explainer_without_a_sum_has_no_gap(report):
+    with pytest.raises(ValueError, match="'grad_cam' do not promise"):
+        report.completeness("grad_cam")
+    with pytest.raises(ValueError, match="`epsilon` must be one of"):
+        report.completeness_gap(GRADIENTS, "fgsm")
+
+
+def test_no_change_of_the_score():
+    gaps = relative_gaps(np.array([0.0, 0.1, 0.1]), np.array([0.0, 0.0, -1.0]))
+    assert gaps.tolist() == [0.0, np.inf, 0.1]
+    assert Completeness.of(np.append(gaps, np.nan)) == (0.1, np.inf, 2 / 3)
+    assert all(np.isnan(Completeness.of(np.array([np.nan]))))

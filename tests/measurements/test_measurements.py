@@ -1,0 +1,126 @@
+"""What was measured, chosen, put together and asked: by the declarations of the quantities, bit by bit."""
+
+from __future__ import annotations
+
+import dataclasses
+import itertools
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from made_measurements import COORDINATES, assert_same, make_measurements
+
+from keras_advxai.measurements import QUANTITIES, Coordinates, Measurements
+
+SMALL = Coordinates(("fgsm",), (), ("nissim",), ("predicted",), (0.1, 0.2), classes=2)
+
+
+def test_what_is_left_out_is_unknown():
+    found = Measurements.of(SMALL, label=[0, 1, 1], prediction=[[0, 1, 1], [1, 1, 1], [1, 0, 1]])
+    assert np.isnan(found.arrays["confidence"]).all()
+    assert not found.arrays["saturated"].any()
+    assert "distance" not in found
+    assert (found.at("distance", attack="fgsm") == -1).all()
+    assert len(found) == 3
+
+
+@pytest.mark.parametrize(
+    ("arrays", "message"),
+    [
+        ({"prediction": [[0]] * 3}, "Pass `label` and `prediction` at least. Received: prediction"),
+        ({"label": [0], "prediction": [[0]] * 2}, r"'prediction' must have the shape \(3, 1\). Received: \(2, 1\)"),
+        ({"label": [0], "prediction": [[2]] * 3}, "measurements.prediction` must lie in 0..1. Received: 2"),
+        ({"label": [0.9], "prediction": [[0]] * 3}, "'label' must be of int32. Received: float64"),
+        ({"label": [0], "prediction": [[0]] * 3, "confidence": [[1.5]] * 3}, "confidence` must lie in 0..1"),
+        ({"label": [0], "prediction": [[0]] * 3, "nissim": [0]}, "There is no quantity nissim. There are: label, "),
+        (
+            {"label": [0, 1], "prediction": [[0, 1]] * 3, "distance": [[-1, 2]]},
+            "of all images of an attack",
+        ),
+    ],
+)
+def test_what_does_not_fit_is_refused(arrays, message):
+    with pytest.raises(ValueError, match=message):
+        Measurements.of(SMALL, **arrays)
+
+
+def test_at_finds_every_number_by_its_labels():
+    found, known = make_measurements(), COORDINATES
+    for name, item in QUANTITIES.items():
+        for place in np.ndindex(item.shape(known, 1)[:-1]):
+            labels = {}
+            for dim, index in zip(item.dims[:-1], place, strict=True):
+                if dim != "condition":
+                    labels[dim] = known.labels(dim)[index]
+                elif index:
+                    attack, level = divmod(index - 1, len(known.epsilons))
+                    labels |= {"attack": known.attacks[attack], "epsilon": known.epsilons[level]}
+            np.testing.assert_array_equal(found.at(name, **labels), found.arrays[name][place])
+
+
+def test_a_dimension_that_is_not_named_stays_but_for_metric_and_target():
+    found = make_measurements()
+    assert found.at("dissimilarity").shape == (3, 3, 2, 5)
+    np.testing.assert_array_equal(found.at("dissimilarity"), found.arrays["dissimilarity"][0, :, 0])
+    assert found.at("prediction", attack="ddn").shape == (2, 5)
+    np.testing.assert_array_equal(found.at("prediction"), found.arrays["prediction"][0])
+    with pytest.raises(ValueError, match="has no attack 'fgsn'"):
+        found.at("prediction", attack="fgsn")
+    with pytest.raises(KeyError):
+        found.at("nissim")
+
+
+@pytest.mark.parametrize(
+    "images", [slice(1, 4), slice(None, None, -2), [3, 0, 3], np.array([True, False, True, False, True]), []]
+)
+def test_select(images):
+    found = make_measurements()
+    chosen = found.select(images)
+    for name, array in found.arrays.items():
+        np.testing.assert_array_equal(chosen.arrays[name], array[..., images])
+        assert chosen.arrays[name].dtype == array.dtype
+    assert chosen.coordinates == found.coordinates
+
+
+@settings(max_examples=50, deadline=None)
+@given(st.integers(2, 12), st.data())
+def test_put_together_the_parts_are_the_whole_however_it_was_divided(images, data):
+    whole = make_measurements(images)
+    cuts = sorted(data.draw(st.lists(st.integers(1, images - 1), min_size=1, max_size=3, unique=True)))
+    ends = [0, *cuts, images]
+    parts = [whole.select(slice(*pair)) for pair in itertools.pairwise(ends)]
+    assert_same(Measurements.concat(parts), whole)
+    folded = parts[0]
+    for part in parts[1:]:
+        folded = folded.append(part)
+    assert_same(folded, whole)
+    behind = parts[-1]
+    for part in parts[-2::-1]:
+        behind = part.append(behind)
+    assert_same(behind, whole)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"attacks": ("ddn", "pgd_targeted", "noise")}, "attacks .*'uniform_noise'.* and .*'noise'"),
+        ({"epsilons": (0.1, 0.03)}, r"epsilons \(0.1, 0.02\) and \(0.1, 0.03\)"),
+        ({"classes": 4}, "classes 3 and 4"),
+        ({"metrics": ("nissim", "cosine_distance")}, "metrics"),
+    ],
+)
+def test_what_was_measured_differently_is_not_put_together(change, message):
+    found = make_measurements()
+    other = dataclasses.replace(found, coordinates=dataclasses.replace(COORDINATES, **change))
+    with pytest.raises(ValueError, match=f"measured alike.*{message}"):
+        found.append(other)
+
+
+def test_nor_what_has_other_quantities():
+    found = make_measurements()
+    other = Measurements(COORDINATES, {name: array for name, array in found.arrays.items() if name != "distance"})
+    with pytest.raises(ValueError, match="In one part alone: distance"):
+        found.append(other)
+    with pytest.raises(ValueError, match="at least one part"):
+        Measurements.concat([])

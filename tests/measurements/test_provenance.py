@@ -1,0 +1,68 @@
+"""What a report says of how it was measured, by itself and against the measurements."""
+
+from __future__ import annotations
+
+import pytest
+from made_measurements import make_measurements, make_report
+
+from keras_advxai import EvaluationReport
+
+CONFIG = make_report().to_dict()
+
+
+def test_what_is_said_of_explainers_that_are_not_there_is_left_out():
+    report = make_report(layers={"grad_cam": ["conv"], "saliency": []}, depths={}, norms={"ddn": "l2", "square": "l2"})
+    assert report.provenance["layers"] == {"grad_cam": ["conv"]}
+    assert report.provenance["norms"] == {"ddn": "l2"}
+    assert EvaluationReport.from_json(report.to_json()) == report
+
+
+def test_what_is_left_out_has_its_usual_value():
+    provenance = EvaluationReport(make_measurements(), {"model": "net"}).provenance
+    assert provenance["target"] == "predicted"
+    assert provenance["labels"] == "given"
+    assert provenance["norms"] == provenance["layers"] == {}
+
+
+@pytest.mark.parametrize(
+    ("entry", "value"),
+    [
+        ("model", 3),
+        ("model", "\ud800"),
+        ("bounds", [1, 0]),
+        ("bounds", [0, 10**400]),
+        ("bounds", [0, float("nan")]),
+        ("bounds", [0]),
+        ("head", "cubic"),
+        ("target", "clean"),
+        ("target", ["predicted"]),
+        ("norms", {"square": "linf"}),
+        ("norms", {"ddn": "l3"}),
+        ("aims", {"square": "label"}),
+        ("layers", {"saliency": []}),
+        ("layers", {"grad_cam": "conv"}),
+        ("depths", {"grad_cam": []}),
+        ("depths", {"grad_cam": [True]}),
+        ("score_pairs", {"grad_cam": "saliency"}),
+        ("score_pairs", {"grad_cam": "grad_cam"}),
+        ("attack_targets", 3),
+        ("attack_targets", 0),
+        ("attack_targets", "nearest"),
+        ("heatmap_size", [1, 2, 3, 4]),
+        ("seed", -1),
+        ("seed", 1.0),
+        ("seed", True),
+        ("settings", {"epsilons": [float("inf")]}),
+        ("settings", {"attacks": object()}),
+        ("settings", {1: 2}),
+        ("versions", {"numpy": 2}),
+    ],
+)
+def test_an_entry_that_is_wrong_is_named(entry, value):
+    with pytest.raises(ValueError, match=f"`provenance.{entry}` must"):
+        EvaluationReport.from_dict({**CONFIG, "provenance": {**CONFIG["provenance"], entry: value}})
+
+
+def test_an_entry_that_does_not_belong_there_is_named():
+    with pytest.raises(ValueError, match=r"`provenance` has no entry 'colour'. It has: model, bounds"):
+        make_report(colour="red")
