@@ -199,6 +199,10 @@ class _Tracer:
         index = self._map_into(call) or 0
         tensor = call.inputs[index]
         producer = self._producers.get(id(graph.source(tensor)))
+        # A dropout right on the images returns them as they are, and would be its own producer for ever. What produced
+        # an input was called before; so whoever goes on from producer to producer comes to an end.
+        if producer is not None and self._position[id(producer)] >= self._position[id(call)]:
+            producer = None
         # An operation between two layers, such as the `tf.nn.relu(a + b)` of a subclassed ResNet, makes a tensor that
         # no layer returned; then the input of the next layer is explained.
         same = producer is not None and self._layouts.shape(producer.output, producer.frames) == self._layouts.shape(
