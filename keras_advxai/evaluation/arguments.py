@@ -99,7 +99,7 @@ def takes_settings(settings: type, indent: int = 8) -> Callable[[T], T]:
             "Defaults to `None`.\n" + ARGUMENTS.strip()
         )
         target.__doc__ = (target.__doc__ or "").replace("{settings}", text.replace("\n", "\n" + " " * indent))
-        function: Any = target.__init__ if isinstance(target, type) else target  # type: ignore[misc]
+        function: Any = vars(target)["__init__"] if isinstance(target, type) else target
         own = inspect.signature(function)
         constructor: Any = vars(settings)["__init__"]  # the class' own signature is that of its metaclass
         declared = list(inspect.signature(constructor).parameters.values())[1:]

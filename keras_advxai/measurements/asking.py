@@ -32,5 +32,6 @@ def figure(function: Callable[Concatenate[Measurements, P], R]) -> Callable[Conc
     signature = inspect.signature(function)
     own = inspect.Parameter("self", inspect.Parameter.POSITIONAL_OR_KEYWORD)
     parameters = [own, *list(signature.parameters.values())[1:]]
+    # Python reads it from any function, and its stubs do not know of it.
     ask.__signature__ = signature.replace(parameters=parameters)  # type: ignore[attr-defined]
     return cast("Callable[Concatenate[Any, P], R]", ask)

@@ -50,7 +50,8 @@ def read_coordinates(config: Mapping[str, Any]) -> tuple[Coordinates, int]:
     images = config.get("images")
     if type(images) is not int or not 1 <= images < 2**40:
         raise ValueError(f"`measurements.images` must be an integer from 1. Received: {shown(images)}")
-    return Coordinates(**labels, classes=stored.get("classes")), images  # type: ignore[arg-type]
+    classes: Any = stored.get("classes")  # which `Coordinates` checks
+    return Coordinates(**labels, classes=classes), images
 
 
 def known_quantities(values: Mapping[str, Any]) -> dict[str, Quantity]:
