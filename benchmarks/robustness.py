@@ -68,13 +68,13 @@ def report(full: bool) -> dict[str, Any]:
 def row(name: str, norm: str, task: Task, method: str) -> dict[str, Any]:
     """What one attack of every library leaves of a model."""
     print(f"{name}, {norm}, {method} ...", flush=True)
-    found: dict[str, Any] = {"model": name, "norm": norm, "attack": method, "standing": {}, "outside": {}, "errors": {}}
+    found: dict[str, Any] = {"model": name, "norm": norm, "attack": method, "robust": {}, "invalid": {}, "errors": {}}
     for library, prepare in LIBRARIES.items():
         outcome = attempt(lambda prepare=prepare: prepare(task, method)(), task)
         if isinstance(outcome, str):
             found["errors"][library] = outcome
         else:
-            found["standing"][library], found["outside"][library] = (int(flags.sum()) for flags in outcome)
+            found["robust"][library], found["invalid"][library] = (int(flags.sum()) for flags in outcome)
     return found
 
 
@@ -126,17 +126,17 @@ def against_auto_attack(name: str, norm: str, task: Task, rounds: int = 3) -> di
     before = [clocked(runs[STANDARD]) for _ in range(rounds)]
     theirs, images = clocked(runs[AUTO_ATTACK])
     after = [clocked(runs[STANDARD]) for _ in range(rounds)]
-    standing, outside = {}, {}
+    robust, invalid = {}, {}
     for library, found in ((STANDARD, after[-1][1]), (AUTO_ATTACK, images)):
-        standing[library], outside[library] = judged(found, task)
+        robust[library], invalid[library] = judged(found, task)
     return {
         "model": name,
         "norm": norm,
-        "standing": {library: int(flags.sum()) for library, flags in standing.items()},
-        "outside": {library: int(flags.sum()) for library, flags in outside.items()},
+        "robust": {library: int(flags.sum()) for library, flags in robust.items()},
+        "invalid": {library: int(flags.sum()) for library, flags in invalid.items()},
         "only": {
-            STANDARD: int((standing[STANDARD] & ~standing[AUTO_ATTACK]).sum()),
-            AUTO_ATTACK: int((standing[AUTO_ATTACK] & ~standing[STANDARD]).sum()),
+            STANDARD: int((robust[STANDARD] & ~robust[AUTO_ATTACK]).sum()),
+            AUTO_ATTACK: int((robust[AUTO_ATTACK] & ~robust[STANDARD]).sum()),
         },
         "seconds": {
             f"{STANDARD}, first call": first,

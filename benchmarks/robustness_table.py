@@ -43,12 +43,12 @@ def accuracies(report: dict[str, Any], attacks: Iterable[str]) -> str:
     wanted = [row for row in report["rows"] if row["attack"] in attacks]
     lines = []
     for row in wanted:
-        least = min(row["standing"].values())
+        least = min(row["robust"].values())
         cells = []
         for library in LIBRARIES:
-            if library in row["standing"]:
-                text = share(row["standing"][library], report)
-                cells.append(f"**{text}**" if row["standing"][library] == least else text)
+            if library in row["robust"]:
+                text = share(row["robust"][library], report)
+                cells.append(f"**{text}**" if row["robust"][library] == least else text)
             else:
                 cells.append("error")
         lines.append([row["model"], f"{ATTACKS[row['attack']]}, {NORMS[row['norm']]}", *cells])
@@ -63,14 +63,14 @@ def errors(rows: Iterable[dict[str, Any]]) -> list[str]:
         for library, message in row["errors"].items():
             norms = said.setdefault((library, ATTACKS[row["attack"]], message), [])
             norms += [NORMS[row["norm"]]] * (NORMS[row["norm"]] not in norms)
-        for library, count in row["outside"].items():
+        for library, count in row["invalid"].items():
             left[library] = left.get(library, 0) + count
     found = [
         f"- {library}, {attack} in {' and '.join(norms)}: `{message}`"
         for (library, attack, message), norms in said.items()
     ]
-    outside = ", ".join(f"{library} {count}" for library, count in left.items() if count)
-    told = "Images out of budget or bounds, which do not count as successes: " + (outside or "none") + "."
+    invalid = ", ".join(f"{library} {count}" for library, count in left.items() if count)
+    told = "Images out of budget or bounds, which do not count as successes: " + (invalid or "none") + "."
     return [told, *(["Errors:\n\n" + "\n".join(found)] if found else [])]
 
 
@@ -80,7 +80,7 @@ def ensembles(report: dict[str, Any]) -> str:
         [
             row["model"],
             NORMS[row["norm"]],
-            *(share(row["standing"][name], report) for name in (STANDARD, AUTO_ATTACK)),
+            *(share(row["robust"][name], report) for name in (STANDARD, AUTO_ATTACK)),
             *(str(row["only"][name]) for name in (STANDARD, AUTO_ATTACK)),
             spread(row["ratio"]),
             goal({"at_least": 10}, row["ratio"]["median"]),

@@ -13,7 +13,12 @@ from keras_advxai import audit
 from keras_advxai._typing import Score, Shape
 from keras_advxai.attacks import Attack
 from keras_advxai.evaluation import EvaluationReport, EvaluationSettings, Evaluator
-from keras_advxai.evaluation.arguments import EvaluationArguments, takes_settings
+from keras_advxai.evaluation.arguments import (
+    CONDITION_SETTINGS,
+    ComparisonArguments,
+    EvaluationArguments,
+    takes_settings,
+)
 from keras_advxai.evaluation.settings import listed
 from keras_advxai.explainers import Explainer
 from keras_advxai.explainers import get as get_explainer
@@ -97,6 +102,7 @@ def evaluate(
     return report
 
 
+@takes_settings(EvaluationSettings, without=CONDITION_SETTINGS)
 def compare_scores(
     model: keras.Model | ImageClassifier,
     data: Any,
@@ -104,7 +110,12 @@ def compare_scores(
     explainers: Sequence[str | Explainer] | str | Explainer = ("grad_cam", "integrated_gradients"),
     attack: str | Attack = "fgsm",
     epsilon: float = 8 / 255,
-    **settings: Any,
+    noise_control: bool = False,
+    log_dir: str | os.PathLike[str] | None = None,
+    class_names: Sequence[str] | None = None,
+    progress: bool = True,
+    settings: EvaluationSettings | None = None,
+    **arguments: Unpack[ComparisonArguments],
 ) -> ScoreComparison:
     """The effect of the softmax on explanations: heatmaps of a class's logit against heatmaps of its probability.
 
@@ -121,7 +132,11 @@ def compare_scores(
             "integrated_gradients")`.
         attack: The attack that makes the adversarial images. Defaults to `"fgsm"`.
         epsilon: Its budget, a fraction of the bounds' width. Defaults to 8/255.
-        **settings: Any other argument of `evaluate`, such as `bounds`, `preprocess`, `target`, `batch_size`, `log_dir`.
+        noise_control: Whether to measure uniform noise beside the attack. Defaults to `False`.
+        log_dir: Where to write TensorBoard logs and `advxai/report.json`. Defaults to `None`, nowhere.
+        class_names: Names of the classes, for the pictures in TensorBoard. Defaults to their numbers.
+        progress: Whether to show a progress bar on standard error. Defaults to `True`.
+        settings: {settings}
 
     Returns:
         A `ScoreComparison`: print it for a table; `figures.confidence(comparison.panels)` and `figures.scores` draw it.
@@ -152,12 +167,25 @@ def compare_scores(
     both = dict.fromkeys(item.with_score(score) for item in given for score in get_args(Score))
     check_number("epsilon", epsilon, 0)
     for one, several in (("epsilon", "epsilons"), ("attack", "attacks")):
-        if several in settings:
-            raise TypeError(f"`compare_scores` takes a single `{one}`. Received: {several}={settings[several]!r}")
+        if several in arguments:
+            raise TypeError(
+                f"`compare_scores` takes a single `{one}`. Received: {several}={dict(arguments)[several]!r}"
+            )
     if not isinstance(attack, (str, dict, type, Attack)):
         raise TypeError(f"Argument `attack` must be one attack, by name or instance. Received: attack={attack!r}")
-    settings = {"noise_control": False, **settings}
-    report = evaluate(model, data, attacks=attack, explainers=tuple(both), epsilons=(epsilon,), **settings)
+    report = evaluate(
+        model,
+        data,
+        attacks=attack,
+        explainers=tuple(both),
+        epsilons=(epsilon,),
+        noise_control=noise_control,
+        log_dir=log_dir,
+        class_names=class_names,
+        progress=progress,
+        settings=settings,
+        **arguments,
+    )
     return report.compare_scores()
 
 

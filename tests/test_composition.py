@@ -63,16 +63,16 @@ def test_composed_equals_separate(classifier, few):
 
 def test_an_attack_at_five_epsilons_takes_one_gradient(model):
     classifier = kax.ImageClassifier(model)
-    strengths = [0.01, 0.02, 0.03, 0.04, 0.05]
+    epsilons = [0.01, 0.02, 0.03, 0.04, 0.05]
 
     @tf.function
     def together(x, y):
-        return FGSM(classifier, x, y, strengths)
+        return FGSM(classifier, x, y, epsilons)
 
     @tf.function
     def one_by_one(x, y):
         forward = classifier.forward(x)
-        return [FGSM(classifier, x, y, strength, forward=forward) for strength in strengths]
+        return [FGSM(classifier, x, y, epsilon, forward=forward) for epsilon in epsilons]
 
     assert convolutions(together, IMAGES, LABELS) == (N, N, 0)
     assert counted_operations(together, IMAGES, LABELS, inside=False)["Conv2DBackpropInput"] == N  # not in a loop
@@ -85,8 +85,8 @@ def test_the_epsilon_may_be_a_loop_variable_around_one_gradient(model, few):
     @tf.function
     def step(x, y):
         forward = classifier.forward(x)
-        strengths = tf.constant([0.02, 0.1])
-        return tf.map_fn(lambda strength: FGSM(classifier, x, y, strength, forward=forward), strengths)
+        epsilons = tf.constant([0.02, 0.1])
+        return tf.map_fn(lambda epsilon: FGSM(classifier, x, y, epsilon, forward=forward), epsilons)
 
     assert convolutions(step, IMAGES, LABELS) == (N, N, 0)
     assert counted_operations(step, IMAGES, LABELS, inside=False)["Conv2DBackpropInput"] == N  # not in the loop

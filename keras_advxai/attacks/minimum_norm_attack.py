@@ -123,9 +123,9 @@ class MinimumNormAttack(Attack):
         found = tf.ensure_shape(self.minimize(model, inputs, labels, forward), x.shape)
         # A search ends somewhere behind the boundary; without this, coarse and fine ones would not compare.
         found, reached = self._drawn_back(model, inputs, labels, found)
-        lengths = tf.reshape(norms.vector_norm(found - x, self.norm), [-1]) / model.width
+        found_norms = tf.reshape(norms.vector_norm(found - x, self.norm), [-1]) / model.width
         # Infinite and not the longest distance tried, so that medians count those images as out of reach.
-        distances = tf.where(reached, lengths, float("inf"))
+        distances = tf.where(reached, found_norms, float("inf"))
         nothing = tf.zeros(tf.shape(forward.images)[:1])
         return batches.put(forward.images, rows, found), batches.put(nothing, rows, distances)
 

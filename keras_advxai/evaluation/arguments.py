@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import re
 from collections.abc import Callable, Sequence
 from typing import Any, TypedDict, TypeVar
 
@@ -12,24 +13,31 @@ from keras_advxai.explainers import Explainer
 
 T = TypeVar("T")
 
-MODEL_SETTINGS = ("bounds", "preprocess", "from_logits", "output", "input", "fold_batch_norm", "jit_compile")
-"""The settings that say how the model is seen; an `ImageClassifier` brings them along."""
 
-
-class EvaluationArguments(TypedDict, total=False):
-    """The keyword arguments of whatever evaluates, for type checkers and editors; see `EvaluationSettings`."""
+class ConditionArguments(TypedDict, total=False):
+    """Which attacks at which epsilons, beside which control, seen by which explainers."""
 
     attacks: Sequence[str | Attack] | str | Attack
     explainers: Sequence[str | Explainer] | str | Explainer
     epsilons: Sequence[float]
+    noise_control: bool
+
+
+class MeasuringArguments(TypedDict, total=False):
+    """How that is measured."""
+
     metrics: Sequence[str | Callable[..., Any]] | str | Callable[..., Any]
     target: TargetMode
-    noise_control: bool
     attack_targets: AttackTargets
     checks: Checks
     seed: int
     batch_size: int
     images: int | None
+
+
+class ModelArguments(TypedDict, total=False):
+    """How the model is seen: `MODEL_SETTINGS`."""
+
     bounds: Bounds | None
     preprocess: Preprocess
     from_logits: bool | None
@@ -38,6 +46,24 @@ class EvaluationArguments(TypedDict, total=False):
     fold_batch_norm: bool
     jit_compile: bool
 
+
+class ComparisonArguments(MeasuringArguments, ModelArguments, total=False):
+    """The keyword arguments of `compare_scores`, which has conditions of its own."""
+
+
+class RobustnessArguments(ConditionArguments, MeasuringArguments, total=False):
+    """The keyword arguments of `ExplainableModel.evaluate_robustness`, which knows its model."""
+
+
+class EvaluationArguments(ConditionArguments, MeasuringArguments, ModelArguments, total=False):
+    """The keyword arguments of whatever evaluates, for type checkers and editors; see `EvaluationSettings`."""
+
+
+CONDITION_SETTINGS = tuple(ConditionArguments.__annotations__)
+"""The settings that say which attacks, explainers, epsilons and controls."""
+
+MODEL_SETTINGS = tuple(ModelArguments.__annotations__)
+"""The settings that say how the model is seen; an `ImageClassifier` brings them along."""
 
 ARGUMENTS = """\
 attacks: Names or instances. Defaults to `("fgsm",)`.
@@ -82,7 +108,7 @@ def documented(target: T) -> T:
     return target
 
 
-def takes_settings(settings: type, indent: int = 8) -> Callable[[T], T]:
+def takes_settings(settings: type, indent: int = 8, without: Sequence[str] = ()) -> Callable[[T], T]:
     """Decorates a function or class that takes the settings as keyword arguments, with `settings` for a whole.
 
     Puts them into its signature, which `help` and notebooks show, and their documentation where its docstring has
@@ -91,20 +117,28 @@ def takes_settings(settings: type, indent: int = 8) -> Callable[[T], T]:
     Args:
         settings: `EvaluationSettings`.
         indent: How far its list of arguments is indented. Defaults to 8.
+        without: The settings that it does not take. Defaults to none.
     """
 
     def decorate(target: T) -> T:
         text = (
             "All of what follows as a whole, such as `report.settings`; what is given beside it counts. "
-            "Defaults to `None`.\n" + ARGUMENTS.strip()
+            "Defaults to `None`.\n" + _documentation(without)
         )
         target.__doc__ = (target.__doc__ or "").replace("{settings}", text.replace("\n", "\n" + " " * indent))
         function: Any = vars(target)["__init__"] if isinstance(target, type) else target
         own = inspect.signature(function)
         constructor: Any = vars(settings)["__init__"]  # the class' own signature is that of its metaclass
         declared = list(inspect.signature(constructor).parameters.values())[1:]
+        taken = [item for item in declared if item.name not in without]
         fixed = [item for item in own.parameters.values() if item.kind is not inspect.Parameter.VAR_KEYWORD]
-        function.__signature__ = own.replace(parameters=[*fixed, *declared])  # instead of **arguments
+        function.__signature__ = own.replace(parameters=[*fixed, *taken])  # instead of **arguments
         return target
 
     return decorate
+
+
+def _documentation(without: Sequence[str]) -> str:
+    """`ARGUMENTS` without those of some arguments."""
+    entries = re.split(r"\n(?=\w)", ARGUMENTS.strip())
+    return "\n".join(entry for entry in entries if entry.partition(":")[0] not in without)

@@ -9,6 +9,7 @@ from typing import Any, get_args
 import numpy as np
 
 from keras_advxai._typing import Aim, Norm, TargetMode
+from keras_advxai.measurements.coordinates import Coordinates
 from keras_advxai.measurements.measurements import Measurements
 from keras_advxai.measurements.reading import is_plain, is_text, shown
 
@@ -150,6 +151,20 @@ def _disagreements(entries: Mapping[str, Any], found: Measurements) -> Iterator[
     )
     if known.attacks and max(known.epsilons) > 1 and set(entries["norms"].values()) == {"linf"}:
         yield "norms", "in L-infinity an epsilon is at most 1, the width of the bounds."
+    yield from _settings_apart(entries, known)
     rule, targets = entries["attack_targets"], found.at("attack_target")
     if type(rule) is int and not (rule < known.classes and np.isin(targets, (rule, -1)).all()):
         yield "attack_targets", f"a targeted attack was to reach another class than {rule}."
+
+
+def _settings_apart(entries: Mapping[str, Any], known: Coordinates) -> Iterator[tuple[str, str]]:
+    """What the settings say otherwise than the report, which would then be repeated as another one."""
+    settings = entries["settings"]
+    for name in ("target", "seed"):
+        if name in settings and settings[name] != entries[name]:
+            yield "settings", f"`{name}` is {shown(settings[name])}, and theirs is {shown(entries[name])}."
+    for name in ("epsilons", "metrics"):  # at least theirs: a part of a report keeps the settings of the whole
+        said = settings.get(name)
+        theirs = getattr(known, name)
+        if said is not None and not (isinstance(said, (list, tuple)) and all(item in said for item in theirs)):
+            yield "settings", f"`{name}` are {shown(said)}, and theirs are {shown(theirs)}."

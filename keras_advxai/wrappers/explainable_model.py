@@ -2,28 +2,25 @@
 
 from __future__ import annotations
 
-import inspect
+import os
 import types
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Unpack
 
 import keras
 import tensorflow as tf
 
 from keras_advxai import attacks, explainers
-from keras_advxai._registry import nearest
 from keras_advxai._typing import Bounds, Preprocess, Tensor
 from keras_advxai.api import evaluate
 from keras_advxai.attacks import Attack
-from keras_advxai.evaluation import EvaluationReport
-from keras_advxai.evaluation.arguments import MODEL_SETTINGS
+from keras_advxai.evaluation import EvaluationReport, EvaluationSettings
+from keras_advxai.evaluation.arguments import MODEL_SETTINGS, RobustnessArguments, takes_settings
 from keras_advxai.explainers import Explainer
 from keras_advxai.models import ImageClassifier, applications
 from keras_advxai.wrappers.overrides import PREDICTION, check_own_optimizer, check_trains_alike, overridden
 from keras_advxai.wrappers.saving import serialized
-
-_FROM_CLASSIFIER = ("model", *MODEL_SETTINGS)
-"""Arguments of `evaluate` that the wrapper knows by itself."""
+from keras_advxai.wrappers.wrappable import check_wrappable
 
 
 def _of_inner(name: str, summary: str) -> property:
@@ -120,7 +117,7 @@ class ExplainableModel(keras.Model):
         jit_compile: bool = False,
         name: str | None = None,
     ) -> None:
-        _check_model(model)
+        check_wrappable(model, ExplainableModel)
         super().__init__(name=name, dtype=model.dtype_policy, autocast=False)  # the inner model casts by itself
         self.inner = model
         # Dropout inside of a model whose `call` takes no `training` does not learn of it from `train_step` either.
@@ -128,15 +125,8 @@ class ExplainableModel(keras.Model):
         if not tf.distribute.has_strategy():  # wrapped outside of the scope it was made in
             self._distribute_strategy = getattr(model, "_distribute_strategy", None)
         # Not a dictionary, in which Keras would track a layer given as `preprocess` as part of the model.
-        self._settings: Mapping[str, Any] = types.MappingProxyType(
-            dict(
-                zip(
-                    MODEL_SETTINGS,
-                    (bounds, preprocess, from_logits, output, input, fold_batch_norm, jit_compile),
-                    strict=True,
-                )
-            )
-        )
+        given = (bounds, preprocess, from_logits, output, input, fold_batch_norm, jit_compile)
+        self._settings: Mapping[str, Any] = types.MappingProxyType(dict(zip(MODEL_SETTINGS, given, strict=True)))
         self._classifier: ImageClassifier | None = None
         if model.built:
             self._classifier = ImageClassifier(model, **self._settings)
@@ -202,33 +192,50 @@ class ExplainableModel(keras.Model):
         """
         return attacks.get(attack)(self.classifier, x, y, epsilon)
 
-    def evaluate_robustness(self, data: Any, **settings: Any) -> EvaluationReport:
+    @takes_settings(EvaluationSettings, indent=12, without=MODEL_SETTINGS)
+    def evaluate_robustness(
+        self,
+        data: Any,
+        *,
+        log_dir: str | os.PathLike[str] | None = None,
+        class_names: Sequence[str] | None = None,
+        progress: bool = True,
+        settings: EvaluationSettings | None = None,
+        **arguments: Unpack[RobustnessArguments],
+    ) -> EvaluationReport:
         """Measure how accuracy falls, and how far explanations drift, under attacks of several epsilons.
+
+        `keras_advxai.evaluate` on this model, with all its arguments but those that the wrapper has: `bounds`,
+        `preprocess` and the others that it was made with.
 
         Args:
             data: Images and labels in image space, as `keras_advxai.evaluate` takes them.
-            **settings: Everything else that `keras_advxai.evaluate` takes, by name: `attacks`, `explainers`,
-                `epsilons`, `log_dir` and so on; except `bounds` and `preprocess`, which the wrapper has.
+            log_dir: Where to write TensorBoard logs and `advxai/report.json`. Defaults to `None`, nowhere.
+            class_names: Names of the classes, for the pictures in TensorBoard. Defaults to their numbers.
+            progress: Whether to show a progress bar on standard error. Defaults to `True`.
+            settings: {settings}
 
         Returns:
             An `EvaluationReport`.
 
         Raises:
-            TypeError: There is no setting of that name.
+            TypeError: There is no argument of that name, or the wrapper has it.
         """
-        known = [key for key in inspect.signature(evaluate).parameters if key not in (*_FROM_CLASSIFIER, "data")]
-        for key in settings:  # before `evaluate`, which would name itself
-            if key in _FROM_CLASSIFIER:
+        for key in ("model", *MODEL_SETTINGS):  # a type checker knows, others are told where it is set
+            if key in arguments:
                 raise TypeError(
                     f"evaluate_robustness takes no `{key}`: the wrapper has its own. Received: "
-                    f"{key}={settings[key]!r}. Set it where the model is wrapped."
+                    f"{key}={dict(arguments)[key]!r}. Set it where the model is wrapped."
                 )
-            if key not in known:
-                raise TypeError(
-                    f"evaluate_robustness has no argument `{key}`.{nearest(key, known)} It takes what "
-                    f"keras_advxai.evaluate takes: {', '.join(known)}"
-                )
-        return evaluate(self.classifier, data, **settings)
+        return evaluate(
+            self.classifier,
+            data,
+            log_dir=log_dir,
+            class_names=class_names,
+            progress=progress,
+            settings=settings,
+            **arguments,
+        )
 
     def call(self, inputs: Any, training: bool | None = None, **kwargs: Any) -> Any:
         """The outputs of the inner model for what it takes: no preprocessing, no cast."""
@@ -333,17 +340,3 @@ class ExplainableModel(keras.Model):
         if policy.name != config["model"].dtype_policy.name:
             config["model"].dtype_policy = policy
         return cls(**config)
-
-
-def _check_model(model: Any) -> None:
-    if isinstance(model, keras.Model) and not isinstance(model, ExplainableModel):
-        return
-    received = f"{type(model).__module__}.{type(model).__name__}"
-    remedy = ""
-    if isinstance(model, ExplainableModel):
-        received = f"an ExplainableModel, {model.name!r}"
-        remedy = " Use it as it is, or wrap its `inner` with other settings."
-    elif isinstance(model, ImageClassifier):
-        received = "an ImageClassifier"
-        remedy = " Wrap its `model`, and say its settings again."
-    raise TypeError(f"Argument `model` must be a keras.Model (of Keras 3) by itself. Received: {received}.{remedy}")

@@ -55,6 +55,11 @@ def test_what_is_left_out_has_its_usual_value():
         ("settings", {"epsilons": [float("inf")]}),
         ("settings", {"attacks": object()}),
         ("settings", {1: 2}),
+        ("settings", {"seed": 5}),
+        ("settings", {"target": "clean"}),
+        ("settings", {"epsilons": [0.3]}),
+        ("settings", {"epsilons": 0.3}),
+        ("settings", {"metrics": [["nissim"]]}),
         ("versions", {"numpy": 2}),
     ],
 )

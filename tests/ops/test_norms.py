@@ -60,12 +60,12 @@ def test_no_direction_of_unit_norm_is_steeper(norm):
 
 
 @settings(deadline=None, max_examples=60)
-@given(delta=ARRAYS, radius=st.floats(0, 5, width=32), norm=st.sampled_from(["linf", "l2"]))
-def test_projections_are_within_the_ball_and_idempotent_and_leave_what_is_inside(delta, radius, norm):
-    found = np.asarray(norms.project(delta, np.float32(radius), norm))
-    assert (size(found, norm) <= radius * (1 + 1e-5) + 1e-30).all()
-    np.testing.assert_allclose(norms.project(found, np.float32(radius), norm), found, rtol=1e-5, atol=1e-30)
-    inside = size(delta, norm) <= radius * (1 - 1e-5)
+@given(delta=ARRAYS, epsilon=st.floats(0, 5, width=32), norm=st.sampled_from(["linf", "l2"]))
+def test_projections_are_within_the_ball_and_idempotent_and_leave_what_is_inside(delta, epsilon, norm):
+    found = np.asarray(norms.project(delta, np.float32(epsilon), norm))
+    assert (size(found, norm) <= epsilon * (1 + 1e-5) + 1e-30).all()
+    np.testing.assert_allclose(norms.project(found, np.float32(epsilon), norm), found, rtol=1e-5, atol=1e-30)
+    inside = size(delta, norm) <= epsilon * (1 - 1e-5)
     np.testing.assert_allclose(
         found[inside], delta[inside], rtol=0, atol=1.2e-38
     )  # numbers below that may be flushed to 0

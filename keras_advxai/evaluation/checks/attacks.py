@@ -37,9 +37,9 @@ def budget_exceeded(seen: Evidence) -> Iterator[str]:
     for attack in seen.attacks:
         within = found.at("perturbation_norm", attack=attack) <= allowed  # what is NaN is not
         longer = int(np.sum(np.any(~within, axis=0)))
-        outside = int(np.sum(np.any(found.at("out_of_bounds", attack=attack), axis=0)))
-        if longer or outside:
-            beyond = f"{outside} beyond the bounds or to NaN"
+        out_of_bounds = int(np.sum(np.any(found.at("out_of_bounds", attack=attack), axis=0)))
+        if longer or out_of_bounds:
+            beyond = f"{out_of_bounds} beyond the bounds or to NaN"
             yield f"{attack.name} changed {longer} images by more than epsilon, and {beyond}."
 
 

@@ -30,10 +30,10 @@ def not_finite(seen: Evidence) -> Iterator[str]:
             "means anything."
         )
     for name in found.coordinates.attacks:
-        attacked = int(np.any(np.isnan(found.at("confidence", attack=name)), axis=0).sum())
-        if attacked:
+        affected = int(np.any(np.isnan(found.at("confidence", attack=name)), axis=0).sum())
+        if affected:
             yield (
-                f"Under {name} the model's outputs are NaN or infinite for {attacked} of {len(found)} images; their "
+                f"Under {name} the model's outputs are NaN or infinite for {affected} of {len(found)} images; their "
                 "predictions mean nothing."
             )
     for name in found.coordinates.explainers:
@@ -46,10 +46,10 @@ def _pairs_without_value(seen: Evidence, explainer: str) -> Iterator[str]:
         [found.at("dissimilarity", explainer=explainer, metric=item) for item in found.coordinates.metrics]
     )
     missing &= ~found.at("blank", explainer=explainer)  # where the clean heatmap is blank, there is no MOD by rights
-    broken = np.all(missing, axis=0)
-    if broken.any():  # for all dissimilarities: then it is the heatmaps
-        yield f"{int(broken.sum())} pairs of heatmaps of {explainer} are NaN; they are left out of its MOD and VID."
-    for metric, pairs in zip(found.coordinates.metrics, missing & ~broken, strict=True):
+    non_finite = np.all(missing, axis=0)
+    if non_finite.any():  # for all dissimilarities: then it is the heatmaps
+        yield f"{int(non_finite.sum())} pairs of heatmaps of {explainer} are NaN; they are left out of its MOD and VID."
+    for metric, pairs in zip(found.coordinates.metrics, missing & ~non_finite, strict=True):
         if pairs.any():  # a dissimilarity of a user's own that divides by zero, say, beside one that does not
             yield (
                 f"{metric} is NaN for {int(pairs.sum())} pairs of heatmaps of {explainer}; they are left out of its "

@@ -31,7 +31,7 @@ class OwnSteps(RandomSigns):
     fills_budget = True
 
 
-def outcome(wrong, norms=None, outside=None, zero=(), explainers=(), targets=0):
+def outcome(wrong, norms=None, out_of_bounds=None, zero=(), explainers=(), targets=0):
     """What the checks look at where so many of 200 images become class 1: attack to a number for each epsilon."""
     coordinates = Coordinates(
         tuple(attack.name for attack in wrong), explainers, ("nissim",), ("predicted",), EPSILONS, classes=3
@@ -45,7 +45,7 @@ def outcome(wrong, norms=None, outside=None, zero=(), explainers=(), targets=0):
         prediction=[np.zeros(COUNT, int), *predictions],
         confidence=np.ones((1 + len(predictions), COUNT)),
         perturbation_norm=[whole] * len(wrong),
-        out_of_bounds=[np.zeros((2, COUNT), bool) if outside is None else outside] * len(wrong),
+        out_of_bounds=[np.zeros((2, COUNT), bool) if out_of_bounds is None else out_of_bounds] * len(wrong),
         zero_gradient=[share.get(attack.name, 0) > np.arange(COUNT) / COUNT for attack in wrong],
         attack_target=[np.full(COUNT, -1) + (1 + targets) * attack.targeted for attack in wrong],
         dissimilarity=np.zeros((1, len(explainers), 1, len(wrong), 2, COUNT)),
@@ -128,8 +128,8 @@ def test_what_is_after_an_explanation_is_not_held_to_labels():
 
 def test_budgets():
     assert found(outcome({FGSM(): (1, 2)}, norms=1.01))["budget-exceeded"].severity == "error"
-    outside = np.eye(2, COUNT, dtype=bool)
-    said = found(outcome({FGSM(): (1, 2)}, outside=outside))["budget-exceeded"]
+    out_of_bounds = np.eye(2, COUNT, dtype=bool)
+    said = found(outcome({FGSM(): (1, 2)}, out_of_bounds=out_of_bounds))["budget-exceeded"]
     assert "0 images by more than epsilon, and 2 beyond" in said
     unused = found(outcome({FGSM(): (100, 200)}, norms=0.5))["unused-budget"]
     assert "100.0 % of the images on which it failed" in unused
