@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ctypes
-import gc
 import pathlib
 import resource
 import sys
@@ -140,8 +139,7 @@ def give_back_memory() -> None:
 
     They are cycles, which Python by itself looks for too rarely, and what they leave is kept for the next allocation.
     """
-    keras.backend.clear_session()
-    gc.collect()
+    keras.backend.clear_session()  # it collects by itself
     if sys.platform == "linux":
         ctypes.CDLL(None).malloc_trim(0)
 

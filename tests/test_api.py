@@ -138,6 +138,7 @@ def test_the_old_name_of_list_layers_works_for_one_version_more(model):
     assert "layers" not in kax.__all__
 
 
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize("name", ["evaluation", "audit", "contrib", "metrics", "wrappers"])
 def test_modules_are_there_before_anything_is_used(name):
     code = f"import keras_advxai as kax; print(kax.{name}.__name__, '{name}' in dir(kax), kax.{name}.__all__[0])"

@@ -124,6 +124,7 @@ def test_wherever_it_is_raised(run):
     np.testing.assert_array_equal(found, expected)
 
 
+@pytest.mark.slow
 def test_when_the_compiled_function_runs():
     """An error from inside of a graph that has run before, and will again."""
     seen = SimpleNamespace(broken=False)

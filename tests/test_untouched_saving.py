@@ -219,6 +219,7 @@ def trained(tmp_path_factory):
     return models
 
 
+@pytest.mark.slow
 def test_before_and_after(trained, tmp_path):
     model = trained[nested]
     before = save_all(model, tmp_path / "before")

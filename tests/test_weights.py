@@ -45,6 +45,7 @@ def test_the_models_have_learned_the_digits(kind):
     assert accuracy(digits.model(weights.load(f"digits_{kind}")), *digits.data()[1]) >= 0.95
 
 
+@pytest.mark.slow
 def test_a_training_of_today_gives_much_the_same():
     """The shipped ones are those that the code beside them makes, but for the processor's kernels."""
     x = faces.load_data()[1][0]

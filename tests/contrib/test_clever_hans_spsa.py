@@ -21,6 +21,7 @@ def predicted(model, x) -> np.ndarray:
     return kax.ImageClassifier(model).forward(x).predictions.numpy()
 
 
+@pytest.mark.sampled(2)
 @pytest.mark.parametrize("bounds", [(0, 1), (0, 255)])
 def test_it_gets_near_the_optimum_in_any_bounds(bounds):
     """Not to it: its steps do not shorten, and pixels that matter little drown in those that matter much."""

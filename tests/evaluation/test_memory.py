@@ -12,7 +12,7 @@ import pytest
 PROGRAM = Path(__file__).parent / "memory_growth.py"
 
 
-@pytest.mark.sampled(2)
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["arrays", "generator"])
 def test_twenty_times_as_many_images_take_no_more_memory(kind):
     """138 MB of images. Of each one, the report has a few numbers, of which 20,000 are 4 MB."""

@@ -51,6 +51,7 @@ def test_it_is_a_data_frame_of_layers_and_epsilons(report):
     assert frame.loc["pool1", 0.1] == report.mod("fgsm", GradCAM(layer="pool1"), 0.1)
 
 
+@pytest.mark.slow
 def test_a_report_of_many_layers_prints_the_profiles(model, few):
     both = [*GradCAM.every_layer(model, kind="all"), *GradCAM.every_layer(model, kind="all", score="probability")]
     report = kax.evaluate(model, few, explainers=both, epsilons=EPSILONS, progress=False)

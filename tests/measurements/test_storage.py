@@ -9,7 +9,7 @@ import zipfile
 
 import numpy as np
 import pytest
-from made_measurements import assert_same, make_measurements, make_report
+from made_measurements import COORDINATES, assert_same, make_measurements, make_report
 
 from keras_advxai import EvaluationReport, EvaluationSettings
 from keras_advxai.attacks import FGSM, Ensemble
@@ -68,6 +68,12 @@ def test_large_runs_fit_into_five_megabytes(tmp_path):
     assert (tmp_path / "report.npz").stat().st_size < 5_000_000
 
 
+def nested() -> EvaluationSettings:
+    """Settings that agree with `make_report`, with configurations inside of others."""
+    known = {"epsilons": COORDINATES.epsilons, "metrics": COORDINATES.metrics}
+    return EvaluationSettings(attacks=[Ensemble([FGSM()])], explainers=[SmoothGrad(explainer=Saliency())], **known)
+
+
 NEEDED = {"class_name": "function", "config": "system", "module": "os", "registered_name": "keras_advxai>FGSM"}
 
 
@@ -83,7 +89,7 @@ NEEDED = {"class_name": "function", "config": "system", "module": "os", "registe
     ],
 )
 def test_nothing_is_imported_or_run_because_a_file_names_it(evil):
-    settings = EvaluationSettings(attacks=[Ensemble([FGSM()])], explainers=[SmoothGrad(explainer=Saliency())]).to_dict()
+    settings = nested().to_dict()
     for place in ("attacks", "explainers", "inside an attack", "inside an explainer"):
         changed = json.loads(json.dumps(settings))
         holder = changed["explainers" if "explainer" in place else "attacks"]
@@ -100,7 +106,7 @@ def test_nothing_is_imported_or_run_because_a_file_names_it(evil):
 
 
 def test_settings_come_back_or_are_refused():
-    settings = EvaluationSettings(attacks=[Ensemble([FGSM()])], explainers=[SmoothGrad(explainer=Saliency())])
+    settings = nested()
     text = make_report(settings=settings.to_dict()).to_json()
     assert EvaluationReport.from_json(text).settings == settings
     for changed in ({"attacks": "fgsm"}, {}, {"attacks": [1], "explainers": []}, {"attacks": [], "explainers": [None]}):

@@ -74,7 +74,7 @@ def test_a_plain_function_works_wherever_a_name_does():
     assert hash(metric) == hash(kax.metrics.get(change))
     with pytest.raises(ValueError, match=r"'change' cannot be saved by its name.*Decorate"):
         kax.metrics.serialize(metric)
-    declared = kax.metrics.register(change, name="mean_change")
+    declared = kax.metrics.register(change, name="change_by_another_name")
     assert kax.metrics.get(change) is declared
 
 

@@ -29,6 +29,7 @@ def looked_at(model: keras.Model, preprocess: str) -> tuple[np.ndarray, np.ndarr
     return logits.numpy(), np.abs(gradient).sum(axis=(1, 2, 3))
 
 
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize(("name", "preprocess"), FAMILIES.items())
 def test_usable_makes_a_model_behave_like_a_trained_one(name, preprocess):
     logits, slopes = looked_at(helpers.usable(untrained(name), preprocess=preprocess), preprocess)
@@ -59,6 +60,7 @@ def test_usable_restores_the_settings_of_the_layers():
     assert model.get_layer("bn_Conv1").momentum == 0.999
 
 
+@pytest.mark.slow
 def test_the_seed_decides_what_is_drawn():
     heads = [
         helpers.usable(untrained("MobileNetV2"), seed, preprocess="mobilenet_v2").get_layer("predictions").get_weights()
@@ -69,6 +71,7 @@ def test_the_seed_decides_what_is_drawn():
     assert np.abs(biases[0] - biases[2]).max() > 0.01
 
 
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize("preprocess", ["mobilenet_v2", None, lambda pixels: pixels / 100])
 def test_batch_normalisation_takes_over_the_statistics_of_preprocessed_images(preprocess):
     model = helpers.usable(untrained("MobileNetV2"), preprocess=preprocess)

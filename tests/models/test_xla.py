@@ -33,6 +33,7 @@ def test_results_are_those_without_it(classifiers, few, item):
     assert np.mean(np.abs(plain - compiled) > 1e-4) < 0.01
 
 
+@pytest.mark.slow
 def test_an_evaluation_finds_the_same(classifiers, few):
     settings = {"epsilons": (EPSILON,), "noise_control": False, "progress": False}
     plain, compiled = (kax.evaluate(classifier, few, **settings) for classifier in classifiers)

@@ -118,6 +118,7 @@ class PowerCut(keras.callbacks.Callback):
             raise PowerCutError
 
 
+@pytest.mark.slow
 def test_an_interrupted_training_resumes_as_that_of_the_inner_model(train_faces, tmp_path):
     uninterrupted = made()
     whole = fit(uninterrupted, train_faces, epochs=4).history

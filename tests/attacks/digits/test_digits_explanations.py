@@ -5,14 +5,13 @@ from __future__ import annotations
 import digits
 import numpy as np
 import pytest
-from helpers import slow
 
 import keras_advxai as kax
 
-KINDS = ["plain", slow("overconfident"), slow("adversarial")]
+KINDS = ["plain", "overconfident", "adversarial"]
 
 
-@pytest.mark.sampled(6)
+@pytest.mark.slow
 @pytest.mark.parametrize("norm", digits.EPSILONS)
 @pytest.mark.parametrize("kind", KINDS)
 def test_every_label_stays_and_the_heatmaps_move_three_times_as_far_as_under_noise(kind, norm, models, images):

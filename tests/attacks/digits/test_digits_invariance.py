@@ -18,6 +18,7 @@ cases = pytest.mark.parametrize(
 )
 
 
+@pytest.mark.slow
 @cases
 def test_neither_the_scale_of_the_logits_nor_a_softmax_changes_it_by_more_than_a_point(
     kind, norm, digits_weights, models, images
@@ -45,7 +46,7 @@ def test_mixed_precision_changes_it_by_three_points_at_most(kind, norm, digits_w
     assert abs(left[0] - left[1]) <= 3 * POINT
 
 
-@pytest.mark.sampled(2)
+@pytest.mark.slow
 @pytest.mark.parametrize("norm", digits.EPSILONS)
 def test_neither_the_batch_nor_the_order_changes_what_is_misclassified(norm, models, images):
     """Pixels change: sums over batches of another size are rounded in another order, and a step may go elsewhere."""

@@ -5,14 +5,13 @@ from __future__ import annotations
 import digits
 import numpy as np
 import pytest
-from helpers import slow
 
 from benchmarks.attackers import LIBRARIES, Task
 
-KINDS = ["plain", slow("overconfident"), slow("adversarial")]
+KINDS = ["plain", "overconfident", "adversarial"]
 
 
-@pytest.mark.sampled(6)
+@pytest.mark.slow
 @pytest.mark.parametrize("norm", digits.EPSILONS)
 @pytest.mark.parametrize("kind", KINDS)
 def test_no_library_leaves_fewer_images(kind, norm, models, images):
