@@ -231,7 +231,7 @@ class ExplanationPGD(Attack):
         if not self.keep_label:  # then the objective alone ranks the iterates
             return tf.ones_like(y.targets, tf.bool)
         lead = _lead(forward, y.targets)
-        return tf.equal(forward.predictions, y.targets) & (lead >= _LEAD * y.lead)
+        return tf.equal(forward.decisions, y.targets) & (lead >= _LEAD * y.lead)
 
     def _maps(self, forward: Forward, targets: Tensor) -> Tensor:
         # On the pass at hand: a heatmap costs what lies behind its layer, and no further pass forward.
@@ -255,7 +255,7 @@ class ExplanationPGD(Attack):
 
         def unflipped() -> Tensor:
             here = model.forward(model.with_images(forward.inputs, images))
-            return batches.select(tf.equal(here.predictions, forward.predictions), images, clean)
+            return batches.select(tf.equal(here.decisions, forward.predictions), images, clean)
 
         return tf.cond(epsilon > 0, unflipped, lambda: clean)
 

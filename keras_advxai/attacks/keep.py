@@ -40,6 +40,8 @@ def better(new: Best, found: Best) -> Best:
     """The better one of some images and those found so far: what succeeds, and then what is higher."""
     # Success comes first: the log-odds against the label may be higher where nine other classes share them, and the
     # label still leads, than where one of them has overtaken it.
-    higher = (new.hit & ~found.hit) | (tf.equal(new.hit, found.hit) & (new.value > found.value))
+    # NaN, as where the model's output is not finite, is the lowest: whatever is compared with it would be false.
+    above = (new.value > found.value) | (tf.math.is_nan(found.value) & ~tf.math.is_nan(new.value))
+    higher = (new.hit & ~found.hit) | (tf.equal(new.hit, found.hit) & above)
     images = rows.select(higher, new.images, found.images)
     return Best(images, tf.where(higher, new.value, found.value), new.hit | found.hit)

@@ -171,4 +171,7 @@ class MinimumNormAttack(Attack):
             y: Class indices, `(batch,)`: true classes, or target classes if the attack is targeted.
         """
         lead = losses.margin(logits, y)
-        return (-lead if self.targeted else lead) > LEAD * tf.reduce_max(tf.abs(logits), axis=-1)
+        led = (-lead if self.targeted else lead) > LEAD * tf.reduce_max(tf.abs(logits), axis=-1)
+        # Logits that have no softmax, such as NaN, are those of no class: misclassified, and not the target.
+        undefined = tf.logical_not(tf.math.is_finite(tf.reduce_logsumexp(logits, axis=-1)))
+        return (led & ~undefined) if self.targeted else (led | undefined)

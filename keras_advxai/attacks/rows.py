@@ -20,7 +20,8 @@ def active(forward: Forward, y: Tensor, targeted: bool) -> Tensor:
         targeted: Whether it is.
     """
     # By the prediction and not by the loss: of many classes, the log-odds may be above 0 while the label still leads.
-    same = tf.equal(forward.predictions, tf.cast(y, tf.int32))
+    # An output that is not finite is no class, so it is misclassified, and no target class is reached by it.
+    same = tf.equal(forward.decisions, tf.cast(y, tf.int32))
     return tf.logical_not(same) if targeted else same
 
 

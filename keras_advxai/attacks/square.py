@@ -108,7 +108,7 @@ class Square(Attack):
             better = (now < before) | tf.logical_not(active)
             found = batches.put(found, rows, batches.select(better, proposed, best))
             # It never rises, also where a success was kept for being one.
-            lead = batches.put(lead, rows, tf.minimum(now, before))
+            lead = batches.put(lead, rows, tf.where(now < before, now, before))  # nor becomes NaN, as a minimum would
             return step + 1, tf.boolean_mask(rows, active), found, lead
 
         rows = batches.where(batches.active(forward, y, self.targeted))

@@ -39,16 +39,20 @@ class OwnCall:
         self.is_random = spread > _RANDOM or (bool(self.changed) and spread > 0)
 
     def predictions(self) -> tuple[np.ndarray, np.ndarray]:
-        """The class that the output says, `(images,)`, and the output, `(images, units)`; runs the other batches."""
+        """The class that the output says, `(images,)`, and the output, `(images, units)`; runs the other batches.
+
+        Where the output is not finite, the class is -1, which is none.
+        """
         others = [_outputs(self._classifier, batch)[0] for batch in self._batches[1:]]
         output = np.concatenate([self._first, *others])
         if output.shape[1] > 1:  # below, one unit for two classes
-            return output.argmax(axis=1), output
+            finite = np.isfinite(output).all(axis=1)
+            return np.where(finite, output.argmax(axis=1), -1), output  # as in an evaluation, NaN is no class
         head = self._classifier.head(tuple(self._classifier.images_of(self._batches[0]).shape[1:]))
         # One unit of a head that was said to be linear, and whose outputs are plainly probabilities.
         looks_probable = output.min() >= 0 and output.max() <= 1 and output.max() - output.min() > _SPREAD
         boundary = 0 if head == "linear" and not looks_probable else 0.5
-        return (output[:, 0] > boundary).astype(int), output
+        return np.where(np.isfinite(output[:, 0]), output[:, 0] > boundary, -1), output
 
 
 def _outputs(classifier: ImageClassifier, inputs: Any) -> tuple[np.ndarray, list[str]]:

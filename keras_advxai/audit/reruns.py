@@ -38,7 +38,7 @@ class Rerun:
         clean = scaled.forward(x)
         images = self.attack(scaled, x, y, epsilon, forward=clean)
         changed = tf.reduce_any(images != clean.images, axis=range(1, images.shape.rank))
-        return clean.predictions, scaled.forward(scaled.with_images(x, images)).predictions, changed
+        return clean.decisions, scaled.forward(scaled.with_images(x, images)).decisions, changed
 
 
 def rerun(

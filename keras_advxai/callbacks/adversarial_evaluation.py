@@ -19,6 +19,7 @@ from keras_advxai._typing import Preprocess
 from keras_advxai.data.batches import first_inputs
 from keras_advxai.evaluation import EvaluationReport, EvaluationSettings, Evaluator
 from keras_advxai.evaluation.arguments import EvaluationArguments, takes_settings
+from keras_advxai.measurements.unmeasured import cause_text
 from keras_advxai.models import applications
 from keras_advxai.models.compiled import cached_structure
 from keras_advxai.models.inputs import check_class_names, check_whole_number
@@ -48,8 +49,8 @@ class AdversarialEvaluation(keras.callbacks.Callback):
     With several `metrics`, those of the second and further ones end in `_<metric>`.
 
     An epoch without an evaluation repeats the values of the last one. A drift that could not be measured,
-    because every heatmap of the clean images is blank, repeats the last that could (0 before there was
-    one) and warns once. Name the `mode` to EarlyStopping, which cannot guess it from these names. Its
+    because every heatmap of the clean images is blank, or the model's outputs are NaN, repeats the last that could (0
+    before there was one) and warns once. Name the `mode` to EarlyStopping, which cannot guess it from these names. Its
     `restore_best_weights` acts when this callback is done, so the report after training is about the last
     weights; call `evaluate` for those that were restored.
 
@@ -191,9 +192,9 @@ class AdversarialEvaluation(keras.callbacks.Callback):
         missing = [key for key, value in found.items() if math.isnan(value)]
         if missing and not self._warned:  # once, and not after each epoch
             self._warned = True
+            cause = cause_text(report.measurements, {epoch: item.measurements for epoch, item in self.reports.items()})
             warnings.warn(
-                f"Every heatmap of the clean images is blank, so {', '.join(missing)} could not be measured; the last "
-                "values are repeated.",
+                f"{cause}, so {', '.join(missing)} could not be measured; the last values are repeated.",
                 stacklevel=2,
             )
         # No NaN as a filler, at which EarlyStopping fires, and no key that comes and goes.

@@ -89,7 +89,7 @@ def adversarial_images(
         return attack(model, x, labels, epsilon, forward=clean)
     images = attack(model, x, targets, epsilon, forward=clean)
     # Towards its own class there is nothing to attack, and what is misclassified before is no success.
-    return select(is_attackable(labels, clean.predictions, targets), images, clean.images)
+    return select(is_attackable(labels, clean.decisions, targets), images, clean.images)
 
 
 def check_attack_targets(targets: AttackTargets, attacks: Sequence[Attack]) -> str | int | np.ndarray | None:

@@ -61,7 +61,7 @@ class Measure:
         forward = model.forward(x, layers=layers)
         labels = forward.predictions if y is None else tf.cast(y, tf.int32)
         targets = labels if plan.rule is None else plan.rule.targets(forward, labels, given)
-        attackable = is_attackable(labels, forward.predictions, targets)
+        attackable = is_attackable(labels, forward.decisions, targets)
         clean = Observation(plan, model, x, forward.images, forward, labels, targets, attackable, None).explain()
         found: dict[str, Any] = {"clean": {**_measured(clean), "pictures": _pictures(clean, pictured)}}
 

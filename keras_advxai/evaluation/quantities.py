@@ -26,18 +26,16 @@ def label(seen: Observation) -> Tensor:
     return seen.labels
 
 
-@quantity("condition", "image", dtype="int32", unknown=-1, limits=(0, "classes"))
+@quantity("condition", "image", dtype="int32", unknown=-1, limits=(-1, "classes"))
 def prediction(seen: Observation) -> Tensor:
-    """The class that the model predicts."""
-    return seen.forward.predictions
+    """The class that the model predicts; -1, which is none and never right, where its output is not finite."""
+    return seen.forward.decisions
 
 
 @quantity("condition", "image", dtype="float32", limits=(0, 1))
 def confidence(seen: Observation) -> Tensor:
-    """The probability of each image's own prediction; NaN where the logits are not finite."""
-    # The argmax of NaN is class 0, which may be the label: only by this does a model show whose weights became NaN.
-    finite = tf.reduce_all(tf.math.is_finite(seen.forward.logits), axis=-1)
-    return tf.where(finite, seen.forward.score(seen.forward.predictions, "probability"), float("nan"))
+    """The probability of each image's own prediction; NaN where the model's output is not finite."""
+    return tf.where(seen.forward.finite, seen.forward.score(seen.forward.predictions, "probability"), float("nan"))
 
 
 @quantity("explainer", "condition", "image", dtype="bool", unknown=False)
@@ -100,7 +98,7 @@ def distance(seen: Observation, attack: Attack) -> Tensor | None:
         return attack.distances(seen.model, seen.inputs, labels, forward=forward)
     found = attack.distances(seen.model, seen.inputs, seen.attack_targets, forward=forward)
     # What a targeted attack does not attack is misclassified already, at 0, or can never be taken for its own class.
-    return tf.where(seen.attackable, found, tf.where(forward.predictions == labels, float("inf"), 0.0))
+    return tf.where(seen.attackable, found, tf.where(forward.decisions == labels, float("inf"), 0.0))
 
 
 @quantity("attack", "image", dtype="int32", unknown=-1, limits=(0, "classes"), optional=True)

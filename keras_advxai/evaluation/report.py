@@ -142,7 +142,7 @@ class EvaluationReport:
 
     @property
     def clean_accuracy(self) -> float:
-        """Accuracy on the original images; 1 by definition where there are no labels."""
+        """Accuracy on the original images; 1 by definition where there are no labels and all outputs are finite."""
         return of_accuracy.clean_accuracy(self.measurements)
 
     def robust_accuracy(self, epsilon: float, *, attack: Named | None = None, norm: Norm | None = None) -> float:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from keras_advxai._registry import moved
 from keras_advxai.explainers.class_activation_map import ClassActivationMap
-from keras_advxai.explainers.explainer import BlankHeatmapWarning, Explainer
+from keras_advxai.explainers.explainer import BlankHeatmapWarning, Explainer, NonFiniteOutputWarning
 from keras_advxai.explainers.grad_cam import GradCAM
 from keras_advxai.explainers.grad_cam_plus_plus import GradCAMPlusPlus
 from keras_advxai.explainers.hi_res_cam import HiResCAM
@@ -39,6 +39,7 @@ __all__ = [
     "HiResCAM",
     "IntegratedGradients",
     "LayerCAM",
+    "NonFiniteOutputWarning",
     "Saliency",
     "SmoothGrad",
     "deserialize",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import abc
+import functools
 import warnings
 from typing import Any, Self, get_args
 
@@ -20,6 +21,10 @@ from keras_advxai.ops import heatmaps
 
 class BlankHeatmapWarning(UserWarning):
     """Some heatmaps show no evidence at all: they are zero everywhere, and cannot be compared."""
+
+
+class NonFiniteOutputWarning(UserWarning):
+    """The model's output is NaN or infinite for some images, so their heatmaps mean nothing."""
 
 
 class Explainer(Configuration):
@@ -197,12 +202,15 @@ class Explainer(Configuration):
             ValueError: Images, targets or layer are not what the model has; nothing was computed then.
 
         Warns:
-            BlankHeatmapWarning: Some of the maps are zero everywhere.
+            NonFiniteOutputWarning: The model's output is NaN or infinite for some of the images.
+            BlankHeatmapWarning: Some of the maps of others are zero everywhere.
         """
         # Inside of a user's own tf.function nothing has a value, so nothing is checked, compiled or warned of.
         if not tf.executing_eagerly():
             return self._traced(model, x, targets, forward, self._explain)
-        return self._unless_blank(self._run(model, x, targets, forward, self._explain, "heatmaps"))
+        found, finite = self._run(model, x, targets, forward, self._explain, "heatmaps")
+        self._warn_of_blank(np.asarray(found)[finite])
+        return found
 
     @tf.autograph.experimental.do_not_convert
     def attributions(
@@ -223,14 +231,16 @@ class Explainer(Configuration):
 
         Returns:
             Attributions, `(batch, h, w, channels)` float32, at the explainer's own size.
+
+        Warns:
+            NonFiniteOutputWarning: The model's output is NaN or infinite for some of the images.
         """
         if not tf.executing_eagerly():
             return self._traced(model, x, targets, forward, self._attribute)
-        return self._run(model, x, targets, forward, self._attribute, "attributions")
+        return self._run(model, x, targets, forward, self._attribute, "attributions")[0]
 
-    def _unless_blank(self, found: Tensor) -> Tensor:
-        """Heatmaps, with a warning about those that are zero everywhere."""
-        maps = np.asarray(found)
+    def _warn_of_blank(self, maps: np.ndarray) -> None:
+        """Warn if heatmaps are zero everywhere."""
         blank = ~maps.any(axis=tuple(range(1, maps.ndim)))
         if blank.any():
             warnings.warn(
@@ -239,14 +249,16 @@ class Explainer(Configuration):
                 BlankHeatmapWarning,
                 stacklevel=4,  # the line that called the explainer
             )
-        return found
 
     def _traced(self, model: Any, x: Any, targets: Any, forward: Forward | None, function: Any) -> Tensor:
         classifier = as_classifier(model)
         targets = None if targets is None else traced_labels(targets, classifier.images_of(x))
         return function(classifier, x, targets, forward)
 
-    def _run(self, model: Any, x: Any, targets: Any, forward: Forward | None, function: Any, what: str) -> Tensor:
+    def _run(
+        self, model: Any, x: Any, targets: Any, forward: Forward | None, function: Any, what: str
+    ) -> tuple[Tensor, np.ndarray]:
+        """What a function of checked data returns, and for which images the model's output is finite."""
         classifier = as_classifier(model)
         with cached_structure(classifier.model):
             inputs = classifier.checked(x)
@@ -261,16 +273,29 @@ class Explainer(Configuration):
             # A pass that was made eagerly has its activations and its tape; what is compiled cannot use either. So it
             # serves explainers that need no more than it, and those with passes of their own are compiled anyway.
             if forward is not None and not self.passes:
-                result = function(classifier, inputs, targets, forward)
+                result, finite = function(classifier, inputs, targets, forward), forward.finite
             else:
                 most = self.images_at_once(classifier, images) or len(images)
+                run = functools.partial(_with_finite, function)
                 parts = [
-                    classifier.compiled((self, what), function, *_rows((inputs, targets), start, most))
+                    classifier.compiled((self, what), run, *_rows((inputs, targets), start, most))
                     for start in range(0, len(images), most)
                 ]
-                result = parts[0] if len(parts) == 1 else tf.concat(parts, axis=0)
+                result, finite = (
+                    parts[0] if len(parts) == 1 else (tf.concat(both, axis=0) for both in zip(*parts, strict=True))
+                )
+        finite = np.asarray(finite)
+        if not finite.all():
+            # Said here, since what becomes of NaN is another matter for each explainer: NaN, or a blank heatmap.
+            warnings.warn(
+                f"The model's output is NaN or infinite for {(~finite).sum()} of {finite.size} images (image "
+                f"{np.flatnonzero(~finite)[0]} the first), so {self!r} has nothing to explain there. Look for the "
+                "operation that is undefined, or, after a training that diverged, at the weights.",
+                NonFiniteOutputWarning,
+                stacklevel=4,  # the line that called the explainer
+            )
         # Who gives arrays gets arrays.
-        return result if tf.is_tensor(classifier.images_of(x)) else result.numpy()
+        return result if tf.is_tensor(classifier.images_of(x)) else result.numpy(), finite
 
     def _attribute(
         self, model: ImageClassifier, x: Any, targets: Tensor | None, forward: Forward | None = None
@@ -306,6 +331,12 @@ class Explainer(Configuration):
         elif tuple(maps.shape[1:-1]) != size:
             maps = heatmaps.resize(maps, size)
         return heatmaps.normalize(maps)
+
+
+def _with_finite(function: Any, model: ImageClassifier, x: Any, targets: Tensor | None = None) -> tuple[Tensor, Tensor]:
+    """What a function of one pass returns, and for which images the output of this pass is finite."""
+    forward = model.forward(x)
+    return function(model, x, targets, forward), forward.finite
 
 
 def _rows(structure: Any, start: int, count: int) -> Any:

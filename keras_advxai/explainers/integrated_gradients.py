@@ -163,7 +163,7 @@ class IntegratedGradients(Explainer):
 
         if not tf.executing_eagerly():
             return self._traced(model, x, targets, None, gap)
-        return self._run(model, x, targets, None, gap, f"completeness gap, relative={relative}")
+        return self._run(model, x, targets, None, gap, f"completeness gap, relative={relative}")[0]
 
     @tf.autograph.experimental.do_not_convert
     def completeness(

@@ -18,7 +18,7 @@ def class_text(index: int, class_names: ClassNames = None, longest: int = LONGES
     """The name of a class, shortened if need be, or `class 3` where there are no names.
 
     Args:
-        index: The number of the class.
+        index: The number of the class; -1 stands for none, where the model's output is not finite.
         class_names: The names.
         longest: How many characters a name may have.
 
@@ -32,6 +32,8 @@ def class_text(index: int, class_names: ClassNames = None, longest: int = LONGES
     >>> class_text(1), class_text(1, ["cat", "dog"])
     ('class 1', 'dog')
     """
+    if index < 0:  # which would be the last name of a sequence
+        return "no class"
     if class_names is None:
         return f"class {index}"
     if isinstance(class_names, str):  # a sequence, too: of letters

@@ -22,14 +22,15 @@ def correct(found: Measurements, attack: Any | None = None, epsilon: float | Non
         epsilon: One of the epsilons; `None` for all.
 
     Returns:
-        `(images,)` bool, or `(epsilons, images)` for all epsilons of an attack.
+        `(images,)` bool, or `(epsilons, images)` for all epsilons of an attack. An output that is not finite is never
+        right: its prediction is -1, which is no class.
     """
     right: np.ndarray = found.at("prediction", attack=attack, epsilon=epsilon) == found.at("label")
     return right
 
 
 def clean_accuracy(found: Measurements) -> float:
-    """Accuracy on the original images; 1 by definition where there are no labels."""
+    """Accuracy on the original images; 1 by definition where there are no labels and all outputs are finite."""
     return float(np.mean(correct(found)))
 
 

@@ -24,8 +24,8 @@ class Example:
         adversarial: The adversarial image, likewise.
         heatmap: The original's heatmap, `(height, width)` in [0, 1].
         adversarial_heatmap: The adversarial image's heatmap, likewise.
-        prediction: The class predicted for the original.
-        adversarial_prediction: The class predicted for the adversarial image.
+        prediction: The class predicted for the original; -1 where the output is not finite.
+        adversarial_prediction: The class predicted for the adversarial image, likewise.
         confidence: The probability of `prediction`.
         adversarial_confidence: The probability of `adversarial_prediction`.
         dissimilarity: The dissimilarity of the two heatmaps; NaN where the original's is blank.

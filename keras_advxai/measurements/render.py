@@ -105,9 +105,12 @@ def _gradient_table(title: str, images: ScoredImages) -> Table:
 def _groups(images: ScoredImages) -> Iterator[tuple[str, np.ndarray]]:
     """The images by confidence, and all of them."""
     for label, low, high in _BINS:
-        inside = (images.log_odds >= low) & (images.log_odds < high)
+        inside = (images.log_odds >= low) & ((images.log_odds < high) | (high == math.inf))
         if inside.any():
             yield f"  {label}", inside
+    unknown = np.isnan(images.log_odds)
+    if unknown.any():
+        yield "  output not finite", unknown
     yield "  all", np.ones(len(images), bool)
 
 

@@ -90,6 +90,9 @@ class Forward:
             one sigmoid unit the log-odds (-z, z), so that class 0 has evidence of its own.
         probabilities: `(batch, classes)` float32.
         predictions: The most probable class of each image, `(batch,)` int32.
+        finite: Whether the model's output has neither NaN nor infinity, `(batch,)` bool.
+        decisions: The class that counts as predicted, `(batch,)` int32: that of `predictions`, and -1, which is none,
+            where the output is not finite.
     """
 
     def __init__(self, classifier: Traceable, x: Tensor, *, layers: Sequence[str] = ()) -> None:
@@ -107,6 +110,9 @@ class Forward:
                 self._tape.watch(self.images)
             self._run(x)
         self.predictions = tf.argmax(self.logits, axis=-1, output_type=tf.int32)
+        # The argmax of NaN is class 0: a model whose weights became NaN would be right on all images of that class,
+        # whatever an attack does.
+        self.decisions = tf.where(self.finite, self.predictions, -1)
 
     @do_not_convert
     def activation(self, layer: str) -> Tensor:
@@ -295,6 +301,8 @@ class Forward:
             if tf.is_tensor(call.output):
                 self._calls.setdefault(call.path, []).append(call)
         output = classifier.output_of(outputs)
+        # Of the output itself: where classes are masked by logits of minus infinity, the softmax is finite.
+        self.finite = _is_finite(output)
         if self._graph is not None:
             logits, self.head = heads.find_logits(output, classifier.from_logits)
         else:
@@ -308,6 +316,12 @@ class Forward:
         self.raw_logits = logits[:, None] if logits.shape.rank == 1 else logits
         outputs = heads.outputs(self.raw_logits, self.head, self.classifier.from_logits)
         self.logits, self.scores, self.probabilities = outputs
+
+
+def _is_finite(output: Tensor) -> Tensor:
+    """Whether all values of each image are finite in float32, in which everything is computed, `(batch,)` bool."""
+    finite = tf.math.is_finite(tf.cast(output, tf.float32))
+    return tf.reduce_all(finite, axis=range(1, finite.shape.rank))
 
 
 def logit_score(forward: Forward, targets: Tensor) -> Tensor:

@@ -296,6 +296,29 @@ def test_a_drift_that_cannot_be_measured_is_no_nan(train_faces, test_faces):
         fit(model, train_faces, callback(test_faces), epochs=1)
 
 
+def test_weights_that_became_nan_are_named_and_not_kept(train_faces, test_faces, tmp_path):
+    model = build()
+
+    class Diverge(keras.callbacks.Callback):
+        def on_train_batch_end(self, batch, logs=None):
+            if int(self.model.optimizer.iterations.numpy()) > self.params["steps"]:  # in the second epoch
+                self.model.layers[-1].bias.assign([math.nan, math.nan])
+
+    path, ours = tmp_path / "best.weights.h5", callback(test_faces)
+    best = keras.callbacks.ModelCheckpoint(
+        path, "val_accuracy_fgsm", mode="max", save_best_only=True, save_weights_only=True
+    )
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        history = fit(model, train_faces, ours, best, Diverge(), epochs=2).history
+    said = "The model's outputs are NaN or infinite since epoch 2, for 24 of 24 clean images, so"
+    assert sum(str(item.message).startswith(said) for item in caught) == 1
+    assert history["val_accuracy_fgsm"][0] > 0
+    assert history["val_accuracy_fgsm"][1] == 0
+    model.load_weights(path)
+    assert np.isfinite(model.layers[-1].get_weights()[1]).all()
+
+
 def test_a_single_epsilon_has_no_vid(train_faces, test_faces):
     with warnings.catch_warnings():
         warnings.simplefilter("error")

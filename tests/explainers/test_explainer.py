@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import warnings
+
 import helpers
 import keras
 import numpy as np
@@ -9,7 +11,7 @@ import pytest
 import tensorflow as tf
 
 import keras_advxai as kax
-from keras_advxai.explainers import BlankHeatmapWarning, Explainer
+from keras_advxai.explainers import BlankHeatmapWarning, Explainer, NonFiniteOutputWarning
 
 
 class Raw(Explainer):
@@ -146,3 +148,40 @@ def test_dropout_and_normalisation_are_at_rest():
     x = helpers.random_images(4)
     np.testing.assert_array_equal(explainer(model, x, 0), explainer(model, x, 0))
     assert (model.layers[1].moving_mean.numpy() == 0).all()
+
+
+@pytest.mark.parametrize("name", ["grad_cam", "saliency", "integrated_gradients"])
+def test_an_output_that_is_not_finite_is_warned_of_once_and_is_the_cause(name):
+    model = keras.Sequential(
+        [
+            keras.Input((4, 4, 1)),
+            keras.layers.Lambda(lambda x: keras.ops.sqrt(0.6 - x)),
+            keras.layers.Conv2D(2, 1, kernel_initializer="ones"),
+            keras.layers.GlobalAveragePooling2D(),
+            keras.layers.Dense(2, kernel_initializer=keras.initializers.Constant([[1, 0], [1, 0]])),
+        ]
+    )
+    x = np.full((3, 4, 4, 1), 0.2, "float32")
+    x[1] = 0.8
+    explainer = kax.explainers.get(name)
+    for call in (explainer, explainer.attributions):
+        with pytest.warns(NonFiniteOutputWarning, match=r"for 1 of 3 images \(image 1 the first\)") as caught:
+            call(model, x)
+        assert len(caught) == 1
+        assert caught[0].filename == __file__
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        explainer(model, x[[0, 2]])
+    forward = kax.ImageClassifier(model).forward(x)
+    with pytest.warns(NonFiniteOutputWarning) as caught:
+        explainer(model, x, forward=forward)
+    assert len(caught) == 1
+
+
+@pytest.mark.parametrize("name", ["grad_cam", "saliency", "integrated_gradients"])
+def test_a_model_whose_weights_are_nan_is_not_said_to_be_blank(name):
+    model = helpers.small_cnn()
+    model.set_weights([np.full_like(weight, np.nan) for weight in model.get_weights()])
+    with pytest.warns(NonFiniteOutputWarning, match="2 of 2 images") as caught:
+        kax.explainers.get(name)(model, np.full((2, 25, 25, 1), 0.5, "float32"))
+    assert len(caught) == 1

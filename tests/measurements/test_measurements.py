@@ -30,7 +30,7 @@ def test_what_is_left_out_is_unknown():
     [
         ({"prediction": [[0]] * 3}, "Pass `label` and `prediction` at least. Received: prediction"),
         ({"label": [0], "prediction": [[0]] * 2}, r"'prediction' must have the shape \(3, 1\). Received: \(2, 1\)"),
-        ({"label": [0], "prediction": [[2]] * 3}, "measurements.prediction` must lie in 0..1. Received: 2"),
+        ({"label": [0], "prediction": [[2]] * 3}, "measurements.prediction` must lie in -1..1. Received: 2"),
         ({"label": [0.9], "prediction": [[0]] * 3}, "'label' must be of int32. Received: float64"),
         ({"label": [0], "prediction": [[0]] * 3, "confidence": [[1.5]] * 3}, "confidence` must lie in 0..1"),
         ({"label": [0], "prediction": [[0]] * 3, "nissim": [0]}, "There is no quantity nissim. There are: label, "),

@@ -18,23 +18,23 @@ _MOST_SENTENCES = 4
 def not_finite(seen: Evidence) -> Iterator[str]:
     """The model's outputs, on the images or under an attack, or heatmaps, are NaN or infinite for some images.
 
-    They are left out of MOD and VID; of accuracy they cannot be. Look for the operation
+    Such images count as misclassified, and are left out of MOD and VID. Look for the operation
     that is undefined there: a root or logarithm of a negative number, a division by zero, an overflow in
-    16 bits.
+    16 bits. After a training that diverged it is the weights.
     """
     found = seen.measurements
     clean = int(np.sum(np.isnan(found.at("confidence"))))  # it is NaN where logits are not finite
     if clean:
         yield (
-            f"The model's outputs are NaN or infinite for {clean} of {len(found)} clean images; no figure of theirs "
-            "means anything."
+            f"The model's outputs are NaN or infinite for {clean} of {len(found)} clean images, which count as "
+            "misclassified; look for an undefined operation, or at weights that diverged."
         )
     for name in found.coordinates.attacks:
         affected = int(np.any(np.isnan(found.at("confidence", attack=name)), axis=0).sum())
         if affected:
             yield (
-                f"Under {name} the model's outputs are NaN or infinite for {affected} of {len(found)} images; their "
-                "predictions mean nothing."
+                f"Under {name} the model's outputs are NaN or infinite for {affected} of {len(found)} images, which "
+                "count as misclassified."
             )
     for name in found.coordinates.explainers:
         yield from _pairs_without_value(seen, name)
@@ -83,7 +83,9 @@ def one_class(seen: Evidence) -> str | None:
     in the range that it was trained on: look at `bounds` and `preprocess`.
     """
     predicted = np.unique(seen.measurements.at("prediction"))
-    if len(predicted) != 1 or len(np.unique(seen.measurements.at("label"))) < 2:  # images of one class are no sign
+    if (
+        len(predicted) != 1 or predicted[0] < 0 or len(np.unique(seen.measurements.at("label"))) < 2
+    ):  # one class is no sign, NaN another
         return None
     return (
         f"The model predicts class {int(predicted[0])} for all clean images, whatever their labels: its figures say "
@@ -99,7 +101,8 @@ def blank_heatmaps(seen: Evidence) -> Iterator[str]:
     `kax.compare_scores`. With Integrated Gradients it is an image that equals its baseline, such as a black one.
     """
     found = seen.measurements
-    counts = {name: int(found.at("blank", explainer=name).sum()) for name in found.coordinates.explainers}
+    finite = found.at("prediction") >= 0  # where outputs are NaN, that is the cause, of which `not-finite` tells
+    counts = {name: int((found.at("blank", explainer=name) & finite).sum()) for name in found.coordinates.explainers}
     counts = {name: count for name, count in counts.items() if count}
     if len(counts) > _MOST_SENTENCES:
         worst = max(counts, key=counts.__getitem__)  # one sentence for all layers of a saturated model
