@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import abc
+import warnings
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -12,6 +13,7 @@ import tensorflow as tf
 
 from keras_advxai._registry import Configuration
 from keras_advxai._typing import Aim, Norm, Tensor
+from keras_advxai.attacks import rows as batches
 from keras_advxai.attacks.projections import ball_then_bounds
 from keras_advxai.models import Forward, ImageClassifier, as_classifier
 from keras_advxai.models.autograph import do_not_convert
@@ -136,13 +138,17 @@ class Attack(Configuration):
 
         Raises:
             ValueError: Images, labels or epsilon are not what the model takes; nothing was computed then.
+
+        Warns:
+            UserWarning: `perturb`, of an attack of a user's own, made pixels NaN. The image's own are returned there.
         """
         checked = None if tf.is_symbolic_tensor(epsilon) else check_epsilons(epsilon, self.norm)
         budget = epsilon
         if checked is not None and tf.executing_eagerly():
             # As a tensor, so that another epsilon needs no further trace.
             budget = tf.constant(checked if np.ndim(epsilon) else checked[0], tf.float32)
-        return self._run("attack", self._perturb, model, x, y, budget, forward=forward)
+        found = self._run("attack", self._perturb, model, x, y, budget, forward=forward)
+        return self._valid(found, as_classifier(model).images_of(x)) if tf.executing_eagerly() else found
 
     @do_not_convert
     def _run(
@@ -205,6 +211,23 @@ class Attack(Configuration):
             return at(epsilon)
         # One after the other in a loop, so that neither the graph nor the memory grows with the number of epsilons.
         return tf.map_fn(at, epsilon, parallel_iterations=1)
+
+    def _valid(self, found: Tensor, images: Tensor) -> Tensor:
+        """What was found, with the image's own pixels where it is NaN, and a warning of that."""
+        wrong = ~np.isfinite(np.asarray(found))
+        if not wrong.any():
+            return found
+        # Ours never do it. NaN has no place in the budget, and its prediction would count as a success.
+        changed = wrong.any(
+            axis=(0, *range(2, wrong.ndim)) if wrong.ndim > np.ndim(images) else (*range(1, wrong.ndim),)
+        )
+        warnings.warn(
+            f"{type(self).__name__}.perturb made pixels of {changed.sum()} of {changed.size} images NaN (image "
+            f"{np.flatnonzero(changed)[0]} the first). They are left as they were.",
+            stacklevel=4,  # the line that called the attack
+        )
+        kept = batches.valid(tf.convert_to_tensor(found), tf.cast(images, tf.float32))
+        return kept if tf.is_tensor(found) else kept.numpy()
 
     def _returned(self, model: ImageClassifier, forward: Forward, found: Tensor, epsilon: Tensor) -> Tensor:
         """The images that are returned for those that were found."""

@@ -28,6 +28,7 @@ from keras_advxai.explainers import Explainer, GradCAM
 from keras_advxai.explainers import get as get_explainer
 from keras_advxai.models import Forward, ImageClassifier
 from keras_advxai.models.inputs import check_number, check_whole_number
+from keras_advxai.ops import norms
 from keras_advxai.ops.losses import margin
 
 _GRAD_CAM = GradCAM()
@@ -205,7 +206,7 @@ class ExplanationPGD(Attack):
         For images whose prediction has flipped, it is the gradient of the clean prediction's margin instead.
         """
         try:
-            found = forward.gradient(self._objective, y)
+            found = norms.finite(forward.gradient(self._objective, y))
         except ValueError as error:
             raise ValueError(
                 f"The heatmaps of {self.explainer!r} do not depend on the images in a differentiable way, so there is "
@@ -222,7 +223,7 @@ class ExplanationPGD(Attack):
 
         def turned() -> Tensor:
             here = forward.classifier.smoothed(None).forward(batches.take(forward.inputs, lost))
-            return batches.put(gradient, lost, here.gradient(_lead, batches.take(y.targets, lost)))
+            return batches.put(gradient, lost, norms.finite(here.gradient(_lead, batches.take(y.targets, lost))))
 
         return tf.cond(tf.size(lost) > 0, turned, lambda: gradient)
 

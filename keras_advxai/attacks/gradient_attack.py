@@ -6,7 +6,7 @@ from keras_advxai._typing import Norm, Tensor
 from keras_advxai.attacks.attack import Attack
 from keras_advxai.models import Forward
 from keras_advxai.models.blocking import describe_gradient_block
-from keras_advxai.ops import losses
+from keras_advxai.ops import losses, norms
 
 
 class GradientAttack(Attack):
@@ -46,14 +46,16 @@ class GradientAttack(Attack):
         return losses.LOSSES[self.loss](forward.logits, y)
 
     def gradient(self, forward: Forward, y: Tensor) -> Tensor:
-        """The gradient of the objective to the images of a pass.
+        """The gradient of the objective to the images of a pass, zero where it is NaN or infinite.
 
         Raises:
             ValueError: There is none, because something in the model cannot be differentiated. The message names the
                 first layer through which no gradient flows.
         """
         try:
-            return forward.gradient(self.objective, y)
+            # One black pixel behind a root has an infinite gradient, and the norm of all others would be infinite, too:
+            # they would not move, or the image become NaN.
+            return norms.finite(forward.gradient(self.objective, y))
         except ValueError as error:
             # Looked for only now, because it takes a gradient for each layer.
             blocked = describe_gradient_block(forward, y)

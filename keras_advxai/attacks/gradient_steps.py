@@ -18,6 +18,7 @@ from keras_advxai.attacks.objective import Objective
 from keras_advxai.attacks.projections import Projection
 from keras_advxai.attacks.starts import Start, at_images
 from keras_advxai.models import Forward, ImageClassifier
+from keras_advxai.ops import norms
 
 Labels: TypeAlias = Callable[[int | Tensor], Any]
 """From the number of an attempt, what its objective is about, `(batch, ...)`."""
@@ -268,7 +269,8 @@ class _Run:
 
     def _moved(self, points: Tensor, x: Tensor, gradient: Tensor, memory: Any, step: int | Tensor) -> _Iterate:
         """Images and memory after one step."""
-        direction, memory = self.steps.direction.update(gradient, memory)
+        # Again, since an objective of a user's own may have any gradient.
+        direction, memory = self.steps.direction.update(norms.finite(gradient), memory)
         # Gathered, because the loop's body is traced once for all steps.
         size = tf.gather(tf.constant(self.steps.sizes), step) * self.epsilon
         return _Iterate(self.steps.project(x, points + size * direction, self.epsilon, self.model.bounds), memory)

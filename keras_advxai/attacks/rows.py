@@ -45,6 +45,16 @@ def put(values: Any, rows: Tensor, new: Any) -> Any:
     return keras.tree.map_structure(one, values, new)
 
 
+def valid(images: Tensor, others: Tensor) -> Tensor:
+    """Images, with the pixels of others where they are NaN or infinite.
+
+    Args:
+        images: What an attack returned, `(batch, height, width, channels)`, or several such, one for each epsilon.
+        others: The images before it, `(batch, height, width, channels)`.
+    """
+    return tf.where(tf.math.is_finite(images), images, others)
+
+
 def select(chosen: Tensor, first: Tensor, second: Tensor) -> Tensor:
     """The rows of one tensor where they are chosen, those of another elsewhere.
 

@@ -10,6 +10,7 @@ import tensorflow as tf
 
 from keras_advxai._typing import Tensor
 from keras_advxai.attacks import Attack, Ensemble
+from keras_advxai.attacks.rows import valid
 from keras_advxai.audit.context import AuditContext
 from keras_advxai.measurements import accuracy
 from keras_advxai.models import ImageClassifier
@@ -36,7 +37,7 @@ class Rerun:
         """Predictions before and after, and which images were changed, `(batch,)` each."""
         scaled = RescaledClassifier(model, factor)
         clean = scaled.forward(x)
-        images = self.attack(scaled, x, y, epsilon, forward=clean)
+        images = valid(self.attack(scaled, x, y, epsilon, forward=clean), clean.images)
         changed = tf.reduce_any(images != clean.images, axis=range(1, images.shape.rank))
         return clean.decisions, scaled.forward(scaled.with_images(x, images)).decisions, changed
 

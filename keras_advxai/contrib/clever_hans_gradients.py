@@ -13,7 +13,7 @@ from keras_advxai._typing import Norm, Tensor
 from keras_advxai.attacks.starts import uniform_in_ball
 from keras_advxai.contrib.clever_hans_methods import Method
 from keras_advxai.models import Forward
-from keras_advxai.ops import losses
+from keras_advxai.ops import losses, norms
 
 _ORDERS = {"linf": np.inf, "l2": 2}
 
@@ -116,13 +116,15 @@ def _function(name: str, **exchanged: Any) -> Callable[..., Tensor]:
         raise ImportError(f"cleverhans 4.0 is needed. Received: one without cleverhans.tf2.attacks.{name}")
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
+
+    def finite_gradient(*args: Any, **options: Any) -> Tensor:
+        return norms.finite(compute_gradient.python_function(*args, **options))  # as in our own attacks
+
     # cleverhans' `compute_gradient` is a tf.function of the process: it keeps the graph of every model that it has
     # seen, for good. This one lives as long as the graph that calls it. It is called at each step and not inlined, so
     # that many steps are traced as often as few, and so that oneDNN does not leave its kernels slow inside of the loop
     # over epsilons (see "Explainers with passes of their own" in docs/design.md).
-    gradient = tf.function(
-        compute_gradient.python_function, autograph=False, experimental_attributes={"_noinline": True}
-    )
+    gradient = tf.function(finite_gradient, autograph=False, experimental_attributes={"_noinline": True})
     vars(module).update(compute_gradient=gradient, **exchanged)
     function: Callable[..., Tensor] = getattr(module, name)
     return function

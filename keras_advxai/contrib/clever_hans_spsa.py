@@ -19,7 +19,7 @@ from keras_advxai._typing import Tensor
 from keras_advxai.attacks import rows as batches
 from keras_advxai.attacks.starts import uniform_in_ball
 from keras_advxai.models import Forward
-from keras_advxai.ops import random
+from keras_advxai.ops import norms, random
 
 
 def attack(
@@ -162,7 +162,8 @@ class _Optimizer:
 
         def one(number: Tensor) -> Tensor:
             self._draw = first + number
-            return SPSAAdam._compute_gradients(self, loss_fn, list(x))[0]
+            # Where the outputs at some of the points are NaN, so is the estimate.
+            return norms.finite(SPSAAdam._compute_gradients(self, loss_fn, list(x))[0])
 
         numbers = tf.range(self._per_step)
         every = tf.map_fn(one, numbers, fn_output_signature=tf.float32, parallel_iterations=1)

@@ -9,6 +9,7 @@ import tensorflow as tf
 
 from keras_advxai._typing import Tensor
 from keras_advxai.attacks import Attack
+from keras_advxai.attacks.rows import valid
 from keras_advxai.evaluation.attack_targets import adversarial_images
 from keras_advxai.evaluation.observation import Observation
 from keras_advxai.evaluation.plan import MeasurementPlan
@@ -80,7 +81,9 @@ class Measure:
             def at(epsilon: Tensor, attack: Attack = attack) -> dict[str, Any]:
                 images = adversarial_images(attack, model, x, forward, labels, targets, epsilon)
                 seen = dataclasses.replace(clean, images=images, clean=clean)  # without a pass: `observe_once` makes it
-                return {**observe_once(images), **_measured(seen, attack)}
+                # Pixels that an attack of a user's own turned to NaN are judged as they were, and `budget-exceeded`
+                # tells of them: NaN is misclassified whatever the model is worth.
+                return {**observe_once(valid(images, clean.images)), **_measured(seen, attack)}
 
             # What depends on the attack stays outside of the function above, which is the same for all attacks.
             own = {item.name: tf.TensorSpec([None], item.dtype) for item in _of(attack, adversarial=True)}

@@ -8,7 +8,7 @@ import numpy as np
 import tensorflow as tf
 
 from keras_advxai._typing import Tensor
-from keras_advxai.attacks import Attack, GradientAttack, MinimumNormAttack
+from keras_advxai.attacks import FGSM, Attack, GradientAttack, MinimumNormAttack
 from keras_advxai.evaluation.observation import Observation
 from keras_advxai.explainers import is_blank
 from keras_advxai.measurements.quantity import quantity
@@ -18,6 +18,8 @@ from keras_advxai.ops import norms
 from keras_advxai.ops.losses import log_odds
 
 _TOLERANCE = 1e-6
+_USUAL = FGSM()
+"""The attack with the usual loss."""
 
 
 @quantity("image", dtype="int32", unknown=-1, limits=(0, "classes"))
@@ -80,8 +82,9 @@ def perturbation_norm(seen: Observation, attack: Attack) -> Tensor:
 
 
 @quantity("attack", "epsilon", "image", dtype="bool", unknown=False)
-def out_of_bounds(seen: Observation) -> Tensor:
+def out_of_bounds(seen: Observation, attack: Attack) -> Tensor:
     """Whether a pixel is out of bounds, or NaN."""
+    # Of what the attack returned, which `attack` stands for here: those over which the pass was made have no NaN.
     images, (lower, upper) = seen.images, seen.model.bounds
     slack = _TOLERANCE * seen.model.width  # clipping to the bounds rounds
     inside = (images >= lower - slack) & (images <= upper + slack)  # what is NaN is neither
@@ -113,7 +116,27 @@ def zero_gradient(seen: Observation, attack: Attack) -> Tensor | None:
     # FGSM and PGD with one loss begin with one gradient: it is looked at once.
     if not isinstance(attack, GradientAttack) or attack not in _first_of_each_loss(seen.plan.attacks):
         return None
-    return is_blank(attack.gradient(seen.forward, seen.attack_targets if attack.targeted else seen.labels))
+    labels = seen.attack_targets if attack.targeted else seen.labels
+    finite = tf.math.is_finite(seen.forward.gradient(attack.objective, labels))
+    # One that is not finite is zero to the attack as well, and another matter: see `non_finite_gradient`.
+    return is_blank(attack.gradient(seen.forward, labels)) & tf.reduce_all(finite, axis=range(1, finite.shape.rank))
+
+
+@quantity("attack", "image", dtype="int32", unknown=-1, limits=(0, np.inf), optional=True)
+def non_finite_gradient(seen: Observation, attack: Attack) -> Tensor | None:
+    """At how many values of a clean image the gradient is NaN or infinite; attacks take it for zero there."""
+    if not attack.uses_gradients:
+        return None
+    firsts = [item for item in _first_of_each_loss(seen.plan.attacks) if item.targeted == attack.targeted]
+    # What an attack follows towards a boundary or on a heatmap has another objective, and meets the same root at 0.
+    same = [item for item in firsts if item.loss == getattr(attack, "loss", None)]
+    try:
+        labels = seen.attack_targets if attack.targeted else seen.labels
+        gradient = seen.forward.gradient((*same, *firsts, _USUAL)[0].objective, labels)
+    except ValueError:  # there is none, so that an attack of a user's own has its own way to one
+        return None
+    wrong = tf.logical_not(tf.math.is_finite(gradient))
+    return tf.reduce_sum(tf.cast(wrong, tf.int32), axis=range(1, wrong.shape.rank))
 
 
 @quantity("image", dtype="bool", unknown=False)

@@ -52,6 +52,22 @@ def vector_norm(delta: Tensor, norm: Norm) -> Tensor:
     return largest * ops.sqrt(ops.sum(ops.square(scaled), axis=axes, keepdims=True))
 
 
+def finite(gradient: Tensor) -> Tensor:
+    """A gradient with zero where it is NaN or infinite, as that of a root at 0.
+
+    Args:
+        gradient: Gradients, `(batch, ...)`.
+
+    Example:
+
+    >>> import numpy as np
+    >>> from keras_advxai.ops import norms
+    >>> norms.finite(np.array([[0.5, np.inf, np.nan]], "float32")).numpy().tolist()
+    [[0.5, 0.0, 0.0]]
+    """
+    return ops.where(ops.isfinite(gradient), gradient, ops.zeros_like(gradient))
+
+
 def steepest(gradient: Tensor, norm: Norm) -> Tensor:
     """The direction of unit norm along which a linear function with this gradient rises fastest.
 

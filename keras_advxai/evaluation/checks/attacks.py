@@ -17,7 +17,7 @@ import numpy as np
 from keras_advxai.attacks import Attack, Ensemble, MinimumNormAttack, MultiTargetPGD
 from keras_advxai.evaluation.checks.evidence import Evidence, check
 from keras_advxai.measurements import accuracy
-from keras_advxai.text import epsilon_text, percent_text
+from keras_advxai.text import enumeration, epsilon_text, percent_text
 
 _POINT = 0.01 + 1e-9  # a point is no difference, whatever its rounding
 _FEW_IMAGES = 100
@@ -29,7 +29,8 @@ _TOLERANCE = 1e-4
 def budget_exceeded(seen: Evidence) -> Iterator[str]:
     """An attack changed images by more than epsilon, out of bounds, or to NaN.
 
-    The base class of attacks prevents it, so an attack of your own overrides more than `perturb`.
+    The base class of attacks keeps the budget and the bounds, so an attack of your own overrides more than `perturb`,
+    or `perturb` returns NaN. Where pixels are NaN the image's own were judged: NaN is no success.
     """
     found = seen.measurements
     # A projection to the ball rounds; the 1e-6 is for epsilon 0.
@@ -85,6 +86,28 @@ def zero_gradients(seen: Evidence) -> Iterator[str]:
                 "confident models; if it is zero, too, look for what cannot be differentiated, and add the attack "
                 "'square'."
             )
+
+
+@check("non-finite-gradients", "warning")
+def non_finite_gradients(seen: Evidence) -> str | None:
+    """The gradient is NaN or infinite at some values of clean images, which attacks then leave alone.
+
+    Attacks take such a gradient for zero where it is not finite, and follow the rest of it, so they may be weaker than
+    they should be. Explanations that are made of gradients are NaN there. A square root or a logarithm at 0, as of a
+    black pixel, and a division by zero have such gradients: add a small number to what they are taken of.
+    """
+    found = seen.measurements
+    counts = {attack.name: found.at("non_finite_gradient", attack=attack) for attack in seen.attacks}
+    affected = {name: int(np.sum(count > 0)) for name, count in counts.items() if np.any(count > 0)}
+    if not affected:
+        return None
+    worst = max(affected, key=affected.__getitem__)
+    values = int(counts[worst][counts[worst] > 0].sum())
+    return (
+        f"The gradient is NaN or infinite on {affected[worst]} of {len(found)} clean images, at {values} values in "
+        f"all. It was taken for zero there, so {enumeration(list(affected))} left these alone, and may be weaker than "
+        "attacks should be. Look for a root, a logarithm or a division at 0, and add a small number to what it is of."
+    )
 
 
 @check("not-monotone", "warning")
