@@ -128,15 +128,16 @@ class Registry(Generic[T]):
             identifier: A name, a configuration made by `serialize`, a class, or an instance.
 
         Raises:
-            ValueError: The name is unknown; the message lists the known ones and the nearest.
+            ValueError: The name is unknown; the message lists the known ones and the nearest. Or what it means has no
+                defaults.
             TypeError: `identifier` is something else.
         """
         if isinstance(identifier, self.base):
             return identifier
         if isinstance(identifier, type) and issubclass(identifier, self.base):
-            return identifier()
+            return self._built(identifier)
         if isinstance(identifier, str):
-            return self._by_name(identifier)()
+            return self._built(self._by_name(identifier))
         if isinstance(identifier, dict):
             return self.deserialize(identifier)
         raise TypeError(
@@ -176,6 +177,18 @@ class Registry(Generic[T]):
         for place in self.elsewhere.values():
             if _names_class(config, place.partition(":")[2]):
                 _imported(place)  # registers the class with Keras, which knows it by its registered name only
+
+    def _built(self, build: Callable[[], T]) -> T:
+        """What a class or a preset builds of its defaults."""
+        own = list(_parameters(build).items()) if isinstance(build, type) else []
+        missing = [name for name, default in own if default is inspect.Parameter.empty]
+        if missing:  # Python would name the constructor, which nobody called
+            raise ValueError(
+                f"The {self.kind} {snake_case(build.__name__)!r} needs {', '.join(f'`{name}`' for name in missing)}: "
+                f"pass an instance, {build.__name__}("
+                f"{', '.join(f'{name}=...' for name in missing)})."
+            )
+        return build()
 
     def _by_name(self, name: str) -> Callable[[], T]:
         named = self._known()

@@ -136,7 +136,9 @@ class EvaluationSettings(Configuration):
             return ()
         norms = dict.fromkeys(attack.norm for attack in self.attacks)
         controls = (UniformNoise(norm=norm, seed=self.seed) for norm in norms)
-        return tuple(control for control in controls if control not in self.attacks)  # or it would be there twice
+        # By name, in which the seed is not: noise among the attacks, with a seed of its own, is the control.
+        names = {attack.name for attack in self.attacks}
+        return tuple(control for control in controls if control.name not in names)
 
     @property
     def attacks_and_controls(self) -> tuple[Attack, ...]:
