@@ -10,7 +10,8 @@ from keras_advxai.audit.audit import MOST_IMAGES, audit
 from keras_advxai.audit.context import CHECKS, AuditContext
 
 # Checks speak in the order in which they are declared: first whether the model is the user's own, then whether its
-# gradients tell the truth, then what the attacks find under other conditions. So these are no matter of the alphabet.
+# gradients tell the truth, then what the attacks find under other conditions, and then whether explanations depend on
+# the model. So these are no matter of the alphabet.
 # isort: split
 from keras_advxai.audit import model
 
@@ -21,6 +22,24 @@ from keras_advxai.audit import gradients
 from keras_advxai.audit import attacks
 
 # isort: split
+from keras_advxai.audit import explanations
+
+# isort: split
+from keras_advxai.audit.randomization import randomization
+
+# isort: split
 from keras_advxai.audit.run import read, run
 
-__all__ = ["CHECKS", "MOST_IMAGES", "AuditContext", "attacks", "audit", "gradients", "model", "read", "run"]
+__all__ = [
+    "CHECKS",
+    "MOST_IMAGES",
+    "AuditContext",
+    "attacks",
+    "audit",
+    "explanations",
+    "gradients",
+    "model",
+    "randomization",
+    "read",
+    "run",
+]

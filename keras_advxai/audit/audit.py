@@ -52,6 +52,6 @@ def audit(
     >>> audit(kax.ImageClassifier(net), report, settings, [(x, y)])
     ()
     """
-    context = AuditContext.of(classifier, report.measurements, settings.attacks_and_controls, batches)
+    context = AuditContext.of(classifier, report.measurements, settings, batches)
     # Whatever is done twice with a random model differs, so that the other checks would speak of nothing but that.
     return tuple(CHECKS.all["random-model"].findings(context) or CHECKS.findings(context))

@@ -15,6 +15,8 @@ from keras_advxai._typing import Norm
 from keras_advxai.attacks import Attack
 from keras_advxai.audit.gradient_probes import GradientProbes
 from keras_advxai.audit.own_call import OwnCall
+from keras_advxai.evaluation.settings import EvaluationSettings
+from keras_advxai.explainers import Explainer
 from keras_advxai.measurements import Measurements, accuracy
 from keras_advxai.measurements.finding import Checks
 from keras_advxai.models import ImageClassifier
@@ -33,6 +35,8 @@ class AuditContext:
         attacks: The attacks, the noise control among them.
         batches: What the model takes, as tensors with float32 images, batch by batch.
         has_labels: Whether the data have labels.
+        explainers: The explainers.
+        metric: The dissimilarity that figures are of.
     """
 
     classifier: ImageClassifier
@@ -40,13 +44,15 @@ class AuditContext:
     attacks: tuple[Attack, ...]
     batches: tuple[Any, ...]
     has_labels: bool
+    explainers: tuple[Explainer, ...] = ()
+    metric: Any = "nissim"
 
     @classmethod
     def of(
         cls,
         classifier: ImageClassifier,
         measurements: Measurements,
-        attacks: tuple[Attack, ...],
+        settings: EvaluationSettings,
         batches: Iterable[tuple[Any, np.ndarray | None]],
     ) -> Self:
         """The context of the first of some batches; see `audit`."""
@@ -62,7 +68,15 @@ class AuditContext:
                 break
         if not count:
             raise ValueError("Argument `batches` must have at least one batch of images. Received: none")
-        return cls(classifier, measurements.select(slice(count)), attacks, tuple(taken), has_labels)
+        return cls(
+            classifier,
+            measurements.select(slice(count)),
+            settings.attacks_and_controls,
+            tuple(taken),
+            has_labels,
+            settings.explainers,
+            settings.metrics[0],
+        )
 
     @property
     def count(self) -> int:

@@ -37,6 +37,7 @@ they find. What they cost beside the evaluation itself, on those images:
 | `depends-on-scale` | each attack with gradients twice more, at one epsilon |
 | `more-steps` | each attack with steps or restarts once more at one epsilon, with twice as many of both |
 | `full-range` | each untargeted iterative attack with gradients twice more |
+| `insensitive-explainer` | the explainers on 16 images twice, compiled once more; one pass, not compiled |
 
 So a `PGD` that an evaluation runs at four epsilons is run by these checks five times more, one of them four times as
 long; and it is compiled twice more. The one epsilon is that at which about half of the images are misclassified. For a

@@ -11,9 +11,10 @@ from rich.table import Table
 
 from keras_advxai.measurements.depth import DepthProfile
 from keras_advxai.measurements.finding import Finding
+from keras_advxai.measurements.randomization import Randomization
 from keras_advxai.measurements.scores import ScoreComparison, ScoredImages
 from keras_advxai.measurements.tables import new_table, to_text
-from keras_advxai.text import as_text, epsilon_text, number_text, percent_text
+from keras_advxai.text import as_text, enumeration, epsilon_text, number_text, percent_text
 
 _ELSEWHERE = ("no-vid", "no-noise-control", "blank-heatmaps")
 """Findings of the evaluation that a comparison has no use for."""
@@ -53,6 +54,34 @@ def render_profile(profile: DepthProfile) -> str:
     for layer, mods, vid in zip(profile.labels, profile.mod, profile.vid, strict=True):
         table.add_row(f"  {layer}", *(number_text(mod) for mod in mods), number_text(vid))
     return to_text(table)
+
+
+@as_text.register
+def render_randomization(found: Randomization) -> str:
+    """The dissimilarity at each depth, and what becomes of it, as aligned ASCII text.
+
+    Args:
+        found: What `audit.randomization` returned.
+    """
+    heading = (
+        f"{found.model}, {found.images} images: {found.metric} between the heatmaps of the model and those of\n"
+        "re-drawn weights, and in brackets as a share of chance, which is that between different images."
+    )
+    table = new_table("", "re-drawn from the\nhead down to", found.explainers)
+    for depth, layer in enumerate(found.layers):
+        cells = zip(found.dissimilarity[:, depth], found.relative[:, depth], strict=True)
+        table.add_row(f"  {layer}", *(f"{number_text(value)} ({_percent(share)})" for value, share in cells))
+    last = len(found.layers) - 1
+    table.add_section()
+    table.add_row("  rank correlation", *(number_text(value) for value in found.rank_correlation[:, last]))
+    table.add_row("  blank", *(percent_text(value) for value in found.blank[:, last]))
+    table.add_row("  chance", *(number_text(value) for value in found.chance))
+    said = (
+        f"The heatmaps of {enumeration(found.insensitive)} stay the same: they show the image rather than the model."
+        if found.insensitive
+        else ""
+    )
+    return "\n\n".join(filter(None, [heading, to_text(table), textwrap.fill(said, width=110)]))
 
 
 @as_text.register
@@ -112,6 +141,10 @@ def _groups(images: ScoredImages) -> Iterator[tuple[str, np.ndarray]]:
     if unknown.any():
         yield "  output not finite", unknown
     yield "  all", np.ones(len(images), bool)
+
+
+def _percent(share: float) -> str:
+    return "-" if math.isnan(share) else f"{100 * share:.0f} %"
 
 
 def _share(flags: np.ndarray) -> str:

@@ -284,8 +284,7 @@ class Forward:
             asked = [topology.locate(layer) for layer in self.layers]
             self._folding = Folding(topology.foldable, frozenset((item.path, item.occurrence) for item in asked))
         marked = contextlib.nullcontext() if classifier.relu_beta is None else rectifiers.marked()
-        # Layers may assign to variables in any call, as spectral normalization does; the scope drops what they assign.
-        with record(classifier.model, self._folding) as recorded, keras.StatelessScope(), marked:
+        with record(classifier.model, self._folding) as recorded, self._scope(), marked:
             try:
                 outputs = classifier.model(inputs, training=False)
             # Keras and TensorFlow name an inner layer and a shape of it, and not the images that the user passed.
@@ -310,6 +309,11 @@ class Forward:
             self.head = classifier.head(self.images.shape[1:])
             logits = heads.eager_logits(output, self.head)
         self._read(tf.cast(logits, tf.float32))
+
+    def _scope(self) -> keras.StatelessScope:
+        """What the model is run in."""
+        # Layers may assign to variables in any call, as spectral normalization does; the scope drops what they assign.
+        return keras.StatelessScope()
 
     def _read(self, logits: Tensor) -> None:
         """Set what depends on the logits, `(batch,)` or `(batch, units)`."""
