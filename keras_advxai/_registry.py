@@ -265,7 +265,8 @@ def _short(key: str, value: Any) -> str:
     if isinstance(value, Configuration):
         return value.name
     if callable(value):
-        return f"{key}_{getattr(value, '__name__', type(value).__name__)}"
+        # A lambda's is "<lambda>", which file names and paths of checkpoints cannot have.
+        return f"{key}_{re.sub(r'[^a-zA-Z0-9_]', '', getattr(value, '__name__', type(value).__name__))}"
     return value if isinstance(value, str) else f"{key}{value}"
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Unpack, get_args
 
 import keras
@@ -36,7 +36,7 @@ def evaluate(
     data: Any,
     *,
     log_dir: str | os.PathLike[str] | None = None,
-    class_names: Sequence[str] | None = None,
+    class_names: Sequence[str] | Mapping[int, str] | None = None,
     progress: bool = True,
     settings: EvaluationSettings | None = None,
     **arguments: Unpack[EvaluationArguments],
@@ -54,7 +54,8 @@ def evaluate(
             labels, attacks run against the clean predictions, and the report says so.
         log_dir: Where to write TensorBoard logs and `advxai/report.json`. In the directory of a training, the
             evaluation is logged one step after the last epoch. Defaults to `None`, nowhere.
-        class_names: Names of the classes, for the pictures in TensorBoard. Defaults to their numbers.
+        class_names: Names of the classes, a sequence or a dictionary by number, for the pictures in TensorBoard.
+            Defaults to their numbers.
         progress: Whether to show a progress bar on standard error. Defaults to `True`.
         settings: {settings}
 
@@ -112,7 +113,7 @@ def compare_scores(
     epsilon: float = 8 / 255,
     noise_control: bool = False,
     log_dir: str | os.PathLike[str] | None = None,
-    class_names: Sequence[str] | None = None,
+    class_names: Sequence[str] | Mapping[int, str] | None = None,
     progress: bool = True,
     settings: EvaluationSettings | None = None,
     **arguments: Unpack[ComparisonArguments],
@@ -134,7 +135,8 @@ def compare_scores(
         epsilon: Its budget, a fraction of the bounds' width. Defaults to 8/255.
         noise_control: Whether to measure uniform noise beside the attack. Defaults to `False`.
         log_dir: Where to write TensorBoard logs and `advxai/report.json`. Defaults to `None`, nowhere.
-        class_names: Names of the classes, for the pictures in TensorBoard. Defaults to their numbers.
+        class_names: Names of the classes, a sequence or a dictionary by number, for the pictures in TensorBoard.
+            Defaults to their numbers.
         progress: Whether to show a progress bar on standard error. Defaults to `True`.
         settings: {settings}
 

@@ -8,18 +8,20 @@ from collections.abc import Sequence
 
 
 def epsilon_text(epsilon: float) -> str:
-    """An epsilon as people write it: `8/255` where it is an integer of grey levels, `0.15` or `0.2` as they are.
+    """An epsilon as people write it: `8/255` where it is a number of grey levels, `0.15` or `0.2` as they are.
+
+    Parts of levels are told with up to two decimals, such as `0.25/255`.
 
     Example:
 
     >>> from keras_advxai.text import epsilon_text
-    >>> epsilon_text(8 / 255), epsilon_text(0.15)
-    ('8/255', '0.15')
+    >>> epsilon_text(8 / 255), epsilon_text(0.25 / 255), epsilon_text(0.15)
+    ('8/255', '0.25/255', '0.15')
     """
     levels = epsilon * 255
     short = float(f"{epsilon:.3g}") == epsilon
-    if not short and abs(levels - round(levels)) < 1e-6 and round(levels) < 255:
-        return f"{round(levels)}/255"
+    if not short and abs(levels - round(levels, 2)) < 1e-6 and 0 < round(levels, 2) < 255:
+        return f"{round(levels, 2):g}/255"
     return f"{epsilon:.4g}"
 
 

@@ -11,7 +11,7 @@ import tensorflow as tf
 
 from keras_advxai._registry import nearest
 from keras_advxai._typing import Tensor
-from keras_advxai.ops.ssim import dissimilarity
+from keras_advxai.ops.ssim import dissimilarity, window_size
 
 ObjectiveName: TypeAlias = Literal["nissim", "top_k", "mass_center"]
 ExplanationObjective: TypeAlias = ObjectiveName | np.ndarray
@@ -85,7 +85,7 @@ def check_fits(objective: ExplanationObjective, k: float, shape: tuple[int | Non
         shape: The shape of the heatmaps, `(batch, height, width, 1)`.
 
     Raises:
-        ValueError: A target map has another shape, or there are no more than `k` positions.
+        ValueError: A target map has another shape, there are no more than `k` positions, or they are too few for SSIM.
     """
     sides = tuple(side for side in shape[1:] if side is not None)
     # An open side is known when the attack is called, which checks again.
@@ -96,6 +96,8 @@ def check_fits(objective: ExplanationObjective, k: float, shape: tuple[int | Non
             f"Argument `objective` must have the shape of one heatmap, {sides[:-1]}. Received: a target map of shape "
             f"{objective.shape}"
         )
+    if isinstance(objective, str) and objective == "nissim":
+        window_size(*sides[:-1])  # raises for maps that are too small, before a long trace
     positions = int(np.prod(sides))
     if isinstance(k, int) and k >= positions:
         raise ValueError(f"Argument `k` must be below the number of positions, {positions}. Received: k={k}")

@@ -27,7 +27,7 @@ from keras_advxai.attacks.starts import check_start, starts
 from keras_advxai.explainers import Explainer, GradCAM
 from keras_advxai.explainers import get as get_explainer
 from keras_advxai.models import Forward, ImageClassifier
-from keras_advxai.models.inputs import check_number, check_whole_number
+from keras_advxai.models.inputs import check_flag, check_number, check_whole_number
 from keras_advxai.ops import norms
 from keras_advxai.ops.losses import margin
 
@@ -146,7 +146,7 @@ class ExplanationPGD(Attack):
         self.explainer = _check_explainer(explainer)
         self.objective = check_objective(objective)
         self.k = check_k(k, self.objective)
-        self.keep_label = bool(keep_label)
+        self.keep_label = check_flag("keep_label", keep_label)
         self.beta = beta if beta is None else _check_beta(beta)
         self.steps = check_whole_number("steps", steps, 1)
         self.step_size = check_step_size(step_size)

@@ -6,6 +6,7 @@ from keras_advxai._typing import Norm, Tensor
 from keras_advxai.attacks.attack import Attack
 from keras_advxai.models import Forward
 from keras_advxai.models.blocking import describe_gradient_block
+from keras_advxai.models.inputs import check_flag
 from keras_advxai.ops import losses, norms
 
 
@@ -29,7 +30,7 @@ class GradientAttack(Attack):
     def __init__(self, *, norm: Norm = "linf", loss: str = "log_odds", targeted: bool = False) -> None:
         super().__init__(norm=norm)
         self.loss = losses.check_loss(loss)
-        self._targeted = bool(targeted)
+        self._targeted = check_flag("targeted", targeted)
 
     @property
     def targeted(self) -> bool:

@@ -10,7 +10,7 @@ from keras_advxai.attacks.attack import Attack
 from keras_advxai.attacks.proposals import PROPOSALS, Grid
 from keras_advxai.attacks.registry import register
 from keras_advxai.models import Forward, ImageClassifier
-from keras_advxai.models.inputs import check_number, check_whole_number
+from keras_advxai.models.inputs import check_flag, check_number, check_whole_number
 from keras_advxai.ops import losses, random
 
 _HALVED = (10, 50, 200, 500, 1000, 2000, 4000, 6000, 8000)
@@ -75,7 +75,7 @@ class Square(Attack):
             raise ValueError(
                 f"Argument `p_init` must be a part of the image, above 0 and at most 1. Received: p_init={p_init!r}"
             )
-        self._targeted = bool(targeted)
+        self._targeted = check_flag("targeted", targeted)
         self.seed = check_whole_number("seed", seed, -(2**31))
 
     @property

@@ -15,6 +15,7 @@ from keras_advxai.attacks.registry import register
 from keras_advxai.contrib import clever_hans_gradients
 from keras_advxai.contrib.clever_hans_methods import CHECKS, DEFAULTS, PATH, Method, check_method
 from keras_advxai.models import Forward, ImageClassifier
+from keras_advxai.models.inputs import check_flag
 
 
 @register
@@ -103,7 +104,7 @@ class CleverHans(Attack):
         self.iterative = self.method not in ("fast_gradient_method", "spsa")
         if method == "spsa" and norm != "linf":
             raise ValueError(f"The method 'spsa' keeps the norm 'linf' only. Received: norm={norm!r}")
-        self._targeted = bool(targeted)
+        self._targeted = check_flag("targeted", targeted)
         self.loss = loss
         self.nb_iter = nb_iter
         self.eps_iter = eps_iter

@@ -93,7 +93,7 @@ def _check_even(name: str, value: int) -> int:
 
 
 def _check_bool(name: str, value: bool) -> bool:
-    if value not in (True, False):
+    if not isinstance(value, (bool, np.bool_)):  # 1 equals True
         raise ValueError(f"Argument `{name}` must be True or False. Received: {name}={value!r}")
     return bool(value)
 

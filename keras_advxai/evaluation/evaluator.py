@@ -23,8 +23,9 @@ from keras_advxai.evaluation.report import EvaluationReport
 from keras_advxai.evaluation.settings import EvaluationSettings
 from keras_advxai.measurements.coordinates import Coordinates
 from keras_advxai.measurements.measurements import Measurements
+from keras_advxai.metrics import nissim
 from keras_advxai.models import ImageClassifier
-from keras_advxai.ops.ssim import window_size
+from keras_advxai.ops.ssim import SMALLEST_WINDOW, window_size
 
 _PACKAGES = ("keras-advxai", "tensorflow", "keras", "numpy")
 
@@ -125,10 +126,11 @@ class Evaluator:
             has_sample_weights=batches.ignored_weights,
             image_sizes=len(sizes),
             unsure_logits=self.classifier.assumes_probabilities,
+            explainers=self.plan.explainers,
         )
         return EvaluationReport(
             measurements,
-            self._provenance(batches, fingerprint.hexdigest(), given.shape[1:]),
+            self._provenance(batches, fingerprint.hexdigest(), given.shape[1:], several=len(sizes) > 1),
             checks.findings(evidence),
             gather_examples(found, measurements, self.classifier),
             self.settings,
@@ -151,6 +153,8 @@ class Evaluator:
         inputs = self.classifier.with_images(inputs, images)
         # In the graph there are no values to look at.
         self.classifier.check_output(inputs)
+        if self.plan.explainers and (nissim in self.plan.metrics or self.plan.score_pairs):
+            _check_window(self.classifier.map_shape(images.shape)[1:-1])
         for explainer in self.plan.explainers:
             explainer.check(self.classifier, images)
         for attack in self.plan.attacks:
@@ -184,14 +188,15 @@ class Evaluator:
                 "target='predicted'."
             )
 
-    def _provenance(self, batches: Batches, fingerprint: str, shape: tuple[int, ...]) -> dict[str, Any]:
+    def _provenance(self, batches: Batches, fingerprint: str, shape: tuple[int, ...], several: bool) -> dict[str, Any]:
         classifier, plan = self.classifier, self.plan
         preprocess = classifier.preprocess
         if callable(preprocess):  # JSON holds no functions
             preprocess = getattr(preprocess, "__qualname__", repr(type(preprocess)))
         layers = {item.name: list(item.layers(classifier, shape)) for item in plan.explainers}
         topology = classifier.topology(shape)
-        size = [int(side or 0) for side in classifier.map_shape((None, *shape))[1:-1]]
+        # Of images of several sizes, that of the last batch would say nothing of the others.
+        size = [] if several else [int(side or 0) for side in classifier.map_shape((None, *shape))[1:-1]]
         return {
             "model": classifier.model.name,
             "bounds": list(classifier.bounds),
@@ -208,7 +213,7 @@ class Evaluator:
             "layers": layers,
             "depths": {name: [topology.depth(path) for path in paths] for name, paths in layers.items()},
             "heatmap_size": size,
-            "ssim": _ssim_text(*size) if plan.explainers else "",
+            "ssim": _ssim_text(*size) if plan.explainers and size else "",
             "seed": self.settings.seed,
             "data_sha256": fingerprint,
             "versions": {name: _version(name) for name in _PACKAGES},
@@ -216,7 +221,20 @@ class Evaluator:
         }
 
 
+def _check_window(size: tuple[int | None, ...]) -> None:
+    """Raise before a long trace if heatmaps are too small for SSIM."""
+    try:
+        window_size(*(side or 0 for side in size))
+    except ValueError as error:
+        raise ValueError(
+            f"{error} Or measure another dissimilarity of the heatmaps, such as metrics='cosine_distance', or "
+            "explainers=() for accuracy alone."
+        ) from error
+
+
 def _ssim_text(*size: int) -> str:
+    if any(1 < side < SMALLEST_WINDOW for side in size) or all(side == 1 for side in size):
+        return ""  # too small for SSIM, and measured by other dissimilarities
     window = "x".join([str(window_size(*size))] * sum(side > 1 for side in size))
     # Window and resizing are part of the metric: another library with other ones has another NISSIM.
     return f"{window} uniform window, K1 0.01, K2 0.03, data range 1, bilinear resizing"

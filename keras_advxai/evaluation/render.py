@@ -78,8 +78,9 @@ def _heading(report: EvaluationReport) -> str:
         size = "x".join(map(str, source["heatmap_size"]))
         # NISSIM is given with its window and size: with others it is another number.
         others = enumeration([metric for metric in report.metrics if metric != "nissim"])
-        lines += [f"NISSIM at {size}: {source['ssim']}."] if "nissim" in report.metrics else []
-        lines += [f"Other dissimilarities of heatmaps, at {size}: {others}."] if others else []
+        of = f"at {size}: {source['ssim']}" if size else "at the images' own sizes, of which there are several"
+        lines += [f"NISSIM {of}."] if "nissim" in report.metrics else []
+        lines += [f"Other dissimilarities of heatmaps{f', at {size}' if size else ''}: {others}."] if others else []
     return "\n".join(lines)
 
 

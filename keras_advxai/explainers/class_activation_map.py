@@ -13,6 +13,7 @@ from keras_advxai._typing import Score, Shape, Tensor
 from keras_advxai.explainers.explainer import Explainer
 from keras_advxai.models import Forward, ImageClassifier, LayerReference, as_classifier
 from keras_advxai.models.forward import SCORES
+from keras_advxai.models.inputs import check_flag
 from keras_advxai.ops.tokens import token_map
 
 ReshapeTransform: TypeAlias = Literal["tokens"] | Callable[[Tensor], Tensor] | None
@@ -87,7 +88,7 @@ class ClassActivationMap(Explainer):
                 "Argument `reshape_transform` has no effect without a layer. Name it as `layer`. Received: layer=None"
             )
         self.layer = layer
-        self.relu = bool(relu)
+        self.relu = check_flag("relu", relu)
         self.reshape_transform = reshape_transform
 
     @classmethod

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -13,13 +13,16 @@ from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 
 from keras_advxai.figures.captions import ClassNames, class_text, flipped, number, percent
-from keras_advxai.figures.overlay import CHANGE, as_rgb, change, overlay
+from keras_advxai.figures.overlay import CHANGE, as_heat, as_rgb, change, overlay
+from keras_advxai.figures.scale import HeatScale, heat_scale
 from keras_advxai.measurements.examples import Example
 from keras_advxai.text import epsilon_text
 
 _HEADINGS = ("original", "adversarial", "heatmap of original", "heatmap of adversarial", "difference")
 _PANEL = 1.9  # inches
 _SIZE = 9  # points
+_VISIBLE = 0.5
+"""A scale that ends from here on may as well end at 1."""
 
 
 def comparison(
@@ -27,7 +30,9 @@ def comparison(
 ) -> Figure:
     """One row for each example: original, adversarial image, a heatmap over each, and their difference.
 
-    The colours mean the same in every row, and in every figure.
+    The colours mean the same in every row of an explainer. Where hardly any pixel comes near the hottest one, as with
+    Integrated Gradients on large images, its colours end at less than 1, which the colour bar states: else nothing
+    would be seen.
 
     Args:
         examples: One or several of `report.examples`; each makes a row.
@@ -64,14 +69,15 @@ def comparison(
         layout=ConstrainedLayoutEngine(h_pad=0.04, hspace=0.0),
     )
     grid = figure.add_gridspec(len(rows) + 1, 5, height_ratios=[panel] * len(rows) + [0.1])
+    scales = _scales(rows)
     for place, example in enumerate(rows):
         axes = [figure.add_subplot(grid[place, column]) for column in range(5)]
-        _draw(axes, example)
+        _draw(axes, example, scales[example.explainer])
         _caption(axes, example, class_names)
         if place == 0:
             for each, heading in zip(axes, _HEADINGS, strict=True):
                 each.set_title(heading, fontsize=_SIZE, fontweight="bold")
-    _color_bars(figure, grid[-1, 2:4], grid[-1, 4])
+    _color_bars(figure, grid[-1, 2:4], grid[-1, 4], scales)
     if title:
         figure.suptitle(title, fontsize=_SIZE + 3, parse_math=False)
     return figure
@@ -100,13 +106,26 @@ def listed_examples(examples: Any) -> tuple[Example, ...]:
     return rows
 
 
-def _draw(axes: Sequence[Axes], example: Example) -> None:
+def _scales(rows: Sequence[Example]) -> dict[str, HeatScale]:
+    """The colour scale of each explainer."""
+    maps: dict[str, list[np.ndarray]] = {}
+    for row in rows:
+        maps.setdefault(row.explainer, []).extend((row.heatmap, row.adversarial_heatmap))
+    found = {name: heat_scale(each) for name, each in maps.items()}
+    # What can be seen as it is keeps the colours that it has in every other figure.
+    return {name: scale if scale.peak < _VISIBLE else HeatScale() for name, scale in found.items()}
+
+
+def _draw(axes: Sequence[Axes], example: Example, scale: HeatScale) -> None:
+    before, after = (
+        np.minimum(as_heat(each) / scale.peak, 1) for each in (example.heatmap, example.adversarial_heatmap)
+    )
     panels = (
         as_rgb(example.image),
         as_rgb(example.adversarial),
-        overlay(example.image, example.heatmap),
-        overlay(example.adversarial, example.adversarial_heatmap),
-        change(example.heatmap, example.adversarial_heatmap),
+        overlay(example.image, before),
+        overlay(example.adversarial, after),
+        change(before, after),
     )
     for each, panel in zip(axes, panels, strict=True):
         each.imshow(panel, interpolation="nearest")  # smoothing would show heat where there is none
@@ -142,15 +161,17 @@ def _prediction(index: int, confidence: float, class_names: ClassNames) -> str:
     return f"{name}{'  ' if len(name) < 16 else chr(10)}{percent(confidence)}"
 
 
-def _color_bars(figure: Figure, heat: Any, difference: Any) -> None:
+def _color_bars(figure: Figure, heat: Any, difference: Any, scales: Mapping[str, HeatScale]) -> None:
+    cut = ", ".join(f"{scale.peak:g} of {name}" for name, scale in scales.items() if scale.peak < 1)
+    ends = f"\n1 stands for {cut} and more" if cut else ""
     ramp = np.linspace(0, 1, 256)[None]
     # Heat is laid over the image with a growing opacity, so that no colour map by itself is what one sees.
     colors = ListedColormap(list(overlay(np.full((1, 256), 0.5), ramp)[0]))
     bars = (
-        (heat, ScalarMappable(Normalize(0, 1), colors), "heat, over a mid-gray image", (0, 0.5, 1)),
+        (heat, ScalarMappable(Normalize(0, 1), colors), f"heat, over a mid-gray image{ends}", (0, 0.5, 1)),
         (difference, ScalarMappable(Normalize(-1, 1), CHANGE), "adversarial - original", (-1, 0, 1)),
     )
     for place, mappable, label, ticks in bars:
         bar = figure.colorbar(mappable, cax=figure.add_subplot(place), orientation="horizontal", ticks=ticks)
-        bar.set_label(label, fontsize=_SIZE)
+        bar.set_label(label, fontsize=_SIZE, parse_math=False)
         bar.ax.tick_params(labelsize=_SIZE - 1)

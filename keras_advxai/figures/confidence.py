@@ -109,7 +109,9 @@ def confidence(comparison: ScoreComparison | Mapping[str, ScoredImages], *, titl
     handles, names = sheet.figure.axes[0].get_legend_handles_labels()
     names = [name if len(name) <= LONGEST else f"{name[: LONGEST - 3]}..." for name in names]
     style: dict[str, Any] = {"ncols": 2, "fontsize": TINY, "frameon": False, "borderpad": 0, "handlelength": 1}
-    sheet.figure.legend(handles, names, loc="lower center", bbox_to_anchor=(0.5, MARGIN / sheet.height / 2), **style)
+    anchor = (0.5, MARGIN / sheet.height / 2)
+    for text in sheet.figure.legend(handles, names, loc="lower center", bbox_to_anchor=anchor, **style).get_texts():
+        text.set_parse_math(False)
     return sheet.figure
 
 

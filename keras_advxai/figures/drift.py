@@ -72,7 +72,11 @@ def drift(report: EvaluationReport, metric: Any | None = None) -> Figure:
         each.set_ylim(0, top)
     for each in axes:
         # Below the axes, where it hides no curve.
-        each.legend(loc="upper center", bbox_to_anchor=(0.5, -0.2), fontsize=_SIZE, frameon=False, handlelength=3.5)
+        legend = each.legend(
+            loc="upper center", bbox_to_anchor=(0.5, -0.2), fontsize=_SIZE, frameon=False, handlelength=3.5
+        )
+        for text in legend.get_texts():
+            text.set_parse_math(False)  # an attack of one's own may be called "$1"
     figure.suptitle(_heading(report), fontsize=_SIZE + 1, parse_math=False)
     return figure
 

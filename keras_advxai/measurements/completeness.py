@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -91,7 +92,28 @@ def completeness(found: Measurements, explainer: Any) -> Completeness:
     Raises:
         ValueError: The attributions of the explainer do not add up to anything.
     """
+    return Completeness.of(_all_gaps(found, explainer))
+
+
+def steps_needed(found: Measurements, explainer: Any, steps: int) -> int:
+    """About how many steps would bring all but a twentieth of the gaps under 5 %.
+
+    The error of the sum of a network of ReLUs, which has kinks along the path, falls about as one over the number of
+    steps; that of a smooth one falls faster.
+
+    Args:
+        found: What was measured.
+        explainer: An explainer whose attributions should add up to something.
+        steps: How many steps were taken.
+    """
+    gaps = _all_gaps(found, explainer)
+    worst = float(np.percentile(gaps[np.isfinite(gaps)], 95)) if np.isfinite(gaps).any() else 0.0
+    return max(steps, 10 * math.ceil(steps * worst / LIMIT / 10))
+
+
+def _all_gaps(found: Measurements, explainer: Any) -> np.ndarray:
+    """Those of the clean and all adversarial images."""
     conditions = [(attack, epsilon) for attack in found.coordinates.attacks for epsilon in found.coordinates.epsilons]
     gaps = [completeness_gap(found, explainer)]
     gaps += [completeness_gap(found, explainer, *condition) for condition in conditions]
-    return Completeness.of(np.concatenate(gaps))
+    return np.concatenate(gaps)

@@ -250,6 +250,11 @@ class ImageClassifier:
             TypeError: They are not numbers.
             ValueError: They do not fit the model or the bounds.
         """
+        if isinstance(x, (list, tuple)) and len(self._images.names) == 1 and len(x) > 1:
+            raise ValueError(
+                f"{where} must be one array. Received: a list of {len(x)} where the model takes one input. Images of "
+                "one size become an array by np.stack(images)."
+            )
         shape, has = self.image_shape, self._preprocess is not None
         built = self._network_shape()  # the rank holds, if not the sizes
         rank = len(built) + 1 if built and not callable(self.preprocess) else None

@@ -144,6 +144,7 @@ class _Tracer:
             channel=self._layouts.channel,
             grid=self._grid,
             unmerged=tuple(self._names[id(call)] for call in unmerged) if default is not None else (),
+            points=tuple(self._names[id(call)] for call in self._calls if self._is_point(call)),
             foldable=foldable(self._root.walk(), self._between),
         )
 
@@ -151,6 +152,11 @@ class _Tracer:
         # The images themselves: an MLP behind Rescaling has nothing to explain.
         is_input = isinstance(call.operation, keras.layers.InputLayer)
         return not is_input and self._layouts.has_extent(call.output, call.frames)
+
+    def _is_point(self, call: Call) -> bool:
+        """Whether a call returns a map with one position, as of 8x8 images after three poolings."""
+        is_input = isinstance(call.operation, keras.layers.InputLayer)
+        return not is_input and not self._is_map(call) and self._layouts.shape(call.output, call.frames) is not None
 
     def _map_into(self, call: Call) -> int | None:
         """The index of the input of a call that is a map; of several, of the one with most channels."""

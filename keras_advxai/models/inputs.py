@@ -13,8 +13,10 @@ import numpy as np
 import tensorflow as tf
 
 from keras_advxai._typing import Bounds, Norm, Shape, Tensor
+from keras_advxai.models.class_names import check_class_names as check_class_names
 
 _TOLERANCE = 1e-6
+_NARROWEST, _WIDEST = 1e-30, 1e30
 _PREPROCESSED = (
     "The model is known with its `preprocess`, so pass the images as they are before it. (`fit` and `predict` take "
     "them preprocessed; attacks, explainers, evaluations and the callback do not.)"
@@ -66,6 +68,12 @@ def check_bounds(bounds: Bounds) -> Bounds:
             "Argument `bounds` must be the smallest and the largest value that a pixel may take, such as "
             f"(0, 1) or (0, 255). Received: bounds={bounds!r}"
         )
+    # Epsilons are shares of the width, and pixels are float32: a level of it is 0 or infinite there.
+    if not _NARROWEST <= upper - lower <= _WIDEST or max(abs(lower), abs(upper)) > _WIDEST:
+        raise ValueError(
+            f"Argument `bounds` must be {_NARROWEST:g} to {_WIDEST:g} apart, so that float32 can hold pixels and their "
+            f"changes. Scale the images. Received: bounds={bounds!r}"
+        )
     return lower, upper
 
 
@@ -105,8 +113,8 @@ def check_images(
     if np.issubdtype(images.dtype, np.integer) and upper - lower <= 2:
         raise ValueError(
             f"{where} holds integers ({images.dtype}) while the bounds are ({lower:g}, {upper:g}). Pass "
-            "bounds=(0, 255) if the model takes pixels, or divide the images as in training, for example "
-            "x.astype('float32') / 255."
+            f"bounds=(0, {_levels(images)}) if the model takes pixels, or divide the images as in training, for "
+            f"example x.astype('float32') / {_levels(images)}."
         )
     # NaN goes through `min` and `max`, so one pass over the pixels finds what is not finite and what is out of range.
     low, high = float(images.min()), float(images.max())
@@ -200,6 +208,9 @@ def check_epsilons(epsilons: float | Sequence[float], norm: Norm = "linf") -> tu
         # Strings such as "8/255" and booleans convert to floats somewhere on the way, to something else.
         if np.asarray(epsilons).dtype.kind not in "fiu" and np.size(epsilons):
             raise TypeError
+        # Beside a float, NumPy makes True a 1.0 without a word.
+        if isinstance(epsilons, (list, tuple)) and any(isinstance(item, (bool, np.bool_)) for item in epsilons):
+            raise TypeError
         values = tuple(float(value) for value in np.atleast_1d(np.asarray(epsilons, dtype="float64")))
     except (TypeError, ValueError) as error:
         raise ValueError(f"Argument `epsilons` must be numbers in [0, 1]. Received: epsilons={epsilons!r}") from error
@@ -267,28 +278,6 @@ def check_number(name: str, value: float, least: float) -> float:
     return float(value)
 
 
-def check_class_names(class_names: Sequence[str] | None, classes: int) -> None:
-    """Raise unless there is a name for each class, or no names at all.
-
-    Args:
-        class_names: The names, in the order of the class indices; or `None`.
-        classes: How many classes the model has.
-
-    Raises:
-        ValueError: The number of names is another one.
-        TypeError: They are not a sequence of strings.
-    """
-    if class_names is None:
-        return
-    if isinstance(class_names, str) or not all(isinstance(name, str) for name in class_names):
-        raise TypeError(f"Argument `class_names` must be a sequence of strings. Received: class_names={class_names!r}")
-    if len(class_names) != classes:
-        raise ValueError(
-            f"Argument `class_names` must name each of the {classes} classes of the model. "
-            f"Received: {len(class_names)} names, {list(class_names)[:5]}"
-        )
-
-
 def _check_shape(images: np.ndarray, shape: Shape, where: str, rank: int | None) -> None:
     wanted = "height, width, channels" if shape is None else ", ".join("any" if s is None else str(s) for s in shape)
     ranks = range(2, 6) if shape is None and rank is None else [rank if shape is None else len(shape) + 1]
@@ -301,6 +290,8 @@ def _check_shape(images: np.ndarray, shape: Shape, where: str, rank: int | None)
         raise ValueError(f"{where} must have the shape (batch, {wanted}). Received: shape={images.shape}.{hint}")
     if len(images) == 0:  # `min` of nothing would be the error
         raise ValueError(f"{where} must hold at least one image. Received: shape={images.shape}")
+    if 0 in images.shape:
+        raise ValueError(f"{where} must have at least one pixel and channel. Received: shape={images.shape}")
 
 
 def _from_one_hot(labels: np.ndarray, classes: int, binary: bool, where: str) -> np.ndarray:
@@ -319,8 +310,13 @@ def _from_one_hot(labels: np.ndarray, classes: int, binary: bool, where: str) ->
     return indices
 
 
+def _levels(images: np.ndarray) -> int:
+    """The largest value of a pixel of these integers: of 8 bits, or of 16 where some need them."""
+    return 65535 if images.size and images.max() > 255 else 255
+
+
 def _bounds_hint(low: float, high: float) -> str:
-    for bounds in ((0, 1), (-1, 1), (0, 255)):
+    for bounds in ((0, 1), (-1, 1), (0, 255), (0, 65535)):
         # What lies within (0, 1) lies within (0, 255) too; values far below the upper bound speak against it.
         if bounds[0] <= low and bounds[1] / 16 < high <= bounds[1]:
             return f"These images fit bounds={bounds}: pass that, if the model was trained on such images."

@@ -38,7 +38,8 @@ def layer_path(model: keras.Model, topology: Topology, layer: str | keras.Operat
                 stacklevel=2,
             )
         return default
-    known = [info.name for info in topology.layers] if spatial else list(topology.locations)
+    # A map of one position says how much and not where; who names it, as one of several layers, gets it.
+    known = [*(info.name for info in topology.layers), *topology.points] if spatial else list(topology.locations)
     if isinstance(layer, str) and not isinstance(layer, LayerReference):
         name, paths, reached = layer, _named(layer, known), _named(layer, topology.locations)
     else:
@@ -60,7 +61,7 @@ def layer_path(model: keras.Model, topology: Topology, layer: str | keras.Operat
         exists = any(name.rsplit("/", 1)[-1] == item.name for item in all_operations(model))
         hint = ""
         if spatial and any(name == path.rsplit("/", 1)[-1] or name == path for path in topology.tokens):
-            hint = ' It returns tokens: pass GradCAM(layer=..., reshape_transform="tokens"), or a function.'
+            hint = '. It returns tokens: pass GradCAM(layer=..., reshape_transform="tokens"), or a function.'
         kind = " with a spatial output" if spatial else " on the path from the images to the classes"
         raise ValueError(_unknown_layer(model.name, name, known, kind, exists and not reached) + hint)
     return paths[0]

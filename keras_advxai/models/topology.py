@@ -40,6 +40,7 @@ class Topology:
         grid: How the model lays out images that have no dimension for the channels; `None` if they have.
         unmerged: Other layers that the classes are computed from, where no layer merges them with the one that is
             explained by default.
+        points: Names of the layers that return maps of a single position, which are explained where they are named.
         foldable: The calls of BatchNormalization that alone use the output of the preceding layer.
     """
 
@@ -50,6 +51,7 @@ class Topology:
     channel: int
     grid: tuple[int, ...] | None = None
     unmerged: tuple[str, ...] = ()
+    points: tuple[str, ...] = ()
     foldable: frozenset[Key] = frozenset()
 
     def locate(self, layer: str) -> TensorLocation:

@@ -198,7 +198,7 @@ class ExplainableModel(keras.Model):
         data: Any,
         *,
         log_dir: str | os.PathLike[str] | None = None,
-        class_names: Sequence[str] | None = None,
+        class_names: Sequence[str] | Mapping[int, str] | None = None,
         progress: bool = True,
         settings: EvaluationSettings | None = None,
         **arguments: Unpack[RobustnessArguments],
@@ -211,7 +211,8 @@ class ExplainableModel(keras.Model):
         Args:
             data: Images and labels in image space, as `keras_advxai.evaluate` takes them.
             log_dir: Where to write TensorBoard logs and `advxai/report.json`. Defaults to `None`, nowhere.
-            class_names: Names of the classes, for the pictures in TensorBoard. Defaults to their numbers.
+            class_names: Names of the classes, a sequence or a dictionary by number, for the pictures in TensorBoard.
+                Defaults to their numbers.
             progress: Whether to show a progress bar on standard error. Defaults to `True`.
             settings: {settings}
 

@@ -84,9 +84,11 @@ def test_all_pairs_can_be_planned(model):
 @pytest.mark.slow
 @pytest.mark.parametrize("first", NAMES)
 def test_all_pairs_run(first, model, data):
-    for second in NAMES:
-        if second != first:
-            check(run(model, data, [first, second], noise_control=False), [first, second])
+    """In one of their two orders each, half of a name's pairs in the one and half in the other."""
+    place = NAMES.index(first)
+    for second in NAMES[place + 1 :]:
+        pair = [first, second] if (place + NAMES.index(second)) % 2 else [second, first]
+        check(run(model, data, pair, noise_control=False), pair)
 
 
 @pytest.mark.parametrize("name", [name if name == "deep_fool" else helpers.slow(name) for name in NAMES])

@@ -12,6 +12,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 
 from keras_advxai import figures
 from keras_advxai.figures.overlay import change, overlay
+from keras_advxai.figures.scale import heat_scale
 
 BLANK = np.zeros((5, 6))
 
@@ -137,3 +138,23 @@ def test_class_names_must_name_every_class():
         figures.comparison(make_example(), class_names=["cat"])
     with pytest.raises(TypeError, match="class_names='cat'"):
         figures.comparison(make_example(), class_names="cat")
+
+
+def test_sparse_heatmaps_are_seen_and_the_end_of_their_scale_is_stated():
+    """As those of Integrated Gradients on large images: one hot pixel, and all others far below."""
+    sparse, image = np.full((40, 40), 0.04), np.full((40, 40, 1), 0.5)
+    sparse[0, 0], sparse[1:3, 1:3] = 1, 0.1
+    large = {"image": image, "adversarial": image, "heatmap": sparse, "adversarial_heatmap": sparse}
+    rows = [make_example(), make_example(explainer="integrated_gradients", **large)]
+    figure = figures.comparison(rows)
+    peak = heat_scale([sparse, sparse]).peak
+    assert peak < 0.5
+    assert figure.axes[-2].get_xlabel() == (
+        f"heat, over a mid-gray image\n1 stands for {peak:g} of integrated_gradients and more"
+    )
+    shown = np.asarray(figure.axes[5 + 2].images[0].get_array())
+    np.testing.assert_allclose(shown, overlay(rows[1].image, np.minimum(sparse / peak, 1)), rtol=1e-6)
+    # What has heat of all degrees keeps the colours of every other figure, beside it as well.
+    np.testing.assert_allclose(
+        np.asarray(figure.axes[2].images[0].get_array()), overlay(rows[0].image, rows[0].heatmap), rtol=1e-6
+    )

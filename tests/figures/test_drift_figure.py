@@ -154,3 +154,9 @@ def test_a_panel_shows_the_dissimilarity_that_is_asked_for():
 def test_other_things_are_refused():
     with pytest.raises(TypeError, match="Received: dict"):
         figures.drift({})
+
+
+def test_an_attack_may_be_called_like_a_formula_that_is_none():
+    figure = figures.drift(make_report(attacks=(r"$\invalid$", "uniform_noise")))
+    figure.savefig(io.BytesIO())
+    assert figure.axes[0].get_legend().get_texts()[0].get_text() == r"$\invalid$"

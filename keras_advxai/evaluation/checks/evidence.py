@@ -9,6 +9,7 @@ from typing import TypeAlias
 import numpy as np
 
 from keras_advxai.attacks import Attack
+from keras_advxai.explainers import Explainer
 from keras_advxai.measurements import accuracy
 from keras_advxai.measurements.finding import Checks
 from keras_advxai.measurements.measurements import Measurements
@@ -26,6 +27,7 @@ class Evidence:
         has_labels: Whether the data have labels.
         has_sample_weights: Whether the data have sample weights.
         image_sizes: How many sizes the images have.
+        explainers: The explainers, as far as they are known.
         unsure_logits: Whether the output was taken for probabilities although nothing says that it is.
     """
 
@@ -35,6 +37,7 @@ class Evidence:
     has_sample_weights: bool = False
     image_sizes: int = 1
     unsure_logits: bool = False
+    explainers: tuple[Explainer, ...] = ()
 
     @functools.cached_property
     def epsilons(self) -> np.ndarray:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from keras_advxai.evaluation.checks.evidence import Evidence, check
+from keras_advxai.text import enumeration, epsilon_text
 
 
 @check("unsure-logits", "warning")
@@ -67,6 +68,22 @@ def l2_epsilon(seen: Evidence) -> str | None:
     return (
         "For attacks in the L2 norm, epsilon is the norm of the whole perturbation in the unit image scale, not the "
         "change of each pixel."
+    )
+
+
+@check("below-half-level")
+def below_half_level(seen: Evidence) -> str | None:
+    """An epsilon below half a grey level, 0.5/255, is lost when images are saved with 8 bits.
+
+    Such an adversarial image exists as an array of floats alone: rounded to whole levels, as a PNG holds them, it is
+    the original again. Not said of attacks in the L2 norm, which may change single pixels by more.
+    """
+    small = [item for item in seen.measurements.coordinates.epsilons if 0 < item < 0.5 / 255 * (1 - 1e-6)]
+    if not small or all(attack.norm != "linf" for attack in seen.attacks):
+        return None
+    return (
+        f"{enumeration([epsilon_text(item) for item in small])}: less than half a grey level. In files of 8 bits, such "
+        "as PNG, nothing of these perturbations is left."
     )
 
 

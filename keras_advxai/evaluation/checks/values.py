@@ -10,6 +10,8 @@ from keras_advxai.evaluation.checks.evidence import Evidence, check
 from keras_advxai.measurements import completeness as sums
 from keras_advxai.text import percent_text
 
+_MOST_TIMES = 50
+"""More than so many times the steps are no advice."""
 _MOST_SENTENCES = 4
 """With more explainers than this, as `GradCAM.every_layer` makes them, one sentence is about all of them."""
 
@@ -133,6 +135,15 @@ def completeness(seen: Evidence) -> Iterator[str]:
             yield (
                 f"{100 * gaps.exceeded:.1f} % of the attributions of {name} miss the change of the score by more than "
                 f"{100 * sums.LIMIT:g} % of it (median gap {percent_text(gaps.median)}, largest "
-                f"{percent_text(gaps.largest)}). More `steps` usually help; where the score hardly changes, "
+                f"{percent_text(gaps.largest)}). {_more_steps(seen, name)}; where the score hardly changes, "
                 "nothing does."
             )
+
+
+def _more_steps(seen: Evidence, explainer: str) -> str:
+    """How many steps would do, where their number is known."""
+    steps = next((getattr(item, "steps", None) for item in seen.explainers if item.name == explainer), None)
+    needed = sums.steps_needed(seen.measurements, explainer, steps) if isinstance(steps, int) else 0
+    if not isinstance(steps, int) or not steps < needed <= _MOST_TIMES * steps:
+        return "More `steps` usually help"
+    return f"About {needed} `steps` instead of {steps} would do"

@@ -1,0 +1,44 @@
+"""Whether there is a name for each class, and one that can be written."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+
+def check_class_names(class_names: Sequence[str] | Mapping[int, str] | None, classes: int) -> None:
+    """Raise unless there is a name for each class, or no names at all.
+
+    Args:
+        class_names: The names, in the order of the class indices or by them; or `None`.
+        classes: How many classes the model has.
+
+    Raises:
+        ValueError: The number of names is another one.
+        TypeError: They are not a sequence of strings.
+    """
+    if class_names is None:
+        return
+    names = list(class_names.values() if isinstance(class_names, Mapping) else class_names)
+    if isinstance(class_names, str) or not all(isinstance(name, str) for name in names):
+        raise TypeError(
+            "Argument `class_names` must be a sequence of strings, or a dictionary of them by class index. "
+            f"Received: class_names={class_names!r}"
+        )
+    for name in names:
+        try:
+            name.encode("utf-8")
+        except UnicodeEncodeError:  # half of a character, at which a file would fail, hours later
+            raise ValueError(
+                f"Argument `class_names` must be text that can be written. Received: a name with half of a character, "
+                f"{name!r}"
+            ) from None
+    if isinstance(class_names, Mapping) and set(class_names) != set(range(classes)):
+        raise ValueError(
+            f"Argument `class_names` must name each of the {classes} classes of the model, from 0 to {classes - 1}. "
+            f"Received: names of {list(class_names)[:5]}"
+        )
+    if len(class_names) != classes:
+        raise ValueError(
+            f"Argument `class_names` must name each of the {classes} classes of the model. "
+            f"Received: {len(class_names)} names, {list(class_names)[:5]}"
+        )
