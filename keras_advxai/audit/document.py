@@ -22,6 +22,12 @@ that they may not mean what they seem to, and a *note* what belongs to them.
 This file is generated from the docstrings of the checks: change them, then `make checks-document`.
 """
 
+_TRAINING = """\
+# During a training
+
+What the callback `AdversarialEvaluation` adds, which knows what the training itself has measured.
+"""
+
 _ALL = """\
 # With `checks="all"`
 
@@ -54,7 +60,8 @@ def document() -> str:
     >>> "## random-model" in document().splitlines()
     True
     """
-    return "\n".join([_CHEAP, *_sections(checks.CHECKS.all.values()), _ALL, *_sections(audit.CHECKS.all.values())])
+    parts = ((_CHEAP, checks.CHECKS), (_TRAINING, checks.TRAINING), (_ALL, audit.CHECKS))
+    return "\n".join(text for head, found in parts for text in (head, *_sections(found.all.values())))
 
 
 def _sections(items: Iterable[Check[Any]]) -> list[str]:

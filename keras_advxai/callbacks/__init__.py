@@ -1,5 +1,6 @@
 """Keras callbacks."""
 
 from keras_advxai.callbacks.adversarial_evaluation import AdversarialEvaluation
+from keras_advxai.callbacks.telling import FindingWarning
 
-__all__ = ["AdversarialEvaluation"]
+__all__ = ["AdversarialEvaluation", "FindingWarning"]

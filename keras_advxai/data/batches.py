@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Iterator, Mapping
 from concurrent import futures
 from typing import Any
@@ -238,24 +237,6 @@ def first_inputs(data: Any) -> Any:
     if data is None:
         raise ValueError("The dataset is empty. Pass at least one image.")
     return _take(data[0] if isinstance(data, (tuple, list)) else data, slice(0, 1))
-
-
-class Fingerprint:
-    """A SHA-256 hash over images and labels, the same for every batch size."""
-
-    def __init__(self) -> None:
-        self._images = hashlib.sha256()  # apart from the labels: in one, the hash would hang on where batches end
-        self._labels = hashlib.sha256()
-
-    def update(self, images: Any, labels: np.ndarray | None) -> None:
-        """Add a batch."""
-        self._images.update(np.asarray(images).tobytes())
-        if labels is not None:
-            self._labels.update(labels.tobytes())
-
-    def hexdigest(self) -> str:
-        """The hash of all that was added."""
-        return hashlib.sha256(self._images.digest() + self._labels.digest()).hexdigest()
 
 
 def _read_ahead(count: int, read: Callable[[int], Any]) -> Iterator[Any]:

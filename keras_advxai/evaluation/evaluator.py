@@ -11,7 +11,7 @@ import numpy as np
 import tensorflow as tf
 from tqdm.auto import tqdm
 
-from keras_advxai.data.batches import Batches, Fingerprint
+from keras_advxai.data import Batches, Fingerprint
 from keras_advxai.evaluation import checks
 from keras_advxai.evaluation.attack_targets import target_rule
 from keras_advxai.evaluation.checks.evidence import Evidence

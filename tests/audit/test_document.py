@@ -15,7 +15,7 @@ from keras_advxai.evaluation import checks
 from keras_advxai.measurements.finding import DOCUMENT, Finding
 
 ROOT = pathlib.Path(__file__).parents[2]
-CHECKS = [*checks.CHECKS.all.values(), *audit.CHECKS.all.values()]
+CHECKS = [item for found in (checks.CHECKS, checks.TRAINING, audit.CHECKS) for item in found.all.values()]
 
 
 def test_it_is_what_is_generated():
@@ -39,7 +39,15 @@ def test_each_is_explained_and_its_link_leads_to_its_heading(item):
 
 def test_the_order_in_which_they_speak():
     names = [item.id for item in CHECKS]
-    order = ["unsure-logits", "not-finite", "budget-exceeded", "few-images", "random-model", "blocked-gradient"]
+    order = [
+        "unsure-logits",
+        "not-finite",
+        "budget-exceeded",
+        "few-images",
+        "other-weights",
+        "random-model",
+        "blocked-gradient",
+    ]
     order += ["epsilon-zero-differs", "full-range"]
     assert sorted(order, key=names.index) == order
 

@@ -1,0 +1,123 @@
+"""What the callback puts into the logs: its keys, and the values of a report."""
+
+from __future__ import annotations
+
+import itertools
+import math
+import re
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import numpy as np
+
+from keras_advxai.evaluation import EvaluationReport, EvaluationSettings
+from keras_advxai.models import ImageClassifier
+
+UNMEASURED = math.inf
+"""What is logged for a drift that could not be measured: worse than any that could.
+
+Not NaN: Keras' ModelCheckpoint, EarlyStopping and ReduceLROnPlateau take the first value that they see for the best,
+and nothing is ever better than NaN. The blank model of a first epoch would be kept for good.
+"""
+
+_ACCURACIES = ("accuracy", "acc", "sparse_categorical_accuracy", "categorical_accuracy")
+
+
+def check_name(name: str | None) -> str | None:
+    """Return the name of a callback, if keys may have it.
+
+    Args:
+        name: The name; `None` for none.
+
+    Raises:
+        ValueError: It is something else than letters, digits and underscores.
+    """
+    # `ModelCheckpoint("{val_strong_accuracy_fgsm:.3f}.keras")` can use no others.
+    if name is not None and not (isinstance(name, str) and re.fullmatch(r"[A-Za-z0-9_]+", name)):
+        raise ValueError(f"Argument `name` must consist of letters, digits and underscores. Received: name={name!r}")
+    return name
+
+
+def keys(settings: EvaluationSettings, name: str | None = None) -> set[str]:
+    """All keys that evaluations with these settings may put into the logs.
+
+    Args:
+        settings: The settings.
+        name: The name of the callback. Defaults to `None`.
+
+    Example:
+
+    >>> import keras_advxai as kax
+    >>> from keras_advxai.callbacks.keys import keys
+    >>> settings = kax.EvaluationSettings(explainers=(), noise_control=False)
+    >>> sorted(keys(settings)), sorted(keys(settings, "pale"))
+    (['val_accuracy_clean', 'val_accuracy_fgsm'], ['val_pale_accuracy_clean', 'val_pale_accuracy_fgsm'])
+    """
+    attacks = [item.name for item in settings.attacks_and_controls]
+    drifts = _drifts(attacks, (item.name for item in settings.explainers), (item.name for item in settings.metrics))
+    kinds = ("mod", "vid") if len(settings.epsilons) > 1 else ("mod",)
+    ends = [f"accuracy_{item}" for item in ("clean", *attacks)]
+    return {f"{_start(name)}{end}" for end in (*ends, *(f"{kind}_{end}" for kind in kinds for end in drifts))}
+
+
+def values(report: EvaluationReport, name: str | None = None) -> dict[str, float]:
+    """What a report puts into the logs: plain floats, none of them NaN.
+
+    Args:
+        report: The report.
+        name: The name of the callback. Defaults to `None`.
+    """
+    largest = max(report.epsilons)
+    found: dict[str, float] = {}
+    if report.provenance["labels"] == "given":  # else it is 1 by definition
+        found["accuracy_clean"] = report.clean_accuracy
+    found |= {f"accuracy_{attack}": report.accuracy(attack, largest) for attack in report.attacks}
+    drifts = _drifts(report.attacks, report.explainers, report.metrics)
+    for end, (attack, explainer, metric) in drifts.items():
+        # Plain floats: arrays in the logs make TensorBoard's callback crash.
+        mods = [report.mod(attack, explainer, epsilon, metric=metric) for epsilon in report.epsilons]
+        found[f"mod_{end}"] = _measured(float(np.mean(mods)))
+    if len(report.epsilons) > 1:  # else it is NaN by definition
+        for end, (attack, explainer, metric) in drifts.items():
+            found[f"vid_{end}"] = _measured(report.vid(attack, explainer, metric=metric))
+    return {f"{_start(name)}{end}": value for end, value in found.items()}
+
+
+def reported_accuracy(logs: Mapping[str, Any], classifier: ImageClassifier) -> tuple[str, float] | None:
+    """The accuracy that `fit` itself has measured on its validation data, with its key; `None` if there is none.
+
+    Args:
+        logs: The logs of an epoch, before our keys are in them.
+        classifier: The classifier, which says which of several outputs it is about.
+    """
+    outputs = list(getattr(classifier.model, "output_names", None) or ())
+    own = outputs[classifier.output] if isinstance(classifier.output, int) and outputs else classifier.output
+    # Of one sigmoid unit a threshold of 0.5 decides, as ours does; of several it counts each unit for itself.
+    kinds = (*_ACCURACIES, "binary_accuracy") if classifier.binary else _ACCURACIES
+    starts = ("val_",) if own is None else (f"val_{own}_", *(("val_",) if len(outputs) < 2 else ()))
+    for start, kind in itertools.product(starts, kinds):
+        value = logs.get(start + kind)
+        if value is not None and math.isfinite(value):
+            return start + kind, float(value)
+    return None
+
+
+def _start(name: str | None) -> str:
+    return "val_" if name is None else f"val_{name}_"
+
+
+def _measured(value: float) -> float:
+    return UNMEASURED if math.isnan(value) else value
+
+
+def _drifts(
+    attacks: Iterable[str], explainers: Iterable[str], metrics: Iterable[str]
+) -> dict[str, tuple[str, str, str]]:
+    """What the keys of each drift end in: the first dissimilarity, the usual one, is not named."""
+    attacks, explainers, metrics = list(attacks), list(explainers), list(metrics)
+    return {
+        f"{attack}_{explainer}" + ("" if metric == metrics[0] else f"_{metric}"): (attack, explainer, metric)
+        for metric in metrics
+        for attack in attacks
+        for explainer in explainers
+    }

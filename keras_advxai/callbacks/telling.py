@@ -1,0 +1,62 @@
+"""What the user of a callback is told while the model is trained."""
+
+from __future__ import annotations
+
+import logging
+import re
+import sys
+import warnings
+from collections.abc import Iterable
+
+from tqdm.auto import tqdm
+
+from keras_advxai.measurements.finding import Finding
+
+LOGGER = logging.getLogger("keras_advxai")
+
+
+class FindingWarning(UserWarning):
+    """A finding of severity warning or error about the model that is trained."""
+
+
+class Teller:
+    """Says things in the middle of a training, each of them once.
+
+    Args:
+        shows: Whether the training shows something, as it does without `verbose=0`.
+    """
+
+    def __init__(self, shows: bool) -> None:
+        self.shows = shows
+        self._said: set[tuple[str, str]] = set()
+
+    def line(self, text: str) -> None:
+        """Say a line: to the log, or where that shows nothing, on standard error."""
+        if LOGGER.isEnabledFor(logging.INFO):
+            LOGGER.info(text)
+        elif self.shows:
+            tqdm.write(text, file=sys.stderr)
+
+    def findings(self, found: Iterable[Finding], when: str) -> None:
+        """Warn of what is more than a note, and was not said yet.
+
+        Args:
+            found: The findings.
+            when: What they are about, as `"After epoch 1"`.
+        """
+        for finding in found:
+            if finding.severity != "note":
+                self.warn(finding.id, str(finding), f"{when}: {finding} ({finding.link})")
+
+    def warn(self, id: str, text: str, sentence: str | None = None) -> None:
+        """Warn, unless it was said already, with whatever numbers.
+
+        Args:
+            id: What it is about.
+            text: The sentence by which it is known again.
+            sentence: The sentence to say. Defaults to `text`.
+        """
+        key = (id, re.sub(r"\d[\d.]*", "", text))  # with other numbers after each epoch it is the same
+        if key not in self._said:
+            self._said.add(key)
+            warnings.warn(sentence or text, FindingWarning, stacklevel=2)

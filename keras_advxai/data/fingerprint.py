@@ -1,0 +1,51 @@
+"""Data by a hash, to know them again."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Any
+
+import numpy as np
+
+from keras_advxai.data.batches import Batches
+
+
+class Fingerprint:
+    """A SHA-256 hash over images and labels, the same for every batch size."""
+
+    def __init__(self) -> None:
+        self._images = hashlib.sha256()  # apart from the labels: in one, the hash would hang on where batches end
+        self._labels = hashlib.sha256()
+
+    def update(self, images: Any, labels: np.ndarray | None) -> None:
+        """Add a batch."""
+        self._images.update(np.asarray(images).tobytes())
+        if labels is not None:
+            self._labels.update(labels.tobytes())
+
+    def hexdigest(self) -> str:
+        """The hash of all that was added."""
+        return hashlib.sha256(self._images.digest() + self._labels.digest()).hexdigest()
+
+
+def fingerprint(batches: Batches) -> str:
+    """The hash of data, which are read for it; that of an evaluation's report is `provenance["data_sha256"]`.
+
+    Args:
+        batches: The data.
+
+    Example:
+
+    >>> import keras, numpy as np
+    >>> from keras_advxai import ImageClassifier
+    >>> from keras_advxai.data import Batches, fingerprint
+    >>> model = keras.Sequential([keras.Input((4, 4, 1)), keras.layers.Flatten(), keras.layers.Dense(2)])
+    >>> data = np.zeros((5, 4, 4, 1)), [0, 1, 0, 1, 0]
+    >>> by_two, by_three = (Batches(data, ImageClassifier(model), batch_size=size) for size in (2, 3))
+    >>> fingerprint(by_two) == fingerprint(by_three)
+    True
+    """
+    found = Fingerprint()
+    for x, y in batches:
+        found.update(batches.classifier.images_of(x), y)
+    return found.hexdigest()

@@ -1,0 +1,85 @@
+"""Checks of an evaluation during a training, beside what the training itself has measured."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+
+from keras_advxai.measurements.accuracy import clean_accuracy
+from keras_advxai.measurements.finding import Checks
+from keras_advxai.measurements.measurements import Measurements
+
+_SIGMAS = 4
+_OTHER_IMAGES = 0.05
+"""By how much accuracies on different images may differ without a word, beside what chance explains."""
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class TrainingEvidence:
+    """An evaluation after an epoch, and what is known of the epoch.
+
+    Attributes:
+        measurements: What was measured.
+        has_labels: Whether the data have labels.
+        reported: The key and the value of the accuracy that the training has measured on its validation data; `None`
+            where it has measured none.
+        other_weights: Whether the validation ran with other weights than the evaluation.
+
+    Example:
+
+    >>> from keras_advxai.evaluation import Coordinates, Measurements
+    >>> from keras_advxai.evaluation.checks import TRAINING, TrainingEvidence
+    >>> coordinates = Coordinates((), (), ("nissim",), ("predicted",), (0.1,), classes=2)
+    >>> found = Measurements.of(coordinates, label=[0] * 20, prediction=[[1] * 20], confidence=[[0.6] * 20])
+    >>> [finding.id for finding in TRAINING.findings(TrainingEvidence(found, reported=("val_accuracy", 0.9)))]
+    ['other-validation-accuracy']
+    """
+
+    measurements: Measurements
+    has_labels: bool = True
+    reported: tuple[str, float] | None = None
+    other_weights: bool = False
+
+
+TRAINING: Checks[TrainingEvidence] = Checks()
+"""The checks that the callback adds."""
+
+
+@TRAINING.check("other-weights", "warning")
+def other_weights(seen: TrainingEvidence) -> str | None:
+    """The validation of `fit` ran with other weights than the callback's evaluation.
+
+    `SwapEMAWeights`, and whatever else keeps an average of the weights, puts it into the model for the validation and
+    takes it out again. Where the callback comes first, its figures are those of the weights as trained, and
+    `val_accuracy` that of the average. Put `SwapEMAWeights(swap_on_epoch=True)` before the callback: both are of the
+    average then. Without validation data it cannot be seen.
+    """
+    if not seen.other_weights:
+        return None
+    return (
+        "The validation ran with other weights than this evaluation, as with SwapEMAWeights behind this callback: "
+        "val_accuracy and the figures under attack are of two models. Put SwapEMAWeights(swap_on_epoch=True) before it."
+    )
+
+
+@TRAINING.check("other-validation-accuracy", "warning")
+def other_validation_accuracy(seen: TrainingEvidence) -> str | None:
+    """The accuracy on the clean images differs from the one that `fit` has measured on its validation data.
+
+    By more than four standard errors, for the sample that is evaluated, and five points, for images that are not the
+    same. Where both have the same images, they reach the model in two ways: a `preprocess` that the callback was not
+    told of, bounds, or another output. Where the callback has other images, such as those of the training, the model
+    is better or worse on those.
+    """
+    if seen.reported is None or not seen.has_labels or seen.other_weights:
+        return None
+    key, reported = seen.reported
+    own, count = clean_accuracy(seen.measurements), len(seen.measurements)
+    # Of the accuracy that is nearer to a half: with none right of 20 images, its own standard error would be 0.
+    variance = max(accuracy * (1 - accuracy) for accuracy in (own, reported))
+    if abs(own - reported) <= _SIGMAS * math.sqrt(variance / count) + _OTHER_IMAGES:
+        return None
+    return (
+        f"The accuracy on the {count} clean images is {own:.3f}, and {key} is {reported:.3f}. If they are the images "
+        "that are validated, they reach the model in another way: look at `preprocess`, `bounds` and `output`."
+    )

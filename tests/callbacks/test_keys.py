@@ -1,0 +1,102 @@
+"""The keys in the logs, and what stands there for what could not be measured."""
+
+from __future__ import annotations
+
+import math
+
+import keras
+import numpy as np
+import pytest
+from scripted import BLANK, weights
+
+import keras_advxai as kax
+from keras_advxai.callbacks.keys import keys, reported_accuracy
+
+MOD = "val_mod_fgsm_grad_cam"
+pytestmark = pytest.mark.filterwarnings("ignore::keras_advxai.callbacks.FindingWarning")
+
+
+def test_the_clean_accuracy_is_that_of_the_model(fit, evaluation, images, trained):
+    history = fit(evaluation(images, final=False), epochs=(weights(), weights(1.6), BLANK)).history
+    expected = []
+    for item in (weights(), weights(1.6), BLANK):
+        trained.set_weights(item)
+        expected.append(float(np.mean(trained.predict(images[0], verbose=0).argmax(axis=1) == images[1])))
+    assert history["val_accuracy_clean"] == expected
+    assert len({1.0, 0.5, *expected}) == 3
+    assert (expected[0], expected[2]) == (1, 0.5)
+
+
+def test_without_labels_there_is_no_accuracy_to_know(fit, evaluation, images):
+    history = fit(evaluation(images[0], final=False)).history
+    assert "val_accuracy_clean" not in history
+    assert "val_accuracy_fgsm" in history
+
+
+def test_the_keys_are_known_before(fit, evaluation, images):
+    for settings in ({"name": "pale"}, {"metrics": ("nissim", "center_shift"), "epsilons": (0.1,)}):
+        ours = evaluation(images, final=False, **settings)
+        history = fit(ours).history
+        assert {key for key in history if key.startswith("val_")} == keys(ours.settings, settings.get("name"))
+    assert keys(ours.settings, "pale") == {key.replace("val_", "val_pale_") for key in keys(ours.settings)}
+
+
+@pytest.mark.parametrize("name", ["", "a.b", "a b", "{a}", 3])
+def test_a_name_that_makes_no_key_is_refused(images, name):
+    with pytest.raises(ValueError, match="`name` must consist of letters"):
+        kax.callbacks.AdversarialEvaluation(images, name=name)
+
+
+def test_what_cannot_be_measured_is_worse_than_all_that_can(fit, evaluation, images, trained, tmp_path):
+    checkpoint = tmp_path / "best.weights.h5"
+    stopping = keras.callbacks.EarlyStopping(MOD, mode="min", patience=2, restore_best_weights=True)
+    plateau = keras.callbacks.ReduceLROnPlateau(MOD, mode="min", patience=3, verbose=0)
+    history = fit(
+        evaluation(images, final=False),
+        keras.callbacks.ModelCheckpoint(checkpoint, MOD, mode="min", save_best_only=True, save_weights_only=True),
+        stopping,
+        plateau,
+        epochs=(BLANK, BLANK, weights(), weights(), BLANK, weights(2)),
+    ).history
+    values = history[MOD]
+    assert [math.isinf(value) for value in values] == [True, True, False, False, True]
+    assert values[2] == values[3]
+    # It stops two epochs after the one that could be measured first, and not two epochs after the beginning.
+    assert (stopping.stopped_epoch, stopping.best_epoch) == (4, 2)
+    assert stopping.best == plateau.best == values[2]
+    for _ in ("restored", "saved"):
+        for mine, best in zip(trained.get_weights(), weights(), strict=True):
+            np.testing.assert_array_equal(mine, best)
+        trained.load_weights(checkpoint)
+    assert [math.isinf(value) for value in history["val_vid_fgsm_grad_cam"]] == list(map(math.isinf, values))
+
+
+def test_an_epoch_without_an_evaluation_repeats_it(fit, evaluation, images):
+    ours = evaluation(images, final=False, every=2)
+    values = fit(ours, epochs=(BLANK, weights(), weights(), BLANK, weights())).history[MOD]
+    assert [math.isinf(value) for value in values] == [True, False, False, True, True]
+    assert sorted(ours.reports) == [0, 1, 3]
+
+
+def two_outputs():
+    inputs = keras.Input((4, 4, 1))
+    flat = keras.layers.Flatten()(inputs)
+    return keras.Model(inputs, [keras.layers.Dense(2, name="first")(flat), keras.layers.Dense(3, name="second")(flat)])
+
+
+@pytest.mark.parametrize(
+    ("output", "key"),
+    [("first", "val_first_acc"), (1, "val_second_accuracy")],
+)
+def test_of_several_outputs_the_accuracy_is_that_of_the_one_with_the_classes(output, key):
+    logs = {"val_loss": 0.1, "val_accuracy": 0.9, "val_first_acc": 0.2, "val_second_accuracy": 0.3}
+    found = reported_accuracy(logs, kax.ImageClassifier(two_outputs(), output=output))
+    assert found == (key, logs[key])
+
+
+def test_an_accuracy_of_single_units_is_none_of_classes(trained):
+    classifier = kax.ImageClassifier(trained)
+    assert reported_accuracy({"val_binary_accuracy": 0.9, "val_loss": 1.0}, classifier) is None
+    assert reported_accuracy({"val_accuracy": math.nan}, classifier) is None
+    unit = keras.Sequential([keras.Input((4, 4, 1)), keras.layers.Flatten(), keras.layers.Dense(1, "sigmoid")])
+    assert reported_accuracy({"val_binary_accuracy": 0.9}, kax.ImageClassifier(unit)) == ("val_binary_accuracy", 0.9)
