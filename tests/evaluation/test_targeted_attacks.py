@@ -171,6 +171,7 @@ def test_without_labels_the_clean_prediction_is_the_true_class(three):
     assert attackable(found.measurements, NAME).tolist() == [True, True, False, True, True, True]
 
 
+@pytest.mark.filterwarnings("ignore::keras_advxai.callbacks.FindingWarning")
 def test_given_targets_follow_the_sample_of_a_callback(three):
     targets = (Y + 1) % 3
     settings = {"attacks": TARGETED, "explainers": (), "attack_targets": targets}

@@ -15,6 +15,8 @@ from keras import layers
 
 import keras_advxai as kax
 
+# What the first epochs of a training are warned of is no matter here.
+pytestmark = pytest.mark.filterwarnings("ignore::keras_advxai.callbacks.FindingWarning")
 EPSILONS = (0.05, 0.1)
 
 
