@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from concurrent import futures
+import math
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import keras
 import numpy as np
 import tensorflow as tf
 
+from keras_advxai.data import streams
 from keras_advxai.models import ImageClassifier
 from keras_advxai.models.inputs import check_labels, check_whole_number, describe
 
@@ -25,6 +26,7 @@ class Batches:
         classifier: What the images and labels have to fit.
         batch_size: How many images a batch of arrays has; datasets keep their own batches.
         attack_targets: For targeted attacks, a class for each image of arrays. Defaults to `None`.
+        steps: At most so many batches are read. Defaults to `None`, all of them.
         remember: How many of the first images to keep when they are read, for whoever looks at them again: a stream
             may give others the next time. Defaults to 0.
 
@@ -36,7 +38,8 @@ class Batches:
 
     Raises:
         TypeError: `data` is something else.
-        ValueError: It is empty, infinite, not batched, or does not fit the classifier.
+        ValueError: It is empty, not batched, infinite without `steps`, or does not fit the classifier. When it is read:
+            it does not say how long it is, and has more than 10,000 batches.
 
     Example:
 
@@ -57,9 +60,11 @@ class Batches:
         batch_size: int,
         attack_targets: np.ndarray | None = None,
         remember: int = 0,
+        steps: int | None = None,
     ) -> None:
         self.classifier = classifier
         self.batch_size = check_whole_number("batch_size", batch_size, 1)
+        self.steps = steps if steps is None else check_whole_number("steps", steps, 1)
         self.images: int | None = None
         self.has_labels = True
         self.ignored_weights = False
@@ -70,8 +75,7 @@ class Batches:
         if isinstance(data, tf.data.Dataset):
             self._check_dataset(data)
         elif isinstance(data, keras.utils.PyDataset):
-            if len(data) == 0:
-                raise ValueError("The PyDataset is empty. Pass at least one batch.")
+            self._check_length(streams.batch_count(data), "PyDataset")
         else:
             self._arrays = self._checked_arrays(data)
         self.attack_targets = attack_targets
@@ -82,7 +86,9 @@ class Batches:
                     "order. Pass arrays, or attack_targets='least_likely', 'runner_up', 'random' or one class. "
                     f"Received: attack_targets of shape {attack_targets.shape} with {describe(data)}"
                 )
-            self.attack_targets = _check_given(attack_targets, self._arrays[1], self.images or 0, classifier)
+            x, y = self._arrays
+            count = len(classifier.images_of(x))
+            self.attack_targets = _check_given(attack_targets, y, count, classifier)[: self.images]
 
     def __iter__(self) -> Iterator[tuple[Any, np.ndarray | None]]:
         """Yields the inputs, with images `(batch, height, width, channels)`, and labels `(batch,)` or `None`."""
@@ -99,7 +105,7 @@ class Batches:
             yield from self._slices(*self._arrays)
             return
         count = 0
-        for index, element in enumerate(self._stream()):
+        for index, element in enumerate(streams.read(self._data, self.steps)):
             x, y = self._split(element)
             where = f"batch {index} of the data"
             images = self.classifier.check_images(x, where)
@@ -161,7 +167,8 @@ class Batches:
             )
         x = keras.tree.map_structure(np.asarray, x)
         images = self.classifier.check_images(x, "the images of `data`")
-        self.images = len(images)
+        # As `fit` and `evaluate` of Keras, which count batches of arrays, too.
+        self.images = len(images) if self.steps is None else min(len(images), self.steps * self.batch_size)
         self.has_labels = y is not None
         return x, None if y is None else self._labels(y, len(images), "the labels of `data`")
 
@@ -173,11 +180,7 @@ class Batches:
             )
 
     def _check_dataset(self, data: tf.data.Dataset) -> None:
-        cardinality = int(data.cardinality())
-        if cardinality == tf.data.INFINITE_CARDINALITY:  # an evaluation would never end
-            raise ValueError("The dataset is infinite. Pass dataset.take(n), or leave `repeat` out.")
-        if cardinality == 0:
-            raise ValueError("The dataset is empty. Pass at least one image.")
+        self._check_length(streams.batch_count(data), "dataset")
         spec = data.element_spec
         inputs = spec[0] if isinstance(spec, tuple) else spec
         self._check_inputs(inputs)
@@ -190,13 +193,14 @@ class Batches:
                 "Pass dataset.batch(32)."
             )
 
-    def _stream(self) -> Iterator[Any]:
-        if isinstance(self._data, tf.data.Dataset):
-            # Both kinds are read ahead, while the model is busy with the batch before.
-            for element in self._data.prefetch(tf.data.AUTOTUNE):
-                yield _as_arrays(element)
-        else:
-            yield from _read_ahead(len(self._data), lambda index: _as_arrays(self._data[index]))
+    def _check_length(self, batches: float | None, kind: str) -> None:
+        if batches == 0:
+            raise ValueError(f"The {kind} is empty. Pass at least one image.")
+        if batches == math.inf and self.steps is None:  # an evaluation would never end
+            raise ValueError(
+                f"The {kind} is infinite. Say how many of its batches are to be read, such as steps=10."
+                + (" Or leave `repeat` out." if kind == "dataset" else " Or say how many it has by `num_batches`.")
+            )
 
     def _split(self, element: Any) -> tuple[Any, Any]:
         """Inputs and labels. A pair is inputs and labels, unless the model takes several inputs as a list."""
@@ -219,39 +223,6 @@ class Batches:
         for start in range(0, self.images or 0, self.batch_size):
             chosen = slice(start, start + self.batch_size)
             yield _take(x, chosen), None if y is None else y[chosen]
-
-
-def first_inputs(data: Any) -> Any:
-    """The inputs of one image, to build a model on that has no weights yet.
-
-    Args:
-        data: What `Batches` takes.
-
-    Raises:
-        ValueError: There is none.
-    """
-    if isinstance(data, tf.data.Dataset):
-        data = next(iter(data.take(1)), None)
-    elif isinstance(data, keras.utils.PyDataset):
-        data = data[0] if len(data) else None
-    if data is None:
-        raise ValueError("The dataset is empty. Pass at least one image.")
-    return _take(data[0] if isinstance(data, (tuple, list)) else data, slice(0, 1))
-
-
-def _read_ahead(count: int, read: Callable[[int], Any]) -> Iterator[Any]:
-    """What `read` returns for 0, 1, ..., each read by a thread while the one before is in use."""
-    with futures.ThreadPoolExecutor(max_workers=1) as reader:  # a loop that is left early leaves no thread
-        coming = [reader.submit(read, index) for index in range(min(1, count))]
-        for index in range(count):
-            item = coming.pop().result()  # raises here what went wrong in the thread
-            if index + 1 < count:
-                coming.append(reader.submit(read, index + 1))
-            yield item
-
-
-def _as_arrays(element: Any) -> Any:
-    return keras.tree.map_structure(np.asarray, element)
 
 
 def _take(x: Any, chosen: Any) -> Any:

@@ -32,6 +32,7 @@ class MeasuringArguments(TypedDict, total=False):
     checks: Checks
     seed: int
     batch_size: int
+    steps: int | None
     images: int | None
 
 
@@ -87,6 +88,8 @@ checks: Which checks say what the figures are worth, in `report.warnings`: `"che
     eight times each attack on them. Defaults to `"cheap"`.
 seed: Seed of the noise, of random targets and of the bootstrap intervals. Defaults to 0.
 batch_size: How many images of an array go through the model at once. Defaults to 32.
+steps: At most so many batches of the data are read, as by Keras' `evaluate`; an infinite dataset needs it. A dataset
+    that does not say how long it is may have 10,000 batches without it. Defaults to `None`, all of them.
 images: How many of the first images to keep, with their heatmaps, for pictures. Defaults to 8, and to fewer with more
     than 8 explainers.
 bounds: The smallest and largest value of a pixel. Defaults to `(0, 1)`, and to `(0, 255)` where `preprocess` is a name.

@@ -76,7 +76,7 @@ class Evaluator:
         """
         given = self.settings.attack_targets
         targets = given if isinstance(given, np.ndarray) else None  # what is no array is a rule, which the plan has
-        batches = Batches(data, self.classifier, self.settings.batch_size, targets, remember)
+        batches = Batches(data, self.classifier, self.settings.batch_size, targets, remember, self.settings.steps)
         self._check_target(batches.has_labels)
         return batches
 

@@ -64,6 +64,7 @@ class EvaluationSettings(Configuration):
         checks: Checks = "cheap",
         seed: int = 0,
         batch_size: int = 32,
+        steps: int | None = None,
         images: int | None = None,
         bounds: Bounds | None = None,
         preprocess: Preprocess = None,
@@ -97,6 +98,7 @@ class EvaluationSettings(Configuration):
         _check_distinct(self.explainers, "explainers")
         _check_distinct(self.metrics, "metrics")
         self.batch_size = check_whole_number("batch_size", batch_size, 1)
+        self.steps = steps if steps is None else check_whole_number("steps", steps, 1)
         self.images = images if images is None else check_whole_number("images", images, 0)
         self.bounds = bounds if bounds is None else check_bounds(bounds)
         self.preprocess = preprocess  # from here on `ImageClassifier` checks, which has the model

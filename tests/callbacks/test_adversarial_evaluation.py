@@ -365,3 +365,17 @@ def test_an_evaluation_after_training_is_logged_after_its_epochs(train_faces, te
     assert [event.step for event in found] == [0, 1, 2]
     written = float(tf.make_ndarray(found[-1].tensor_proto))
     assert written == pytest.approx(report.accuracy("fgsm", 0.1))
+
+
+@pytest.mark.parametrize("kind", ["infinite", "unknown"])
+def test_data_without_an_end(trained, images, evaluation, fit, kind):
+    dataset = tf.data.Dataset.from_tensor_slices(images).batch(8).repeat()
+    if kind == "unknown":
+        dataset = dataset.filter(lambda x, y: True)
+    ours = evaluation(dataset, steps=3)
+    fit(ours)
+    first = tuple(array[:24] for array in images)
+    assert ours.report == kax.evaluate(trained, first, settings=ours.report.settings, steps=3, progress=False)
+    if kind == "infinite":
+        with pytest.raises(ValueError, match="The dataset is infinite"):
+            fit(evaluation(dataset))

@@ -79,7 +79,7 @@ def broken(x, y):
             "must be pairs of images and labels. Received: dictionaries",
         ),
         "empty_dataset": (dataset(x[:0], y[:0]), "The dataset is empty"),
-        "infinite": (dataset(x, y).repeat(), "The dataset is infinite. Pass dataset.take(n)"),
+        "infinite": (dataset(x, y).repeat(), "The dataset is infinite. Say how many of its batches are to be read"),
         "not_batched": (dataset(x, y, batch=None), "must be batched. Received: elements of shape (25, 25, 1)"),
         "filtered": (dataset(x, y).filter(lambda a, b: tf.constant(False)), "The dataset is empty"),
     }

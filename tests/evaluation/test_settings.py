@@ -136,6 +136,7 @@ def rich() -> dict:
         "attack_targets": np.array([1, 1, 1, 0, 0, 0]),
         "seed": 7,
         "batch_size": 4,
+        "steps": 2,
         "images": 2,
         "bounds": (-1, 2),
         "fold_batch_norm": True,

@@ -1,0 +1,101 @@
+"""Datasets of batches, which may not say where they end."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Iterator
+from concurrent import futures
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+MOST_BATCHES = 10_000
+"""After so many batches, a dataset that does not say how many it has is taken for infinite."""
+
+
+def batch_count(data: tf.data.Dataset | keras.utils.PyDataset) -> float | None:
+    """How many batches there are: infinity where there is no end, `None` where that is not known.
+
+    Args:
+        data: A dataset.
+
+    Example:
+
+    >>> import tensorflow as tf
+    >>> from keras_advxai.data.streams import batch_count
+    >>> data = tf.data.Dataset.range(10).batch(4)
+    >>> batch_count(data), batch_count(data.repeat()), batch_count(data.filter(lambda x: True))
+    (3, inf, None)
+    """
+    if isinstance(data, tf.data.Dataset):
+        count = int(data.cardinality())
+        known = {tf.data.INFINITE_CARDINALITY: math.inf, tf.data.UNKNOWN_CARDINALITY: None}
+        return known.get(count, count)
+    try:
+        batches: int | None = data.num_batches  # which is `len` where there is one
+    except NotImplementedError:  # neither is declared: Keras counts on for ever, too
+        return math.inf
+    return math.inf if batches is None else batches
+
+
+def read(data: tf.data.Dataset | keras.utils.PyDataset, steps: int | None = None) -> Iterator[Any]:
+    """The batches as arrays, each read while the one before is in use.
+
+    Args:
+        data: A dataset.
+        steps: At most so many of them. Defaults to `None`, all.
+
+    Raises:
+        ValueError: It does not say how many it has, nothing else does, and there are more than `MOST_BATCHES`.
+    """
+    count = batch_count(data)
+    if isinstance(data, tf.data.Dataset):
+        limited = data if steps is None else data.take(steps)  # before it is read ahead
+        batches: Iterable[Any] = map(as_arrays, limited.prefetch(tf.data.AUTOTUNE))
+    else:
+        ends = [int(end) for end in (count, steps) if end is not None and end < math.inf]
+        batches = _read_ahead(min(ends), lambda index: as_arrays(data[index]))
+    for index, batch in enumerate(batches):
+        if count is None and steps is None and index == MOST_BATCHES:
+            raise ValueError(
+                f"The dataset does not say how many batches it has, and did not end after {MOST_BATCHES}. Say how many "
+                "are to be read, as steps=100; or how many there are, by "
+                "dataset.apply(tf.data.experimental.assert_cardinality(n))."
+            )
+        yield batch
+
+
+def first_inputs(data: Any) -> Any:
+    """The inputs of one image, to build a model on that has no weights yet.
+
+    Args:
+        data: What `Batches` takes.
+
+    Raises:
+        ValueError: There is none.
+    """
+    if isinstance(data, (tf.data.Dataset, keras.utils.PyDataset)):
+        batches: Any = data.take(1) if isinstance(data, tf.data.Dataset) else (data[0] if batch_count(data) else None,)
+        data = next(iter(batches), None)
+    if data is None:
+        raise ValueError("The dataset is empty. Pass at least one image.")
+    inputs = data[0] if isinstance(data, (tuple, list)) else data
+    return keras.tree.map_structure(lambda part: part[:1], inputs)
+
+
+def as_arrays(element: Any) -> Any:
+    """The tensors of a batch as arrays."""
+    return keras.tree.map_structure(np.asarray, element)
+
+
+def _read_ahead(count: int, read: Callable[[int], Any]) -> Iterator[Any]:
+    """What `read` returns for 0, 1, ..., each read by a thread while the one before is in use."""
+    with futures.ThreadPoolExecutor(max_workers=1) as reader:  # a loop that is left early leaves no thread
+        coming = [reader.submit(read, index) for index in range(min(1, count))]
+        for index in range(count):
+            item = coming.pop().result()  # raises here what went wrong in the thread
+            if index + 1 < count:
+                coming.append(reader.submit(read, index + 1))
+            yield item
