@@ -54,12 +54,12 @@ class AdversarialEvaluation(keras.callbacks.Callback):
     With several `metrics`, those of the second and further ones end in `_<metric>`. With a `name`, they begin with
     `val_<name>_`. An epoch without an evaluation repeats the values of the last one.
 
-    A drift that could not be measured, because every heatmap of the clean images is blank or the model's outputs
-    are NaN, is logged as infinite: worse than any that could be, so `ModelCheckpoint` and the others with `mode="min"` never keep that model as the
-    best one. (With NaN they would: Keras takes the first value for the best, and nothing is better than NaN.) Name
-    the `mode` to them; they cannot guess it from these names. EarlyStopping's `restore_best_weights` acts when this
-    callback is done, so the report after training is about the last weights; call `evaluate` for those that were
-    restored.
+    A drift that could not be measured, because every heatmap of the clean images is blank or the model's outputs are
+    NaN, is logged as infinite: worse than any that could be, so `ModelCheckpoint` and the others with `mode="min"`
+    never keep that model as the best one. (With NaN they would: Keras takes the first value for the best, and nothing
+    is better than NaN.) Name the `mode` to them; they cannot guess it from these names. EarlyStopping's
+    `restore_best_weights` acts when this callback is done, so the report after training is about the last weights;
+    call `evaluate` for those that were restored.
 
     What would be misread is said during the training: each finding of severity warning or error once, as a
     `FindingWarning`; two of them, `other-weights` and `other-validation-accuracy`, only a training has. Unless `fit`

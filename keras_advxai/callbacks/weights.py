@@ -47,4 +47,4 @@ class Weights:
         (total, norm, root), (others, other_norm, _) = self.sums.T, other.sums.T
         scale = np.maximum(norm, other_norm)
         apart = np.maximum(np.abs(norm - other_norm), np.abs(total - others) / root)
-        return bool(np.all(apart <= _ROUNDING * scale))
+        return not bool(np.any(apart > _ROUNDING * scale))  # of NaN nothing is known

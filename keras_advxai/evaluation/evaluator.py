@@ -25,6 +25,7 @@ from keras_advxai.measurements.coordinates import Coordinates
 from keras_advxai.measurements.measurements import Measurements
 from keras_advxai.metrics import nissim
 from keras_advxai.models import ImageClassifier
+from keras_advxai.ops.compiling import check_eager
 from keras_advxai.ops.ssim import SMALLEST_WINDOW, window_size
 
 _PACKAGES = ("keras-advxai", "tensorflow", "keras", "numpy")
@@ -50,6 +51,7 @@ class Evaluator:
     """
 
     def __init__(self, classifier: ImageClassifier, settings: EvaluationSettings) -> None:
+        check_eager("An evaluation")
         self.classifier = classifier
         # As the model is really seen, also where an `ImageClassifier` said so: a report has to be repeatable.
         self.settings = settings.seen_as(classifier)

@@ -21,6 +21,7 @@ from keras_advxai.models.selection import Selection, is_structure
 from keras_advxai.models.signature import check_preprocessed_shape, concrete_shape, match_structure, network_specs
 from keras_advxai.models.summary import ModelSummary, summarize
 from keras_advxai.models.topology import Topology
+from keras_advxai.ops.compiling import check_usable
 
 _OPTIONS = ("fold_batch_norm", "jit_compile")  # how a pass is computed, and not what it is
 _SETTINGS = ("bounds", "preprocess", "from_logits", "output", "input", *_OPTIONS)
@@ -86,6 +87,7 @@ class ImageClassifier:
         fold_batch_norm: bool = False,
         jit_compile: bool = False,
     ) -> None:
+        check_usable()
         inputs.check_model(model, classifier=ImageClassifier)  # passed down: that file lies below this one
         self.model = model
         self.from_logits = from_logits

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import functools
 import threading
 import weakref
 from collections.abc import Callable, Hashable, Iterator, Sequence
@@ -13,6 +14,7 @@ import keras
 import tensorflow as tf
 
 from keras_advxai.models.recording import all_operations
+from keras_advxai.ops.compiling import call_compiled, unwatched
 
 _STORE: weakref.WeakKeyDictionary[keras.Model, tuple[Any, dict[Hashable, Any]]] = weakref.WeakKeyDictionary()
 _LOCK = threading.RLock()
@@ -42,7 +44,8 @@ def remember(model: keras.Model, key: Hashable, build: Callable[[], Any]) -> Any
     with building:
         full_key = (key, structure)
         # Taken out and put back in at the end: the first of a dictionary is then what was asked for longest ago.
-        value = values.pop(full_key) if full_key in values else build()
+        with unwatched():  # a summary is of the model's own operations
+            value = values.pop(full_key) if full_key in values else build()
         values[full_key] = value
         while len(values) > _MAX_ENTRIES:
             values.pop(next(iter(values)))
@@ -65,12 +68,12 @@ def function(model: keras.Model, key: Hashable, call: Callable[..., Any], args: 
     given = tuple(index for index, arg in enumerate(args) if arg is not None)
     signature = [keras.tree.map_structure(_spec, args[index]) for index in given]
     trace = _Trace(call, weakref.ref(model), len(args), given)
-    run: Callable[..., Any] = remember(
+    run = remember(
         model,
         (key, given, str(signature)),
         lambda: tf.function(trace, autograph=False, input_signature=signature),
     )
-    return run
+    return functools.partial(call_compiled, run)
 
 
 @dataclasses.dataclass(frozen=True, eq=False)

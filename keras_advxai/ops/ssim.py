@@ -15,6 +15,7 @@ import tensorflow as tf
 from keras import ops
 
 from keras_advxai._typing import Tensor
+from keras_advxai.ops.compiling import call_compiled
 
 K1 = 0.01
 K2 = 0.03
@@ -170,10 +171,8 @@ def _ssim(window: tuple[int, ...], data_range: float) -> Callable[[tf.Tensor, tf
     def mean(a: tf.Tensor, b: tf.Tensor) -> tf.Tensor:
         return 1.0 - _one_minus_ssim(a, b, window, data_range)
 
-    compiled: Callable[[tf.Tensor, tf.Tensor], tf.Tensor]
     # By XLA, which is the faster one here; convolutions on a CPU are 10 to 15 times slower with it.
-    compiled = tf.function(mean, jit_compile=True, reduce_retracing=True)
-    return compiled
+    return functools.partial(call_compiled, tf.function(mean, jit_compile=True, reduce_retracing=True))
 
 
 @functools.cache
@@ -181,9 +180,7 @@ def _dissimilarity(window: tuple[int, ...]) -> Callable[[tf.Tensor, tf.Tensor], 
     def nissim(a: tf.Tensor, b: tf.Tensor) -> tf.Tensor:
         return ops.clip(0.5 * _one_minus_ssim(a, b, window, 1.0), 0.0, 1.0)
 
-    compiled: Callable[[tf.Tensor, tf.Tensor], tf.Tensor]
-    compiled = tf.function(nissim, jit_compile=True, reduce_retracing=True)
-    return compiled
+    return functools.partial(call_compiled, tf.function(nissim, jit_compile=True, reduce_retracing=True))
 
 
 def _one_minus_ssim(x: tf.Tensor, y: tf.Tensor, window: tuple[int, ...], data_range: float) -> tf.Tensor:
