@@ -15,6 +15,7 @@ from keras_advxai.explainers.baselines import Baseline, baselines, check_baselin
 from keras_advxai.explainers.explainer import Explainer
 from keras_advxai.explainers.quadrature import check_method
 from keras_advxai.explainers.registry import register
+from keras_advxai.explainers.sizes import images_that_fit
 from keras_advxai.models import Forward, ImageClassifier
 from keras_advxai.models.forward import SCORES
 from keras_advxai.models.inputs import check_whole_number
@@ -37,7 +38,8 @@ class AlibiIntegratedGradients(Explainer):
             `IntegratedGradients`. Of `"noise"` one image is drawn. Defaults to `"black"`.
         method: How the integral is approximated: `"gausslegendre"`, or one of the Riemann sums `"left"`, `"right"`,
             `"middle"` and `"trapezoid"`. Defaults to `"gausslegendre"`.
-        internal_batch_size: How many points go through the model at once. Defaults to 32.
+        internal_batch_size: How many points go through the model at once, and fewer of images larger than
+            228x228x3. Defaults to 32.
         score: What is differentiated: `"logit"` or `"probability"`. Defaults to `"logit"`.
         seed: Seed of the noise. Defaults to 0.
 
@@ -116,13 +118,17 @@ class _Explanation:
     def __init__(self, explainer: AlibiIntegratedGradients, forward: Forward) -> None:
         # alibi makes the points of all paths at once, before it puts them through the model in batches: at 32 steps,
         # 100 images of 224x224x3 would take 2 GB. So it gets as many images as have their points in one batch.
-        self._at_once = max(1, explainer.internal_batch_size // explainer.steps)
+        # And of large images few at once: 32 points of 2000x2000x3 are 1.5 GB before the first layer.
+        images = forward.images
+        most = explainer.internal_batch_size
+        points = most if None in images.shape[1:] else min(most, int(images_that_fit(images)))
+        self._at_once = max(1, points // explainer.steps)
         self._network = Network(forward, "scores" if explainer.score == "logit" else "probabilities")
         self._engine = _integrated_gradients()(
             self._network.model,
             method=explainer.method,
             n_steps=explainer.steps,
-            internal_batch_size=explainer.internal_batch_size,
+            internal_batch_size=points,
         )
 
     def __call__(self, inputs: Any, targets: np.ndarray, baseline: np.ndarray) -> np.ndarray:

@@ -115,7 +115,7 @@ class Explainer(Configuration):
         """
         return 0
 
-    def images_at_once(self, model: ImageClassifier, images: Tensor) -> int | None:
+    def images_at_once(self, model: ImageClassifier, images: Tensor) -> int | Tensor | None:
         """How many images are explained at a time, so that the memory does not grow with their number.
 
         Args:
@@ -123,7 +123,7 @@ class Explainer(Configuration):
             images: The images in image space.
 
         Returns:
-            The number; `None` for all, as in one pass.
+            The number, a tensor where a side is open while a graph is traced; `None` for all, as in one pass.
         """
         return None
 

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 import keras
-import numpy as np
 import tensorflow as tf
 
 from keras_advxai._typing import Score, Tensor
@@ -16,6 +14,7 @@ from keras_advxai.explainers.explainer import Explainer
 from keras_advxai.explainers.path import attributions_along
 from keras_advxai.explainers.quadrature import check_method, quadrature
 from keras_advxai.explainers.registry import register
+from keras_advxai.explainers.sizes import images_that_fit
 from keras_advxai.models import Forward, ImageClassifier
 from keras_advxai.models.forward import SCORES
 from keras_advxai.models.inputs import check_whole_number
@@ -46,8 +45,8 @@ class IntegratedGradients(Explainer):
         method: How the integral is approximated: `"gausslegendre"`, or one of the Riemann sums `"left"`, `"right"`,
             `"middle"` and `"trapezoid"`. Defaults to `"gausslegendre"`.
         internal_batch_size: How many points go through the model at once. It changes memory and time, not the
-            result. Defaults to `None`: about as many as a CPU is quickest with, 32 images of 224x224x3 and 1024 small
-            ones.
+            result. Defaults to `None`: about as many as a CPU is quickest with, 33 images of 224x224x3, 1024 small
+            ones and a single one from 913x913x3 on.
         score: What is differentiated: `"logit"` or `"probability"`. Defaults to `"logit"`.
         draws: How many noise baselines are drawn, each of which costs `steps` passes. Only for `baseline="noise"`.
             Defaults to 4.
@@ -123,9 +122,9 @@ class IntegratedGradients(Explainer):
     def _draws(self) -> int:
         return self.draws if self._is_noise else 1
 
-    def images_at_once(self, model: ImageClassifier, images: Tensor) -> int:
+    def images_at_once(self, model: ImageClassifier, images: Tensor) -> int | Tensor:
         """As many as points on the paths; see `Explainer.images_at_once`."""
-        return self.internal_batch_size or _fitting(images.shape)
+        return self.internal_batch_size or images_that_fit(images)
 
     def check(self, model: ImageClassifier, images: Tensor) -> None:
         """Raise if the baseline does not fit the images; see `Explainer.check`."""
@@ -200,11 +199,3 @@ class IntegratedGradients(Explainer):
             return model.forward(model.with_images(forward.inputs, baseline)).score(targets, self.score)
 
         return mean_over(self._draws, draw)
-
-
-def _fitting(shape: tf.TensorShape) -> int:
-    """How many images of this shape make a batch that is neither slow nor large."""
-    # 5 million values are 33 images of 224x224x3, about as many as a CPU is quickest with; of small images that is
-    # 1024. A side that is open, as in a fully convolutional model, counts as 224.
-    values = math.prod(side or 224 for side in shape[1:])
-    return int(np.clip(5_000_000 // values, 8, 1024))

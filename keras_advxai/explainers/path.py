@@ -22,7 +22,7 @@ def attributions_along(
     objective: Objective,
     nodes: np.ndarray,
     weights: np.ndarray,
-    at_once: int,
+    at_once: int | Tensor,
 ) -> Tensor:
     """The way from baselines to images, times the weighted mean of the gradient over points on it.
 

@@ -11,6 +11,7 @@ from keras_advxai.explainers.averaging import mean_over
 from keras_advxai.explainers.explainer import Explainer
 from keras_advxai.explainers.registry import get, register
 from keras_advxai.explainers.saliency import Saliency
+from keras_advxai.explainers.sizes import images_that_fit
 from keras_advxai.models import Forward, ImageClassifier
 from keras_advxai.models.inputs import check_number, check_whole_number
 
@@ -89,9 +90,11 @@ class SmoothGrad(Explainer):
         """Passes forward and backward for one image; see `Explainer.passes`."""
         return self.samples * (1 + self.explainer.passes)
 
-    def images_at_once(self, model: ImageClassifier, images: Tensor) -> int | None:
-        """As many as the smoothed explainer takes; see `Explainer.images_at_once`."""
-        return self.explainer.images_at_once(model, images)
+    def images_at_once(self, model: ImageClassifier, images: Tensor) -> int | Tensor:
+        """As many as the smoothed explainer takes, and no more than fit; see `Explainer.images_at_once`."""
+        own = self.explainer.images_at_once(model, images)
+        # A noisy copy of each image is in a pass, and not one of 1024 where fewer are given.
+        return min(len(images), int(images_that_fit(images))) if own is None else own
 
     def check(self, model: ImageClassifier, images: Tensor) -> None:
         """Whatever the smoothed explainer checks; see `Explainer.check`."""
