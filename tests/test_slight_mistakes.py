@@ -242,3 +242,17 @@ def test_completeness_names_how_many_steps_would_do():
     assert needed > 3
     fine, _ = said(needed)
     assert fine.completeness(fine.explainers[0]).exceeded < coarse.completeness(coarse.explainers[0]).exceeded / 2
+
+
+@pytest.mark.parametrize(("count", "attack"), [(6, "fgsm"), (4, attacks.PGD(steps=2))])
+def test_a_batch_size_that_is_built_in_is_named(count, attack):
+    inputs = keras.Input(batch_shape=(4, 4, 4, 1))
+    fixed = keras.Model(inputs, L.Dense(2)(L.Lambda(lambda x: keras.ops.reshape(x, (4, 16)))(inputs)))
+    fixed.layers[-1].kernel.assign(np.random.default_rng(1).normal(size=(16, 2)))
+    with pytest.raises(ValueError, match="is built for batches of 4 images, and failed on another number"):
+        kax.evaluate(
+            fixed, (images(count, 4, 4, 1), [0, 1, 0, 1, 0, 1][:count]), attacks=attack, batch_size=4, **SETTINGS
+        )
+    # Declared alone, as exported models have it, it is no hindrance.
+    declared = keras.Model(inputs, L.Dense(2)(L.Flatten()(inputs)))
+    assert len(attacks.get(attack)(declared, images(6, 4, 4, 1))) == 6

@@ -13,7 +13,7 @@ import tensorflow as tf
 
 from keras_advxai._registry import hashable
 from keras_advxai._typing import Bounds, Preprocess, Shape, Tensor
-from keras_advxai.models import applications, compiled, heads, inputs, lookup
+from keras_advxai.models import applications, compiled, heads, inputs, lookup, signature
 from keras_advxai.models.autograph import do_not_convert
 from keras_advxai.models.forward import Forward
 from keras_advxai.models.layer_table import LayerTable
@@ -252,11 +252,6 @@ class ImageClassifier:
             TypeError: They are not numbers.
             ValueError: They do not fit the model or the bounds.
         """
-        if isinstance(x, (list, tuple)) and len(self._images.names) == 1 and len(x) > 1:
-            raise ValueError(
-                f"{where} must be one array. Received: a list of {len(x)} where the model takes one input. Images of "
-                "one size become an array by np.stack(images)."
-            )
         shape, has = self.image_shape, self._preprocess is not None
         built = self._network_shape()  # the rank holds, if not the sizes
         rank = len(built) + 1 if built and not callable(self.preprocess) else None
@@ -300,7 +295,8 @@ class ImageClassifier:
         # Of the settings and not of the classifier, which holds the model; see `compiled.remember`.
         call = partial(_call, function, self._settings(), self.relu_beta)
         run = compiled.function(self.model, (self._identity(), self.relu_beta, key), call, args)
-        return run(*(arg for arg in args if arg is not None))  # None is part of the trace
+        with signature.naming_fixed_batch(self.model):
+            return run(*(arg for arg in args if arg is not None))  # None is part of the trace
 
     def _summary(self, shape: Shape = None) -> ModelSummary:
         """What one traced pass over images of this shape shows; by default, of the shape that the network takes."""

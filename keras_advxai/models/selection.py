@@ -32,7 +32,12 @@ class Selection:
         self._check(self.names)
 
     def pick(self, parts: Any) -> Any:
-        """The chosen one among `parts`, a dictionary or a sequence; `parts` itself if it is neither."""
+        """The chosen one among `parts`, a dictionary or a sequence; `parts` itself if it is neither.
+
+        Raises:
+            ValueError: There are several, and the model takes one.
+        """
+        self._check_single(parts)
         return parts[self._key(parts)] if is_structure(parts) else parts
 
     def replace(self, parts: Any, value: Any) -> Any:
@@ -44,6 +49,15 @@ class Selection:
             # A copy: the dictionary is the user's.
             return {**parts, key: value}
         return [value if index == key else part for index, part in enumerate(parts)]
+
+    def _check_single(self, parts: Any) -> None:
+        # Else the first of several images would be taken for the batch, and its shape be the error.
+        several = isinstance(parts, (list, tuple)) and len(parts) > 1
+        if several and self.what == "input" and len(self.names) == 1:
+            raise ValueError(
+                f"The images must be one array. Received: a list of {len(parts)} where the model takes one input. "
+                "Images of one size become an array by np.stack(images)."
+            )
 
     def _key(self, parts: Any) -> Any:
         if not isinstance(parts, Mapping):

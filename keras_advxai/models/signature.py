@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import contextlib
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import keras
@@ -94,3 +95,28 @@ def _spec_of(shape: Any) -> Any:
     if is_structure(shape) and any(is_structure(item) for item in shape):
         return [_spec_of(item) for item in shape]
     return tf.TensorSpec((None, *shape[1:]), tf.float32)
+
+
+@contextlib.contextmanager
+def naming_fixed_batch(model: keras.Model) -> Iterator[None]:
+    """Inside of it, a pass that fails says so if the model declares a batch size.
+
+    Many models that declare one take others all the same, as exported ones do; so they are run, and not refused before.
+
+    Args:
+        model: The model.
+
+    Raises:
+        ValueError: An operation failed, and the model declares the size of its batches.
+    """
+    try:
+        yield
+    except tf.errors.InvalidArgumentError as error:
+        sizes = [tensor.shape[0] for tensor in getattr(model, "inputs", None) or () if tensor.shape[0] is not None]
+        if not sizes:
+            raise
+        raise ValueError(
+            f"The model {model.name!r} is built for batches of {sizes[0]} images, and failed on another number: last "
+            "batches are shorter, and attacks go on with the images that are left. Build it with an open batch size, "
+            f"keras.Input(shape), and reshape to -1 instead of {sizes[0]}."
+        ) from error

@@ -109,19 +109,20 @@ def test_a_concatenation_of_branches_is_explained_whole():
     assert kax.ImageClassifier(model).default_layer == "both"
 
 
-def test_convolutions_behind_the_end_of_the_extent_are_not_explained():
+def test_convolutions_behind_the_end_of_the_extent_are_explained_where_they_are_named_alone():
     """MobileNet ends in a 1x1 convolution whose map has one position."""
     found = classifier(
         conv(),
         layers.GlobalAveragePooling2D(keepdims=True),
         layers.Conv2D(4, 1, name="logits"),
-        layers.Reshape((4,)),
+        layers.Reshape((4,), name="reshape"),
         layers.Softmax(),
     )
     assert found.default_layer == "conv"
     assert "logits" not in [info.name for info in found.layers()]
-    with pytest.raises(ValueError, match="no layer 'logits' with a spatial output"):
-        found.layer_path("logits")
+    assert found.layer_path("logits") == "logits"
+    with pytest.raises(ValueError, match="no layer 'reshape' with a spatial output"):
+        found.layer_path("reshape")
 
 
 def test_squeeze_and_excitation_does_not_end_the_extent():
