@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import abc
+import copy
 import warnings
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, Self
 
 import keras
 import numpy as np
@@ -43,6 +44,8 @@ class Attack(Configuration):
             epsilon never makes it weaker. Defaults to `False`.
         fills_budget: Whether images on which it fails are perturbed by the whole of epsilon, so that a smaller
             perturbation means a gradient that vanished, or steps that are too short. Defaults to `False`.
+        whole_budget: Whether it is to use the whole budget on all images instead of stopping early, which
+            `with_whole_budget` asks of it. Defaults to `False`.
 
     Args:
         norm: The norm in which the budget is measured: `"linf"`, the largest change of any pixel, or `"l2"`, the
@@ -69,6 +72,7 @@ class Attack(Configuration):
     uses_gradients: bool = False
     iterative: bool = False
     fills_budget: bool = False
+    whole_budget: bool = False
 
     _in_graphs = False
     """Whether it runs in graphs only, so that a pass that was made eagerly does not serve it."""
@@ -80,6 +84,30 @@ class Attack(Configuration):
     def targeted(self) -> bool:
         """Whether the labels are target classes instead of true classes."""
         return False
+
+    def with_whole_budget(self) -> Self:
+        """The same attack as it runs where explanations are compared: with `whole_budget=True`.
+
+        How far explanations drift at an epsilon, images tell that were changed by this epsilon. So evaluations with
+        explainers run this one, under the name of the attack as it was given. Steps are all taken and the best
+        iterate is kept, also of images that are misclassified before the attack begins: it succeeds where it would by
+        stopping early, at the least. An attack of your own that stops early asks `self.whole_budget` in its `perturb`.
+        What is not to change, such as a search for the nearest misclassified image, overrides this method.
+
+        Example:
+
+        >>> import keras_advxai as kax
+        >>> attack = kax.attacks.PGD()
+        >>> attack.with_whole_budget().whole_budget, attack.with_whole_budget().name == attack.name
+        (True, True)
+        """
+        # A copy and no hyperparameter: the same attack, whose name and configuration stay, is asked for something else.
+        other = copy.copy(self)
+        object.__setattr__(other, "whole_budget", True)
+        return other
+
+    def _key(self) -> tuple[Any, ...]:
+        return (*super()._key(), self.whole_budget)  # what was compiled of one serves not the other
 
     def check(self, model: ImageClassifier, images: Tensor) -> None:
         """Raise for what cannot be attacked. It is called before anything is computed.
@@ -126,7 +154,7 @@ class Attack(Configuration):
             y: The true class of each image, `(batch,)` or one-hot; for a targeted attack the target class, without a
                 default. The true class is not known here: an image that the model already classifies as its target
                 counts as a success, and its perturbation means nothing. `kax.evaluate(..., attack_targets=...)` leaves
-                such images out. Defaults to the model's own prediction.
+                such images out of success rates. Defaults to the model's own prediction.
             epsilon: The budget as a fraction of the bounds' width: 8/255 means eight grey levels whatever the bounds.
                 With `norm="l2"`, the norm of the perturbation in the unit image scale. Several epsilons may be given at
                 once. Defaults to 8/255.

@@ -6,7 +6,7 @@ from keras_advxai._typing import Norm, Tensor
 from keras_advxai.attacks.directions import steepest
 from keras_advxai.attacks.gradient_attack import GradientAttack
 from keras_advxai.attacks.gradient_steps import GradientSteps
-from keras_advxai.attacks.keep import check_keep
+from keras_advxai.attacks.keep import check_keep, kept
 from keras_advxai.attacks.objective import misclassification
 from keras_advxai.attacks.projections import bounds_ball_bounds
 from keras_advxai.attacks.registry import register
@@ -25,7 +25,7 @@ class BIM(GradientAttack):
         targeted: See `PGD`. Defaults to `False`.
         steps: See `PGD`. Defaults to 10.
         step_size: The size of each step, as a fraction of epsilon. Defaults to `None`: one part in `steps`.
-        keep: See `PGD`. Defaults to `"first_hit"`.
+        keep: See `PGD`. Defaults to `None`.
 
     Raises:
         ValueError: A name is unknown, or a number out of range.
@@ -57,7 +57,7 @@ class BIM(GradientAttack):
         targeted: bool = False,
         steps: int = 10,
         step_size: float | None = None,
-        keep: str = "first_hit",
+        keep: str | None = None,
     ) -> None:
         super().__init__(norm=norm, loss=loss, targeted=targeted)
         self.steps = check_whole_number("steps", steps, 1)
@@ -72,6 +72,6 @@ class BIM(GradientAttack):
             project=bounds_ball_bounds(self.norm),
             # Together they are as long as the budget is wide, so that they reach its end and never turn back.
             sizes=step_sizes("constant", self.steps, self.step_size, path=1.0),
-            keep=self.keep,
+            keep=kept(self.keep, self.whole_budget),
         )
         return steps.run(model, forward, y, epsilon)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Self
 
 import tensorflow as tf
 
@@ -34,7 +34,8 @@ class Ensemble(Attack):
 
     An image's result is that of the first attack that succeeded, or else of the last. What the model misclassifies
     already is not attacked. The worst case over different attacks is a better measure of robustness than any of
-    them alone.
+    them alone. It measures accuracy: how far explanations drift at an epsilon, its attacks tell by themselves, since it
+    leaves the rest of the budget unused as soon as one of them succeeds.
 
     Args:
         attacks: The attacks, by name or instance, the cheapest first. All of them have one norm, and either all or
@@ -126,6 +127,11 @@ class Ensemble(Attack):
             if self == self.preset(name, norm=self.norm):
                 return name if self.norm == "linf" else f"{name}_{self.norm}"
         return "_".join(["ensemble", *(attack.name for attack in self.attacks)])
+
+    def with_whole_budget(self) -> Self:
+        """The ensemble itself, which stops early wherever it runs; see `Attack.with_whole_budget`."""
+        # Its result is that of whichever attack succeeds first, and asks how many images withstand all of them.
+        return self
 
     def perturb(self, model: ImageClassifier, x: Tensor, y: Tensor, epsilon: Tensor, forward: Forward) -> Tensor:
         """The images of the first attack that succeeds; see `Attack.perturb`."""

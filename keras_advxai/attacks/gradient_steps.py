@@ -42,7 +42,8 @@ class GradientSteps:
             over them, which then serves all epsilons; `start` is asked about the other attempts only. Defaults to
             `True`.
         keep: Which iterate is the result: the `"first_hit"`, the `"best"` or the `"last"`; see `PGD`. Defaults to
-            `"first_hit"`.
+            `"first_hit"`. An attack that is to be compared by the explanations passes `"best"` where it has
+            `whole_budget`; see `Attack.with_whole_budget`.
 
     Example:
 
@@ -61,6 +62,7 @@ class GradientSteps:
     ...             direction=kax.attacks.momentum(self.norm, decay=0.5),
     ...             project=kax.attacks.bounds_ball_bounds(self.norm),
     ...             sizes=kax.attacks.step_sizes("cosine", self.steps),
+    ...             keep="best" if self.whole_budget else "first_hit",
     ...         )
     ...         return steps.run(model, forward, y, epsilon)
     >>> net = keras.Sequential([

@@ -14,18 +14,28 @@ Keep: TypeAlias = Literal["first_hit", "best", "last"]
 """The first iterate that succeeds, the best one of all, or the last."""
 
 
-def check_keep(keep: str) -> Keep:
-    """Return `keep` if it is a known one.
+def check_keep(keep: str | None) -> Keep | None:
+    """Return `keep` if it is a known one, or `None`.
 
     Raises:
         ValueError: It is not.
     """
-    if keep not in get_args(Keep):
+    if keep is not None and keep not in get_args(Keep):
         raise ValueError(
             f"Argument `keep` must be one of {', '.join(get_args(Keep))}.{nearest(str(keep), get_args(Keep))} "
             f"Received: keep={keep!r}"
         )
-    return cast(Keep, keep)
+    return cast("Keep | None", keep)
+
+
+def kept(keep: Keep | None, whole_budget: bool) -> Keep:
+    """Which iterate is the result.
+
+    Args:
+        keep: What the user chose, which counts; `None` for nothing.
+        whole_budget: Whether the attack is to use its whole budget; see `Attack.with_whole_budget`.
+    """
+    return keep or ("best" if whole_budget else "first_hit")
 
 
 class Best(NamedTuple):

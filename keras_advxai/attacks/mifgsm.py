@@ -6,7 +6,7 @@ from keras_advxai._typing import Norm, Tensor
 from keras_advxai.attacks.directions import momentum
 from keras_advxai.attacks.gradient_attack import GradientAttack
 from keras_advxai.attacks.gradient_steps import GradientSteps
-from keras_advxai.attacks.keep import check_keep
+from keras_advxai.attacks.keep import check_keep, kept
 from keras_advxai.attacks.objective import misclassification
 from keras_advxai.attacks.projections import ball_then_bounds
 from keras_advxai.attacks.registry import register
@@ -31,7 +31,7 @@ class MIFGSM(GradientAttack):
         step_size: The size of each step, as a fraction of epsilon. Defaults to `None`: one part in `steps`.
         decay: How much of the accumulated direction is kept at each step, from 0. Defaults to 1.
         keep: See `PGD`. With `"last"` and `loss="cross_entropy"` it equals cleverhans' `momentum_iterative_method` on
-            the same logits. Defaults to `"first_hit"`.
+            the same logits. Defaults to `None`.
 
     Raises:
         ValueError: A name is unknown, or a number out of range.
@@ -64,7 +64,7 @@ class MIFGSM(GradientAttack):
         steps: int = 10,
         step_size: float | None = None,
         decay: float = 1.0,
-        keep: str = "first_hit",
+        keep: str | None = None,
     ) -> None:
         super().__init__(norm=norm, loss=loss, targeted=targeted)
         self.steps = check_whole_number("steps", steps, 1)
@@ -81,6 +81,6 @@ class MIFGSM(GradientAttack):
             project=ball_then_bounds(self.norm),
             # As in the paper: all steps together reach epsilon and no further.
             sizes=step_sizes("constant", self.steps, self.step_size, path=1.0),
-            keep=self.keep,
+            keep=kept(self.keep, self.whole_budget),
         )
         return steps.run(model, forward, y, epsilon)

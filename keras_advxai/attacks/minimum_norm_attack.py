@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import abc
 import functools
-from typing import Any
+from typing import Any, Self
 
 import keras
 import tensorflow as tf
@@ -96,6 +96,10 @@ class MinimumNormAttack(Attack):
         [0.25]
         """
         return self._run("distances", self._distances, model, x, y, forward=forward)
+
+    def with_whole_budget(self) -> Self:
+        """The attack itself, whose images are the nearest whatever the budget; see `Attack.with_whole_budget`."""
+        return self
 
     def perturb(self, model: ImageClassifier, x: Tensor, y: Tensor, epsilon: Tensor, forward: Forward) -> Tensor:
         """What was found, at any distance; see `Attack.perturb`. The caller projects it onto the budget."""

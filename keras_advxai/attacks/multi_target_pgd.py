@@ -8,6 +8,7 @@ from keras_advxai._typing import Norm, Tensor
 from keras_advxai.attacks.directions import steepest
 from keras_advxai.attacks.gradient_attack import GradientAttack
 from keras_advxai.attacks.gradient_steps import GradientSteps
+from keras_advxai.attacks.keep import check_keep, kept
 from keras_advxai.attacks.objective import misclassification
 from keras_advxai.attacks.projections import bounds_ball_bounds
 from keras_advxai.attacks.registry import register
@@ -24,7 +25,7 @@ class MultiTargetPGD(GradientAttack):
 
     The steps maximise `z_t - z_y`, the margin of class `t` over the label. For a linear model, an attack towards every
     class is exact, where one that follows the loss may get stuck at a class that it cannot reach. Only images that the
-    model still classifies correctly go on to the next class and to the next restart.
+    model still classifies correctly go on to the next class and to the next restart, unless the best iterate is kept.
 
     Args:
         norm: See `PGD`. Defaults to `"linf"`.
@@ -38,6 +39,8 @@ class MultiTargetPGD(GradientAttack):
         schedule: See `PGD`. Defaults to `"constant"`.
         restarts: How often all classes are tried, from random starts after the first time. Defaults to 1.
         start: Where the attempts of the first time begin; see `PGD`. Defaults to `"zero"`.
+        keep: `"first_hit"` or `"best"`, of the iterates towards all classes; see `PGD`. Defaults to `None`: `"best"`
+            where an evaluation compares explanations, and `"first_hit"` everywhere else.
         seed: See `PGD`. Defaults to 0.
 
     Raises:
@@ -79,6 +82,7 @@ class MultiTargetPGD(GradientAttack):
         schedule: str = "constant",
         restarts: int = 1,
         start: str = "zero",
+        keep: str | None = None,
         seed: int = 0,
     ) -> None:
         super().__init__(norm=norm, loss=loss)
@@ -88,10 +92,13 @@ class MultiTargetPGD(GradientAttack):
         self.schedule = check_schedule(schedule)
         self.restarts = check_whole_number("restarts", restarts, 1)
         self.start = check_start(start)
+        self.keep = check_keep(keep)
+        if self.keep == "last":  # that is one of the attempts towards the last class, and of no other
+            raise ValueError("Argument `keep` must be 'first_hit' or 'best', or None. Received: keep='last'")
         self.seed = check_whole_number("seed", seed, -(2**31))
 
     def perturb(self, model: ImageClassifier, x: Tensor, y: Tensor, epsilon: Tensor, forward: Forward) -> Tensor:
-        """The first misclassified iterate of all attempts, or else the last; see `Attack.perturb`."""
+        """The iterate of all attempts that is kept; see `Attack.perturb`."""
         y = tf.cast(y, tf.int32)
         classes: int = forward.logits.shape[-1]
         tried = min(self.targets, classes - 1)
@@ -107,7 +114,7 @@ class MultiTargetPGD(GradientAttack):
             start=starts(self.start, self.norm, self.seed, attempts=attempts, first=tried),
             attempts=attempts,
             from_clean_pass=False,  # each class has a gradient of its own at the images
-            keep="first_hit",
+            keep=kept(self.keep, self.whole_budget),
         )
 
         def labels(number: int | Tensor) -> Tensor:

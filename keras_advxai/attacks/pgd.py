@@ -6,7 +6,7 @@ from keras_advxai._typing import Norm, Tensor
 from keras_advxai.attacks.directions import steepest
 from keras_advxai.attacks.gradient_attack import GradientAttack
 from keras_advxai.attacks.gradient_steps import GradientSteps
-from keras_advxai.attacks.keep import check_keep
+from keras_advxai.attacks.keep import check_keep, kept
 from keras_advxai.attacks.objective import misclassification
 from keras_advxai.attacks.projections import bounds_ball_bounds
 from keras_advxai.attacks.registry import register
@@ -41,8 +41,8 @@ class PGD(GradientAttack):
             target), or the last if there is none. Such images take no further steps, so the attack is the faster the
             weaker the model is, and what is misclassified already is not attacked; it serves accuracy, and leaves a
             part of the budget unused where explanations are compared. `"best"`: of those that succeed, or
-            else of all, the one with the highest objective. `"last"`: the last, for one attempt only. Defaults to
-            `"first_hit"`.
+            else of all, the one with the highest objective, on all images. `"last"`: the last, for one attempt only.
+            Defaults to `None`: `"best"` where an evaluation compares explanations, and `"first_hit"` everywhere else.
         seed: Seed of the random starts, which depend on it and on the image. Defaults to 0.
 
     Raises:
@@ -86,7 +86,7 @@ class PGD(GradientAttack):
         schedule: str = "constant",
         restarts: int = 1,
         start: str = "zero",
-        keep: str = "first_hit",
+        keep: str | None = None,
         seed: int = 0,
     ) -> None:
         super().__init__(norm=norm, loss=loss, targeted=targeted)
@@ -115,6 +115,6 @@ class PGD(GradientAttack):
             start=uniform_start(self.norm, self.seed),
             attempts=self.restarts,
             from_clean_pass=self.start == "zero",
-            keep=self.keep,
+            keep=kept(self.keep, self.whole_budget),
         )
         return steps.run(model, forward, y, epsilon)

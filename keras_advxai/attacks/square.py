@@ -25,7 +25,8 @@ class Square(Attack):
     positions one of both values in every channel. With `norm="l2"`, it begins with a grid of bumps; each query moves
     what was spent on one square to another one. The squares shrink from `p_init` of the image on a schedule for the
     given number of queries. A change is kept if it lowers the margin of the label over the other classes (or raises
-    that of the target). Images that are misclassified are not queried any more.
+    that of the target). Images that are misclassified are not queried any more: each proposal fills the budget, so that
+    nothing of it is left. Where an evaluation compares explanations, those misclassified before are queried, too.
 
     It uses the logits only, so it works on models whose gradients are missing or masked. The squares of an image are
     drawn from the seed and the image itself, so they depend neither on its position in the data nor on the batch size.
@@ -111,15 +112,19 @@ class Square(Attack):
             lead = batches.put(lead, rows, tf.where(now < before, now, before))  # nor becomes NaN, as a minimum would
             return step + 1, tf.boolean_mask(rows, active), found, lead
 
-        rows = batches.where(batches.active(forward, y, self.targeted))
+        active = batches.active(forward, y, self.targeted)
+        # Where the budget is to be used, what is misclassified before is queried, too, until it is so once more.
+        rows = tf.range(tf.shape(x)[0]) if self.whole_budget else batches.where(active)
         lead = tf.fill(tf.shape(x)[:1], float("inf"))
-        _, _, found, _ = tf.while_loop(
+        _, left, found, _ = tf.while_loop(
             lambda step, rows, *_: (step < self.queries) & (tf.size(rows) > 0) & (epsilon > 0),
             query,
             (tf.constant(0), rows, images, lead),
             shape_invariants=(tf.TensorShape([]), tf.TensorShape([None]), images.shape, lead.shape),
             parallel_iterations=1,
         )
+        # Those that the search has brought back to their label are better left as they are.
+        found = batches.put(found, left, batches.select(*batches.take((active, found, images), left)))
         return grid.lay_back(found)
 
     def _lead(self, forward: Forward, y: Tensor) -> Tensor:

@@ -55,13 +55,13 @@ def rerun(
         name: The name of the evaluation's attack whose targets count. Defaults to that of `attack`.
 
     Returns:
-        Predictions before and after, and which images were changed, `(images,)` each. As in the evaluation, images
-        that are misclassified before are left alone by targeted attacks.
+        Predictions before and after, and which images were changed, `(images,)` each. For targeted attacks, images
+        that are misclassified before do not count and stay as they are.
     """
     classes, attackable = seen.labels, np.ones(seen.count, bool)
     if attack.targeted:
         classes = seen.measurements.at("attack_target", attack=name or attack)
-        attackable = accuracy.attackable(seen.measurements, name or attack)  # others were left alone there, too
+        attackable = accuracy.attackable(seen.measurements, name or attack)  # others do not count there, either
     run, found, begin = Rerun(attack), [], 0
     for batch in seen.batches:
         end = begin + len(seen.classifier.images_of(batch))

@@ -68,7 +68,9 @@ MODEL_SETTINGS = tuple(ModelArguments.__annotations__)
 
 ARGUMENTS = """\
 attacks: Names or instances. Defaults to `("fgsm",)`.
-explainers: Names or instances; an empty tuple measures accuracy alone. Defaults to `("grad_cam",)`.
+explainers: Names or instances; an empty tuple measures accuracy alone, and lets iterative attacks stop at their first
+    success. Where there are explainers they take all their steps, on all images, and keep the best iterate. Defaults to
+    `("grad_cam",)`.
 epsilons: The budgets of the attacks, as fractions of the bounds' width: 8/255 means eight grey levels whatever the
     bounds. For attacks with `norm="l2"`, the norm of the whole perturbation in the unit image scale, which may exceed
     1. VID is a spread over them, so give several. Defaults to 1, 2, 4 and 8 grey levels.
@@ -82,7 +84,8 @@ noise_control: Whether to measure the same under uniform noise of the same norm 
 attack_targets: Which class a targeted attack is to reach: of each image the `"least_likely"` one, the `"runner_up"` or
     a `"random"` one (by seed and image), which are never the label; one class for all images, where those of that class
     are not attacked; or, for arrays, one for each image, which must not be its label. Images that are misclassified
-    before are not attacked. Defaults to `None`, for untargeted attacks only.
+    before count in no success rate, and are attacked only where there are explainers. Defaults to `None`, for
+    untargeted attacks only.
 checks: Which checks say what the figures are worth, in `report.warnings`: `"cheap"`, those that look at what was
     measured, or `"all"`, also those that run the model and the attacks again on the first 128 images, which takes up to
     eight times each attack on them. Defaults to `"cheap"`.

@@ -57,9 +57,10 @@ class Evaluator:
         self.settings = settings.seen_as(classifier)
         # Only here, since settings know no number of classes.
         rule = target_rule(settings.attack_targets, classifier.classes, settings.seed)
-        self.plan = MeasurementPlan(
-            settings.attacks_and_controls, settings.explainers, settings.metrics, settings.target, rule
-        )
+        attacks = settings.attacks_and_controls
+        if settings.explainers:  # who asks for accuracy alone is not to pay for steps after a success
+            attacks = tuple(attack.with_whole_budget() for attack in attacks)
+        self.plan = MeasurementPlan(attacks, settings.explainers, settings.metrics, settings.target, rule)
         for explainer in settings.explainers:
             explainer.layers(classifier)  # raises for a layer that is not there, before data are read
         self._measure = Measure(self.plan)
@@ -123,7 +124,7 @@ class Evaluator:
         measurements = Measurements.concat([Measurements.gather(coordinates, batch) for batch in found])
         evidence = Evidence(
             measurements,
-            self.plan.attacks,
+            self.settings.attacks_and_controls,
             has_labels=batches.has_labels,
             has_sample_weights=batches.ignored_weights,
             image_sizes=len(sizes),

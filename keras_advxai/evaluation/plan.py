@@ -17,7 +17,8 @@ class MeasurementPlan:
     """What is measured. Evaluations with equal plans share one compiled step, whatever their batches and epsilons.
 
     Attributes:
-        attacks: The attacks, the noise control among them.
+        attacks: The attacks as they run, the noise control among them: with their whole budget where there are
+            explainers. Their names are those of the attacks as they were given.
         explainers: The explainers.
         metrics: The dissimilarities.
         target: Whose class the heatmaps explain.

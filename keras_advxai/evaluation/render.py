@@ -8,6 +8,7 @@ import textwrap
 from rich.table import Table
 
 from keras_advxai.evaluation.report import EvaluationReport
+from keras_advxai.measurements.accuracy import is_minimum_norm
 from keras_advxai.measurements.completeness import promises_completeness
 from keras_advxai.measurements.render import finding_text, metric_text, render_profile
 from keras_advxai.measurements.row import Row, accuracy_row
@@ -114,18 +115,19 @@ def _drift_table(report: EvaluationReport, explainer: str, metric: str) -> Table
         gap = report.completeness(explainer)
         title += f", completeness gap: median {percent_text(gap.median)}, largest {percent_text(gap.largest)}"
     table = _table(title, report)
-    drift = ("MOD", "95 %\ninterval", "std", "MOD\nflipped", "MOD\nkept", "MOD clean\ntarget", "blank")
+    drift = ("budget\nused", "MOD", "95 %\ninterval", "std", "MOD\nflipped", "MOD\nkept", "MOD clean\ntarget", "blank")
     for name in drift:
         table.add_column(name, justify="right")
     for attack in report.attacks:
-        table.add_row(attack)
+        nearest = " (nearest misclassified)" if is_minimum_norm(report.measurements, attack) else ""
+        table.add_row(f"{attack}{nearest}")
         for row in report.rows:
             if (row.attack, row.explainer, row.metric) == (attack, explainer, metric):
                 table.add_row(*_accuracy_cells(row, report), *_drift_cells(row))
         # VID is a spread over all epsilons, so it stands below them and in no row of theirs.
         interval = report.vid_interval(attack, explainer, metric=metric)
         spread = number_text(report.vid(attack, explainer, metric=metric)), range_text(*interval)
-        before = [""] * (4 if report.targeted_attacks else 3)
+        before = [""] * (5 if report.targeted_attacks else 4)
         table.add_row("  VID", *before, *spread, end_section=True)
     return table
 
@@ -167,6 +169,7 @@ def _accuracy_cells(row: Row, report: EvaluationReport) -> tuple[str, ...]:
 def _drift_cells(row: Row) -> tuple[str, ...]:
     others = (row.std, row.mod_flipped, row.mod_kept, row.mod_clean)
     return (
+        percent_text(row.budget_used),
         number_text(row.mod),
         range_text(row.mod_low, row.mod_high),
         *(number_text(value) for value in others),

@@ -16,11 +16,10 @@ from keras_advxai._typing import Aim, Norm, TargetMode
 from keras_advxai.evaluation.settings import EvaluationSettings
 from keras_advxai.measurements import accuracy as of_accuracy
 from keras_advxai.measurements import archive, row, statistics, storage
-from keras_advxai.measurements import completeness as of_completeness
 from keras_advxai.measurements import drift as of_drift
-from keras_advxai.measurements.asking import figure
 from keras_advxai.measurements.depth import DepthProfile, depth_profile
 from keras_advxai.measurements.examples import Example
+from keras_advxai.measurements.figures import MeasuredFigures
 from keras_advxai.measurements.finding import Finding
 from keras_advxai.measurements.measurements import Measurements, Samples
 from keras_advxai.measurements.provenance import checked_provenance, fitting
@@ -34,7 +33,7 @@ Named: TypeAlias = str | Configuration
 
 
 @dataclasses.dataclass(frozen=True, eq=False, repr=False)
-class EvaluationReport:
+class EvaluationReport(MeasuredFigures):
     """The result of an evaluation: accuracy under attack, and the drift of the explanations.
 
     All figures are computed from `measurements`, so they agree with one another. `str(report)` is a table.
@@ -122,23 +121,6 @@ class EvaluationReport:
         if not self.provenance["settings"]:
             raise ValueError("The report has no settings: it was made by hand, or by version 0.1.")
         return EvaluationSettings.from_dict(self.provenance["settings"])
-
-    # Functions of the measurements, where they are documented.
-    accuracy = figure(of_accuracy.accuracy)
-    accuracy_interval = figure(of_accuracy.accuracy_interval)
-    flip_rate = figure(of_accuracy.flip_rate)
-    attack_success_rate = figure(of_accuracy.attack_success_rate)
-    targeted_success_rate = figure(of_accuracy.targeted_success_rate)
-    targeted_interval = figure(of_accuracy.targeted_interval)
-    minimum_perturbation = figure(of_accuracy.minimum_perturbation)
-    median_perturbation = figure(of_accuracy.median_perturbation)
-    dissimilarity = figure(of_drift.dissimilarity)
-    dissimilarity_std = figure(of_drift.dissimilarity_std)
-    mod = figure(of_drift.mod)
-    vid = figure(of_drift.vid)
-    blank_rate = figure(of_drift.blank_rate)
-    completeness_gap = figure(of_completeness.completeness_gap)
-    completeness = figure(of_completeness.completeness)
 
     @property
     def clean_accuracy(self) -> float:

@@ -13,7 +13,9 @@ from matplotlib.ticker import PercentFormatter
 
 from keras_advxai.evaluation.report import EvaluationReport
 from keras_advxai.figures.captions import number
-from keras_advxai.text import epsilon_text
+from keras_advxai.measurements.accuracy import is_minimum_norm
+from keras_advxai.measurements.budget import WHOLE
+from keras_advxai.text import epsilon_text, percent_text
 
 _COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00")  # Okabe and Ito 2008
 _LINES = ("-", "--", "-.", (0, (3, 1, 1, 1, 1, 1)))
@@ -28,7 +30,8 @@ def drift(report: EvaluationReport, metric: Any | None = None) -> Figure:
     """Accuracy under attack, and MOD with its 95 % interval, against epsilon.
 
     One panel for accuracy and one for each explainer, four in a row. Each attack and the noise control has its own
-    colour, line style and marker, the same in every panel. VID is in the legends.
+    colour, line style and marker, the same in every panel. VID is in the legends, and which share of its budget an
+    attack used where that is less than 95 % at one of the epsilons.
 
     Args:
         report: The report of an evaluation.
@@ -98,13 +101,21 @@ def _draw_mod(axes: Axes, report: EvaluationReport, explainer: str, metric: str,
         mods = np.array([report.mod(attack, explainer, epsilon, metric=metric) for epsilon in epsilons])
         intervals = [report.mod_interval(attack, explainer, epsilon, metric=metric) for epsilon in epsilons]
         low, high = np.array(intervals).T
-        label = f"{attack}, VID {number(report.vid(attack, explainer, metric=metric))}"
+        label = f"{attack}, VID {number(report.vid(attack, explainer, metric=metric))}{_budget_text(report, attack)}"
         axes.plot(epsilons, mods, label=label, **style)
         # A band of one point has no width and would not show.
         if len(epsilons) > 1:
             axes.fill_between(epsilons, low, high, color=style["color"], alpha=0.15, linewidth=0)
         else:
             axes.vlines(epsilons, low, high, color=style["color"], linewidth=1)
+
+
+def _budget_text(report: EvaluationReport, attack: str) -> str:
+    """What is said of an attack whose MOD is not one at epsilon."""
+    if is_minimum_norm(report.measurements, attack):
+        return ", nearest misclassified"
+    shares = [share for share in (report.budget_used(attack, epsilon) for epsilon in report.epsilons) if share < WHOLE]
+    return f", {percent_text(min(shares))} of budget" if shares else ""
 
 
 def _epsilon_axis(axes: Axes, epsilons: np.ndarray) -> None:

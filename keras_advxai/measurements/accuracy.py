@@ -120,7 +120,7 @@ def is_targeted(found: Measurements, attack: Any) -> bool:
 
 
 def is_attackable(labels: Any, predictions: Any, targets: Any) -> Any:
-    """Whether a targeted attack is to attack an image: it is classified as labelled, and the target is no label.
+    """Whether an image counts for a targeted attack: it is classified as labelled, and the target is not its label.
 
     Args:
         labels: Class indices, `(batch,)`.
@@ -131,7 +131,7 @@ def is_attackable(labels: Any, predictions: Any, targets: Any) -> Any:
 
 
 def attackable(found: Measurements, attack: Any) -> np.ndarray:
-    """Which images a targeted attack has attacked: those that are correct, and not labelled as what it is to reach."""
+    """Which images count for a targeted attack: those that are correct, and not labelled as what it is to reach."""
     targets = found.at("attack_target", attack=attack)
     chosen: np.ndarray = is_attackable(found.at("label"), found.at("prediction"), targets)
     return chosen
@@ -140,7 +140,7 @@ def attackable(found: Measurements, attack: Any) -> np.ndarray:
 def succeeded(found: Measurements, attack: Any) -> np.ndarray:
     """Where an attack had its way, `(epsilons, images)` bool.
 
-    Where images are misclassified, or, of a targeted attack, where those that it has attacked are taken for the class
+    Where images are misclassified, or, of a targeted attack, where those that count for it are taken for the class
     that it is to reach.
     """
     if not is_targeted(found, attack):
@@ -148,6 +148,11 @@ def succeeded(found: Measurements, attack: Any) -> np.ndarray:
     reached = found.at("prediction", attack=attack) == found.at("attack_target", attack=attack)
     had: np.ndarray = reached & attackable(found, attack)
     return had
+
+
+def is_minimum_norm(found: Measurements, attack: Any) -> bool:
+    """Whether the attack looks for the nearest misclassified image, whatever the budget."""
+    return not bool((found.at("distance", attack=attack) < 0).any())  # -1 stands for attacks that look for no distance
 
 
 def minimum_perturbation(found: Measurements, attack: Any) -> np.ndarray:
@@ -161,9 +166,8 @@ def minimum_perturbation(found: Measurements, attack: Any) -> np.ndarray:
         found: What was measured.
         attack: The attack or its name.
     """
-    distances = found.at("distance", attack=attack)
-    if not bool((distances < 0).any()):  # which stands for attacks that look for no distance
-        return distances
+    if is_minimum_norm(found, attack):
+        return found.at("distance", attack=attack)
     hits = succeeded(found, attack)
     smallest = np.min(np.where(hits, np.asarray(found.coordinates.epsilons)[:, None], np.inf), axis=0)
     return np.where(correct(found), smallest, 0.0)
@@ -193,7 +197,7 @@ def attack_success_rate(found: Measurements, attack: Any, epsilon: float) -> flo
 
 
 def reached(found: Measurements, attack: Any, epsilon: float) -> np.ndarray:
-    """Which of the images that a targeted attack has attacked it brings to its class, `(attacked images,)` bool."""
+    """Which of the images that count for a targeted attack it brings to its class, `(images that count,)` bool."""
     if not is_targeted(found, attack):
         known = ", ".join(name for name in found.coordinates.attacks if is_targeted(found, name)) or "none"
         name = found.coordinates.label("attack", attack)
@@ -209,8 +213,8 @@ def reached(found: Measurements, attack: Any, epsilon: float) -> np.ndarray:
 def targeted_success_rate(found: Measurements, attack: Any, epsilon: float) -> float:
     """Share of the images that a targeted attack brings to the class that it is to reach.
 
-    Among the images that it attacks: those that are classified as labelled before, and labelled otherwise than the
-    class to reach. NaN if there are none.
+    Among those that are classified as labelled before, and labelled otherwise than the class to reach. NaN if there
+    are none.
 
     Args:
         found: What was measured.

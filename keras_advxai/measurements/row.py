@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from keras_advxai.measurements import accuracy, drift, statistics
+from keras_advxai.measurements.budget import budget_used
 from keras_advxai.measurements.measurements import Measurements
 
 
@@ -34,8 +35,9 @@ class Row:
         mod_clean: MOD where both heatmaps explain the clean prediction; NaN for costly explainers.
         blank_rate: Share of the adversarial heatmaps that are blank.
         left_out: How many pairs were left out of MOD, because the clean heatmap is blank or a map is NaN.
-        targeted_success_rate: Share that a targeted attack brings to its class among those that it attacks; NaN for
+        targeted_success_rate: Share that a targeted attack brings to its class among those that count for it; NaN for
             others.
+        budget_used: The mean norm of the perturbations, as a share of epsilon; NaN at epsilon 0.
     """
 
     attack: str
@@ -56,6 +58,7 @@ class Row:
     blank_rate: float = math.nan
     left_out: int = 0
     targeted_success_rate: float = math.nan
+    budget_used: float = math.nan
 
     def to_dict(self) -> dict[str, Any]:
         """The figures as plain Python values, NaN as `None`."""
@@ -75,6 +78,7 @@ def accuracy_row(found: Measurements, attack: str, epsilon: float) -> Row:
         flip_rate=accuracy.flip_rate(found, attack, epsilon),
         attack_success_rate=accuracy.attack_success_rate(found, attack, epsilon),
         targeted_success_rate=accuracy.targeted_success_rate(found, attack, epsilon) if targeted else math.nan,
+        budget_used=budget_used(found, attack, epsilon),
     )
 
 

@@ -46,6 +46,7 @@ def attack_scalars(rows: Sequence[Row]) -> dict[str, float]:
     found: dict[str, float] = {f"advxai/{key}": getattr(rows[0], key) for key in _OF_ATTACK}  # the same in all rows
     for row in rows:
         if row.explainer:
+            found["advxai/budget_used"] = row.budget_used  # the same in all rows, too, and said beside a MOD
             name = measured_name(row.explainer, row.metric)
             found[mod_tag(name)] = row.mod
             found |= {_detail_tag(key, name): getattr(row, key) for key in _DETAILS}

@@ -16,11 +16,14 @@ from keras_advxai.evaluation.checks import values
 from keras_advxai.evaluation.checks import attacks
 
 # isort: split
+from keras_advxai.evaluation.checks import drift
+
+# isort: split
 from keras_advxai.evaluation.checks.evidence import CHECKS, Evidence
 from keras_advxai.evaluation.checks.training import TRAINING, TrainingEvidence
 from keras_advxai.measurements.finding import Finding
 
-__all__ = ["CHECKS", "TRAINING", "Evidence", "TrainingEvidence", "attacks", "findings", "settings", "values"]
+__all__ = ["CHECKS", "TRAINING", "Evidence", "TrainingEvidence", "attacks", "drift", "findings", "settings", "values"]
 
 
 def findings(evidence: Evidence) -> tuple[Finding, ...]:
