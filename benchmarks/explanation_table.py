@@ -10,7 +10,7 @@ from benchmarks.robustness_table import NORMS
 from benchmarks.table import markdown, ran_on
 
 NOISE, AIMED = ATTACKS[0], ATTACKS[-1]
-TITLES = {NOISE: "chance (`uniform_noise`)", AIMED: "`ExplanationPGD`"}
+TITLES = {NOISE: "noise (`uniform_noise`)", AIMED: "`ExplanationPGD`"}
 ONE = 0.05
 """The epsilon on the faces that the README shows."""
 

@@ -11,6 +11,7 @@ import numpy as np
 import tensorflow as tf
 from tqdm.auto import tqdm
 
+from keras_advxai._typing import Tensor
 from keras_advxai.data import Batches, Fingerprint
 from keras_advxai.evaluation import checks
 from keras_advxai.evaluation.attack_targets import target_rule
@@ -88,7 +89,7 @@ class Evaluator:
         # In a callback that is before the first epoch. Others fail after it, when it has been paid for.
         x, y = next(iter(batches))
         targets = batches.attack_targets
-        self._run_step(x, y, 0, None if targets is None else targets[: len(self.classifier.images_of(x))])
+        self._run_step(x, y, 0, None if targets is None else targets[: len(self.classifier.images_of(x))], {})
 
     def run(self, batches: Batches, *, progress: bool = True, title: str = "evaluating") -> EvaluationReport:
         """Evaluate the model, as its weights are now, on all of the data.
@@ -115,7 +116,8 @@ class Evaluator:
                 pictured = min(max(0, self.settings.pictured - count), len(given))
                 targets = None if batches.attack_targets is None else batches.attack_targets[count : count + len(given)]
                 # A few numbers are kept of each image, so that memory does not grow with what a stream gives.
-                found.append(self._run_step(x, y, pictured, targets))
+                before = found[-1]["clean"].pop("last") if found else {}
+                found.append(self._run_step(x, y, pictured, targets, before))
                 fingerprint.update(given, y)
                 count += len(given)
                 bar.set_description_str(title, refresh=False)  # compiled by now
@@ -150,7 +152,15 @@ class Evaluator:
         if said:
             bar.set_description_str(f"{title} (compiling{f' {large}' if large else ''}; {said})")
 
-    def _run_step(self, x: Any, y: np.ndarray | None, pictured: int, targets: np.ndarray | None) -> dict[str, Any]:
+    def _run_step(
+        self,
+        x: Any,
+        y: np.ndarray | None,
+        pictured: int,
+        targets: np.ndarray | None,
+        before: dict[str, np.ndarray],
+    ) -> dict[str, Any]:
+        """What the step returns for a batch; `before` is what it returned as `"last"` for the batch before."""
         inputs = keras.tree.map_structure(tf.convert_to_tensor, x)
         images = tf.cast(self.classifier.images_of(inputs), tf.float32)
         inputs = self.classifier.with_images(inputs, images)
@@ -165,9 +175,18 @@ class Evaluator:
         labels, given = (None if item is None else tf.convert_to_tensor(item) for item in (y, targets))
         epsilons = tf.constant(self.settings.epsilons, tf.float32)  # others take no new trace
         step = self._measure  # its own key: evaluators with equal plans share what is compiled
-        result = self.classifier.compiled(step, step, inputs, labels, epsilons, tf.constant(pictured), given)
+        previous = self._previous(images, before)
+        result = self.classifier.compiled(step, step, inputs, labels, epsilons, tf.constant(pictured), given, previous)
         found: dict[str, Any] = keras.tree.map_structure(lambda tensor: tensor.numpy(), result)
         return found
+
+    def _previous(self, images: Tensor, before: dict[str, np.ndarray]) -> dict[str, Tensor] | None:
+        """The last heatmap of the batch before, by explainer, or blank ones; `None` without explainers."""
+        shape = self.classifier.map_shape((1, *images.shape[1:]))
+        found = {item.name: before.get(item.name) for item in self.plan.explainers}
+        # Of images of another size there is nothing to compare with.
+        fitting = {name: maps if maps is not None and maps.shape == shape else None for name, maps in found.items()}
+        return {name: tf.zeros(shape) if maps is None else tf.constant(maps) for name, maps in fitting.items()} or None
 
     def _coordinates(self, found: dict[str, Any]) -> Coordinates:
         """The labels along the dimensions of what was measured of a batch."""

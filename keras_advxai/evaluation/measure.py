@@ -40,6 +40,7 @@ class Measure:
         epsilons: Tensor,
         pictured: Tensor,
         given: Tensor | None = None,
+        previous: dict[str, Tensor] | None = None,
     ) -> dict[str, Any]:
         """Everything that the report needs of one batch. It runs while a graph is traced.
 
@@ -50,10 +51,12 @@ class Measure:
             epsilons: The budgets, `(epsilons,)`.
             pictured: How many of the batch's images and heatmaps to return for pictures.
             given: Classes for targeted attacks to reach, `(batch,)`, where they are given one by one.
+            previous: Explainer to the heatmap of the clean image before these, which the step on the batch before
+                returned as `"last"`, and blank before the first; `None` without explainers.
 
         Returns:
             `"clean"` and each attack, to quantity, to its values (see `Quantity.gather`), and beside the quantities
-            `"pictures"`, with images and heatmaps.
+            `"pictures"`, with images and heatmaps, and `"last"` of the clean images.
         """
         plan = self.plan
         shape = tuple(model.images_of(x).shape[1:])
@@ -63,8 +66,12 @@ class Measure:
         labels = forward.predictions if y is None else tf.cast(y, tf.int32)
         targets = labels if plan.rule is None else plan.rule.targets(forward, labels, given)
         attackable = is_attackable(labels, forward.decisions, targets)
-        clean = Observation(plan, model, x, forward.images, forward, labels, targets, attackable, None).explain()
-        found: dict[str, Any] = {"clean": {**_measured(clean), "pictures": _pictures(clean, pictured)}}
+        clean = Observation(
+            plan, model, x, forward.images, forward, labels, targets, attackable, None, previous or {}
+        ).explain()
+        found: dict[str, Any] = {
+            "clean": {**_measured(clean), "pictures": _pictures(clean, pictured), "last": clean.last_map}
+        }
 
         def observe(images: Tensor) -> dict[str, Any]:
             here = model.forward(model.with_images(x, images), layers=layers)  # other inputs stay as they are

@@ -6,6 +6,8 @@ import dataclasses
 import functools
 from typing import Any
 
+import tensorflow as tf
+
 from keras_advxai._typing import Tensor
 from keras_advxai.evaluation.plan import MeasurementPlan
 from keras_advxai.explainers import is_blank
@@ -29,6 +31,8 @@ class Observation:
         attack_targets: The target classes of targeted attacks, `(batch,)` int32; the labels if there are none.
         attackable: Whether a targeted attack is to attack each image, `(batch,)` bool.
         clean: The same of the clean images; `None` if this is it.
+        previous: Explainer to the heatmap of the clean image in front of the first one, `(1, height, width, 1)`, which
+            the batch before ended with; blank where there was none, as for explainers that are not in it.
         maps: Explainer to target to heatmaps, `(batch, height, width, 1)`.
     """
 
@@ -41,6 +45,7 @@ class Observation:
     attack_targets: Tensor
     attackable: Tensor
     clean: Observation | None
+    previous: dict[str, Tensor]
     maps: dict[str, dict[str, Tensor]] = dataclasses.field(default_factory=dict)
 
     @property
@@ -61,6 +66,22 @@ class Observation:
     def own_maps(self) -> dict[str, Tensor]:
         """The heatmaps for the plan's target, by explainer."""
         return {name: maps[self.plan.target] for name, maps in self.maps.items()}
+
+    @property
+    def preceding_maps(self) -> dict[str, Tensor]:
+        """For each of `own_maps`, that of the image before it, by explainer; blank for the first image of all."""
+        return {name: maps[:-1] for name, maps in self._own_maps_and_previous.items()}
+
+    @property
+    def last_map(self) -> dict[str, Tensor]:
+        """The last of `own_maps`, `(1, height, width, 1)`, by explainer: what the next batch gets as `previous`."""
+        return {name: maps[-1:] for name, maps in self._own_maps_and_previous.items()}
+
+    @functools.cached_property
+    def _own_maps_and_previous(self) -> dict[str, Tensor]:
+        own = self.own_maps
+        blank = {name: tf.zeros_like(maps[:1]) for name, maps in own.items()}
+        return {name: tf.concat([self.previous.get(name, blank[name]), own[name]], axis=0) for name in own}
 
     @functools.cached_property  # a pass over the baselines, for the gap and the change both
     def completeness(self) -> dict[str, tuple[Tensor, Tensor]]:

@@ -62,6 +62,18 @@ def dissimilarity(seen: Observation) -> dict[str, dict[str, dict[str, Tensor]]] 
     }
 
 
+@quantity("metric", "explainer", "image", dtype="float64", limits=(0, "metric"), optional=True)
+def chance_dissimilarity(seen: Observation) -> dict[str, dict[str, Tensor]]:
+    """The dissimilarity between the clean heatmaps of the image before and of this one; NaN where either is blank."""
+    # Neighbours, and not all pairs: what is left of one batch for the next is one heatmap, whatever the batch size.
+    pairs = {name: (seen.preceding_maps[name], maps) for name, maps in seen.own_maps.items()}
+
+    def compare(metric: Any, before: Tensor, maps: Tensor) -> Tensor:
+        return tf.where(is_blank(before) | is_blank(maps), tf.constant(np.nan, tf.float64), metric(before, maps))
+
+    return {metric.name: {name: compare(metric, *pair) for name, pair in pairs.items()} for metric in seen.plan.metrics}
+
+
 @quantity("explainer", "condition", "image", dtype="float32", limits=(0, np.inf), optional=True)
 def completeness_gap(seen: Observation) -> dict[str, Tensor]:
     """How far the attributions are from adding up to the change of the score, for explainers with completeness."""

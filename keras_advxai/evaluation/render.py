@@ -18,7 +18,7 @@ from keras_advxai.text import as_text, enumeration, epsilon_text, number_text, p
 _MOST_TABLES = 8
 """With more explainers than this, each of one layer, there is one line for each instead of a table."""
 
-_AIMS = {"explanation": "explanation", "label": "label", "noise": "chance"}
+_AIMS = {"explanation": "explanation", "label": "label", "noise": "noise"}
 """What the columns of attacks are headed with, in their order."""
 
 _TARGETS = {
@@ -114,8 +114,19 @@ def _drift_table(report: EvaluationReport, explainer: str, metric: str) -> Table
     if promises_completeness(report.measurements, explainer):
         gap = report.completeness(explainer)
         title += f", completeness gap: median {percent_text(gap.median)}, largest {percent_text(gap.largest)}"
+    title += f", chance {number_text(report.chance(explainer, metric=metric))}"
     table = _table(title, report)
-    drift = ("budget\nused", "MOD", "95 %\ninterval", "std", "MOD\nflipped", "MOD\nkept", "MOD clean\ntarget", "blank")
+    drift = (
+        "budget\nused",
+        "MOD",
+        "of\nchance",
+        "95 %\ninterval",
+        "std",
+        "MOD\nflipped",
+        "MOD\nkept",
+        "MOD clean\ntarget",
+        "blank",
+    )
     for name in drift:
         table.add_column(name, justify="right")
     for attack in report.attacks:
@@ -126,7 +137,7 @@ def _drift_table(report: EvaluationReport, explainer: str, metric: str) -> Table
                 table.add_row(*_accuracy_cells(row, report), *_drift_cells(row))
         # VID is a spread over all epsilons, so it stands below them and in no row of theirs.
         interval = report.vid_interval(attack, explainer, metric=metric)
-        spread = number_text(report.vid(attack, explainer, metric=metric)), range_text(*interval)
+        spread = number_text(report.vid(attack, explainer, metric=metric)), "", range_text(*interval)
         before = [""] * (5 if report.targeted_attacks else 4)
         table.add_row("  VID", *before, *spread, end_section=True)
     return table
@@ -140,13 +151,14 @@ def _aims_table(report: EvaluationReport, norm: str) -> Table:
     table = new_table(
         f"MOD by what was aimed at{f' ({norm})' if len(set(report.norms.values())) > 1 else ''}",
         "explainer and\nepsilon",
-        [f"{_AIMS[report.aims[attack]]}:\n{attack}" for attack in order],
+        [*(f"{_AIMS[report.aims[attack]]}:\n{attack}" for attack in order), "chance"],
     )
     for explainer in report.explainers:
         table.add_row(explainer)
         for epsilon in report.epsilons:
             mods = (number_text(report.mod(attack, explainer, epsilon)) for attack in order)
-            table.add_row(f"  {epsilon_text(epsilon)}", *mods, end_section=epsilon == report.epsilons[-1])
+            chance = number_text(report.chance(explainer))
+            table.add_row(f"  {epsilon_text(epsilon)}", *mods, chance, end_section=epsilon == report.epsilons[-1])
     return table
 
 
@@ -171,6 +183,7 @@ def _drift_cells(row: Row) -> tuple[str, ...]:
     return (
         percent_text(row.budget_used),
         number_text(row.mod),
+        percent_text(row.relative_mod),
         range_text(row.mod_low, row.mod_high),
         *(number_text(value) for value in others),
         percent_text(row.blank_rate),

@@ -26,7 +26,8 @@ def depth(
 ) -> Figure:
     """MOD at every layer, in the order of the network, with one line for each epsilon.
 
-    One panel for each attack and for the noise control, all with the same scales.
+    One panel for each attack and for the noise control, all with the same scales. A dashed line shows what MOD would be
+    by chance: the mean dissimilarity between clean heatmaps of different images.
 
     Args:
         report: The report of an evaluation with `explainers=GradCAM.every_layer(model)`.
@@ -93,6 +94,8 @@ def _draw(axes: Axes, profile: DepthProfile) -> None:
     for color, level in zip(colors, order, strict=True):
         label = epsilon_text(profile.epsilons[level])
         axes.plot(places, profile.mod[:, level], color=color, marker="o", markersize=3, linewidth=1.4, label=label)
+    if np.isfinite(profile.chance).any():  # not in reports of older versions
+        axes.plot(places, profile.chance, color="0.6", linestyle=(0, (6, 3)), linewidth=1.2, label="chance")
     step = -(-len(places) // _MOST_LABELS)  # rounded up: ResNet50 has more layers than room
     shown = places[::step]
     names = _without_prefix(profile.layers)

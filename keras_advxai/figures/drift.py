@@ -30,8 +30,9 @@ def drift(report: EvaluationReport, metric: Any | None = None) -> Figure:
     """Accuracy under attack, and MOD with its 95 % interval, against epsilon.
 
     One panel for accuracy and one for each explainer, four in a row. Each attack and the noise control has its own
-    colour, line style and marker, the same in every panel. VID is in the legends, and which share of its budget an
-    attack used where that is less than 95 % at one of the epsilons.
+    colour, line style and marker, the same in every panel. A dashed line shows what MOD would be by chance, the mean
+    dissimilarity between clean heatmaps of different images: a MOD is to be read between the noise and it. VID is in
+    the legends, and which share of its budget an attack used where that is less than 95 % at one of the epsilons.
 
     Args:
         report: The report of an evaluation.
@@ -108,6 +109,10 @@ def _draw_mod(axes: Axes, report: EvaluationReport, explainer: str, metric: str,
             axes.fill_between(epsilons, low, high, color=style["color"], alpha=0.15, linewidth=0)
         else:
             axes.vlines(epsilons, low, high, color=style["color"], linewidth=1)
+    chance = report.chance(explainer, metric=metric)
+    if math.isfinite(chance):  # not in reports of older versions
+        axes.axhline(chance, color="0.4", linestyle=(0, (8, 3)), linewidth=1.1, label=f"chance {number(chance)}")
+        axes.set_ylim(top=max(axes.get_ylim()[1], 1.08 * chance))
 
 
 def _budget_text(report: EvaluationReport, attack: str) -> str:

@@ -26,6 +26,7 @@ class DepthProfile:
         epsilons: The attack's budgets.
         mod: Mean observed dissimilarity, `(layers, epsilons)`; NaN where every clean heatmap is blank.
         vid: Variation in dissimilarity over the epsilons, `(layers,)`; NaN with fewer than two.
+        chance: What MOD would be by chance, between clean heatmaps of different images, `(layers,)`.
     """
 
     attack: str
@@ -35,6 +36,7 @@ class DepthProfile:
     epsilons: tuple[float, ...]
     mod: np.ndarray
     vid: np.ndarray
+    chance: np.ndarray
 
     @property
     def labels(self) -> tuple[str, ...]:
@@ -96,4 +98,5 @@ def depth_profile(
         epsilons=known.epsilons,
         mod=np.array(mods),
         vid=np.array([drift.vid(found, name_of_attack, name, metric=metric) for name in names]),
+        chance=np.array([drift.chance(found, name, metric=metric) for name in names]),
     )

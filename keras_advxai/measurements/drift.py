@@ -123,6 +123,50 @@ def vid(found: Measurements, attack: Any, explainer: Any, *, metric: Any | None 
     return float(spread_of(np.array([mod(found, attack, explainer, each, metric=metric) for each in epsilons])))
 
 
+def chance(found: Measurements, explainer: Any, *, metric: Any | None = None) -> float:
+    """What a MOD would be by chance: the mean dissimilarity between the clean heatmaps of different images.
+
+    It is the upper end of the scale of a MOD, as the noise control is the lower one: explanations that drift this far
+    are as unlike those of the clean images as those of other images are. Each image is compared with the one before it,
+    which takes no pass, in data of any order; in data that are sorted by class, both are mostly of one class.
+
+    Args:
+        found: What was measured.
+        explainer: The explainer or its name.
+        metric: The dissimilarity or its name. Defaults to the first of the evaluation.
+
+    Returns:
+        The mean over the pairs without a blank heatmap; NaN where there is none, as of one image, and in reports of
+        older versions.
+
+    Raises:
+        ValueError: There is no such explainer or dissimilarity.
+    """
+    return float(mean_of(found.at("chance_dissimilarity", explainer=explainer, metric=metric)))
+
+
+def relative_mod(
+    found: Measurements, attack: Any, explainer: Any, epsilon: float, *, metric: Any | None = None
+) -> float:
+    """MOD as a share of chance: 0 where explanations stay, 1 where they are as unlike as those of different images.
+
+    Args:
+        found: What was measured.
+        attack: The attack or its name.
+        explainer: The explainer or its name.
+        epsilon: One of the epsilons.
+        metric: The dissimilarity or its name. Defaults to the first of the evaluation.
+
+    Returns:
+        The share, which may be above 1; NaN where either is, or where all clean heatmaps are the same.
+
+    Raises:
+        ValueError: It was not measured.
+    """
+    by_chance = chance(found, explainer, metric=metric)
+    return mod(found, attack, explainer, epsilon, metric=metric) / by_chance if by_chance else math.nan
+
+
 def resampled(found: Measurements, attack: Any, explainer: Any, metric: Any, seed: int) -> np.ndarray:
     """MOD at every epsilon for resampled sets of images, `(resamples, epsilons)`; see `statistics.bootstrap_mods`."""
     # All epsilons at once, since the same images have to be drawn for each.

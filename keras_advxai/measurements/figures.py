@@ -24,6 +24,8 @@ class MeasuredFigures:
     dissimilarity_std = figure(of_drift.dissimilarity_std)
     mod = figure(of_drift.mod)
     vid = figure(of_drift.vid)
+    chance = figure(of_drift.chance)
+    relative_mod = figure(of_drift.relative_mod)
     budget_used = figure(of_budget.budget_used)
     blank_rate = figure(of_drift.blank_rate)
     completeness_gap = figure(of_completeness.completeness_gap)

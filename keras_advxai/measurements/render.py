@@ -49,10 +49,10 @@ def render_profile(profile: DepthProfile) -> str:
     table = new_table(
         f"MOD{metric_text(profile.metric)} by layer, {profile.attack}",
         "layer",
-        [*(epsilon_text(epsilon) for epsilon in profile.epsilons), "VID"],
+        [*(epsilon_text(epsilon) for epsilon in profile.epsilons), "VID", "chance"],
     )
-    for layer, mods, vid in zip(profile.labels, profile.mod, profile.vid, strict=True):
-        table.add_row(f"  {layer}", *(number_text(mod) for mod in mods), number_text(vid))
+    for layer, mods, *scale in zip(profile.labels, profile.mod, profile.vid, profile.chance, strict=True):
+        table.add_row(f"  {layer}", *map(number_text, [*mods, *scale]))
     return to_text(table)
 
 

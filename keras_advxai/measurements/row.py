@@ -37,6 +37,8 @@ class Row:
         left_out: How many pairs were left out of MOD, because the clean heatmap is blank or a map is NaN.
         targeted_success_rate: Share that a targeted attack brings to its class among those that count for it; NaN for
             others.
+        chance: What MOD would be by chance: the mean dissimilarity between clean heatmaps of different images.
+        relative_mod: MOD as a share of chance.
         budget_used: The mean norm of the perturbations, as a share of epsilon; NaN at epsilon 0.
     """
 
@@ -58,6 +60,8 @@ class Row:
     blank_rate: float = math.nan
     left_out: int = 0
     targeted_success_rate: float = math.nan
+    chance: float = math.nan
+    relative_mod: float = math.nan
     budget_used: float = math.nan
 
     def to_dict(self) -> dict[str, Any]:
@@ -110,6 +114,8 @@ def drift_row(found: Measurements, row: Row, explainer: str, metric: str, mods: 
         mod_kept=drift.mod(*where, split="kept", metric=metric),
         mod_clean=clean,
         blank_rate=drift.blank_rate(*where),
+        chance=drift.chance(found, explainer, metric=metric),
+        relative_mod=drift.relative_mod(*where, metric=metric),
         left_out=int(np.isnan(drift.dissimilarity(*where, metric=metric)).sum()),
     )
 

@@ -17,7 +17,7 @@ from keras_advxai.measurements.row import finite
 def summary(
     found: Measurements, norms: Mapping[str, str], mods: Callable[[str, str, str], np.ndarray]
 ) -> dict[str, Any]:
-    """VID, robust accuracy, perturbations and completeness as plain values, NaN as `None`.
+    """VID, chance, robust accuracy, perturbations and completeness as plain values, NaN as `None`.
 
     Args:
         found: What was measured.
@@ -30,6 +30,10 @@ def summary(
         low, high = statistics.vid_interval(mods(attack, explainer, metric))
         vid = {"vid": drift.vid(found, attack, explainer, metric=metric), "vid_low": low, "vid_high": high}
         vids.append({"attack": attack, "explainer": explainer, "metric": metric, **finite(vid)})
+    chances = [
+        {"explainer": explainer, "metric": metric, **finite({"chance": drift.chance(found, explainer, metric=metric)})}
+        for explainer, metric in itertools.product(known.explainers, known.metrics)
+    ]
     robust = []  # by norm, because 0.1 is much in L-infinity and little in L2
     for norm, epsilon in itertools.product(dict.fromkeys(norms.values()), known.epsilons):
         alike = [attack for attack in known.attacks if norms[attack] == norm]
@@ -37,6 +41,7 @@ def summary(
         robust.append({"norm": norm, "epsilon": epsilon, "robust_accuracy": share})
     return {
         "vid": vids,
+        "chance": chances,
         "robust_accuracy": robust,
         "median_perturbation": finite({name: accuracy.median_perturbation(found, name) for name in known.attacks}),
         "completeness": {

@@ -7,10 +7,11 @@ import zlib
 from collections.abc import Sequence
 
 FOLDER = "advxai"
+CHANCE = "chance"
 CLEAN = "clean"
 HPARAMS = "hparams"
 
-_RESERVED = (CLEAN, HPARAMS)  # an attack may be called `clean`, too
+_RESERVED = (CHANCE, CLEAN, HPARAMS)  # an attack may be called `clean`, too
 
 
 def safe(name: str) -> str:

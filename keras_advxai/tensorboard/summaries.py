@@ -13,7 +13,7 @@ ACCURACY = "advxai/accuracy"
 
 _OF_ATTACK = ("accuracy", "flip_rate", "attack_success_rate", "targeted_success_rate")
 # TensorBoard opens the first two groups of tags: `advxai` and `advxai_vid`. A tilde sorts the others last.
-_DETAILS = ("mod_flipped", "mod_kept", "mod_clean", "std", "blank_rate")
+_DETAILS = ("relative_mod", "mod_flipped", "mod_kept", "mod_clean", "std", "blank_rate")
 
 
 def measured_name(explainer: str, metric: str) -> str:
@@ -51,6 +51,16 @@ def attack_scalars(rows: Sequence[Row]) -> dict[str, float]:
             found[mod_tag(name)] = row.mod
             found |= {_detail_tag(key, name): getattr(row, key) for key in _DETAILS}
             found |= zip(band_tags(name), (row.mod_low, row.mod_high), strict=True)
+    return _finite(found)
+
+
+def chance_scalars(report: EvaluationReport) -> dict[str, float]:
+    """What each MOD would be by chance, by the tags of MOD, so that one chart has both."""
+    found: dict[str, float] = {}
+    for explainer, metric in itertools.product(report.explainers, report.metrics):
+        name = measured_name(explainer, metric)
+        # The ends of an interval, too, without which the chart of intervals shows an error for the run.
+        found |= dict.fromkeys((mod_tag(name), *band_tags(name)), report.chance(explainer, metric=metric))
     return _finite(found)
 
 

@@ -15,7 +15,7 @@ import tensorflow as tf
 from keras_advxai.evaluation.report import EvaluationReport
 from keras_advxai.figures.captions import ClassNames, class_text
 from keras_advxai.tensorboard import dashboards, montage, pictures, summaries
-from keras_advxai.tensorboard.names import CLEAN, FOLDER, HPARAMS, runs_by_epsilon, safe
+from keras_advxai.tensorboard.names import CHANCE, CLEAN, FOLDER, HPARAMS, runs_by_epsilon, safe
 
 _OPEN: weakref.WeakValueDictionary[pathlib.Path, ReportWriter] = weakref.WeakValueDictionary()
 
@@ -25,6 +25,7 @@ class ReportWriter:
 
     ```
     <log_dir>/advxai/clean              accuracy on the original images
+    <log_dir>/advxai/chance             MOD between clean heatmaps of different images
     <log_dir>/advxai/fgsm_eps0.0314     attack x epsilon, the noise control too: accuracy, MOD and more
     <log_dir>/advxai/fgsm               attack: VID
     <log_dir>/advxai/hparams            settings and final figures
@@ -92,6 +93,7 @@ class ReportWriter:
         self._step = self._checked(report, step)
         with tf.summary.record_if(True):  # Keras' TensorBoard callback records only every so many batches.
             self._write_scalars(CLEAN, summaries.clean_scalars(report))
+            self._write_scalars(CHANCE, summaries.chance_scalars(report))
             self._write_layout(report)
             for attack in report.attacks:
                 runs = runs_by_epsilon(attack, report.epsilons)

@@ -123,10 +123,13 @@ def test_it_keeps_every_label_and_moves_the_heatmap_three_times_as_far_as_noise(
     _, short, wide = str(report).split("MOD by what was aimed at ")
     for table, norm, order in ((short, "linf", (attack, label, noise)), (wide, "l2", (long, long_noise))):
         assert table.splitlines()[0].strip() == f"({norm})"
-        said = [{attack: "explanation:", long: "explanation:", label: "label:"}.get(name, "chance:") for name in order]
-        assert [line.split() for line in table.splitlines()[2:4]] == [["explainer", "and", *said], ["epsilon", *order]]
+        said = [{attack: "explanation:", long: "explanation:", label: "label:"}.get(name, "noise:") for name in order]
+        assert [line.split() for line in table.splitlines()[2:4]] == [
+            ["explainer", "and", *said],
+            ["epsilon", *order, "chance"],
+        ]
         mods = [f"{report.mod(name, 'grad_cam', 0.03):.3f}" for name in order]
-        assert ["0.03", *mods] in [line.split() for line in table.splitlines()]
+        assert ["0.03", *mods, f"{report.chance('grad_cam'):.3f}"] in [line.split() for line in table.splitlines()]
 
 
 def test_without_the_surrogate_a_saliency_map_of_relus_has_nothing_to_follow():

@@ -100,5 +100,6 @@ def test_only_the_images_for_pictures_come_back_with_their_heatmaps(model, few):
     x, y = tf.constant(few[0]), tf.constant(few[1])
     for keep in (0, 2):
         found = classifier.compiled(step, step, x, y, tf.constant([0.01, 0.1]), tf.constant(keep))
+        del found["clean"]["last"]  # one heatmap, for the next batch
         sizes = {tuple(item.shape) for item in tf.nest.flatten(found) if np.prod(item.shape) > 2 * len(x)}
         assert sizes == (set() if keep == 0 else {(keep, *helpers.SHAPE), (2, keep, *helpers.SHAPE)})

@@ -22,11 +22,13 @@ def make_report(
     epsilons: tuple[float, ...] = EPSILONS,
     attacks: tuple[str, ...] = ATTACKS,
     metrics: tuple[str, ...] = ("nissim",),
+    chance: bool = False,
     **provenance: Any,
 ) -> EvaluationReport:
     """Six images, two with pictures. All clean heatmaps of `integrated_gradients` are blank.
 
-    What the second dissimilarity and further ones say is half of what the one before says.
+    What the second dissimilarity and further ones say is half of what the one before says. With `chance`, that of
+    `grad_cam` is 0.25.
     """
     generator = np.random.default_rng(seed)
     coordinates = Coordinates(attacks, EXPLAINERS, metrics, ("predicted", "clean"), epsilons, classes=2)
@@ -44,6 +46,7 @@ def make_report(
         prediction=np.concatenate([predictions[None], attacked.reshape(-1, IMAGES)]),
         confidence=np.full((coordinates.size("condition"), IMAGES), 0.75),
         blank=blank,
+        **({"chance_dissimilarity": [[np.arange(IMAGES) / 10, [NAN] * IMAGES]] * len(metrics)} if chance else {}),
         dissimilarity=[[[drift / 2**k, drift / 2 ** (k + 1)], [nothing, nothing]] for k in range(len(metrics))],
     )
     settings = {

@@ -24,11 +24,13 @@ def test_one_panel_for_each_attack_and_one_line_for_each_epsilon(report):
     assert [axes.get_title() for axes in figure.axes] == ["fgsm", "uniform_noise"]
     for axes, attack in zip(figure.axes, report.attacks, strict=True):
         profile = report.depth_profile(attack)
-        for line, epsilon in zip(axes.lines, sorted(EPSILONS), strict=True):
+        *lines, chance = axes.lines
+        np.testing.assert_array_equal(chance.get_ydata(), [report.chance(name) for name in profile.explainers])
+        for line, epsilon in zip(lines, sorted(EPSILONS), strict=True):
             np.testing.assert_array_equal(line.get_ydata(), profile.mod[:, EPSILONS.index(epsilon)])
         assert [text.get_text() for text in axes.get_xticklabels()] == ["conv1", "conv2", "conv3"]
     legend = figure.axes[-1].get_legend()
-    assert [text.get_text() for text in legend.get_texts()] == ["0.02", "0.1"]
+    assert [text.get_text() for text in legend.get_texts()] == ["0.02", "0.1", "chance"]
     assert figure.axes[0].get_ylim() == figure.axes[1].get_ylim()
     file = io.BytesIO()
     figure.savefig(file, format="png", dpi=30)

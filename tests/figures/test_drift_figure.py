@@ -64,6 +64,33 @@ def test_legends_tell_vid(report):
     assert legend(figure.axes[2]) == ["fgsm, VID -", "uniform_noise, VID -"]
 
 
+def test_chance_is_a_line_above_the_curves():
+    report = make_report(chance=True)
+    figure = figures.drift(report)
+    *curves, line = figure.axes[1].lines
+    assert len(curves) == len(report.attacks)
+    assert set(line.get_ydata()) == {report.chance("grad_cam")}
+    assert report.chance("grad_cam") == pytest.approx(0.25)
+    assert legend(figure.axes[1])[-1] == "chance 0.250"
+    assert len(figure.axes[2].lines) == len(report.attacks)  # of blank heatmaps there is none
+    assert figure.axes[1].get_ylim()[1] > 0.25
+
+
+def test_legends_tell_of_budgets_that_were_not_used():
+    report = make_report()
+    norms = np.array(EPSILONS)[None, :, None].repeat(2, 0).repeat(6, 2) * np.array([0.5, 1.0])[:, None, None]
+    arrays = {**report.measurements.arrays, "perturbation_norm": norms.astype("float32")}
+    found = type(report.measurements)(report.measurements.coordinates, arrays)
+    first, second = legend(figures.drift(dataclasses.replace(report, measurements=found)).axes[1])
+    assert first.endswith(", 50.0 % of budget")
+    assert "budget" not in second
+    distance = np.full((2, 6), [[0.1], [-1]], "float32")
+    found = type(found)(found.coordinates, {**arrays, "distance": distance})
+    assert legend(figures.drift(dataclasses.replace(report, measurements=found)).axes[1])[0].endswith(
+        ", nearest misclassified"
+    )
+
+
 def test_legends_do_not_hide_data(report):
     figure = figures.drift(report)
     saved(figure)

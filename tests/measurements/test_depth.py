@@ -40,8 +40,9 @@ def test_it_prints_a_line_for_each_layer(report):
     profile = report.depth_profile(kax.attacks.FGSM())
     lines = str(profile).splitlines()
     assert lines[0].strip() == "MOD by layer, fgsm"
+    np.testing.assert_allclose(profile.chance, [report.chance(name) for name in profile.explainers])
     cells = [line.split() for line in lines if line.strip().startswith("conv2")]
-    assert cells == [["conv2", *(f"{value:.3f}" for value in (*profile.mod[2], profile.vid[2]))]]
+    assert cells == [["conv2", *(f"{value:.3f}" for value in (*profile.mod[2], profile.vid[2], profile.chance[2]))]]
 
 
 def test_it_is_a_data_frame_of_layers_and_epsilons(report):

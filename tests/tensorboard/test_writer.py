@@ -23,9 +23,9 @@ from tensorboard.plugins.hparams import backend_context
 
 from keras_advxai.tensorboard import ReportWriter
 
-REPORTS = {1: make_report(seed=1), 4: make_report(seed=4)}
+REPORTS = {1: make_report(seed=1, chance=True), 4: make_report(seed=4, chance=True)}
 RUNS = {f"{attack}_eps{epsilon:.4f}": (attack, epsilon) for attack in ATTACKS for epsilon in EPSILONS}
-OTHERS = {"clean", "fgsm", "uniform_noise", "hparams"}
+OTHERS = {"chance", "clean", "fgsm", "uniform_noise", "hparams"}
 
 
 @pytest.fixture(scope="module")
@@ -58,6 +58,7 @@ def test_scalars_of_an_attack_are_the_numbers_of_the_report(log_dir):
             "advxai/mod/grad_cam": "mod",
             "~advxai_band/mod/grad_cam/low": "mod_low",
             "~advxai_band/mod/grad_cam/high": "mod_high",
+            "~advxai_details/relative_mod/grad_cam": "relative_mod",
             "~advxai_details/mod_flipped/grad_cam": "mod_flipped",
             "~advxai_details/mod_kept/grad_cam": "mod_kept",
             "~advxai_details/mod_clean/grad_cam": "mod_clean",
@@ -75,6 +76,12 @@ def test_scalars_of_the_clean_images(log_dir):
         "~advxai_details/blank_rate/grad_cam": dict.fromkeys(REPORTS, pytest.approx(1 / 6)),
         "~advxai_details/blank_rate/integrated_gradients": dict.fromkeys(REPORTS, 1.0),
     }
+
+
+def test_chance_is_a_run_in_the_charts_of_mod(log_dir):
+    found = scalars(log_dir, "chance")
+    tags = {"advxai/mod/grad_cam", "~advxai_band/mod/grad_cam/low", "~advxai_band/mod/grad_cam/high"}
+    assert found == {tag: dict.fromkeys(REPORTS, pytest.approx(0.25)) for tag in tags}
 
 
 @pytest.mark.parametrize("attack", ATTACKS)
