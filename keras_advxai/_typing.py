@@ -20,8 +20,8 @@ Norm: TypeAlias = Literal["linf", "l2"]
 Aim: TypeAlias = Literal["label", "explanation", "noise"]
 """What an attack is after."""
 
-Score: TypeAlias = Literal["logit", "probability"]
-"""What an explainer differentiates: the value before or after the softmax."""
+Score: TypeAlias = Literal["logit", "probability", "centered_logit"]
+"""What an explainer differentiates: the value before or after the softmax, or before it less the mean of all logits."""
 
 TargetMode: TypeAlias = Literal["predicted", "clean", "label"]
 """Whose class a heatmap explains: each image's own prediction, the clean one, or the label."""

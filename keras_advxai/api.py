@@ -5,12 +5,12 @@ from __future__ import annotations
 import os
 import warnings
 from collections.abc import Mapping, Sequence
-from typing import Any, Unpack, get_args
+from typing import Any, Unpack
 
 import keras
 
 from keras_advxai import audit
-from keras_advxai._typing import Score, Shape
+from keras_advxai._typing import Shape
 from keras_advxai.attacks import Attack
 from keras_advxai.evaluation import EvaluationReport, EvaluationSettings, Evaluator
 from keras_advxai.evaluation.arguments import (
@@ -22,6 +22,7 @@ from keras_advxai.evaluation.arguments import (
 from keras_advxai.evaluation.settings import listed
 from keras_advxai.explainers import Explainer
 from keras_advxai.explainers import get as get_explainer
+from keras_advxai.measurements.coordinates import SCORES
 from keras_advxai.measurements.scores import ScoreComparison
 from keras_advxai.models import ImageClassifier, LayerTable, as_classifier
 from keras_advxai.models.compiled import cached_structure
@@ -166,7 +167,7 @@ def compare_scores(
     given = [get_explainer(item) for item in listed(explainers)]
     if not given:
         raise ValueError(f"Argument `explainers` must name at least one explainer. Received: {explainers!r}")
-    both = dict.fromkeys(item.with_score(score) for item in given for score in get_args(Score))
+    both = dict.fromkeys(item.with_score(score) for item in given for score in SCORES)
     check_number("epsilon", epsilon, 0)
     for one, several in (("epsilon", "epsilons"), ("attack", "attacks")):
         if several in arguments:

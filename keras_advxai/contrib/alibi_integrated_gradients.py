@@ -17,7 +17,7 @@ from keras_advxai.explainers.quadrature import check_method
 from keras_advxai.explainers.registry import register
 from keras_advxai.explainers.sizes import images_that_fit
 from keras_advxai.models import Forward, ImageClassifier
-from keras_advxai.models.forward import SCORES
+from keras_advxai.models.forward import SCORES, VALUES
 from keras_advxai.models.inputs import check_whole_number
 
 
@@ -40,7 +40,8 @@ class AlibiIntegratedGradients(Explainer):
             `"middle"` and `"trapezoid"`. Defaults to `"gausslegendre"`.
         internal_batch_size: How many points go through the model at once, and fewer of images larger than
             228x228x3. Defaults to 32.
-        score: What is differentiated: `"logit"` or `"probability"`. Defaults to `"logit"`.
+        score: What is differentiated: `"logit"`, `"probability"` or `"centered_logit"`; see `Explainer`. Defaults to
+            `"logit"`.
         seed: Seed of the noise. Defaults to 0.
 
     Raises:
@@ -123,7 +124,7 @@ class _Explanation:
         most = explainer.internal_batch_size
         points = most if None in images.shape[1:] else min(most, int(images_that_fit(images)))
         self._at_once = max(1, points // explainer.steps)
-        self._network = Network(forward, "scores" if explainer.score == "logit" else "probabilities")
+        self._network = Network(forward, VALUES[explainer.score])
         self._engine = _integrated_gradients()(
             self._network.model,
             method=explainer.method,

@@ -16,6 +16,7 @@ import tensorflow as tf
 from keras_advxai._typing import Tensor
 from keras_advxai.contrib.threads import THREADS
 from keras_advxai.models import Forward, ImageClassifier
+from keras_advxai.models.forward import VALUES
 
 SETTINGS = ("bounds", "preprocess", "from_logits", "output", "input")
 """What a classifier is built from again beside its model."""
@@ -33,7 +34,8 @@ class Network:
 
     Args:
         forward: A pass of the classifier over the images. It is not kept, and the model is referred to weakly.
-        values: What `model` returns, `(batch, classes)`: the `"scores"`, `"logits"` or `"probabilities"` of a pass.
+        values: What `model` returns, `(batch, classes)`: the `"scores"`, `"centered_scores"`, `"logits"` or
+            `"probabilities"` of a pass.
         layer: The path of the layer whose output `model` has as the output of its layer `EXPLAINED`. Defaults to
             `None`.
 
@@ -224,4 +226,4 @@ def _weighted(forward: Forward, weights: Tensor, values: str) -> Tensor:
     return tf.reduce_sum(getattr(forward, values) * weights, axis=-1)
 
 
-_WEIGHTED = {values: functools.partial(_weighted, values=values) for values in ("scores", "logits", "probabilities")}
+_WEIGHTED = {values: functools.partial(_weighted, values=values) for values in ("logits", *VALUES.values())}

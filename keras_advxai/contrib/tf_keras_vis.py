@@ -19,7 +19,7 @@ from keras_advxai.contrib.network import EXPLAINED, Network
 from keras_advxai.explainers.explainer import Explainer
 from keras_advxai.explainers.registry import register
 from keras_advxai.models import Forward, ImageClassifier, LayerReference
-from keras_advxai.models.forward import SCORES
+from keras_advxai.models.forward import SCORES, VALUES
 from keras_advxai.models.inputs import check_number, check_whole_number
 
 Method: TypeAlias = Literal["gradcam", "gradcam++", "layercam", "scorecam", "saliency", "smoothgrad"]
@@ -52,8 +52,8 @@ class TFKerasVis(Explainer):
             `"saliency"` or `"smoothgrad"`. Defaults to `"gradcam"`.
         layer: The name of a layer with a spatial output, its path, or the layer itself. Not for `"saliency"` and
             `"smoothgrad"`. Defaults to the one that the model pools or flattens last.
-        score: What is explained: `"logit"` or `"probability"`. `"scorecam"` applies a softmax to either. Defaults to
-            `"logit"`.
+        score: What is explained: `"logit"`, `"probability"` or `"centered_logit"`; see `Explainer`. `"scorecam"`
+            applies a softmax to any of them. Defaults to `"logit"`.
         max_N: Faster Score-CAM: only this many channels, those that vary most, make masks. Only for `"scorecam"`.
             Defaults to `None`, for all.
         smooth_samples: How many noisy copies are made of each image. Only for `"smoothgrad"`. Defaults to 20.
@@ -209,10 +209,10 @@ class _Explanation:
     """
 
     def __init__(self, explainer: TFKerasVis, forward: Forward, layer: str | None) -> None:
-        values = "scores" if explainer.score == "logit" else "probabilities"
-        if explainer.method == "scorecam" and explainer.score == "logit":
+        values = VALUES[explainer.score]
+        if explainer.method == "scorecam" and explainer.score != "probability":
             # Score-CAM applies a softmax by itself. Of the scores of one sigmoid unit, (-z, z), it would make those of
-            # twice the logit; of its logits, (0, z), it makes the probabilities.
+            # twice the logit; of its logits, (0, z), it makes the probabilities. Centred or not is the same to it.
             values = "logits"
         self._explainer = explainer
         self._network = Network(forward, values, layer)

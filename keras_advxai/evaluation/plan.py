@@ -9,6 +9,7 @@ from keras_advxai._typing import TargetMode
 from keras_advxai.attacks import Attack
 from keras_advxai.evaluation.attack_targets import TargetRule
 from keras_advxai.explainers import Explainer
+from keras_advxai.measurements.coordinates import SCORES
 from keras_advxai.metrics import Dissimilarity
 
 
@@ -55,7 +56,5 @@ def score_pairs(explainers: Iterable[Explainer]) -> dict[str, str]:
         item.name: other.name
         for item in known
         for other in known
-        if (item.score, other.score) == ("logit", "probability")
-        and type(item) is type(other)
-        and item.with_score("probability") == other
+        if (item.score, other.score) == SCORES and type(item) is type(other) and item.with_score("probability") == other
     }

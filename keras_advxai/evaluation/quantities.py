@@ -11,6 +11,7 @@ from keras_advxai._typing import Tensor
 from keras_advxai.attacks import FGSM, Attack, GradientAttack, MinimumNormAttack
 from keras_advxai.evaluation.observation import Observation
 from keras_advxai.explainers import is_blank
+from keras_advxai.measurements.coordinates import SCORES as COMPARED
 from keras_advxai.measurements.quantity import quantity
 from keras_advxai.metrics import nissim
 from keras_advxai.models.forward import SCORES
@@ -174,7 +175,7 @@ def score_zero_gradient(seen: Observation) -> dict[str, Tensor] | None:
         return None
     forward, target = seen.forward, seen.explained[seen.plan.target]
     # A gradient that is missing is as good as zero here: both leave the heatmap blank.
-    gradients = {score: forward.gradient(objective, target, or_zero=True) for score, objective in SCORES.items()}
+    gradients = {score: forward.gradient(SCORES[score], target, or_zero=True) for score in COMPARED}
     return {score: is_blank(tf.cast(gradient, tf.float32)) for score, gradient in gradients.items()}
 
 

@@ -28,7 +28,8 @@ class ClassActivationMap(Explainer):
         layer: The name of a layer with a spatial output, its path (`"backbone/conv1"`), or the layer itself, which
             is saved by its name. Defaults to the one that the model pools or flattens last; `keras_advxai.list_layers`
             lists all.
-        score: What is differentiated: `"logit"` or `"probability"`. Defaults to `"logit"`.
+        score: What is differentiated: `"logit"`, `"probability"` or `"centered_logit"`; see `Explainer`. Defaults to
+            `"logit"`.
         relu: Whether evidence against the class is cut off. Without it, attributions are signed and heatmaps
             in [-1, 1]. Defaults to `True`.
         reshape_transform: For a `layer` that does not return a feature map, what converts its output to one: `"tokens"`
@@ -148,6 +149,17 @@ class ClassActivationMap(Explainer):
         # further down, another target means another pass backward through what lies between.
         default = model.layers(shape).default
         return default is not None and self.layers(model, shape) == (default.name,)
+
+    @property
+    def way_out(self) -> str:
+        """Other scores, where the logit's map is blank; see `Explainer.way_out`."""
+        if self.score != "logit":
+            return ""
+        # What raises all logits alike has no part in a prediction, and may outweigh the evidence for one class.
+        return (
+            "The logit counts what is evidence against all classes alike: score='centered_logit' does not, nor does "
+            "score='probability'."
+        )
 
     def layers(self, model: ImageClassifier, shape: Shape = None) -> tuple[str, ...]:
         """The path of the explained layer; see `Explainer.layers`."""

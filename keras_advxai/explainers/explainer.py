@@ -36,8 +36,11 @@ class Explainer(Configuration):
     divides it by its largest value. A subclass writes `attribute`.
 
     Args:
-        score: What is differentiated: `"logit"`, the value of the class before the softmax, or
-            `"probability"`, the value after it. Defaults to `"logit"`.
+        score: What is differentiated: `"logit"`, the value `z_c` of the class before the softmax; `"probability"`, the
+            value after it; or `"centered_logit"`, `z_c - mean over all classes of z`, which does not count what is
+            evidence for every class alike, as a softmax does not, and does not saturate as a probability does. Of one
+            sigmoid unit, the score is the log-odds `z`, and `-z` of class 0, whether it is centred or not. Defaults to
+            `"logit"`.
 
     Example:
 
@@ -91,7 +94,7 @@ class Explainer(Configuration):
         """The same explainer of another score.
 
         Args:
-            score: `"logit"` or `"probability"`.
+            score: `"logit"`, `"probability"` or `"centered_logit"`.
 
         Raises:
             ValueError: The explainer does not take a score.
@@ -105,6 +108,11 @@ class Explainer(Configuration):
     def differentiable(self) -> bool:
         """Whether gradients flow through its heatmaps to the images, as an attack on the explanation needs."""
         return True
+
+    @property
+    def way_out(self) -> str:
+        """A sentence on what to do where its heatmaps are blank; empty for nothing that is known."""
+        return ""
 
     @property
     def passes(self) -> int:
@@ -245,7 +253,8 @@ class Explainer(Configuration):
         if blank.any():
             warnings.warn(
                 f"{blank.sum()} of {blank.size} heatmaps of {self!r} are blank (image {np.flatnonzero(blank)[0]} the "
-                "first): they show no evidence for the class. They are zero everywhere.",
+                f"first): they show no evidence for the class. They are zero everywhere.{self.way_out and ' '}"
+                f"{self.way_out}",
                 BlankHeatmapWarning,
                 stacklevel=4,  # the line that called the explainer
             )

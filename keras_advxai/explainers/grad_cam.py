@@ -20,7 +20,8 @@ class GradCAM(ClassActivationMap):
         layer: The name of a layer with a spatial output, its path (`"backbone/conv1"`), or the layer itself, which
             is saved by its name. Defaults to the one that the model pools or flattens last; `keras_advxai.layers`
             lists all.
-        score: What is differentiated: `"logit"` or `"probability"`. Defaults to `"logit"`.
+        score: What is differentiated: `"logit"`, `"probability"` or `"centered_logit"`; see `Explainer`. Defaults to
+            `"logit"`.
         relu: Whether evidence against the class is cut off. Without it, attributions are signed and heatmaps
             in [-1, 1]. Defaults to `True`.
         reshape_transform: For a `layer` that does not return a map, what makes one of its output: `"tokens"` for a

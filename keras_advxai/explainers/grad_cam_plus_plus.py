@@ -21,7 +21,7 @@ class GradCAMPlusPlus(ClassActivationMap):
 
     Args:
         layer: Which layer; see `ClassActivationMap`. Defaults to the one that the model pools or flattens last.
-        score: `"logit"` or `"probability"`. Defaults to `"logit"`.
+        score: `"logit"`, `"probability"` or `"centered_logit"`; see `Explainer`. Defaults to `"logit"`.
         relu: Whether evidence against the class is cut off. Defaults to `True`.
         reshape_transform: What makes a map of the output of `layer`, for transformers; see `ClassActivationMap`.
             Defaults to `None`.

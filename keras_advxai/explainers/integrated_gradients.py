@@ -47,7 +47,8 @@ class IntegratedGradients(Explainer):
         internal_batch_size: How many points go through the model at once. It changes memory and time, not the
             result. Defaults to `None`: about as many as a CPU is quickest with, 33 images of 224x224x3, 1024 small
             ones and a single one from 913x913x3 on.
-        score: What is differentiated: `"logit"` or `"probability"`. Defaults to `"logit"`.
+        score: What is differentiated: `"logit"`, `"probability"` or `"centered_logit"`; see `Explainer`. The
+            attributions add up to the change of this score. Defaults to `"logit"`.
         draws: How many noise baselines are drawn, each of which costs `steps` passes. Only for `baseline="noise"`.
             Defaults to 4.
         seed: Seed of the noise. Defaults to 0.

@@ -20,7 +20,8 @@ class Saliency(Explainer):
     what the score is made of; for that, see `IntegratedGradients`.
 
     Args:
-        score: What is differentiated: `"logit"` or `"probability"`. Defaults to `"logit"`.
+        score: What is differentiated: `"logit"`, `"probability"` or `"centered_logit"`; see `Explainer`. Defaults to
+            `"logit"`.
 
     Example:
 

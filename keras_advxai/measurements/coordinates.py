@@ -17,7 +17,8 @@ from keras_advxai.text import epsilon_text
 _CLOSE: dict[str, Any] = {"rtol": 1e-6, "atol": 1e-12}  # a float32 may have come in between
 _LARGEST = float(np.finfo("float32").max)
 
-SCORES: tuple[str, ...] = get_args(Score)
+SCORES: tuple[Score, ...] = ("logit", "probability")
+"""The scores that are compared: before the softmax, and after it."""
 
 
 @dataclasses.dataclass(frozen=True)

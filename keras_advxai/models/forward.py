@@ -144,18 +144,27 @@ class Forward:
             raise ValueError(f"The pass did not reach a layer {layer!r}; it reached {', '.join(self._calls)}")
         return calls[location.occurrence], location
 
+    @property
+    def centered_scores(self) -> Tensor:
+        """The scores less their mean over the classes, `(batch, classes)`.
+
+        A softmax ignores what is added to all logits, and so do these. Of one sigmoid unit they are the scores
+        themselves, (-z, z), whose mean is 0.
+        """
+        return self.scores - tf.reduce_mean(self.scores, axis=-1, keepdims=True)
+
     def score(self, targets: Tensor, kind: Score = "logit") -> Tensor:
-        """The score of one class for each image, before (`"logit"`) or after (`"probability"`) the softmax.
+        """The score of one class for each image, before or after the softmax.
 
         Args:
             targets: Class indices, `(batch,)`.
-            kind: `"logit"` or `"probability"`.
+            kind: `"logit"`, the value before it; `"probability"`, the value after it; or `"centered_logit"`, the logit
+                less the mean of all logits.
 
         Returns:
             Scores, `(batch,)` float32.
         """
-        values = self.scores if kind == "logit" else self.probabilities
-        return pick(values, targets)
+        return pick(getattr(self, VALUES[kind]), targets)
 
     @do_not_convert
     def gradient(
@@ -338,4 +347,17 @@ def probability_score(forward: Forward, targets: Tensor) -> Tensor:
     return forward.score(targets, "probability")
 
 
-SCORES: dict[str, Objective] = {"logit": logit_score, "probability": probability_score}
+def centered_logit_score(forward: Forward, targets: Tensor) -> Tensor:
+    """The objective of an explanation before the softmax, without what all logits have in common."""
+    return forward.score(targets, "centered_logit")
+
+
+VALUES: dict[Score, str] = {"logit": "scores", "probability": "probabilities", "centered_logit": "centered_scores"}
+"""The attribute of a pass, `(batch, classes)`, in which each score is a value of the class."""
+
+SCORES: dict[Score, Objective] = {
+    "logit": logit_score,
+    "probability": probability_score,
+    "centered_logit": centered_logit_score,
+}
+"""The objective of each score."""
