@@ -35,11 +35,11 @@ def range_text(low: float, high: float) -> str:
     return "-" if math.isnan(low) else f"{low:.3f}-{high:.3f}"
 
 
-def percent_text(value: float) -> str:
+def percent_text(value: float, digits: int = 1) -> str:
     """A share in percent; `-` where it is NaN, and `> 1000 %` where no number would help."""
     if math.isnan(value):
         return "-"
-    return f"{100 * value:.1f} %" if value <= 10 else "> 1000 %"
+    return f"{100 * value:.{digits}f} %" if value <= 10 else "> 1000 %"
 
 
 def duration_text(seconds: float) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 import textwrap
 
 from rich.table import Table
@@ -114,7 +115,8 @@ def _drift_table(report: EvaluationReport, explainer: str, metric: str) -> Table
     if promises_completeness(report.measurements, explainer):
         gap = report.completeness(explainer)
         title += f", completeness gap: median {percent_text(gap.median)}, largest {percent_text(gap.largest)}"
-    title += f", chance {number_text(report.chance(explainer, metric=metric))}"
+    chance = report.chance(explainer, metric=metric)
+    title += "" if math.isnan(chance) else f", chance {number_text(chance)}"
     table = _table(title, report)
     drift = (
         "budget\nused",
@@ -181,9 +183,9 @@ def _accuracy_cells(row: Row, report: EvaluationReport) -> tuple[str, ...]:
 def _drift_cells(row: Row) -> tuple[str, ...]:
     others = (row.std, row.mod_flipped, row.mod_kept, row.mod_clean)
     return (
-        percent_text(row.budget_used),
+        percent_text(row.budget_used, 0),  # a table is to fit into 120 columns
         number_text(row.mod),
-        percent_text(row.relative_mod),
+        percent_text(row.relative_mod, 0),
         range_text(row.mod_low, row.mod_high),
         *(number_text(value) for value in others),
         percent_text(row.blank_rate),

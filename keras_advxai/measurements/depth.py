@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from keras_advxai.measurements import drift
+from keras_advxai.measurements.budget import budget_used
 from keras_advxai.measurements.measurements import Measurements
 from keras_advxai.measurements.row import pandas
 from keras_advxai.text import as_text
@@ -27,6 +28,7 @@ class DepthProfile:
         mod: Mean observed dissimilarity, `(layers, epsilons)`; NaN where every clean heatmap is blank.
         vid: Variation in dissimilarity over the epsilons, `(layers,)`; NaN with fewer than two.
         chance: What MOD would be by chance, between clean heatmaps of different images, `(layers,)`.
+        budget_used: The mean norm of the perturbations as a share of epsilon, `(epsilons,)`.
     """
 
     attack: str
@@ -37,6 +39,7 @@ class DepthProfile:
     mod: np.ndarray
     vid: np.ndarray
     chance: np.ndarray
+    budget_used: np.ndarray
 
     @property
     def labels(self) -> tuple[str, ...]:
@@ -99,4 +102,5 @@ def depth_profile(
         mod=np.array(mods),
         vid=np.array([drift.vid(found, name_of_attack, name, metric=metric) for name in names]),
         chance=np.array([drift.chance(found, name, metric=metric) for name in names]),
+        budget_used=np.array([budget_used(found, name_of_attack, epsilon) for epsilon in known.epsilons]),
     )

@@ -53,6 +53,8 @@ def render_profile(profile: DepthProfile) -> str:
     )
     for layer, mods, *scale in zip(profile.labels, profile.mod, profile.vid, profile.chance, strict=True):
         table.add_row(f"  {layer}", *map(number_text, [*mods, *scale]))
+    table.add_section()
+    table.add_row("  budget used", *(percent_text(share, 0) for share in profile.budget_used), "", "")
     return to_text(table)
 
 

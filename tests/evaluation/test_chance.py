@@ -70,7 +70,7 @@ def test_a_mod_is_a_share_of_it(report):
     assert (row.chance, row.relative_mod) == (report.chance("image"), report.relative_mod("fgsm", "image", 0.1))
     text = str(report)
     assert f"chance {report.chance('image'):.3f}" in text
-    assert f"{100 * share:.1f} %" in text
+    assert f"{100 * share:.0f} %" in text
     assert report.to_dict()["chance"][0] == {"explainer": "image", "metric": "nissim", "chance": report.chance("image")}
 
 
@@ -144,7 +144,7 @@ def test_reports_without_it_can_be_read(report):
     older = kax.EvaluationReport.from_dict(config)
     assert np.isnan(older.chance("image"))
     assert older.mod("fgsm", "image", 0.1) == report.mod("fgsm", "image", 0.1)
-    assert "chance -" in str(older)
+    assert ", chance" not in str(older)
     again = kax.EvaluationReport.from_json(report.to_json())
     assert again == report
     assert again.chance("image") == report.chance("image")

@@ -10,7 +10,7 @@ from keras_advxai.measurements import Coordinates, Measurements
 from keras_advxai.tensorboard import summaries
 
 EPSILONS = (0.1, 0.0, 0.4)
-NORMS = np.array([[0.1, 0.05, 0.0, 0.1], [0.0, 0.0, 0.0, 0.0], [0.4, 0.4, np.nan, 0.1]])
+NORMS = np.array([[0.1, 0.052, 0.0, 0.1], [0.0, 0.0, 0.0, 0.0], [0.4, 0.4, np.nan, 0.1]])
 
 
 def make(norms=NORMS, explainers=("grad_cam",), distance=None) -> EvaluationReport:
@@ -29,7 +29,7 @@ def make(norms=NORMS, explainers=("grad_cam",), distance=None) -> EvaluationRepo
 
 def test_it_is_the_mean_norm_over_epsilon():
     report = make()
-    assert report.budget_used("own", 0.1) == pytest.approx(0.0625 / 0.1)
+    assert report.budget_used("own", 0.1) == pytest.approx(0.063 / 0.1)
     assert report.budget_used("own", 0.4) == pytest.approx(0.3 / 0.4)  # NaN is left out
     with pytest.raises(ValueError, match="one of the report's"):
         report.budget_used("own", 0.2)
@@ -42,14 +42,14 @@ def test_there_is_none_at_epsilon_0_and_where_nothing_was_measured():
 
 def test_it_stands_beside_every_mod():
     report = make()
-    assert [row.budget_used for row in report.rows] == pytest.approx([0.625, np.nan, 0.75], nan_ok=True)
-    assert report.rows[0].to_dict()["budget_used"] == pytest.approx(0.625)
+    assert [row.budget_used for row in report.rows] == pytest.approx([0.63, np.nan, 0.75], nan_ok=True)
+    assert report.rows[0].to_dict()["budget_used"] == pytest.approx(0.63)
     assert report.to_dict()["rows"][1]["budget_used"] is None
     lines = str(report).splitlines()
     assert any("budget" in line for line in lines)
     cells = next(line for line in lines if line.split()[:1] == ["0.1"]).split()
-    assert cells[cells.index("0.250") - 2 : cells.index("0.250") + 1] == ["62.5", "%", "0.250"]
-    assert summaries.attack_scalars(report.rows[:1])["advxai/budget_used"] == pytest.approx(0.625)
+    assert cells[cells.index("0.250") - 2 : cells.index("0.250") + 1] == ["63", "%", "0.250"]
+    assert summaries.attack_scalars(report.rows[:1])["advxai/budget_used"] == pytest.approx(0.63)
 
 
 def test_accuracy_alone_has_none():

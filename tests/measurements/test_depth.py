@@ -41,6 +41,8 @@ def test_it_prints_a_line_for_each_layer(report):
     lines = str(profile).splitlines()
     assert lines[0].strip() == "MOD by layer, fgsm"
     np.testing.assert_allclose(profile.chance, [report.chance(name) for name in profile.explainers])
+    used = [f"{100 * report.budget_used('fgsm', epsilon):.0f}" for epsilon in report.epsilons]
+    assert [line.split() for line in lines if "budget" in line] == [["budget", "used", used[0], "%", used[1], "%"]]
     cells = [line.split() for line in lines if line.strip().startswith("conv2")]
     assert cells == [["conv2", *(f"{value:.3f}" for value in (*profile.mod[2], profile.vid[2], profile.chance[2]))]]
 

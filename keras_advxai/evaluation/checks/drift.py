@@ -71,6 +71,10 @@ def _reason(seen: Evidence, attack: Attack) -> str:
         return "An ensemble stops at its first success: evaluate its attacks by themselves."
     if getattr(attack, "keep", None) == "first_hit":
         return "keep='first_hit' stops at the first success: leave `keep` out."
+    if attack.aim == "noise":
+        return "Pixels are at their bounds, where noise can change them one way only."
+    if attack.aim == "explanation":
+        return "Where no iterate that keeps the prediction is better, it returns the image itself."
     if attack.targeted:
         found = seen.measurements
         own = float(np.mean(found.at("attack_target", attack=attack) == found.at("label")))

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from evaluation.checks.test_attack_checks import COUNT, EPSILONS, found, outcome
 
-from keras_advxai.attacks import DDN, FGSM, PGD, Ensemble, UniformNoise
+from keras_advxai.attacks import DDN, FGSM, PGD, Ensemble, ExplanationPGD, UniformNoise
 
 OVER = np.array([[0.5], [1.0]])
 
@@ -21,7 +21,8 @@ def said(attack, norms, explainers=("grad_cam",), **options):
         (PGD(keep="first_hit"), "leave `keep` out"),
         (Ensemble(["fgsm", "pgd"]), "evaluate its attacks by themselves"),
         (FGSM(), "Gradients vanish"),
-        (UniformNoise(), "pixels are at their bounds"),
+        (UniformNoise(), "can change them one way only"),
+        (ExplanationPGD(), "it returns the image itself"),
     ],
 )
 def test_less_than_the_budget(attack, reason):
