@@ -26,6 +26,7 @@ class BIM(GradientAttack):
         steps: See `PGD`. Defaults to 10.
         step_size: The size of each step, as a fraction of epsilon. Defaults to `None`: one part in `steps`.
         keep: See `PGD`. Defaults to `None`.
+        samples: See `PGD`. Defaults to 1.
 
     Raises:
         ValueError: A name is unknown, or a number out of range.
@@ -58,8 +59,9 @@ class BIM(GradientAttack):
         steps: int = 10,
         step_size: float | None = None,
         keep: str | None = None,
+        samples: int = 1,
     ) -> None:
-        super().__init__(norm=norm, loss=loss, targeted=targeted)
+        super().__init__(norm=norm, loss=loss, targeted=targeted, samples=samples)
         self.steps = check_whole_number("steps", steps, 1)
         self.step_size = check_step_size(step_size)
         self.keep = check_keep(keep)

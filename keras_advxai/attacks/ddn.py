@@ -41,6 +41,7 @@ class DDN(MinimumNormAttack, GradientAttack):
             finds is further away (15 % on a linear model where `"margin"` is within 0.1 %); `"margin"` moves towards
             one. Defaults to `"log_odds"`.
         targeted: Whether the labels are target classes. Defaults to `False`.
+        samples: See `PGD`. Defaults to 1.
 
     Raises:
         ValueError: `steps` is below 1, `init_norm` not above 0, or `gamma` not between 0 and 1.
@@ -74,8 +75,9 @@ class DDN(MinimumNormAttack, GradientAttack):
         gamma: float = 0.05,
         loss: str = "log_odds",
         targeted: bool = False,
+        samples: int = 1,
     ) -> None:
-        super().__init__(norm="l2", loss=loss, targeted=targeted)
+        super().__init__(norm="l2", loss=loss, targeted=targeted, samples=samples)
         self.steps = check_whole_number("steps", steps, 1)
         self.init_norm = _positive("init_norm", init_norm)
         self.gamma = _positive("gamma", gamma)

@@ -23,6 +23,8 @@ class FGSM(GradientAttack):
         loss: `"log_odds"`, `"cross_entropy"`, `"margin"` or `"dlr"`; see `GradientAttack`. With cross-entropy it equals
             cleverhans' `fast_gradient_method` on the same logits. Defaults to `"log_odds"`.
         targeted: Whether the labels are target classes. Defaults to `False`.
+        samples: For a model that is random when it runs, over how many of its draws the mean of each gradient is taken;
+            see `GradientAttack`. Defaults to 1.
 
     Example:
 

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import functools
+
+import tensorflow as tf
+
 from keras_advxai._typing import Norm, Tensor
 from keras_advxai.attacks.attack import Attack
+from keras_advxai.attacks.loops import not_inlined
 from keras_advxai.models import Forward
 from keras_advxai.models.blocking import describe_gradient_block
-from keras_advxai.models.inputs import check_flag
+from keras_advxai.models.inputs import check_flag, check_whole_number
 from keras_advxai.ops import losses, norms
 
 
@@ -22,13 +27,22 @@ class GradientAttack(Attack):
             `"margin"`, that of the best other class over the label; or `"dlr"`, it as a fraction of that of the first
             class over the third, for three classes or more. Defaults to `"log_odds"`.
         targeted: Whether the labels are target classes instead of classes to leave. Defaults to `False`.
+        samples: For a model that is random when it runs, over how many of its draws the mean of the gradient is
+            taken, each a pass and its gradient: expectation over transformation. Whether an image is misclassified is
+            judged under one draw, so an iterative attack should not stop there: `keep="last"`. Defaults to 1.
+
+    References:
+        Athalye et al., "Synthesizing robust adversarial examples", ICML 2018.
     """
 
     uses_gradients = True
     fills_budget = True
 
-    def __init__(self, *, norm: Norm = "linf", loss: str = "log_odds", targeted: bool = False) -> None:
+    def __init__(
+        self, *, norm: Norm = "linf", loss: str = "log_odds", targeted: bool = False, samples: int = 1
+    ) -> None:
         super().__init__(norm=norm)
+        self.samples = check_whole_number("samples", samples, 1)
         self.loss = losses.check_loss(loss)
         self._targeted = check_flag("targeted", targeted)
 
@@ -49,6 +63,8 @@ class GradientAttack(Attack):
     def gradient(self, forward: Forward, y: Tensor) -> Tensor:
         """The gradient of the objective to the images of a pass, zero where it is NaN or infinite.
 
+        With `samples`, the mean over so many draws of the model.
+
         Raises:
             ValueError: There is none, because something in the model cannot be differentiated. The message names the
                 first layer through which no gradient flows.
@@ -56,7 +72,7 @@ class GradientAttack(Attack):
         try:
             # One black pixel behind a root has an infinite gradient, and the norm of all others would be infinite, too:
             # they would not move, or the image become NaN.
-            return norms.finite(forward.gradient(self.objective, y))
+            gradient = norms.finite(forward.gradient(self.objective, y))
         except ValueError as error:
             # Looked for only now, because it takes a gradient for each layer.
             blocked = describe_gradient_block(forward, y)
@@ -65,3 +81,22 @@ class GradientAttack(Attack):
             raise ValueError(
                 f"{error} {blocked} Or attack it without gradients, by a black-box attack such as Square."
             ) from error
+        if self.samples == 1:
+            return gradient
+        return forward.remember((self, "samples"), y, functools.partial(self._mean, forward, y, gradient))
+
+    def _mean(self, forward: Forward, y: Tensor, first: Tensor) -> Tensor:
+        """The mean of a gradient and of those of further passes over the same images."""
+
+        @not_inlined
+        def another() -> Tensor:
+            return norms.finite(forward.classifier.forward(forward.inputs).gradient(self.objective, y))
+
+        # A loop, since passes side by side would make as many copies of the model in the graph and in memory.
+        _, total = tf.while_loop(
+            lambda number, _: number < self.samples,
+            lambda number, total: (number + 1, total + another()),
+            (tf.constant(1), first),
+            parallel_iterations=1,
+        )
+        return total / self.samples

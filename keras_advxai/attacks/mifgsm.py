@@ -32,6 +32,7 @@ class MIFGSM(GradientAttack):
         decay: How much of the accumulated direction is kept at each step, from 0. Defaults to 1.
         keep: See `PGD`. With `"last"` and `loss="cross_entropy"` it equals cleverhans' `momentum_iterative_method` on
             the same logits. Defaults to `None`.
+        samples: See `PGD`. Defaults to 1.
 
     Raises:
         ValueError: A name is unknown, or a number out of range.
@@ -65,8 +66,9 @@ class MIFGSM(GradientAttack):
         step_size: float | None = None,
         decay: float = 1.0,
         keep: str | None = None,
+        samples: int = 1,
     ) -> None:
-        super().__init__(norm=norm, loss=loss, targeted=targeted)
+        super().__init__(norm=norm, loss=loss, targeted=targeted, samples=samples)
         self.steps = check_whole_number("steps", steps, 1)
         self.step_size = check_step_size(step_size)
         self.decay = check_number("decay", decay, 0)

@@ -42,6 +42,7 @@ class MultiTargetPGD(GradientAttack):
         keep: `"first_hit"` or `"best"`, of the iterates towards all classes; see `PGD`. Defaults to `None`: `"best"`
             where an evaluation compares explanations, and `"first_hit"` everywhere else.
         seed: See `PGD`. Defaults to 0.
+        samples: See `PGD`. Defaults to 1.
 
     Raises:
         ValueError: A name is unknown, a number out of range, or, in the call, the model has fewer than three
@@ -84,8 +85,9 @@ class MultiTargetPGD(GradientAttack):
         start: str = "zero",
         keep: str | None = None,
         seed: int = 0,
+        samples: int = 1,
     ) -> None:
-        super().__init__(norm=norm, loss=loss)
+        super().__init__(norm=norm, loss=loss, samples=samples)
         self.targets = check_whole_number("targets", targets, 1)
         self.steps = check_whole_number("steps", steps, 1)
         self.step_size = check_step_size(step_size)

@@ -44,6 +44,8 @@ class PGD(GradientAttack):
             else of all, the one with the highest objective, on all images. `"last"`: the last, for one attempt only.
             Defaults to `None`: `"best"` where an evaluation compares explanations, and `"first_hit"` everywhere else.
         seed: Seed of the random starts, which depend on it and on the image. Defaults to 0.
+        samples: For a model that is random when it runs, over how many of its draws the mean of each gradient is taken;
+            see `GradientAttack`. Defaults to 1.
 
     Raises:
         ValueError: A name is unknown, a number out of range, `keep="last"` is used with restarts, or, in the call,
@@ -88,8 +90,9 @@ class PGD(GradientAttack):
         start: str = "zero",
         keep: str | None = None,
         seed: int = 0,
+        samples: int = 1,
     ) -> None:
-        super().__init__(norm=norm, loss=loss, targeted=targeted)
+        super().__init__(norm=norm, loss=loss, targeted=targeted, samples=samples)
         self.steps = check_whole_number("steps", steps, 1)
         self.step_size = check_step_size(step_size)
         self.schedule = check_schedule(schedule)

@@ -61,7 +61,13 @@ def document() -> str:
     True
     """
     parts = ((_CHEAP, checks.CHECKS), (_TRAINING, checks.TRAINING), (_ALL, audit.CHECKS))
-    return "\n".join(text for head, found in parts for text in (head, *_sections(found.all.values())))
+    seen: set[str] = set()
+    texts: list[str] = []
+    for head, found in parts:
+        new = {id: item for id, item in found.all.items() if id not in seen}  # one id, one heading
+        seen |= set(new)
+        texts += [head, *_sections(new.values())]
+    return "\n".join(texts)
 
 
 def _sections(items: Iterable[Check[Any]]) -> list[str]:

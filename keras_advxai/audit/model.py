@@ -14,13 +14,13 @@ _TOLERANCE = 0.02
 def random_model(seen: AuditContext) -> str | None:
     """The model gives another output when it is run again on the same images.
 
-    The evaluation saw one draw of it. Take the mean over many draws: put them into the model that is evaluated.
+    The check of the same name that reads the graph says more, where it finds what is random.
     """
     if not seen.own_call.is_random:
         return None
     return (
-        "The model gives another output when it is run again on the same images: something in it is random. Attacks "
-        "and explanations saw one draw; a model that is random needs the mean over many."
+        "The model gives another output when it is run again on the same images: something in it is random. Each "
+        "figure is of one draw; attacks with gradients follow the mean over many with `samples=`."
     )
 
 

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, TypeAlias
 
 import keras
 import numpy as np
 
 from keras_advxai.models import ImageClassifier
+from keras_advxai.models.draws import is_seed
 from keras_advxai.models.recording import record
+
+Seeds: TypeAlias = dict[int, Any]
+"""The states of seed generators by the ids of their variables."""
 
 _RANDOM = 1e-5
 _SPREAD = 0.8
@@ -31,8 +35,9 @@ class OwnCall:
     def __init__(self, classifier: ImageClassifier, batches: Sequence[Any]) -> None:
         self._classifier, self._batches = classifier, batches
         # Not compiled and not by a `Forward`: it is to be independent of all that the evaluation saw the model through.
-        self._first, self.changed = _outputs(classifier, batches[0])
-        second, _ = _outputs(classifier, batches[0])
+        self._first, self.changed, seeds = _outputs(classifier, batches[0])
+        # As `predict` goes on: from the seeds that the first run left, and not with its draw once more.
+        second, _, _ = _outputs(classifier, batches[0], seeds)
         spread = float(np.max(np.abs(self._first - second), initial=0))
         spread /= max(float(np.max(np.abs(self._first), initial=0)), 1e-30)  # all outputs may be 0
         # Rounding may differ a little from run to run; where the model keeps a state, any difference comes of that.
@@ -55,16 +60,33 @@ class OwnCall:
         return np.where(np.isfinite(output[:, 0]), output[:, 0] > boundary, -1), output
 
 
-def _outputs(classifier: ImageClassifier, inputs: Any) -> tuple[np.ndarray, list[str]]:
-    """The model's output, `(batch, units)`, and the variables that running it would change."""
+def _outputs(
+    classifier: ImageClassifier, inputs: Any, seeds: Seeds | None = None
+) -> tuple[np.ndarray, list[str], Seeds]:
+    """The model's output, `(batch, units)`, the variables that running it would change, and the seeds after it."""
     images = classifier.images_of(inputs)
-    with record(classifier.model), keras.StatelessScope() as scope:  # `record` leaves losses as they were
+    with record(classifier.model), _Noting(seeds) as scope:  # `record` leaves losses as they were
         outputs = classifier.model(classifier.network_inputs(inputs, images), training=False)
     variables = {id(variable): variable for variable in classifier.model.variables}  # a scope knows them by that
     changed = [
         getattr(variables.get(key), "path", "a variable")
         for key, value in scope.state_mapping.items()
-        if key not in variables or not np.array_equal(value, variables[key])
+        # Seeds make a model random and give it no state that a result would hang on.
+        if key not in scope.seeds and (key not in variables or not np.array_equal(value, variables[key]))
     ]
     output = np.asarray(classifier.output_of(outputs), np.float32)
-    return output.reshape(len(output), -1), changed
+    return output.reshape(len(output), -1), changed, scope.seeds
+
+
+class _Noting(keras.StatelessScope):
+    """A scope that begins with some seeds, and knows those that were left at the end."""
+
+    def __init__(self, seeds: Seeds | None) -> None:
+        super().__init__()
+        self.seeds: Seeds = dict(seeds or {})
+        self.state_mapping.update(self.seeds)
+
+    def add_update(self, update: tuple[keras.Variable, Any]) -> None:
+        super().add_update(update)
+        if is_seed(update[0]):
+            self.seeds[id(update[0])] = update[1]

@@ -31,4 +31,6 @@ def run(
     if evaluator.settings.checks != "all":
         return report
     findings = audit(evaluator.classifier, report, evaluator.settings, batches.remembered)
+    said = {finding.id for finding in report.warnings}
+    findings = tuple(finding for finding in findings if finding.id not in said)  # of a random model, it is both
     return dataclasses.replace(report, warnings=(*findings, *report.warnings))  # doubts about the model itself first

@@ -25,7 +25,7 @@ from keras_advxai.evaluation.settings import EvaluationSettings
 from keras_advxai.measurements.coordinates import Coordinates
 from keras_advxai.measurements.measurements import Measurements
 from keras_advxai.metrics import nissim
-from keras_advxai.models import ImageClassifier
+from keras_advxai.models import ImageClassifier, draws
 from keras_advxai.ops.compiling import check_eager
 from keras_advxai.ops.ssim import SMALLEST_WINDOW, window_size
 
@@ -89,7 +89,7 @@ class Evaluator:
         # In a callback that is before the first epoch. Others fail after it, when it has been paid for.
         x, y = next(iter(batches))
         targets = batches.attack_targets
-        self._run_step(x, y, 0, None if targets is None else targets[: len(self.classifier.images_of(x))], {})
+        self._run_step(x, y, 0, 0, None if targets is None else targets[: len(self.classifier.images_of(x))], {})
 
     def run(self, batches: Batches, *, progress: bool = True, title: str = "evaluating") -> EvaluationReport:
         """Evaluate the model, as its weights are now, on all of the data.
@@ -117,7 +117,7 @@ class Evaluator:
                 targets = None if batches.attack_targets is None else batches.attack_targets[count : count + len(given)]
                 # A few numbers are kept of each image, so that memory does not grow with what a stream gives.
                 before = found[-1]["clean"].pop("last") if found else {}
-                found.append(self._run_step(x, y, pictured, targets, before))
+                found.append(self._run_step(x, y, count, pictured, targets, before))
                 fingerprint.update(given, y)
                 count += len(given)
                 bar.set_description_str(title, refresh=False)  # compiled by now
@@ -132,6 +132,7 @@ class Evaluator:
             image_sizes=len(sizes),
             unsure_logits=self.classifier.assumes_probabilities,
             explainers=self.plan.explainers,
+            random=self.classifier.topology(given.shape[1:]).random,
         )
         return EvaluationReport(
             measurements,
@@ -156,11 +157,15 @@ class Evaluator:
         self,
         x: Any,
         y: np.ndarray | None,
+        first: int,
         pictured: int,
         targets: np.ndarray | None,
         before: dict[str, np.ndarray],
     ) -> dict[str, Any]:
-        """What the step returns for a batch; `before` is what it returned as `"last"` for the batch before."""
+        """What was measured of a batch, given the number of its first image and how many are for pictures.
+
+        `before` is what it returned as `"last"` for the batch before.
+        """
         inputs = keras.tree.map_structure(tf.convert_to_tensor, x)
         images = tf.cast(self.classifier.images_of(inputs), tf.float32)
         inputs = self.classifier.with_images(inputs, images)
@@ -176,6 +181,8 @@ class Evaluator:
         epsilons = tf.constant(self.settings.epsilons, tf.float32)  # others take no new trace
         step = self._measure  # its own key: evaluators with equal plans share what is compiled
         previous = self._previous(images, before)
+        # Behind whatever ran the model before, which is not the same the second time.
+        draws.restart(self.settings.seed, first)
         result = self.classifier.compiled(step, step, inputs, labels, epsilons, tf.constant(pictured), given, previous)
         found: dict[str, Any] = keras.tree.map_structure(lambda tensor: tensor.numpy(), result)
         return found

@@ -14,6 +14,7 @@ import tensorflow as tf
 from keras_advxai._typing import Bounds, Score, Shape, Tensor
 from keras_advxai.models import heads, rectifiers
 from keras_advxai.models.autograph import do_not_convert
+from keras_advxai.models.draws import Draws
 from keras_advxai.models.folding import Folding
 from keras_advxai.models.maps import as_map
 from keras_advxai.models.recording import Call, record
@@ -285,7 +286,10 @@ class Forward:
 
     def _run(self, x: Tensor) -> None:
         classifier = self.classifier
-        inputs = classifier.network_inputs(x, self.images)
+        # A `preprocess` may be made of layers, too, and draw random numbers.
+        self.draws = self._scope()
+        with self.draws:
+            inputs = classifier.network_inputs(x, self.images)
         self.network_images = classifier.images_of(inputs)
         # Eagerly nothing is pruned, so the convolution's own output would be computed in addition to the folded one.
         if classifier.fold_batch_norm and self._graph is not None:
@@ -293,7 +297,7 @@ class Forward:
             asked = [topology.locate(layer) for layer in self.layers]
             self._folding = Folding(topology.foldable, frozenset((item.path, item.occurrence) for item in asked))
         marked = contextlib.nullcontext() if classifier.relu_beta is None else rectifiers.marked()
-        with record(classifier.model, self._folding) as recorded, self._scope(), marked:
+        with record(classifier.model, self._folding) as recorded, self.draws, marked:
             try:
                 outputs = classifier.model(inputs, training=False)
             # Keras and TensorFlow name an inner layer and a shape of it, and not the images that the user passed.
@@ -319,10 +323,10 @@ class Forward:
             logits = heads.eager_logits(output, self.head)
         self._read(tf.cast(logits, tf.float32))
 
-    def _scope(self) -> keras.StatelessScope:
+    def _scope(self) -> Draws:
         """What the model is run in."""
         # Layers may assign to variables in any call, as spectral normalization does; the scope drops what they assign.
-        return keras.StatelessScope()
+        return Draws()
 
     def _read(self, logits: Tensor) -> None:
         """Set what depends on the logits, `(batch,)` or `(batch, units)`."""

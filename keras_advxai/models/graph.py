@@ -40,9 +40,14 @@ def between(start: Any, end: Any) -> dict[int, Any]:
     """
     # Both directions: augmentation draws random numbers that lead to the classes and do not depend on the images; other
     # outputs depend on the images and do not lead to the classes.
-    behind = _reached([end.op], lambda operation: (tensor.op for tensor in operation.inputs))
+    behind = ancestors(end)
     ahead = _reached(start.consumers(), lambda operation: (op for out in operation.outputs for op in out.consumers()))
     return {key: operation for key, operation in behind.items() if key in ahead or operation is start.op}
+
+
+def ancestors(tensor: Any) -> dict[int, Any]:
+    """The operations that a symbolic tensor depends on, its own among them, by their ids."""
+    return _reached([tensor.op], lambda operation: (item.op for item in operation.inputs))
 
 
 def _reached(operations: Iterable[Any], following: Callable[[Any], Iterable[Any]]) -> dict[int, Any]:

@@ -11,6 +11,7 @@ import tensorflow as tf
 from keras_advxai._typing import Shape, Tensor
 from keras_advxai.models.autograph import do_not_convert
 from keras_advxai.models.classifier import ImageClassifier
+from keras_advxai.models.draws import Draws
 from keras_advxai.models.forward import Forward
 from keras_advxai.models.recording import all_operations, record
 
@@ -51,8 +52,8 @@ class _ReweightedForward(Forward):
 
     classifier: ReweightedClassifier
 
-    def _scope(self) -> keras.StatelessScope:
-        return keras.StatelessScope(self.classifier.state)
+    def _scope(self) -> Draws:
+        return Draws(self.classifier.state)
 
 
 def weights(model: keras.Model) -> list[keras.Variable]:
@@ -69,8 +70,12 @@ def weights_by_layer(classifier: ImageClassifier, inputs: Any) -> list[tuple[str
         inputs: What the model takes.
     """
     model, images = classifier.model, classifier.images_of(inputs)
-    with record(model) as recorded, keras.StatelessScope():
-        model(classifier.network_inputs(inputs, images), training=False)
+    with keras.StatelessScope():
+        prepared = classifier.network_inputs(
+            inputs, images
+        )  # by layers that may be the model's, and are no part of a pass
+        with record(model) as recorded:
+            model(prepared, training=False)
     places = {id(weight): place for place, weight in enumerate(weights(model))}
     found: dict[str, list[int]] = {}
     taken: set[int] = set()

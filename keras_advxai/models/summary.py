@@ -8,6 +8,7 @@ from typing import Any
 import tensorflow as tf
 
 from keras_advxai.models.discovery import trace_topology
+from keras_advxai.models.draws import random_operations
 from keras_advxai.models.forward import Forward, Traceable
 from keras_advxai.models.selection import is_structure
 from keras_advxai.models.signature import network_specs
@@ -44,11 +45,13 @@ def summarize(classifier: Traceable, size: tuple[int, ...]) -> ModelSummary:
 
     def look(x: Any) -> None:
         forward = Forward(classifier, x)
+        topology = trace_topology(forward.root, forward.images, forward.network_images, forward.raw_logits)
+        random = random_operations(forward.raw_logits, forward.draws)
         seen.update(
             head=forward.head,
             classes=forward.logits.shape[-1],
             binary=forward.raw_logits.shape[-1] == 1,
-            topology=trace_topology(forward.root, forward.images, forward.network_images, forward.raw_logits),
+            topology=dataclasses.replace(topology, random=random),
         )
 
     # A subclassed model has no graph until it is called, so the pass is traced, and its graph thrown away, for all.

@@ -42,6 +42,7 @@ class Topology:
             explained by default.
         points: Names of the layers that return maps of a single position, which are explained where they are named.
         foldable: The calls of BatchNormalization that alone use the output of the preceding layer.
+        random: What makes the classes random: the names of the seed generators and operations that they depend on.
     """
 
     layers: LayerTable
@@ -53,6 +54,7 @@ class Topology:
     unmerged: tuple[str, ...] = ()
     points: tuple[str, ...] = ()
     foldable: frozenset[Key] = frozenset()
+    random: tuple[str, ...] = ()
 
     def locate(self, layer: str) -> TensorLocation:
         """Where the output of a layer is found; for one that the classes do not depend on, its last call."""

@@ -23,7 +23,7 @@ class Gradient(GradientAttack):
 
 def test_the_defaults():
     attack = Gradient()
-    assert attack.get_config() == {"norm": "linf", "loss": "log_odds", "targeted": False}
+    assert attack.get_config() == {"norm": "linf", "loss": "log_odds", "targeted": False, "samples": 1}
 
 
 @pytest.mark.parametrize("loss", ["log_odds", "cross_entropy"])

@@ -24,7 +24,7 @@ def test_it_is_what_is_generated():
 
 def test_each_check_has_one_heading():
     headings = re.findall(r"^## (.+)$", DOCUMENT.read_text("utf-8"), re.MULTILINE)
-    assert headings == [item.id for item in CHECKS]
+    assert headings == list(dict.fromkeys(item.id for item in CHECKS))  # one has a cheap form and a thorough one
     assert len(set(headings)) == len(headings) > 30
 
 
@@ -41,11 +41,11 @@ def test_the_order_in_which_they_speak():
     names = [item.id for item in CHECKS]
     order = [
         "unsure-logits",
+        "random-model",
         "not-finite",
         "budget-exceeded",
         "few-images",
         "other-weights",
-        "random-model",
         "blocked-gradient",
     ]
     order += ["epsilon-zero-differs", "full-range"]

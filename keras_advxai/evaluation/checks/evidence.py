@@ -29,6 +29,7 @@ class Evidence:
         image_sizes: How many sizes the images have.
         explainers: The explainers, as far as they are known.
         unsure_logits: Whether the output was taken for probabilities although nothing says that it is.
+        random: What makes the model random when it runs: names of seed generators and operations.
     """
 
     measurements: Measurements
@@ -38,6 +39,7 @@ class Evidence:
     image_sizes: int = 1
     unsure_logits: bool = False
     explainers: tuple[Explainer, ...] = ()
+    random: tuple[str, ...] = ()
 
     @functools.cached_property
     def epsilons(self) -> np.ndarray:

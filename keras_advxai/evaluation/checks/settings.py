@@ -21,6 +21,26 @@ def unsure_logits(seen: Evidence) -> str | None:
     )
 
 
+@check("random-model", "warning")
+def random_model(seen: Evidence) -> str | None:
+    """The model is random when it runs: it gives another output when it is run again on the same images.
+
+    Such as a Dropout that is always on. Each pass draws anew, as `predict` does: what an attack finds under one draw is
+    judged under another, and each figure is of one draw. `seed` repeats an evaluation of what Keras' generators
+    draw; `tf.random` and NumPy are out of its reach. Attacks with gradients follow the mean gradient over many draws
+    with `samples=`; iterative ones should not stop at a misclassification by chance: `keep="last"`. Several seeds
+    show the spread of the figures. With `checks="all"`, the model is run a second time, which also finds what is
+    random without a trace in its graph; nothing else is then reported of that kind.
+    """
+    if not seen.random:
+        return None
+    others = f" and {len(seen.random) - 1} more" if len(seen.random) > 1 else ""
+    return (
+        f"The model is random when it runs (by {seen.random[0]}{others}). Each pass draws anew, so each figure is of "
+        "one draw; attacks with gradients follow the mean over many with `samples=`, as PGD(samples=16, keep='last')."
+    )
+
+
 @check("several-sizes", "warning")
 def several_sizes(seen: Evidence) -> str | None:
     """NISSIM depends on the size of the heatmaps, so its mean over images of several sizes is not comparable.
