@@ -10,6 +10,7 @@ import numpy as np
 
 from keras_advxai.models import ImageClassifier
 from keras_advxai.models.draws import is_seed
+from keras_advxai.models.own_preprocessing import OWN
 from keras_advxai.models.recording import record
 
 Seeds: TypeAlias = dict[int, Any]
@@ -66,7 +67,7 @@ def _outputs(
     """The model's output, `(batch, units)`, the variables that running it would change, and the seeds after it."""
     images = classifier.images_of(inputs)
     with record(classifier.model), _Noting(seeds) as scope:  # `record` leaves losses as they were
-        outputs = classifier.model(classifier.network_inputs(inputs, images), training=False)
+        outputs = classifier.model(_network_inputs(classifier, inputs, images), training=False)
     variables = {id(variable): variable for variable in classifier.model.variables}  # a scope knows them by that
     changed = [
         getattr(variables.get(key), "path", "a variable")
@@ -76,6 +77,13 @@ def _outputs(
     ]
     output = np.asarray(classifier.output_of(outputs), np.float32)
     return output.reshape(len(output), -1), changed, scope.seeds
+
+
+def _network_inputs(classifier: ImageClassifier, inputs: Any, images: Any) -> Any:
+    if classifier.preprocess != OWN:
+        return classifier.network_inputs(inputs, images)
+    # By the method that `predict` calls, in which a subclass may do more than the preprocessor does.
+    return classifier.with_images(inputs, classifier.model.preprocess_samples(images))
 
 
 class _Noting(keras.StatelessScope):

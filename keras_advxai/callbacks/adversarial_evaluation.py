@@ -28,6 +28,7 @@ from keras_advxai.measurements.unmeasured import cause_text
 from keras_advxai.models import applications
 from keras_advxai.models.compiled import cached_structure
 from keras_advxai.models.inputs import check_class_names, check_number, check_whole_number
+from keras_advxai.models.own_preprocessing import own_preprocessor
 from keras_advxai.tensorboard.directory import check_log_dir
 from keras_advxai.tensorboard.writer import ReportWriter
 
@@ -307,8 +308,7 @@ def _build(model: keras.Model, x: Any, preprocess: Preprocess) -> None:
     Initial weights come from seeds that the layers were given when they were made, so it does not matter
     which images come first.
     """
-    if isinstance(preprocess, str):
-        preprocess = applications.preprocess_input(preprocess)
-    if preprocess is not None and hasattr(x, "shape"):
-        x = preprocess(keras.ops.cast(x, "float32"))
+    function = applications.image_space(preprocess, None, None, own_preprocessor(model)).function
+    if function is not None and hasattr(x, "shape"):
+        x = function(keras.ops.cast(x, "float32"))
     model(x, training=False)

@@ -95,9 +95,11 @@ steps: At most so many batches of the data are read, as by Keras' `evaluate`; an
     that does not say how long it is may have 10,000 batches without it. Defaults to `None`, all of them.
 images: How many of the first images to keep, with their heatmaps, for pictures. Defaults to 8, and to fewer with more
     than 8 explainers.
-bounds: The smallest and largest value of a pixel. Defaults to `(0, 1)`, and to `(0, 255)` where `preprocess` is a name.
-preprocess: A callable from images to what the network takes, or the name of a module of `keras.applications`, such as
-    `"resnet50"`. Defaults to `None`.
+bounds: The smallest and largest value of a pixel. Defaults to `(0, 1)`, and to `(0, 255)` where `preprocess` is a name
+    or the model's own.
+preprocess: A callable from images to what the network takes, to be given with `bounds`; the name of a module of
+    `keras.applications`, such as `"resnet50"`; `"model"`, the `preprocessor` of one of KerasHub's classifiers; or
+    `"none"`. Defaults to `None`: the model's own, or else none.
 from_logits: Whether the model's output is logits; see `ImageClassifier`. Defaults to `None`: inferred.
 output: Of several outputs, the one with the classes; see `ImageClassifier`. Defaults to `None`.
 input: Of several inputs, the one with the images; see `ImageClassifier`. Defaults to `None`.

@@ -72,6 +72,8 @@ def _heading(report: EvaluationReport) -> str:
     if source["labels"] != "given":  # accuracy against its own prediction would be 100 %
         accuracy = "no labels: accuracy counts agreement with the clean prediction"
     lines = [f"{source['model']} on {len(report.measurements)} images in [{lower:g}, {upper:g}], {accuracy}"]
+    if source["preprocess"] == "model":
+        lines.append("Images go through the model's own `preprocessor`, as in its `predict`.")
     lines += _robust_lines(report)
     if report.targeted_attacks:
         lines.append(_targets_line(source["attack_targets"]))

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Hashable
+from typing import Any, NamedTuple
 
 import keras
 
 from keras_advxai._registry import nearest
 from keras_advxai._typing import Bounds, Preprocess, Shape
 from keras_advxai.models.inputs import check_bounds
+from keras_advxai.models.own_preprocessing import NOTHING, OWN, preprocessor_key
 
 PIXELS: Bounds = (0.0, 255.0)
 
@@ -61,27 +62,59 @@ def preprocess_input(name: str, channels_first: bool = False) -> Callable[[Any],
     return functools.partial(function, data_format="channels_first" if channels_first else "channels_last")
 
 
+class ImageSpace(NamedTuple):
+    """The space in which images are, and how what a network takes is made of them.
+
+    Attributes:
+        preprocess: What the preprocessing is: a function, a name or `None`.
+        function: From image space to what the network takes; `None` where that is the same.
+        bounds: The smallest and the largest value of a pixel.
+        key: What distinguishes the model's own preprocessing from another, where it is that.
+    """
+
+    preprocess: Preprocess
+    function: Callable[[Any], Any] | None
+    bounds: Bounds
+    key: Hashable = None
+
+    @property
+    def reshapes(self) -> bool:
+        """Whether the preprocessing may change the shape of the images, as `preprocess_input` does not."""
+        return self.function is not None and (callable(self.preprocess) or self.preprocess == OWN)
+
+
 def image_space(
-    preprocess: Preprocess, bounds: Bounds | None, takes: Shape
-) -> tuple[Callable[[Any], Any] | None, Bounds]:
-    """The function from image space to what a network takes, and the bounds of image space.
+    preprocess: Preprocess, bounds: Bounds | None, takes: Shape, own: Callable[[Any], Any] | None
+) -> ImageSpace:
+    """The space in which images are, and how what a network takes is made of them.
 
     Args:
-        preprocess: The function, the name of a module of `keras.applications`, or `None`.
-        bounds: The bounds; `None` for (0, 255) where `preprocess` is a name, and else (0, 1).
+        preprocess: The function, the name of a module of `keras.applications`, `"model"` for the model's own, `"none"`,
+            or `None` for the model's own if it has one.
+        bounds: The bounds; `None` for (0, 255) where `preprocess` is a name or the model's own, and else (0, 1).
         takes: The shape of what the network takes, without the batch; `None` where it does not say.
+        own: The model's own preprocessing; `None` if it has none.
 
     Raises:
         TypeError: `preprocess` is something else.
-        ValueError: The name is unknown, or the bounds are wrong.
+        ValueError: The name is unknown, the model has no preprocessing of its own, or the bounds are wrong.
     """
+    if preprocess == OWN and own is None:
+        raise ValueError(
+            f"preprocess={OWN!r} is the `preprocessor` of the model, which has none. Leave `preprocess` out, or pass a "
+            "callable or the name of a module of keras.applications."
+        )
+    if own is not None and (preprocess is None or preprocess == OWN):
+        return ImageSpace(OWN, own, check_bounds(PIXELS if bounds is None else bounds), preprocessor_key(own))
+    if preprocess == NOTHING:
+        return ImageSpace(None if own is None else NOTHING, None, check_bounds((0, 1) if bounds is None else bounds))
     if preprocess is not None and not isinstance(preprocess, str) and not callable(preprocess):
         raise TypeError(
             "Argument `preprocess` must be a callable, the name of a module of keras.applications, or None. "
             f"Received: preprocess={preprocess!r}"
         )
     if not isinstance(preprocess, str):
-        return preprocess, check_bounds((0, 1) if bounds is None else bounds)
+        return ImageSpace(preprocess, preprocess, check_bounds((0, 1) if bounds is None else bounds))
     channels_first = takes is not None and takes[0] == 3 != takes[-1]
     function = preprocess_input(preprocess, channels_first)
     if check_bounds(PIXELS if bounds is None else bounds) != PIXELS:
@@ -89,4 +122,4 @@ def image_space(
             f"preprocess={preprocess!r} takes pixels, so the bounds are (0, 255). Received: bounds={bounds}. "
             "Leave `bounds` out, or pass a callable that goes from your images to what the network takes."
         )
-    return function, PIXELS
+    return ImageSpace(preprocess, function, PIXELS)

@@ -17,6 +17,7 @@ from keras_advxai.models import applications, compiled, heads, inputs, lookup, s
 from keras_advxai.models.autograph import do_not_convert
 from keras_advxai.models.forward import Forward
 from keras_advxai.models.layer_table import LayerTable
+from keras_advxai.models.own_preprocessing import NOTHING, own_preprocessor
 from keras_advxai.models.selection import Selection, is_structure
 from keras_advxai.models.signature import check_preprocessed_shape, concrete_shape, match_structure, network_specs
 from keras_advxai.models.summary import ModelSummary, summarize
@@ -37,11 +38,11 @@ class ImageClassifier:
     Args:
         model: A built `keras.Model` with a softmax, sigmoid or linear head.
         bounds: The smallest and the largest value that a pixel may take in image space. Defaults to
-            `(0, 1)`, and to `(0, 255)` where `preprocess` is the name of an applications module.
+            `(0, 1)`, and to `(0, 255)` where `preprocess` is a name or the model's own.
         preprocess: A callable from image space to what the network takes, made of differentiable TensorFlow
             or Keras operations; the name of a `keras.applications` module such as `"resnet50"`, whose
-            `preprocess_input` is used; or `None` for images that the model takes as they are. Defaults to
-            `None`.
+            `preprocess_input` is used; `"model"` for the `preprocessor` that `predict` of KerasHub's classifiers
+            applies; or `"none"` for images that the model takes as they are. Defaults to `None`: the first that exists.
         from_logits: Whether the model's output is logits (`True`) or probabilities (`False`). Defaults to
             `None`: it is inferred from the model's last operation.
         output: For a model with several outputs, the name or index of the one with the classes. Defaults to
@@ -97,11 +98,11 @@ class ImageClassifier:
         self.jit_compile = inputs.check_flag("jit_compile", jit_compile)
         self._images = Selection(model, "input", input)
         self._classes = Selection(model, "output", output)
-        self.preprocess = preprocess
         self.relu_beta: float | None = None  # of attacks on the explanation; see `smoothed`
         # Only what is declared: the shape that a subclassed model was built on may be one of many that it takes.
         takes = self._network_shape(declared=True)
-        self._preprocess, self.bounds = applications.image_space(preprocess, bounds, takes)
+        self._space = applications.image_space(preprocess, bounds, takes, own_preprocessor(model))
+        self.preprocess, self.bounds = self._space.preprocess, self._space.bounds
 
     def __repr__(self) -> str:
         chosen = {key: value for key, value in self._settings().items() if key not in _OPTIONS or value}
@@ -120,7 +121,7 @@ class ImageClassifier:
         takes images with the channels first. A callable `preprocess` may change the shape, so that nothing is
         known before it.
         """
-        return None if callable(self.preprocess) else self._network_shape(declared=True)
+        return None if self._space.reshapes else self._network_shape(declared=True)
 
     @property
     def takes_several_inputs(self) -> bool:
@@ -252,15 +253,15 @@ class ImageClassifier:
             TypeError: They are not numbers.
             ValueError: They do not fit the model or the bounds.
         """
-        shape, has = self.image_shape, self._preprocess is not None
+        shape, has = self.image_shape, self._space.function is not None
         built = self._network_shape()  # the rank holds, if not the sizes
-        rank = len(built) + 1 if built and not callable(self.preprocess) else None
+        rank = len(built) + 1 if built and not self._space.reshapes else None
         images = inputs.check_images(self.images_of(x), self.bounds, shape, where, rank=rank, preprocesses=has)
-        if callable(self.preprocess):
+        if self._space.reshapes:
             key = (self._identity(), "preprocessed", images.shape[1:])  # once for each shape
             takes = self._network_shape(declared=True)
             compiled.remember(
-                self.model, key, lambda: check_preprocessed_shape(self._preprocess, images.shape, takes, where)
+                self.model, key, lambda: check_preprocessed_shape(self._space.function, images.shape, takes, where)
             )
         return images
 
@@ -274,7 +275,7 @@ class ImageClassifier:
 
     def network_inputs(self, x: Any, images: Tensor) -> Any:
         """What the network takes: the inputs, with the images preprocessed."""
-        images = images if self._preprocess is None else self._preprocess(images)
+        images = images if self._space.function is None else self._space.function(images)
         x = match_structure(self.model, x)
         return keras.tree.map_structure(tf.convert_to_tensor, self.with_images(x, images))
 
@@ -304,8 +305,8 @@ class ImageClassifier:
         other: dict[str, Any] = {name: False for name in _OPTIONS if getattr(self, name)}
         if shape is None:
             # The shape is the network's own then, from which a preprocessing would lead further.
-            other |= {"bounds": None, "preprocess": None}
-        size = concrete_shape(shape, self._network_shape(), callable(self.preprocess), self.model.name)
+            other |= {"bounds": None, "preprocess": NOTHING}
+        size = concrete_shape(shape, self._network_shape(), self._space.reshapes, self.model.name)
         classifier = ImageClassifier(self.model, **{**self._settings(), **other}) if other else self
         key = (classifier._identity(), "summary", size)
         found: ModelSummary = compiled.remember(self.model, key, lambda: summarize(classifier, size))
@@ -343,7 +344,7 @@ class ImageClassifier:
             compiled.remember(self.model, key, lambda: heads.check_probabilities(self.output_of(run().root.output)))
 
     def _identity(self) -> Hashable:
-        return tuple(hashable(value) for value in self._settings().values())
+        return (*(hashable(value) for value in self._settings().values()), self._space.key)
 
 
 def _call(

@@ -18,8 +18,8 @@ from keras_advxai.models.class_names import check_class_names as check_class_nam
 _TOLERANCE = 1e-6
 _NARROWEST, _WIDEST = 1e-30, 1e30
 _PREPROCESSED = (
-    "The model is known with its `preprocess`, so pass the images as they are before it. (`fit` and `predict` take "
-    "them preprocessed; attacks, explainers, evaluations and the callback do not.)"
+    "The model is known with its `preprocess`, so pass the images as they are before it. (`fit` and `predict` of most "
+    "models take them preprocessed; attacks, explainers, evaluations and the callback do not.)"
 )
 
 
@@ -125,7 +125,7 @@ def check_images(
     if low < lower - slack or high > upper + slack:
         raise ValueError(
             f"{where} must lie within the bounds ({lower:g}, {upper:g}). Received: values from {low:g} to "
-            f"{high:g}. {_PREPROCESSED if preprocesses else _bounds_hint(low, high)}"
+            f"{high:g}. {_preprocessed_hint(low, high, upper) if preprocesses else _bounds_hint(low, high)}"
         )
     # Images in [0, 1] given with the bounds of pixels pass every other check.
     if upper - lower > 200 and 0 < high - lower <= (upper - lower) / 255:
@@ -324,6 +324,13 @@ def _bounds_hint(low: float, high: float) -> str:
         "Pass the bounds that the images were scaled to; images that went through a `preprocess_input` are no "
         "longer images: pass the pixels and preprocess='...' instead."
     )
+
+
+def _preprocessed_hint(low: float, high: float, upper: float) -> str:
+    # What a function takes is not known, as it is of `preprocess_input`: pixels are given without bounds, for [0, 1].
+    if upper < 255 and low >= 0 and 16 < high <= 255:
+        return "If these are the images as they are before `preprocess`, pass bounds=(0, 255)."
+    return _PREPROCESSED
 
 
 def _count_bad(images: np.ndarray) -> str:

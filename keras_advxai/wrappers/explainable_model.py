@@ -18,6 +18,7 @@ from keras_advxai.evaluation import EvaluationReport, EvaluationSettings
 from keras_advxai.evaluation.arguments import MODEL_SETTINGS, RobustnessArguments, takes_settings
 from keras_advxai.explainers import Explainer
 from keras_advxai.models import ImageClassifier, applications
+from keras_advxai.models.own_preprocessing import own_preprocessor
 from keras_advxai.wrappers.overrides import PREDICTION, check_own_optimizer, check_trains_alike, overridden
 from keras_advxai.wrappers.saving import serialized
 from keras_advxai.wrappers.wrappable import check_wrappable
@@ -41,12 +42,12 @@ class ExplainableModel(keras.Model):
     compiles, fits, evaluates, predicts, saves and loads as the inner model does, to the last bit; what it is compiled
     with is its own. It may be passed wherever a model is taken.
 
-    There are two kinds of input. `fit`, `evaluate`, `predict` and calling the wrapper take **what the network takes**,
-    as with the inner model. `explain`, `attack` and `evaluate_robustness` take **images**, which `preprocess`
-    maps to what the network takes. For `ExplainableModel(keras.applications.MobileNetV2(), preprocess="mobilenet_v2")`
-    that is `model.explain(pixels)` with pixels from 0 to 255, and
-    `model.predict(keras.applications.mobilenet_v2.preprocess_input(pixels))`. For images that the network takes as they
-    are, `preprocess=None`, the two are the same.
+    There are two kinds of input. `fit`, `evaluate`, `predict` and calling the wrapper take **what the network
+    takes**, as with the inner model; the `predict` of KerasHub's classifiers takes images. `explain`, `attack` and
+    `evaluate_robustness` take **images**, which `preprocess` maps to what the network takes. For
+    `ExplainableModel(keras.applications.MobileNetV2(), preprocess="mobilenet_v2")` that is `model.explain(pixels)`
+    with pixels from 0 to 255, and `model.predict(keras.applications.mobilenet_v2.preprocess_input(pixels))`. For
+    images that the network takes as they are, `preprocess=None`, the two are the same.
 
     The weights are those of the inner model, so `model.inner.save` and `model.inner.load_weights` keep working with
     files of the inner model by itself. An inner model with training methods of its own (`train_step`, `compute_loss`,
@@ -55,7 +56,7 @@ class ExplainableModel(keras.Model):
     Args:
         model: Any `keras.Model`: functional, sequential or subclassed. It is kept as `inner`.
         bounds: The smallest and the largest value that a pixel may take; see `ImageClassifier`. Defaults to `(0, 1)`,
-            and to `(0, 255)` where `preprocess` is a name.
+            and to `(0, 255)` where `preprocess` is a name or the model's own.
         preprocess: From images to what the network takes; see `ImageClassifier`. To be saved with the model, a
             function has to be registered with `keras.saving.register_keras_serializable`. Defaults to `None`.
         from_logits: Whether the output is logits; see `ImageClassifier`. Defaults to `None`, inferred.
@@ -131,7 +132,8 @@ class ExplainableModel(keras.Model):
         if model.built:
             self._classifier = ImageClassifier(model, **self._settings)
         else:
-            applications.image_space(preprocess, bounds, None)  # what is wrong with them is said now already
+            # What is wrong with them is said now already.
+            applications.image_space(preprocess, bounds, None, own_preprocessor(model))
 
     @property
     def classifier(self) -> ImageClassifier:

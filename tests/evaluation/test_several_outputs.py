@@ -41,5 +41,11 @@ def test_labels_are_given_as_to_fit(two_outputs, stream):
 def test_images_that_were_preprocessed_already_are_told():
     model = keras.Sequential([keras.Input((8, 8, 2)), layers.Conv2D(2, 3), layers.Flatten(), layers.Dense(2)])
     wrapped = kax.ExplainableModel(model, preprocess=lambda images: 2 * images - 1)
-    with pytest.raises(ValueError, match=r"pass the images as they are before it. .`fit` and `predict` take them"):
+    with pytest.raises(ValueError, match=r"pass the images as they are before it. .`fit` and `predict` of most"):
         wrapped.explain(2 * IMAGES - 1)
+
+
+def test_pixels_before_a_function_are_told_the_bounds():
+    model = keras.Sequential([keras.Input((8, 8, 2)), layers.Conv2D(2, 3), layers.Flatten(), layers.Dense(2)])
+    with pytest.raises(ValueError, match=r"as they are before `preprocess`, pass bounds=\(0, 255\)\.$"):
+        kax.evaluate(model, 255 * IMAGES, preprocess=lambda images: images / 127.5 - 1, progress=False)
