@@ -55,8 +55,8 @@ def evaluate(
             labels, attacks run against the clean predictions, and the report says so.
         log_dir: Where to write TensorBoard logs and `advxai/report.json`. In the directory of a training, the
             evaluation is logged one step after the last epoch. Defaults to `None`, nowhere.
-        class_names: Names of the classes, a sequence or a dictionary by number, for the pictures in TensorBoard.
-            Defaults to their numbers.
+        class_names: Names of the classes, a sequence or a dictionary by number, for the report and the pictures in
+            TensorBoard. Defaults to their numbers.
         progress: Whether to show a progress bar on standard error. Defaults to `True`.
         settings: {settings}
 
@@ -95,7 +95,7 @@ def evaluate(
     with cached_structure(classifier.model):
         evaluator = Evaluator(classifier, wanted)
         check_class_names(class_names, classifier.classes)
-        report = audit.run(evaluator, audit.read(evaluator, data), progress=progress)
+        report = audit.run(evaluator, audit.read(evaluator, data), progress=progress, class_names=class_names)
     if directory is not None:
         with ReportWriter(directory, class_names=class_names) as writer:
             writer.write(report, next_step(directory), figures=True)
@@ -136,8 +136,8 @@ def compare_scores(
         epsilon: Its budget, a fraction of the bounds' width. Defaults to 8/255.
         noise_control: Whether to measure uniform noise beside the attack. Defaults to `False`.
         log_dir: Where to write TensorBoard logs and `advxai/report.json`. Defaults to `None`, nowhere.
-        class_names: Names of the classes, a sequence or a dictionary by number, for the pictures in TensorBoard.
-            Defaults to their numbers.
+        class_names: Names of the classes, a sequence or a dictionary by number, for the report and the pictures in
+            TensorBoard. Defaults to their numbers.
         progress: Whether to show a progress bar on standard error. Defaults to `True`.
         settings: {settings}
 

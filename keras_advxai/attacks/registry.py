@@ -25,7 +25,7 @@ def get(identifier: str | dict[str, Any] | Attack | type[Attack]) -> Attack:
 
     >>> import keras_advxai as kax
     >>> kax.attacks.get("fgsm")
-    FGSM(norm='linf', loss='log_odds', targeted=False)
+    FGSM(norm='linf', loss='log_odds', targeted=False, samples=1)
     """
     return REGISTRY.get(identifier)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from keras_advxai.audit.audit import MOST_IMAGES, audit
@@ -17,7 +18,12 @@ def read(evaluator: Evaluator, data: Any) -> Batches:
 
 
 def run(
-    evaluator: Evaluator, batches: Batches, *, progress: bool = True, title: str = "evaluating"
+    evaluator: Evaluator,
+    batches: Batches,
+    *,
+    progress: bool = True,
+    title: str = "evaluating",
+    class_names: Sequence[str] | Mapping[int, str] | None = None,
 ) -> EvaluationReport:
     """Evaluate, and audit what was found where the settings ask for it.
 
@@ -26,8 +32,9 @@ def run(
         batches: The data, from `read`.
         progress: Whether to show a bar.
         title: What the bar says.
+        class_names: Names of the classes, for the report. Defaults to `None`: their numbers.
     """
-    report = evaluator.run(batches, progress=progress, title=title)
+    report = evaluator.run(batches, progress=progress, title=title, class_names=class_names)
     if evaluator.settings.checks != "all":
         return report
     findings = audit(evaluator.classifier, report, evaluator.settings, batches.remembered)

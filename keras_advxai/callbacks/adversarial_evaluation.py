@@ -245,7 +245,7 @@ class AdversarialEvaluation(keras.callbacks.Callback):
             self._sample = self._sample.sampled(count, self.settings.seed)
         begin = time.perf_counter()
         with cached_structure(self._evaluator.classifier.model):  # looked at once, not in every batch
-            report = audit.run(self._evaluator, self._sample, progress=False)
+            report = audit.run(self._evaluator, self._sample, progress=False, class_names=self.class_names)
         taken = time.perf_counter() - begin
         self._evaluated = Weights.of(self.model)
         report = self._with_findings(report, logs, of_epoch=True)
@@ -276,7 +276,11 @@ class AdversarialEvaluation(keras.callbacks.Callback):
         """Evaluate all of the data, save the report, and say how to open TensorBoard."""
         if self.final and not self._is_evaluated():  # all data would take long after each epoch
             report = audit.run(
-                self._evaluator, self._batches, progress=self._teller.shows, title="evaluating all of the data"
+                self._evaluator,
+                self._batches,
+                progress=self._teller.shows,
+                title="evaluating all of the data",
+                class_names=self.class_names,
             )
             self.report = self._with_findings(report, logs or {}, of_epoch=False)
         if self._writer is not None:

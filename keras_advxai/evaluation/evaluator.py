@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+from collections.abc import Mapping, Sequence
 from importlib import metadata
 from typing import Any
 
@@ -26,6 +27,7 @@ from keras_advxai.measurements.coordinates import Coordinates
 from keras_advxai.measurements.measurements import Measurements
 from keras_advxai.metrics import nissim
 from keras_advxai.models import ImageClassifier, draws
+from keras_advxai.models.arriving import Arriving, compared
 from keras_advxai.ops.compiling import check_eager
 from keras_advxai.ops.ssim import SMALLEST_WINDOW, window_size
 
@@ -91,13 +93,21 @@ class Evaluator:
         targets = batches.attack_targets
         self._run_step(x, y, 0, 0, None if targets is None else targets[: len(self.classifier.images_of(x))], {})
 
-    def run(self, batches: Batches, *, progress: bool = True, title: str = "evaluating") -> EvaluationReport:
+    def run(
+        self,
+        batches: Batches,
+        *,
+        progress: bool = True,
+        title: str = "evaluating",
+        class_names: Sequence[str] | Mapping[int, str] | None = None,
+    ) -> EvaluationReport:
         """Evaluate the model, as its weights are now, on all of the data.
 
         Args:
             batches: The data, from `batches`.
             progress: Whether to show a bar.
             title: What the bar says.
+            class_names: Names of the classes, for the report. Defaults to `None`: their numbers.
 
         Returns:
             The report.
@@ -123,6 +133,7 @@ class Evaluator:
                 bar.set_description_str(title, refresh=False)  # compiled by now
                 bar.update(len(given))
         coordinates = self._coordinates(found[0])  # all batches have the same
+        topology = self.classifier.topology(given.shape[1:])
         measurements = Measurements.concat([Measurements.gather(coordinates, batch) for batch in found])
         evidence = Evidence(
             measurements,
@@ -132,11 +143,13 @@ class Evaluator:
             image_sizes=len(sizes),
             unsure_logits=self.classifier.assumes_probabilities,
             explainers=self.plan.explainers,
-            random=self.classifier.topology(given.shape[1:]).random,
+            random=topology.random,
+            arriving=_arriving(topology.statistics, found),
         )
+        provenance = self._provenance(batches, fingerprint.hexdigest(), given.shape[1:], several=len(sizes) > 1)
         return EvaluationReport(
             measurements,
-            self._provenance(batches, fingerprint.hexdigest(), given.shape[1:], several=len(sizes) > 1),
+            {**provenance, "class_names": _listed(class_names)},
             checks.findings(evidence),
             gather_examples(found, measurements, self.classifier),
             self.settings,
@@ -259,6 +272,20 @@ def _check_window(size: tuple[int | None, ...]) -> None:
             f"{error} Or measure another dissimilarity of the heatmaps, such as metrics='cosine_distance', or "
             "explainers=() for accuracy alone."
         ) from error
+
+
+def _listed(class_names: Sequence[str] | Mapping[int, str] | None) -> list[str]:
+    """Checked names in the order of the class indices; none where there are none."""
+    if isinstance(class_names, Mapping):
+        return [class_names[index] for index in sorted(class_names)]
+    return list(class_names or ())
+
+
+def _arriving(layer: str | None, found: list[dict[str, Any]]) -> Arriving | None:
+    """What arrived at a layer with statistics, of what the step returned for each batch."""
+    if layer is None or "arriving" not in found[0]:
+        return None
+    return compared(layer, [batch["arriving"] for batch in found], [len(batch["clean"]["label"]) for batch in found])
 
 
 def _ssim_text(*size: int) -> str:

@@ -16,6 +16,7 @@ from keras_advxai.evaluation.plan import MeasurementPlan
 from keras_advxai.measurements.accuracy import is_attackable
 from keras_advxai.measurements.quantity import QUANTITIES, Quantity
 from keras_advxai.models import ImageClassifier
+from keras_advxai.models.arriving import moments
 
 
 @dataclasses.dataclass(frozen=True)
@@ -56,7 +57,8 @@ class Measure:
 
         Returns:
             `"clean"` and each attack, to quantity, to its values (see `Quantity.gather`), and beside the quantities
-            `"pictures"`, with images and heatmaps, and `"last"` of the clean images.
+            `"pictures"`, with images and heatmaps, and `"last"` of the clean images. And `"arriving"`, see
+            `models.arriving.moments`.
         """
         plan = self.plan
         shape = tuple(model.images_of(x).shape[1:])
@@ -72,6 +74,8 @@ class Measure:
         found: dict[str, Any] = {
             "clean": {**_measured(clean), "pictures": _pictures(clean, pictured), "last": clean.last_map}
         }
+        arriving = moments(forward)  # of the batch as a whole, and so no quantity of an image
+        found |= {} if arriving is None else {"arriving": arriving}
 
         def observe(images: Tensor) -> dict[str, Any]:
             here = model.forward(model.with_images(x, images), layers=layers)  # other inputs stay as they are

@@ -6,6 +6,7 @@ import itertools
 import math
 import textwrap
 
+import numpy as np
 from rich.table import Table
 
 from keras_advxai.evaluation.report import EvaluationReport
@@ -18,6 +19,8 @@ from keras_advxai.text import as_text, enumeration, epsilon_text, number_text, p
 
 _MOST_TABLES = 8
 """With more explainers than this, each of one layer, there is one line for each instead of a table."""
+
+_MOST_CLASSES = 3
 
 _AIMS = {"explanation": "explanation", "label": "label", "noise": "noise"}
 """What the columns of attacks are headed with, in their order."""
@@ -72,6 +75,7 @@ def _heading(report: EvaluationReport) -> str:
     if source["labels"] != "given":  # accuracy against its own prediction would be 100 %
         accuracy = "no labels: accuracy counts agreement with the clean prediction"
     lines = [f"{source['model']} on {len(report.measurements)} images in [{lower:g}, {upper:g}], {accuracy}"]
+    lines += textwrap.wrap(_predictions_line(report), width=110)
     if source["preprocess"] == "model":
         lines.append("Images go through the model's own `preprocessor`, as in its `predict`.")
     lines += _robust_lines(report)
@@ -86,6 +90,23 @@ def _heading(report: EvaluationReport) -> str:
         lines += [f"NISSIM {of}."] if "nissim" in report.metrics else []
         lines += [f"Other dissimilarities of heatmaps{f', at {size}' if size else ''}: {others}."] if others else []
     return "\n".join(lines)
+
+
+def _predictions_line(report: EvaluationReport) -> str:
+    """The classes that the model predicts most often on the clean images, how often, and with which confidence."""
+    # At the top, where it shows: a model that is given other images than it was trained on calls them pillows.
+    found, names = report.measurements, report.provenance["class_names"]
+    predicted, confidence = found.at("prediction"), found.at("confidence")
+    classes, counts = np.unique(predicted, return_counts=True)
+    order = np.lexsort((classes, -counts))[:_MOST_CLASSES]
+    parts = []
+    for label, count in zip(classes[order].tolist(), counts[order].tolist(), strict=True):
+        known = confidence[(predicted == label) & ~np.isnan(confidence)]
+        sure = percent_text(float(np.median(known))) if len(known) else "-"
+        parts.append(f"{names[label] if label < len(names) else f'class {label}'} ({count}, {sure})")
+    others = len(classes) - len(parts)
+    rest = f", and {others} other class{'es' if others > 1 else ''}" if others else ""
+    return f"Predicted on the clean images (how often, median confidence): {', '.join(parts)}{rest}."
 
 
 def _targets_line(rule: str | int | None) -> str:

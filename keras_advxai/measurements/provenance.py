@@ -56,6 +56,7 @@ _FIELDS: dict[str, tuple[Any, str, Callable[[Any], bool]]] = {
     "jit_compile": (False, "true or false", _flag),
     "head": ("softmax", f"one of {', '.join(_HEADS)}", _one_of(*_HEADS)),
     "target": ("predicted", f"one of {', '.join(get_args(TargetMode))}", _one_of(*get_args(TargetMode))),
+    "class_names": ([], "a list of strings", _list_of(is_text)),
     "labels": ("given", "'given' or 'clean prediction'", _one_of("given", "clean prediction")),
     "norms": ({}, f"{' or '.join(get_args(Norm))} by attack", _dict_of(_one_of(*get_args(Norm)))),
     "aims": ({}, f"{', '.join(get_args(Aim))} by attack", _dict_of(_one_of(*get_args(Aim)))),
@@ -78,9 +79,10 @@ def checked_provenance(provenance: Any, found: Measurements) -> dict[str, Any]:
 
     Args:
         provenance: Entries by name: `model`, its name; `bounds`, `preprocess`, `fold_batch_norm`, `jit_compile` and
-            `head`, how it was seen; `target` and `labels`, what heatmaps and accuracy are about; `norms` and `aims` of
-            the attacks; `attack_targets`; `layers` and `depths` of the explainers, `score_pairs` among them;
-            `heatmap_size` and `ssim`; `seed`, `data_sha256`, `versions`, and the `settings`.
+            `head`, how it was seen; `class_names`, where they are known; `target` and `labels`, what heatmaps and
+            accuracy are about; `norms` and `aims` of the attacks; `attack_targets`; `layers` and `depths` of the
+            explainers, `score_pairs` among them; `heatmap_size` and `ssim`; `seed`, `data_sha256`, `versions`, and
+            the `settings`.
         found: The measurements that it is about.
 
     Raises:

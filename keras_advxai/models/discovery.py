@@ -11,6 +11,7 @@ import keras
 import tensorflow as tf
 
 from keras_advxai.models import graph
+from keras_advxai.models.arriving import layer_with_statistics
 from keras_advxai.models.folding import foldable
 from keras_advxai.models.layer_table import LayerInfo, LayerTable
 from keras_advxai.models.layouts import Layouts
@@ -146,6 +147,7 @@ class _Tracer:
             unmerged=tuple(self._names[id(call)] for call in unmerged) if default is not None else (),
             points=tuple(self._names[id(call)] for call in self._calls if self._is_point(call)),
             foldable=foldable(self._root.walk(), self._between),
+            statistics=layer_with_statistics(self._calls),
         )
 
     def _is_map(self, call: Call) -> bool:

@@ -42,6 +42,7 @@ class Topology:
             explained by default.
         points: Names of the layers that return maps of a single position, which are explained where they are named.
         foldable: The calls of BatchNormalization that alone use the output of the preceding layer.
+        statistics: The path of the first layer that keeps statistics of its training, such as BatchNormalization.
         random: What makes the classes random: the names of the seed generators and operations that they depend on.
     """
 
@@ -54,6 +55,7 @@ class Topology:
     unmerged: tuple[str, ...] = ()
     points: tuple[str, ...] = ()
     foldable: frozenset[Key] = frozenset()
+    statistics: str | None = None
     random: tuple[str, ...] = ()
 
     def locate(self, layer: str) -> TensorLocation:

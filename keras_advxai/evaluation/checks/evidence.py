@@ -13,6 +13,7 @@ from keras_advxai.explainers import Explainer
 from keras_advxai.measurements import accuracy
 from keras_advxai.measurements.finding import Checks
 from keras_advxai.measurements.measurements import Measurements
+from keras_advxai.models.arriving import Arriving
 
 Successes: TypeAlias = dict[str, np.ndarray]
 
@@ -29,6 +30,7 @@ class Evidence:
         image_sizes: How many sizes the images have.
         explainers: The explainers, as far as they are known.
         unsure_logits: Whether the output was taken for probabilities although nothing says that it is.
+        arriving: What arrived at the first layer with statistics of its training; `None` if there is no such layer.
         random: What makes the model random when it runs: names of seed generators and operations.
     """
 
@@ -39,6 +41,7 @@ class Evidence:
     image_sizes: int = 1
     unsure_logits: bool = False
     explainers: tuple[Explainer, ...] = ()
+    arriving: Arriving | None = None
     random: tuple[str, ...] = ()
 
     @functools.cached_property

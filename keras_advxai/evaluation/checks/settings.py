@@ -5,6 +5,12 @@ from __future__ import annotations
 from keras_advxai.evaluation.checks.evidence import Evidence, check
 from keras_advxai.text import enumeration, epsilon_text
 
+_FAR, _VERY_FAR = 0.25, 3.0
+"""Divergences from the training's statistics that are not by chance, on some images and on few."""
+_SOME_IMAGES = 8
+_UNSETTLED = 0.01
+"""Up to which divergence a mixture with the initial values explains the statistics; it does so to about 0.001."""
+
 
 @check("unsure-logits", "warning")
 def unsure_logits(seen: Evidence) -> str | None:
@@ -18,6 +24,36 @@ def unsure_logits(seen: Evidence) -> str | None:
     return (
         "The model's last operation is neither linear nor a softmax or sigmoid: its output was taken for "
         "probabilities, their logarithm for the logits. ImageClassifier(model, from_logits=...) settles it."
+    )
+
+
+@check("unlike-training", "warning")
+def unlike_training(seen: Evidence) -> str | None:
+    """What arrives at the first layer with moving statistics is far from what it was trained on.
+
+    Most often the preprocessing is another one than in training: look at `preprocess` and `bounds`. A
+    BatchNormalization, or a Normalization that was adapted, knows the mean and the variance of each channel; those of
+    the clean images are compared with them by the Kullback-Leibler divergence of normal distributions, the median over
+    the channels. It speaks from 0.25 on 8 images or more, and from 3 on fewer, which may be dark or plain by chance.
+
+    On ImageNet weights of EfficientNet-Lite0, which take [-1, 1], and sets of 8 of 27 photographs, right preprocessing
+    had at most 0.10; images divided by 255 had 0.30 to 0.82, with the mean and deviation of ImageNet 0.34 to 2.5,
+    preprocessed twice 2.9, in the way of Caffe 4,400 or more, and pixels as they are 7,700 or more.
+
+    It cannot see what leaves the statistics as they are: red and blue exchanged (at most 0.10 there), images upside
+    down or stretched, a range that is nearly right ([-1, 1] by 127.5 or by 128). Nor does it speak while moving
+    averages still hold a part of their initial values, as after a short training with the default momentum,
+    of a model without such a layer, or of one that was never trained.
+    """
+    found = seen.arriving
+    if found is None or found.initial or found.unsettled <= _UNSETTLED:
+        return None
+    if found.distance <= (_FAR if found.images >= _SOME_IMAGES else _VERY_FAR):
+        return None
+    return (
+        f"What arrives at layer {found.layer!r} is unlike what it was trained on: its variance is {found.ratio:.3g} "
+        f"times that of the training, the divergence {found.distance:.3g} (at most {_FAR:g} is usual). Look at "
+        "`preprocess` and `bounds`: the images may be in another range than the model was trained on."
     )
 
 
