@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import abc
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Literal, Self, TypeAlias
 
 import keras
@@ -180,15 +180,19 @@ class ClassActivationMap(Explainer):
     def attribute(self, model: ImageClassifier, x: Tensor, targets: Tensor, forward: Forward) -> Tensor:
         """The map at the layer's own size, `(batch, h, w, 1)`; see `Explainer.attribute`."""
         (layer,) = self.layers(model, x.shape[1:])
+        lacking = model.topology(x.shape[1:]).locate(layer).lacking
         # In float32 also under mixed precision: a sum over 2048 channels may overflow float16, whose largest is 65504.
-        activation = tf.cast(self._as_map(forward.activation(layer)), tf.float32)
+        activation = tf.cast(self._as_map(forward.activation(layer), lacking), tf.float32)
         # A transform moves values and mixes none, so the gradient is laid out as the activation is.
-        gradient = tf.cast(self._as_map(forward.gradient(SCORES[self.score], targets, wrt=layer)), tf.float32)
+        gradient = forward.gradient(SCORES[self.score], targets, wrt=layer)
+        gradient = tf.cast(self._as_map(gradient, lacking), tf.float32)
         maps = tf.reduce_sum(activation * self.weights(activation, gradient), axis=-1, keepdims=True)
         return tf.nn.relu(maps) if self.relu else maps
 
-    def _as_map(self, output: Tensor) -> Tensor:
+    def _as_map(self, output: Tensor, lacking: Sequence[int]) -> Tensor:
         if self.reshape_transform is None:
             return output
+        # A function is given what the layer returns, and not the frame that was put in for a map that has none.
+        output = tf.squeeze(output, lacking) if lacking else output
         transform = token_map if self.reshape_transform == "tokens" else self.reshape_transform
         return transform(output)

@@ -148,7 +148,15 @@ class _Tracer:
             points=tuple(self._names[id(call)] for call in self._calls if self._is_point(call)),
             foldable=foldable(self._root.walk(), self._between),
             statistics=layer_with_statistics(self._calls),
+            passed_over=self._passed_over(default),
         )
+
+    def _passed_over(self, default: _FeatureMap | None) -> tuple[str, ...]:
+        """Convolutions behind the layer that is explained, on frames that became channels: which side is which is unknown."""
+        rank, after = self._images.shape.rank - 1, -1.0 if default is None else self._depth(default)
+        found = [call for call in self._calls if self._position[id(call)] > after and not self._is_map(call)]
+        found = [call for call in found if call.output.shape.rank == rank >= 4 and not call.frames]
+        return tuple(self._names[id(call)] for call in found if isinstance(call.operation, _CONVOLUTIONS))
 
     def _is_map(self, call: Call) -> bool:
         # The images themselves: an MLP behind Rescaling has nothing to explain.
@@ -331,7 +339,8 @@ class _Tracer:
         # A transposition that changes nothing would still be an operation in every pass.
         if order is not None and list(order) == sorted(order):
             order = None
-        return TensorLocation(feature_map.call.path, self._occurrence[id(feature_map.call)], order, feature_map.input)
+        call, lacking = feature_map.call, self._layouts.lacking(feature_map.tensor, len(feature_map.call.frames))
+        return TensorLocation(call.path, self._occurrence[id(call)], order, feature_map.input, lacking)
 
 
 def _names(calls: list[Call]) -> dict[int, str]:

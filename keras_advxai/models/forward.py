@@ -135,7 +135,7 @@ class Forward:
 
     def _as_map(self, layer: str, output: Tensor) -> Tensor:
         call, location = self._call(layer)
-        return as_map(output, call.frames, location.order)
+        return as_map(output, call.frames, location.order, location.lacking)
 
     def _call(self, layer: str) -> tuple[Call, TensorLocation]:
         """The recorded call of a layer, and where it was found."""

@@ -6,9 +6,12 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import keras
+import numpy as np
 import tensorflow as tf
 
 from keras_advxai.models.recording import Call
+
+_REDUCTIONS = ("Mean", "Sum", "Max", "Min", "Prod")
 
 
 class Layouts:
@@ -18,6 +21,9 @@ class Layouts:
     dimensions: the heads of an attention, which have as many, do not. For each dimension after the batch
     it is known which dimension of the images it stands for, whatever was transposed in between; the channels of all
     maps stand for the channels of the images. Which dimension these are, the convolutions and poolings say.
+
+    A map may lack one of the images' positions that a layer has summed up: the frames of a video, behind a `ConvLSTM2D`
+    that returns its last state or behind a mean over time. It is the same for all frames then.
 
     Args:
         images: The images, `(batch, *positions, channels)` or in another order.
@@ -49,7 +55,7 @@ class Layouts:
             tensor: A tensor.
             frames: How many dimensions of positions were folded into the batch.
         """
-        if not tf.is_symbolic_tensor(tensor) or tensor.shape.rank != self._rank - frames:
+        if not tf.is_symbolic_tensor(tensor) or not self._may_be_map(tensor, frames):
             return None
         queue = [(tensor, tuple(range(1, tensor.shape.rank)))]
         seen = set()
@@ -70,6 +76,10 @@ class Layouts:
                 # the image's positions.
                 if item.shape.rank == current.shape.rank:
                     queue.append((item, order))
+                # Or a sum over the frames, which leaves the others as they are.
+                elif self._sums_frames and not frames and item.shape.rank == current.shape.rank + 1 == self._rank:
+                    left = _left(operation, self._rank)
+                    queue += [] if left is None else [(item, tuple(left[dimension - 1] for dimension in order))]
                 # The exception is the reshape by which `TimeDistributed` folds the frames of a video into the batch.
                 elif frames and operation.type == "Reshape" and item.shape.rank == current.shape.rank + frames:
                     queue.append((item, tuple(dimension + frames for dimension in order)))
@@ -89,8 +99,24 @@ class Layouts:
         if axes is None:
             return None
         dimensions_of = {axis: dimension for dimension, axis in enumerate(axes, start=1)}
+        # Summed over the channels, or over one side of an image, it is no map of the image any more.
+        if len(axes) < self._rank - frames - 1 and self.channel not in dimensions_of:
+            return None
         channel = dimensions_of.pop(self.channel, None)
         return (0, *(dimensions_of[axis] for axis in sorted(dimensions_of)), *([] if channel is None else [channel]))
+
+    def lacking(self, tensor: Any, frames: int = 0) -> tuple[int, ...]:
+        """Which dimensions of the images a map lacks, counted as `order` arranges them.
+
+        Args:
+            tensor: A map.
+            frames: How many dimensions of positions were folded into the batch.
+        """
+        axes = self.axes(tensor, frames)
+        if axes is None or len(axes) == self._rank - frames - 1:
+            return ()
+        positions = [axis for axis in range(1, self._rank) if axis != self.channel]
+        return tuple(index for index, axis in enumerate(positions, start=1) if axis not in axes)
 
     def shape(self, tensor: Any, frames: Sequence[Any] = ()) -> tuple[int | None, ...] | None:
         """The shape of a tensor as a map, `(*positions, channels)`; `None` for what is not a map.
@@ -103,7 +129,10 @@ class Layouts:
         if order is None:
             return None
         folded = (size if isinstance(size, int) else None for size in frames)
-        return (*folded, *(tensor.shape[dimension] for dimension in order[1:]))
+        sides = [tensor.shape[dimension] for dimension in order[1:]]
+        for index in self.lacking(tensor, len(frames)):
+            sides.insert(index - 1, 1)
+        return (*folded, *sides)
 
     def has_extent(self, tensor: Any, frames: Sequence[Any] = ()) -> bool:
         """Whether a tensor is a map with more than one position."""
@@ -113,13 +142,19 @@ class Layouts:
     def _note(self, call: Call) -> None:
         """Note how the dimensions of a call's output lie, if it is a map."""
         tensor, frames = call.output, len(call.frames)
-        if tensor.shape.rank is None or tensor.shape.rank != self._rank - frames:
+        if tensor.shape.rank is None or not self._rank - frames - 1 <= tensor.shape.rank <= self._rank - frames:
             return
         before = next((axes for axes in (self.axes(item, frames) for item in call.inputs) if axes is not None), None)
         # A vector or a sequence. Reshaped to four dimensions it is not a map, but for `_returns`.
         if before is None and not self._returns(call):
             return
         before = before or tuple(range(1, self._rank))
+        if len(before) == tensor.shape.rank and _keeps_last_state(call.operation):
+            before = before[1:]  # of the frames, the first of the positions
+        elif len(before) != tensor.shape.rank - 1:
+            before = self.axes(tensor, frames) or ()
+        if not before:
+            return
         declared = _declared_channel(call.operation, len(before))
         # Activations, sums and normalizations say nothing of their layout: it is followed through the operations
         # inside.
@@ -134,6 +169,21 @@ class Layouts:
         # A layer that returns its input, such as dropout, returns a tensor that is known already.
         self._axes.setdefault(id(tensor), after)
         self._sizes.add(tuple(tensor.shape[1:3]))
+
+    def _may_be_map(self, tensor: Any, frames: int) -> bool:
+        """Whether a tensor has as many dimensions as a map, or lacks one that may have been summed up."""
+        if tensor.shape.rank == self._rank - frames:
+            return True
+        # A convolution without frames of its own, in `TimeDistributed`, has nothing to lack.
+        lacks = not frames and tensor.shape.rank == self._rank - 1
+        return bool(lacks and (self._sums_frames or id(tensor) in self._axes))
+
+    @property
+    def _sums_frames(self) -> bool:
+        """Whether maps may lack a dimension because of an operation, and not by what a layer is."""
+        # Of a video or a volume, what is left is an image. Of an image, it would be a signal: models that read text sum
+        # over its height, and go on with a sequence.
+        return bool(self._rank == 5)
 
     def _returns(self, call: Call) -> bool:
         """Whether a call makes a map of a sequence, or of single channels, at a size that an earlier map had."""
@@ -159,6 +209,32 @@ def _declared_channel(operation: keras.Operation, dimensions: int) -> int | None
     if not hasattr(operation, "kernel_size") and not hasattr(operation, "pool_size"):
         return None
     return {"channels_first": 1, "channels_last": dimensions}.get(getattr(operation, "data_format", None) or "")
+
+
+def _keeps_last_state(operation: keras.Operation) -> bool:
+    """Whether a layer makes of a sequence of maps its last one."""
+    layers = keras.layers
+    return isinstance(operation, (layers.ConvLSTM1D, layers.ConvLSTM2D, layers.ConvLSTM3D)) and not (
+        operation.return_sequences or operation.return_state
+    )
+
+
+def _left(operation: Any, rank: int) -> tuple[int, ...] | None:
+    """The dimensions of an input of so many that an operation leaves, if it takes one of them away; else `None`."""
+    if operation.type in _REDUCTIONS and not operation.get_attr("keep_dims"):
+        axes = tf.get_static_value(operation.inputs[1])
+        taken = set() if axes is None else {int(axis) % rank for axis in np.ravel(axes)}
+    elif operation.type == "Squeeze":
+        taken = {int(axis) % rank for axis in operation.get_attr("squeeze_dims")}
+    elif operation.type == "StridedSlice":  # such as the last frame, `x[:, -1]`
+        mask = operation.get_attr("shrink_axis_mask")
+        # An ellipsis or a new axis in front would count the dimensions otherwise.
+        plain = not operation.get_attr("ellipsis_mask") and not operation.get_attr("new_axis_mask")
+        taken = {axis for axis in range(rank) if mask >> axis & 1} if plain else set()
+    else:
+        return None
+    left = tuple(axis for axis in range(1, rank) if axis not in taken)
+    return left if len(taken) == 1 and 0 not in taken else None
 
 
 def _before(operation: Any, order: tuple[int, ...]) -> tuple[int, ...]:

@@ -26,8 +26,10 @@ def layer_path(model: keras.Model, topology: Topology, layer: str | keras.Operat
     """
     if layer is None:
         if topology.layers.default is None:
-            raise ValueError(_none_to_explain(model.name, topology.tokens))
+            raise ValueError(_none_to_explain(model.name, topology.tokens) + _passed_over(topology))
         default = topology.layers.default.name
+        if topology.passed_over:
+            warnings.warn(f"In the model {model.name!r}, {default} is explained.{_passed_over(topology)}", stacklevel=2)
         # A residual sum made by `+` in a subclassed model: no layer returns it, and either branch is half of the
         # truth.
         if topology.unmerged:
@@ -65,6 +67,18 @@ def layer_path(model: keras.Model, topology: Topology, layer: str | keras.Operat
         kind = " with a spatial output" if spatial else " on the path from the images to the classes"
         raise ValueError(_unknown_layer(model.name, name, known, kind, exists and not reached) + hint)
     return paths[0]
+
+
+def _passed_over(topology: Topology) -> str:
+    """What to do about convolutions whose maps are laid out otherwise than the images; nothing where there are none."""
+    if not topology.passed_over:
+        return ""
+    return (
+        f" The maps of {', '.join(topology.passed_over)} have other dimensions than the images, and where their values "
+        "lie cannot be told. To explain such a layer, say it: GradCAM(layer=..., reshape_transform=...), a function "
+        "from what it returns to (batch, frames, height, width, channels), such as lambda output: output[:, None] for "
+        "one map of all frames."
+    )
 
 
 def _named(layer: str, names: Iterable[str]) -> list[str]:

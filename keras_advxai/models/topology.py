@@ -17,12 +17,14 @@ class TensorLocation:
         occurrence: Which one of its calls, counted from 0.
         order: The order of the dimensions with the positions in front and the channels last; `None` to leave them.
         input: The index of the input that is meant; `None` for the output.
+        lacking: The dimensions of positions that it lacks, because a layer has summed them up.
     """
 
     path: str
     occurrence: int
     order: tuple[int, ...] | None = None
     input: int | None = None
+    lacking: tuple[int, ...] = ()
 
 
 @dataclasses.dataclass(frozen=True)
@@ -41,6 +43,7 @@ class Topology:
         unmerged: Other layers that the classes are computed from, where no layer merges them with the one that is
             explained by default.
         points: Names of the layers that return maps of a single position, which are explained where they are named.
+        passed_over: Convolutions behind the default layer whose maps have dimensions of their own, as after a reshape.
         foldable: The calls of BatchNormalization that alone use the output of the preceding layer.
         statistics: The path of the first layer that keeps statistics of its training, such as BatchNormalization.
         random: What makes the classes random: the names of the seed generators and operations that they depend on.
@@ -54,6 +57,7 @@ class Topology:
     grid: tuple[int, ...] | None = None
     unmerged: tuple[str, ...] = ()
     points: tuple[str, ...] = ()
+    passed_over: tuple[str, ...] = ()
     foldable: frozenset[Key] = frozenset()
     statistics: str | None = None
     random: tuple[str, ...] = ()

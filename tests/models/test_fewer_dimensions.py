@@ -1,0 +1,149 @@
+"""Maps that lack a dimension of the images, because a layer has summed it up: one map for all frames."""
+
+from __future__ import annotations
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+import keras_advxai as kax
+
+L = keras.layers
+FRAMES, SIDE = 4, 8
+POSITIVE = keras.initializers.RandomUniform(0.1, 1.0, seed=2)  # so that no heatmap is blank
+
+
+def video_model(*layers, shape=(FRAMES, SIDE, SIDE, 2)):
+    keras.utils.set_random_seed(3)
+    return keras.Sequential([keras.Input(shape), *layers, L.Dense(3, kernel_initializer=POSITIVE, name="classes")])
+
+
+def pooled():
+    return L.GlobalAveragePooling2D(name="pool")
+
+
+class Mean(L.Layer):
+    """A mean over time, as a subclass makes it."""
+
+    def call(self, x):
+        return tf.reduce_mean(x, axis=1)
+
+
+class Last(L.Layer):
+    def call(self, x):
+        return x[:, -1]
+
+
+def conv3d(**settings):
+    return L.Conv3D(5, (1, 3, 3), padding="same", activation="relu", name="frames", **settings)
+
+
+MODELS = {
+    "last state": ("lstm", lambda: [L.ConvLSTM2D(5, 3, name="lstm"), pooled()]),
+    "last state, then a convolution": (
+        "after",
+        lambda: [L.ConvLSTM2D(5, 3, name="lstm"), L.Conv2D(4, 3, activation="relu", name="after"), pooled()],
+    ),
+    "mean": ("mean", lambda: [conv3d(), Mean(name="mean"), pooled()]),
+    "lambda": ("mean", lambda: [conv3d(), L.Lambda(lambda x: keras.ops.mean(x, axis=1), name="mean"), pooled()]),
+    "last frame": ("last", lambda: [conv3d(), Last(name="last"), pooled()]),
+    "mean, then a convolution": (
+        "after",
+        lambda: [conv3d(), Mean(name="mean"), L.Conv2D(4, 3, activation="relu", name="after"), L.Flatten()],
+    ),
+    "frame by frame": (
+        "after",
+        lambda: [
+            L.TimeDistributed(L.Conv2D(4, 3, activation="relu"), name="each"),
+            Mean(name="mean"),
+            L.Conv2D(4, 3, activation="relu", name="after"),
+            pooled(),
+        ],
+    ),
+}
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_the_last_map_is_explained_and_is_one_for_all_frames(name):
+    layer, layers = MODELS[name]
+    model = video_model(*layers())
+    classifier = kax.ImageClassifier(model)
+    assert classifier.default_layer == layer
+    info = classifier.layers().default
+    assert info.shape[0] == 1
+    assert len(info.shape) == 4
+    x = np.random.default_rng(0).random((2, FRAMES, SIDE, SIDE, 2), dtype="float32")
+    maps = kax.explainers.GradCAM()(model, x, [0, 1])
+    assert maps.shape == (2, FRAMES, SIDE, SIDE, 1)
+    np.testing.assert_allclose(maps, np.repeat(maps[:, :1], FRAMES, axis=1), atol=1e-6)
+    # As told by hand: the layer returns (batch, height, width, channels), to which a frame is added.
+    named = kax.explainers.GradCAM(layer=layer, reshape_transform=lambda output: output[:, None])
+    np.testing.assert_allclose(maps, named(model, x, [0, 1]), atol=1e-6)
+
+
+def test_the_value_by_hand():
+    """Behind a mean over time and a mean over positions, Grad-CAM is the map weighted by the head's weights."""
+    model = video_model(conv3d(), Mean(name="mean"), pooled())
+    x = np.random.default_rng(0).random((1, FRAMES, SIDE, SIDE, 2), dtype="float32")
+    features = keras.Model(model.inputs[0], model.get_layer("mean").output)(x).numpy()
+    expected = np.maximum(features @ model.get_layer("classes").kernel.numpy()[:, 1], 0)
+    found = kax.explainers.GradCAM()(model, x, [1])
+    np.testing.assert_allclose(found[0, 2, :, :, 0], expected[0] / expected.max(), atol=1e-5)
+
+
+def test_signals_over_time():
+    model = video_model(L.ConvLSTM1D(3, 3, name="lstm"), L.GlobalAveragePooling1D(), shape=(FRAMES, SIDE, 2))
+    assert kax.ImageClassifier(model).default_layer == "lstm"
+    x = np.random.default_rng(0).random((2, FRAMES, SIDE, 2), dtype="float32")
+    maps = kax.explainers.GradCAM()(model, x)
+    assert maps.shape == (2, FRAMES, SIDE, 1)
+    np.testing.assert_allclose(maps, np.repeat(maps[:, :1], FRAMES, axis=1), atol=1e-6)
+
+
+def test_an_evaluation_of_videos():
+    model = video_model(conv3d(), Mean(name="mean"), pooled())
+    x = np.random.default_rng(0).random((2, FRAMES, SIDE, SIDE, 2), dtype="float32")
+    report = kax.evaluate(model, x, epsilons=[0.1], noise_control=False, progress=False, metrics="cosine_distance")
+    assert report.provenance["layers"] == {"grad_cam": ["mean"]}
+    assert 0 <= report.mod("fgsm", "grad_cam", 0.1) <= 1
+
+
+@pytest.mark.parametrize(
+    ("layers", "expected"),
+    [
+        (lambda: [L.ConvLSTM2D(3, 3, return_sequences=True, name="lstm"), L.GlobalAveragePooling3D()], "lstm"),
+        (lambda: [conv3d(), L.GlobalAveragePooling3D()], "frames"),
+        (lambda: [L.TimeDistributed(L.Conv2D(2, 3), name="each"), L.TimeDistributed(pooled()), L.LSTM(3)], "each"),
+    ],
+    ids=["sequences", "volumes", "pooled frame by frame"],
+)
+def test_what_keeps_its_dimensions_stays_what_it_was(layers, expected):
+    assert kax.ImageClassifier(video_model(*layers())).default_layer.split("/")[0] == expected
+
+
+def test_an_image_that_is_summed_over_its_height_is_a_sequence():
+    model = keras.Sequential([
+        keras.Input((8, 8, 1)),
+        L.Conv2D(3, 3, name="conv"),
+        Mean(),
+        L.Conv1D(3, 3, name="sequence"),
+        L.GlobalAveragePooling1D(),
+        L.Dense(2),
+    ])  # fmt: skip
+    with pytest.raises(ValueError, match="Layers that return tokens: sequence"):
+        _ = kax.ImageClassifier(model).default_layer
+
+
+@pytest.mark.parametrize("first", [[], [conv3d()]], ids=["at once", "behind a convolution"])
+def test_frames_that_became_channels_are_not_passed_over_silently(first):
+    """Which side is which after a reshape nobody can tell; the convolution behind it is named, and can be explained."""
+    channels = 5 if first else 2
+    late = [L.Permute((2, 3, 1, 4)), L.Reshape((SIDE, SIDE, FRAMES * channels)), L.Conv2D(3, 3, name="late"), pooled()]
+    model = video_model(*first, *late)
+    words = "The maps of late have other dimensions than the images"
+    with pytest.warns(UserWarning, match=words) if first else pytest.raises(ValueError, match=words):
+        _ = kax.ImageClassifier(model).default_layer
+    x = np.random.default_rng(0).random((1, FRAMES, SIDE, SIDE, 2), dtype="float32")
+    explainer = kax.explainers.GradCAM(layer="late", reshape_transform=lambda output: output[:, None], relu=False)
+    assert explainer(model, x).shape == (1, FRAMES, SIDE, SIDE, 1)
