@@ -70,9 +70,7 @@ class GradientAttack(Attack):
                 first layer through which no gradient flows.
         """
         try:
-            # One black pixel behind a root has an infinite gradient, and the norm of all others would be infinite, too:
-            # they would not move, or the image become NaN.
-            gradient = norms.finite(forward.gradient(self.objective, y))
+            gradient = forward.gradient(self.objective, y)
         except ValueError as error:
             # Looked for only now, because it takes a gradient for each layer.
             blocked = describe_gradient_block(forward, y)
@@ -82,7 +80,9 @@ class GradientAttack(Attack):
                 f"{error} {blocked} Or attack it without gradients, by a black-box attack such as Square."
             ) from error
         if self.samples == 1:
-            return gradient
+            # One black pixel behind a root has an infinite gradient, and the norm of all others would be infinite, too:
+            # they would not move, or the image become NaN.
+            return norms.finite(gradient)
         return forward.remember((self, "samples"), y, functools.partial(self._mean, forward, y, gradient))
 
     def _mean(self, forward: Forward, y: Tensor, first: Tensor) -> Tensor:
@@ -96,7 +96,7 @@ class GradientAttack(Attack):
         _, total = tf.while_loop(
             lambda number, _: number < self.samples,
             lambda number, total: (number + 1, total + another()),
-            (tf.constant(1), first),
+            (tf.constant(1), norms.finite(first)),
             parallel_iterations=1,
         )
         return total / self.samples

@@ -117,9 +117,8 @@ class ImageClassifier:
     def image_shape(self) -> tuple[int | None, ...] | None:
         """`(height, width, channels)` of the images, `None` for each that is open, or for all.
 
-        Signals have `(steps, channels)`, videos `(frames, height, width, channels)`, and a `channels_first` model
-        takes images with the channels first. A callable `preprocess` may change the shape, so that nothing is
-        known before it.
+        Signals have `(steps, channels)`, videos `(frames, height, width, channels)`, a `channels_first` model has
+        the channels first. A `preprocess` may change the shape, so that nothing is known before one.
         """
         return None if self._space.reshapes else self._network_shape(declared=True)
 

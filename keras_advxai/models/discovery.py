@@ -15,6 +15,7 @@ from keras_advxai.models.arriving import layer_with_statistics
 from keras_advxai.models.folding import foldable
 from keras_advxai.models.layer_table import LayerInfo, LayerTable
 from keras_advxai.models.layouts import Layouts
+from keras_advxai.models.naming import names_of
 from keras_advxai.models.recording import Call
 from keras_advxai.models.topology import TensorLocation, Topology
 
@@ -110,7 +111,7 @@ class _Tracer:
         # Branches to other outputs, and those from other inputs, have no gradient between images and classes.
         self._calls = [call for call in every if id(call.output.op) in self._between]
         self._position = {id(call): index for index, call in enumerate(self._calls)}
-        self._names = _names(self._calls)
+        self._names = names_of(self._calls)
         # Counted over all calls, because a pass that looks a call up has not sorted out those that lead elsewhere.
         occurrences: collections.Counter[str] = collections.Counter()
         self._occurrence = {}
@@ -152,7 +153,7 @@ class _Tracer:
         )
 
     def _passed_over(self, default: _FeatureMap | None) -> tuple[str, ...]:
-        """Convolutions behind the layer that is explained, on frames that became channels: which side is which is unknown."""
+        """Convolutions behind the layer that is explained, on frames that became channels."""
         rank, after = self._images.shape.rank - 1, -1.0 if default is None else self._depth(default)
         found = [call for call in self._calls if self._position[id(call)] > after and not self._is_map(call)]
         found = [call for call in found if call.output.shape.rank == rank >= 4 and not call.frames]
@@ -341,16 +342,3 @@ class _Tracer:
             order = None
         call, lacking = feature_map.call, self._layouts.lacking(feature_map.tensor, len(feature_map.call.frames))
         return TensorLocation(call.path, self._occurrence[id(call)], order, feature_map.input, lacking)
-
-
-def _names(calls: list[Call]) -> dict[int, str]:
-    """A name for each call: the layer's path for its last one, and with a number for the earlier ones."""
-    by_path: dict[str, list[Call]] = collections.defaultdict(list)
-    for call in calls:
-        by_path[call.path].append(call)
-    names: dict[int, str] = {}
-    for path, same in by_path.items():
-        # A layer shared by two branches, or called twice in a row, is explained where it is nearest to the classes.
-        names |= {id(call): f"{path}:{number}" for number, call in enumerate(same[:-1], start=1)}
-        names[id(same[-1])] = path
-    return names
