@@ -38,7 +38,7 @@ def unlike_training(seen: Evidence) -> str | None:
 
     On ImageNet weights of EfficientNet-Lite0, which take [-1, 1], and sets of 8 of 27 photographs, right preprocessing
     had at most 0.10; images divided by 255 had 0.30 to 0.82, with the mean and deviation of ImageNet 0.34 to 2.5,
-    preprocessed twice 2.9, in the way of Caffe 4,400 or more, and pixels as they are 7,700 or more.
+    preprocessed twice 3.3, in the way of Caffe 4,400 or more, and pixels as they are 7,700 or more.
 
     It cannot see what leaves the statistics as they are: red and blue exchanged (at most 0.10 there), images upside
     down or stretched, a range that is nearly right ([-1, 1] by 127.5 or by 128). Nor does it speak while moving
