@@ -35,5 +35,14 @@ AttackTargets: TypeAlias = str | int | Sequence[int] | Tensor | None
 Preprocess: TypeAlias = str | Callable[[Any], Any] | None
 """A map from image space to what the network takes, or the name of a `keras.applications` module."""
 
+Reduce: TypeAlias = Callable[[Any], Any] | None
+"""A map from a model's output of another shape to `(batch, classes)`."""
+
+Labels: TypeAlias = Literal["single", "multi"] | None
+"""Whether a model says one class for each image or several labels; `None` where its head and the labels tell."""
+
+TaskName: TypeAlias = Literal["classification", "regression"] | None
+"""What a model is for; `None` for a classification, unless it was compiled with the loss of a regression."""
+
 Quadrature: TypeAlias = Literal["gausslegendre", "riemann_trapezoid", "riemann_left", "riemann_right", "riemann_middle"]
 """How an integral over a path is approximated."""

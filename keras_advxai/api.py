@@ -12,6 +12,7 @@ import keras
 from keras_advxai import audit
 from keras_advxai._typing import Shape
 from keras_advxai.attacks import Attack
+from keras_advxai.data.deciding import decided
 from keras_advxai.evaluation import EvaluationReport, EvaluationSettings, Evaluator
 from keras_advxai.evaluation.arguments import (
     CONDITION_SETTINGS,
@@ -91,7 +92,7 @@ def evaluate(
     """
     directory = None if log_dir is None else check_log_dir(log_dir)
     wanted = EvaluationSettings.of(settings, arguments)
-    classifier = wanted.classifier(model)
+    classifier = decided(wanted.classifier(model), data)
     with cached_structure(classifier.model):
         evaluator = Evaluator(classifier, wanted)
         check_class_names(class_names, classifier.classes)

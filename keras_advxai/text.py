@@ -30,6 +30,11 @@ def number_text(value: float) -> str:
     return "-" if math.isnan(value) else f"{value:.3f}"
 
 
+def value_text(value: float) -> str:
+    """A number of any size with four digits; `-` where it is NaN."""
+    return "-" if math.isnan(value) else f"{value:.4g}"
+
+
 def range_text(low: float, high: float) -> str:
     """An interval with three decimals; `-` where it is NaN."""
     return "-" if math.isnan(low) else f"{low:.3f}-{high:.3f}"

@@ -16,11 +16,17 @@ from keras_advxai._registry import Configuration
 from keras_advxai._typing import Aim, Norm, Tensor
 from keras_advxai.attacks import rows as batches
 from keras_advxai.attacks.projections import ball_then_bounds
+from keras_advxai.attacks.rows import select
 from keras_advxai.models import Forward, ImageClassifier, as_classifier
 from keras_advxai.models.autograph import do_not_convert
 from keras_advxai.models.compiled import cached_structure
-from keras_advxai.models.inputs import check_epsilons, check_labels, describe, traced_labels
+from keras_advxai.models.inputs import check_epsilons, describe
+from keras_advxai.models.labels import check_labels, traced_labels
+from keras_advxai.models.task import CLASSIFICATION
 from keras_advxai.ops import norms
+
+EVERY_TASK = ("classification", "multi_label", "regression")
+"""The kinds of models that attacks on the sum of all losses serve, and noise."""
 
 
 class Attack(Configuration):
@@ -31,7 +37,7 @@ class Attack(Configuration):
     labels, compiles the attack once for each model and image shape, and projects whatever `perturb`
     returned onto the budget and the bounds. A subclass writes `perturb`.
 
-    The class declares its kind by four attributes, which evaluations read when they choose controls and check
+    The class declares its kind by five attributes, which evaluations read when they choose controls and check
     whether an attack did what it should. The defaults are those of an attack without gradients; a subclass
     overrides what differs, and one for which it depends on hyperparameters sets it in its constructor.
 
@@ -46,6 +52,8 @@ class Attack(Configuration):
             perturbation means a gradient that vanished, or steps that are too short. Defaults to `False`.
         whole_budget: Whether it is to use the whole budget on all images instead of stopping early, which
             `with_whole_budget` asks of it. Defaults to `False`.
+        tasks: Which kinds of models it attacks, others being refused: `"classification"`, `"multi_label"`,
+            `"regression"`. Defaults to classification alone.
 
     Args:
         norm: The norm in which the budget is measured: `"linf"`, the largest change of any pixel, or `"l2"`, the
@@ -73,6 +81,7 @@ class Attack(Configuration):
     iterative: bool = False
     fills_budget: bool = False
     whole_budget: bool = False
+    tasks: tuple[str, ...] = ("classification",)
 
     _in_graphs = False
     """Whether it runs in graphs only, so that a pass that was made eagerly does not serve it."""
@@ -120,6 +129,22 @@ class Attack(Configuration):
             ValueError: A hyperparameter does not fit the model or the images.
         """
 
+    def check_task(self, model: ImageClassifier) -> None:
+        """Raise if the model is of a kind that it does not attack, or an option means nothing there.
+
+        Args:
+            model: The classifier.
+
+        Raises:
+            ValueError: It is; the message says what to use.
+        """
+        if model.kind.name not in self.tasks:
+            raise ValueError(
+                f"The attack {self!r} is for models that say one class for each image, and the model "
+                f"{model.model.name!r} {model.kind.says}. Use FGSM, PGD, BIM or MIFGSM."
+            )
+        model.kind.check_attack(self)
+
     @abc.abstractmethod
     def perturb(self, model: ImageClassifier, x: Tensor, y: Tensor, epsilon: Tensor, forward: Forward) -> Tensor:
         """Perturbed images for one epsilon. It runs while a graph is traced.
@@ -151,7 +176,8 @@ class Attack(Configuration):
         Args:
             model: A `keras.Model` that takes images in [0, 1], or an `ImageClassifier`.
             x: Images in image space, `(batch, height, width, channels)`.
-            y: The true class of each image, `(batch,)` or one-hot; for a targeted attack the target class, without a
+            y: The true class of each image, `(batch,)` or one-hot; of a model of several labels, rows of 0 and 1; of a
+                regression, the values that the output is to leave. For a targeted attack the target class, without a
                 default. The true class is not known here: an image that the model already classifies as its target
                 counts as a success, and its perturbation means nothing. `kax.evaluate(..., attack_targets=...)` leaves
                 such images out of success rates. Defaults to the model's own prediction.
@@ -196,18 +222,25 @@ class Attack(Configuration):
             # The default, the model's own prediction, would be reached before the attack began.
             raise ValueError("A targeted attack needs the target classes: pass them as `y`. Received: y=None")
         if not tf.executing_eagerly():
+            classifier, forward = self._decided(classifier, classifier.images_of(x), y, forward)
             # Inside of somebody's graph, as in an evaluation's step: there are no values to check, and it is compiled
             # along with what is around it.
-            labels = None if y is None else traced_labels(y, classifier.images_of(x))
+            several = not self.targeted and classifier.kind is not CLASSIFICATION
+            labels = y if y is None or several else traced_labels(y, classifier.images_of(x))
             return function(classifier, x, labels, *args, forward=forward)
         # What a model is made of is looked up many times from here on, and does not change in the meantime.
         with cached_structure(classifier.model):
             inputs = classifier.checked(x)
+            classifier, forward = self._decided(classifier, classifier.images_of(inputs), y, forward)
             # In front of the trace, where an error would come wrapped in TensorFlow's, long after the call.
             self.check(classifier, classifier.images_of(inputs))
             labels = y
             if y is not None:
-                labels = check_labels(y, len(classifier.images_of(inputs)), classifier.classes, classifier.binary)
+                count, shape = len(classifier.images_of(inputs)), classifier.images_of(inputs).shape[1:]
+                if self.targeted:
+                    labels = check_labels(y, count, classifier.classes, classifier.binary)
+                else:
+                    labels = classifier.check_labels(y, count, shape=shape)
                 labels = tf.convert_to_tensor(labels)
             # A pass that was made eagerly has no graph to trace into, so the attack runs eagerly on it.
             if forward is not None and not self._in_graphs:
@@ -216,6 +249,16 @@ class Attack(Configuration):
                 # By the attack as a value: equal ones share a trace, so `FGSM()` in a loop compiles once.
                 result = classifier.compiled((self, what), function, inputs, labels, *args)
         return result if tf.is_tensor(classifier.images_of(x)) else result.numpy()
+
+    def _decided(
+        self, classifier: ImageClassifier, images: Tensor, y: Any, forward: Forward | None
+    ) -> tuple[ImageClassifier, Forward | None]:
+        """The classifier, and the pass that was made by it, where the labels tell whether it says several of them."""
+        decided = classifier.decided(y, images.shape[1:])
+        self.check_task(decided)
+        if forward is not None and forward.classifier.kind is not decided.kind:
+            forward = forward.with_classifier(decided)
+        return decided, forward
 
     def _perturb(
         self,
@@ -230,9 +273,16 @@ class Attack(Configuration):
         # With the labels unknown, what the model says counts as true: then every image is attacked.
         y = forward.predictions if y is None else y
 
+        # In the graph of the pass, also from inside of a loop over epsilons, so that they share its gradients.
+        ways: Any = forward.remember("ways", y, lambda: model.kind.ways(y)) if self.uses_gradients else (y,)
+
         def at(fraction: Tensor) -> Tensor:
             own = tf.cast(fraction, tf.float32) * model.width
-            return self._returned(model, forward, self.perturb(model, forward.images, y, own, forward), own)
+            found = [
+                self._returned(model, forward, self.perturb(model, forward.images, way, own, forward), own)
+                for way in ways
+            ]
+            return found[0] if len(found) == 1 else self._furthest(model, forward, ways, found)
 
         epsilon = tf.convert_to_tensor(epsilon, tf.float32)
         if epsilon.shape.rank == 0:
@@ -260,6 +310,16 @@ class Attack(Configuration):
     def _returned(self, model: ImageClassifier, forward: Forward, found: Tensor, epsilon: Tensor) -> Tensor:
         """The images that are returned for those that were found."""
         return self._within(model, forward.images, found, epsilon)
+
+    def _furthest(self, model: ImageClassifier, forward: Forward, ways: Sequence[Any], found: list[Tensor]) -> Tensor:
+        """Of the images that were found in several ways, those that raise the loss most."""
+        best, most = found[0], None
+        for way, images in zip(ways, found, strict=True):
+            here = model.forward(model.with_images(forward.inputs, images))
+            value = model.kind.loss("", here.logits, way)
+            higher = tf.ones_like(value, tf.bool) if most is None else value > most
+            best, most = select(higher, images, best), value if most is None else tf.maximum(value, most)
+        return best
 
     def _within(self, model: ImageClassifier, x: Tensor, found: Tensor, epsilon: Tensor) -> Tensor:
         """The images nearest to what was found that keep the budget and the bounds."""

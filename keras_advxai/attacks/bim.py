@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from keras_advxai._typing import Norm, Tensor
+from keras_advxai.attacks.attack import EVERY_TASK
 from keras_advxai.attacks.directions import steepest
 from keras_advxai.attacks.gradient_attack import GradientAttack
 from keras_advxai.attacks.gradient_steps import GradientSteps
@@ -49,6 +50,7 @@ class BIM(GradientAttack):
     """
 
     iterative = True
+    tasks = EVERY_TASK
 
     def __init__(
         self,

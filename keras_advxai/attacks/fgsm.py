@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from keras_advxai._typing import Tensor
+from keras_advxai.attacks.attack import EVERY_TASK
 from keras_advxai.attacks.gradient_attack import GradientAttack
 from keras_advxai.attacks.registry import register
 from keras_advxai.models import Forward, ImageClassifier
@@ -42,6 +43,8 @@ class FGSM(GradientAttack):
     References:
         Goodfellow, Shlens and Szegedy, "Explaining and harnessing adversarial examples", ICLR 2015.
     """
+
+    tasks = EVERY_TASK
 
     def perturb(self, model: ImageClassifier, x: Tensor, y: Tensor, epsilon: Tensor, forward: Forward) -> Tensor:
         """One step along the steepest direction; see `Attack.perturb`."""

@@ -54,11 +54,11 @@ class GradientAttack(Attack):
     def objective(self, forward: Forward, y: Tensor) -> Tensor:
         """What the attack raises, `(batch,)`: the label's loss or, if it is targeted, what leads to the label.
 
-        Towards a label, log-odds, cross-entropy and the margin are the negative of their loss.
+        Towards a label, log-odds, cross-entropy and the margin are the negative of their loss. Of a model of several
+        labels it is the sum of their binary losses, of a regression the squared change of the output.
         """
-        if self.targeted:
-            return losses.TARGETED_LOSSES[self.loss](forward.logits, losses.runner_up(forward.logits, y), y)
-        return losses.LOSSES[self.loss](forward.logits, y)
+        kind = forward.classifier.kind
+        return (kind.targeted_loss if self.targeted else kind.loss)(self.loss, forward.logits, y)
 
     def gradient(self, forward: Forward, y: Tensor) -> Tensor:
         """The gradient of the objective to the images of a pass, zero where it is NaN or infinite.

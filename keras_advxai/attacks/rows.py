@@ -16,13 +16,11 @@ def active(forward: Forward, y: Tensor, targeted: bool) -> Tensor:
 
     Args:
         forward: A pass over the images as they are by now.
-        y: The true classes, or the target classes if the attack is targeted, `(batch,)`.
+        y: The true classes, or what else the model says; the target classes if the attack is targeted, `(batch,)`.
         targeted: Whether it is.
     """
-    # By the prediction and not by the loss: of many classes, the log-odds may be above 0 while the label still leads.
     # An output that is not finite is no class, so it is misclassified, and no target class is reached by it.
-    same = tf.equal(forward.decisions, tf.cast(y, tf.int32))
-    return tf.logical_not(same) if targeted else same
+    return forward.classifier.kind.is_active(forward.decisions, y, targeted)
 
 
 def where(chosen: Tensor) -> Tensor:

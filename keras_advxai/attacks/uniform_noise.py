@@ -7,7 +7,7 @@ import numbers
 import tensorflow as tf
 
 from keras_advxai._typing import Norm, Tensor
-from keras_advxai.attacks.attack import Attack
+from keras_advxai.attacks.attack import EVERY_TASK, Attack
 from keras_advxai.attacks.registry import register
 from keras_advxai.models import Forward, ImageClassifier
 from keras_advxai.ops import norms
@@ -40,6 +40,7 @@ class UniformNoise(Attack):
     """
 
     aim = "noise"
+    tasks = EVERY_TASK
 
     def __init__(self, *, norm: Norm = "linf", seed: int = 0) -> None:
         super().__init__(norm=norm)

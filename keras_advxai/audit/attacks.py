@@ -32,10 +32,11 @@ def epsilon_zero_differs(seen: AuditContext) -> Iterator[str]:
     for attack in seen.attacks:
         # An attack that overrides `__call__` goes past the clipping to the budget.
         before, after, changed = rerun(seen, attack, 0.0)
-        if changed.any() or np.any(before != after):
+        other = seen.outcomes.apart(before, after)
+        if changed.any() or other.any():
             yield (
                 f"At epsilon 0, {attack.name} changes {int(changed.sum())} of {seen.count} images and the predictions "
-                f"of {int(np.sum(before != after))}: its figures are not those of the budget."
+                f"of {int(other.sum())}: its figures are not those of the budget."
             )
 
 
@@ -50,8 +51,8 @@ def depends_on_scale(seen: AuditContext) -> Iterator[str]:
     that was trained for a short time. `"margin"` and `"dlr"` do not depend on the scale at all, and the worst case over
     the presets `"quick"` and `"standard"`, which have both kinds, hardly does.
     """
-    for attack in seen.attacks:
-        if attack.aim == "label" and attack.uses_gradients:
+    for attack in seen.label_attacks:
+        if attack.uses_gradients:
             yield from _at_other_scales(seen, attack, seen.middle(attack.norm))
 
 
@@ -61,7 +62,7 @@ def _at_other_scales(seen: AuditContext, attack: Attack, epsilon: float) -> Iter
     before = seen.robust(attack.norm, epsilon)
     for factor in _FACTORS:
         _, predictions, _ = rerun(seen, attack, epsilon, factor=factor)
-        after = others & (predictions == seen.labels)
+        after = others & ~seen.outcomes.apart(predictions, seen.labels)
         gained, lost = int(np.sum(before & ~after)), int(np.sum(after & ~before))
         counts = gained > lost or factor > 1  # on small logits the direction of sound losses turns, too
         if counts and seen.matters(abs(gained - lost)) and sign_test(gained, lost) < _CHANCE:
@@ -81,14 +82,14 @@ def more_steps(seen: AuditContext) -> Iterator[str]:
     More than a point of them, and two or more. The attack has not converged: raise `steps` and
     `restarts`, or add the preset `"standard"`.
     """
-    for attack in seen.attacks:
-        more = doubled(attack) if attack.aim == "label" else None  # others may leave the label alone
+    for attack in seen.label_attacks:  # others may leave the label alone
+        more = doubled(attack)
         if more is None:
             continue
         epsilon = seen.middle(attack.norm)
         _, after, _ = rerun(seen, more, epsilon, name=attack.name)
         # Of the images that all attacks together have left: beside a stronger one, short steps do no harm.
-        fallen = int(np.sum(seen.robust(attack.norm, epsilon) & (after != seen.labels)))
+        fallen = int(np.sum(seen.robust(attack.norm, epsilon) & seen.outcomes.apart(after, seen.labels)))
         if seen.matters(fallen):
             yield (
                 f"With twice the steps and restarts, {attack.name} turns {fallen} of {seen.count} images at epsilon "
@@ -109,12 +110,8 @@ def full_range(seen: AuditContext) -> Iterator[str]:
     for norm in dict.fromkeys(attack.norm for attack in seen.attacks):
         attacks = [
             attack
-            for attack in seen.attacks
-            if attack.norm == norm
-            and attack.aim == "label"
-            and attack.uses_gradients
-            and attack.iterative
-            and not attack.targeted
+            for attack in seen.label_attacks
+            if attack.norm == norm and attack.uses_gradients and attack.iterative and not attack.targeted
         ]
         if attacks:
             yield from _at_full_range(seen, attacks, norm)
@@ -127,8 +124,8 @@ def _at_full_range(seen: AuditContext, attacks: Sequence[Attack], norm: Norm) ->
     withstand = seen.robust(norm, max(seen.measurements.coordinates.epsilons))  # what fell there has fallen
     for epsilon in (length, length / 4):  # steps that are fractions of epsilon are long at the whole range
         for attack in attacks:
-            withstand = withstand & (rerun(seen, attack, epsilon)[1] == seen.labels)
-    right = seen.measurements.at("prediction") == seen.labels
+            withstand = withstand & ~seen.outcomes.apart(rerun(seen, attack, epsilon)[1], seen.labels)
+    right = seen.outcomes.correct()
     if withstand.sum() > max(1, _WITHSTANDING * right.sum()):
         yield (
             "Where epsilon spans the whole range of the pixels, so that every image may become any other, "

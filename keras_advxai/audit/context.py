@@ -19,6 +19,7 @@ from keras_advxai.evaluation.settings import EvaluationSettings
 from keras_advxai.explainers import Explainer
 from keras_advxai.measurements import Measurements, accuracy
 from keras_advxai.measurements.finding import Checks
+from keras_advxai.measurements.outcomes import Numbers, OneClass, outcomes
 from keras_advxai.models import ImageClassifier
 
 MOST_IMAGES = 128
@@ -85,8 +86,19 @@ class AuditContext:
 
     @property
     def labels(self) -> np.ndarray:
-        """Their classes, `(images,)`; the clean predictions where there are no labels."""
-        return self.measurements.at("label")
+        """Their classes, `(images,)`, or what else the model says; the clean predictions where there are no labels."""
+        return self.outcomes.labels()
+
+    @property
+    def outcomes(self) -> OneClass:
+        """What counts as right and as changed."""
+        return outcomes(self.measurements)
+
+    @property
+    def label_attacks(self) -> list[Attack]:
+        """The attacks on labels, which are right or wrong; none on a regression."""
+        nothing = isinstance(self.outcomes, Numbers)
+        return [] if nothing else [attack for attack in self.attacks if attack.aim == "label"]
 
     @functools.cached_property  # for the three checks of the model
     def own_call(self) -> OwnCall:

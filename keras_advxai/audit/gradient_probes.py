@@ -12,7 +12,7 @@ from keras_advxai._typing import Tensor
 from keras_advxai.models import Forward, ImageClassifier
 from keras_advxai.models.blocking import local_gradients, weighted_sum
 from keras_advxai.models.recording import all_operations
-from keras_advxai.ops import losses, random
+from keras_advxai.ops import random
 
 FEW_PIXELS = 64
 """How many pixels are changed by a tiny amount."""
@@ -130,7 +130,7 @@ def _zeros(classifier: ImageClassifier, x: Any) -> tuple[Tensor, Tensor, Tensor]
     The pixels in question are moved by a little, some up and some down, and the log-odds are compared.
     """
     clean = classifier.forward(x)
-    images, labels = clean.images, clean.predictions
+    images, labels = clean.images, clean.strongest
     zero = clean.gradient(_odds, labels) == 0  # of the log-odds: cross-entropy is zero where it underflows
     signs = random.signs(random.image_keys(images), 0, tf.shape(images)[1:])
 
@@ -146,7 +146,7 @@ def _zeros(classifier: ImageClassifier, x: Any) -> tuple[Tensor, Tensor, Tensor]
 def _step(classifier: ImageClassifier, x: Any) -> tuple[Tensor, Tensor]:
     """By how much a short step along the gradient changes the log-odds, by the gradient and really, `(batch,)` each."""
     clean = classifier.forward(x)
-    images, labels = clean.images, clean.predictions
+    images, labels = clean.images, clean.strongest
     axes = tuple(range(1, images.shape.rank))
     gradient = clean.gradient(_odds, labels)
     before = _odds(clean, labels)
@@ -160,4 +160,4 @@ def _step(classifier: ImageClassifier, x: Any) -> tuple[Tensor, Tensor]:
 
 
 def _odds(forward: Forward, labels: Tensor) -> Tensor:
-    return losses.log_odds(forward.logits, labels)
+    return forward.classifier.kind.odds(forward.logits, labels)

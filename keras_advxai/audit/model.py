@@ -45,16 +45,18 @@ def other_predictions(seen: AuditContext) -> str | None:
     It does so for more than 2 % of the images. Another output was chosen, the images are preprocessed in another way,
     or what was declared to be logits are probabilities. With labels, the sentence has both accuracies.
     """
-    if seen.own_call.changed:  # what it predicts depends on how often it was run
+    # What it predicts depends on how often it was run, or cannot be told from what it returns.
+    if seen.own_call.changed or not seen.own_call.is_comparable:
         return None
-    predicted, labels = seen.measurements.at("prediction"), seen.labels
+    predicted, labels = seen.outcomes.predictions(), seen.labels
     own, output = seen.own_call.predictions()
     # The compiled pass rounds otherwise than the model's own call, which decides between classes that are equal.
-    differ = int(np.sum((own != predicted) & ~_ties(output, predicted)))
+    differ = int(np.sum(seen.outcomes.apart(own, predicted) & ~_ties(output, predicted)))
     if differ <= max(1, _TOLERANCE * len(own)):
         return None
     accuracies = percent_text(float(np.mean(own == labels))), percent_text(float(np.mean(predicted == labels)))
-    by_labels = f" Its accuracy is {accuracies[0]}, and was seen as {accuracies[1]}." if seen.has_labels else ""
+    told = seen.has_labels and seen.label_attacks  # a regression has no accuracy
+    by_labels = f" Its accuracy is {accuracies[0]}, and was seen as {accuracies[1]}." if told else ""
     return (
         f"The model's own call predicts another class than the evaluation saw for {differ} of {len(own)} images."
         f"{by_labels} Look at `output`, `from_logits` and `preprocess`."
@@ -66,7 +68,7 @@ def _ties(output: np.ndarray, predicted: np.ndarray) -> np.ndarray:
 
     A model that has learned nothing says the same of all classes, and which of them is first is a matter of rounding.
     """
-    if output.shape[1] == 1:  # one unit: no other class to tie with
+    if output.shape[1] == 1 or predicted.ndim > 1:  # no other class to tie with
         return np.zeros(len(output), bool)
     lead = output.max(axis=1) - output[np.arange(len(output)), predicted]
     ties: np.ndarray = lead <= 1e-6 * np.abs(output).max(axis=1)

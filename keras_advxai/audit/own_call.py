@@ -10,8 +10,11 @@ import numpy as np
 
 from keras_advxai.models import ImageClassifier
 from keras_advxai.models.draws import is_seed
+from keras_advxai.models.heads import reduced
 from keras_advxai.models.own_preprocessing import OWN
 from keras_advxai.models.recording import record
+from keras_advxai.models.regression import REGRESSION
+from keras_advxai.models.task import CLASSIFICATION
 
 Seeds: TypeAlias = dict[int, Any]
 """The states of seed generators by the ids of their variables."""
@@ -31,10 +34,15 @@ class OwnCall:
     Attributes:
         changed: The names of the variables that running the model changes.
         is_random: Whether the second run returned something else than the first.
+        is_comparable: Whether the output says the same classes as an evaluation sees.
     """
 
     def __init__(self, classifier: ImageClassifier, batches: Sequence[Any]) -> None:
         self._classifier, self._batches = classifier, batches
+        shape = tuple(classifier.images_of(batches[0]).shape[1:])
+        self._head = classifier.head(shape)
+        # A user's `reduce` is a function of the logits there, which the model's own call does not return.
+        self.is_comparable = classifier.reduce is None or self._head not in ("softmax", "sigmoid")
         # Not compiled and not by a `Forward`: it is to be independent of all that the evaluation saw the model through.
         self._first, self.changed, seeds = _outputs(classifier, batches[0])
         # As `predict` goes on: from the seeds that the first run left, and not with its draw once more.
@@ -45,20 +53,27 @@ class OwnCall:
         self.is_random = spread > _RANDOM or (bool(self.changed) and spread > 0)
 
     def predictions(self) -> tuple[np.ndarray, np.ndarray]:
-        """The class that the output says, `(images,)`, and the output, `(images, units)`; runs the other batches.
+        """What the output says, in the form of labels, and the output, `(images, units)`; runs the other batches.
 
         Where the output is not finite, the class is -1, which is none.
         """
         others = [_outputs(self._classifier, batch)[0] for batch in self._batches[1:]]
-        output = np.concatenate([self._first, *others])
-        if output.shape[1] > 1:  # below, one unit for two classes
-            finite = np.isfinite(output).all(axis=1)
-            return np.where(finite, output.argmax(axis=1), -1), output  # as in an evaluation, NaN is no class
-        head = self._classifier.head(tuple(self._classifier.images_of(self._batches[0]).shape[1:]))
-        # One unit of a head that was said to be linear, and whose outputs are plainly probabilities.
+        output = np.asarray(reduced(np.concatenate([self._first, *others]), self._classifier.reduce))
+        output = output.reshape(len(output), -1)
+        return self._said(output), output
+
+    def _said(self, output: np.ndarray) -> np.ndarray:
+        """What an output says, in the form of labels."""
+        kind, finite = self._classifier.kind, np.isfinite(output).all(axis=1)
+        if kind is REGRESSION:
+            return output
+        if kind is CLASSIFICATION and output.shape[1] > 1:  # below, one unit for two classes
+            return np.where(finite, output.argmax(axis=1), -1)  # as in an evaluation, NaN is no class
+        # Units of a head that was said to be linear, and whose outputs are plainly probabilities.
         looks_probable = output.min() >= 0 and output.max() <= 1 and output.max() - output.min() > _SPREAD
-        boundary = 0 if head == "linear" and not looks_probable else 0.5
-        return np.where(np.isfinite(output[:, 0]), output[:, 0] > boundary, -1), output
+        boundary = 0 if self._head == "linear" and not looks_probable else 0.5
+        said = np.where(finite[:, None], output > boundary, -1)
+        return said[:, 0] if kind is CLASSIFICATION else said
 
 
 def _outputs(
@@ -76,7 +91,7 @@ def _outputs(
         if key not in scope.seeds and (key not in variables or not np.array_equal(value, variables[key]))
     ]
     output = np.asarray(classifier.output_of(outputs), np.float32)
-    return output.reshape(len(output), -1), changed, scope.seeds
+    return output, changed, scope.seeds
 
 
 def _network_inputs(classifier: ImageClassifier, inputs: Any, images: Any) -> Any:

@@ -178,4 +178,4 @@ class _Cascade:
 
 
 def _predictions(classifier: ImageClassifier, inputs: Any) -> Tensor:
-    return classifier.forward(inputs).predictions
+    return classifier.forward(inputs).strongest

@@ -34,7 +34,7 @@ class Rerun:
     def __call__(
         self, model: ImageClassifier, x: Any, y: Tensor, epsilon: Tensor, factor: Tensor
     ) -> tuple[Tensor, Tensor, Tensor]:
-        """Predictions before and after, and which images were changed, `(batch,)` each."""
+        """Predictions before and after, in the form of labels, and which images were changed, `(batch,)`."""
         scaled = RescaledClassifier(model, factor)
         clean = scaled.forward(x)
         images = valid(self.attack(scaled, x, y, epsilon, forward=clean), clean.images)
@@ -55,8 +55,8 @@ def rerun(
         name: The name of the evaluation's attack whose targets count. Defaults to that of `attack`.
 
     Returns:
-        Predictions before and after, and which images were changed, `(images,)` each. For targeted attacks, images
-        that are misclassified before do not count and stay as they are.
+        Predictions before and after, in the form of labels, and which images were changed, `(images,)`. For targeted
+        attacks, images that are misclassified before do not count and stay as they are.
     """
     classes, attackable = seen.labels, np.ones(seen.count, bool)
     if attack.targeted:
@@ -65,13 +65,14 @@ def rerun(
     run, found, begin = Rerun(attack), [], 0
     for batch in seen.batches:
         end = begin + len(seen.classifier.images_of(batch))
-        y = tf.constant(classes[begin:end], tf.int32)
+        y = tf.constant(classes[begin:end])
         # As tensors, so that one trace serves all budgets and factors.
         numbers = tf.constant(epsilon, tf.float32), tf.constant(factor, tf.float32)
         found.append(seen.classifier.compiled(run, run, batch, y, *numbers))
         begin = end
     before, after, changed = (np.concatenate(parts) for parts in zip(*found, strict=True))
-    return before, np.where(attackable, after, before), changed & attackable
+    own = attackable.reshape(-1, *(1 for _ in before.shape[1:]))
+    return before, np.where(own, after, before), changed & attackable
 
 
 def doubled(attack: Attack) -> Attack | None:

@@ -20,6 +20,7 @@ from keras_advxai.callbacks.siblings import check_keys
 from keras_advxai.callbacks.telling import LOGGER, Teller
 from keras_advxai.callbacks.weights import Weights
 from keras_advxai.data import fingerprint, first_inputs
+from keras_advxai.data.deciding import decided
 from keras_advxai.evaluation import EvaluationReport, EvaluationSettings, Evaluator
 from keras_advxai.evaluation.arguments import EvaluationArguments, takes_settings
 from keras_advxai.evaluation.checks import TRAINING, TrainingEvidence
@@ -48,7 +49,9 @@ class AdversarialEvaluation(keras.callbacks.Callback):
     the history then see what it puts into the logs, as plain floats:
 
     - `val_accuracy_clean`: accuracy on the clean images, if the data have labels;
-    - `val_accuracy_<attack>`: accuracy at the largest epsilon;
+    - `val_accuracy_<attack>`: accuracy at the largest epsilon; of several labels the share of the labels, beside
+      `val_exact_accuracy_<attack>`, that of the images with all labels right; of a regression instead
+      `val_change_<attack>`, the mean absolute change of the output;
     - `val_mod_<attack>_<explainer>`: MOD, averaged over the epsilons;
     - `val_vid_<attack>_<explainer>`: VID, with two epsilons or more.
 
@@ -155,7 +158,7 @@ class AdversarialEvaluation(keras.callbacks.Callback):
             own = getattr(self.model, "classifier_settings", None)  # of an `ExplainableModel`
             preprocess = settings.preprocess if own is None else own["preprocess"]
             _build(self.model, first_inputs(self.data), preprocess)  # on what the network takes
-        classifier = settings.classifier(self.model)
+        classifier = decided(settings.classifier(self.model), self.data)
         check_class_names(self.class_names, classifier.classes)
         self._evaluator = Evaluator(classifier, settings)
         self._batches = audit.read(self._evaluator, self.data)

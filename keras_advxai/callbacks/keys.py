@@ -20,6 +20,13 @@ Not NaN: Keras' ModelCheckpoint, EarlyStopping and ReduceLROnPlateau take the fi
 and nothing is ever better than NaN. The blank model of a first epoch would be kept for good.
 """
 
+_FIGURES = {
+    "classification": {"accuracy": "accuracy"},
+    "multi_label": {"accuracy": "accuracy", "exact_accuracy": "exact_accuracy"},
+    "regression": {"change": "mean_change"},
+}
+"""For each task, what the logs have of each attack at the largest epsilon: the key, and the method of a report."""
+
 _ACCURACIES = ("accuracy", "acc", "sparse_categorical_accuracy", "categorical_accuracy")
 
 
@@ -39,7 +46,9 @@ def check_name(name: str | None) -> str | None:
 
 
 def keys(settings: EvaluationSettings, name: str | None = None) -> set[str]:
-    """All keys that evaluations with these settings may put into the logs.
+    """All keys that evaluations with these settings put into the logs, of a model that says one class for each image.
+
+    Those of other models have other names for the accuracies, and are the same for two callbacks where these are.
 
     Args:
         settings: The settings.
@@ -69,9 +78,11 @@ def values(report: EvaluationReport, name: str | None = None) -> dict[str, float
     """
     largest = max(report.epsilons)
     found: dict[str, float] = {}
-    if report.provenance["labels"] == "given":  # else it is 1 by definition
+    figures = _FIGURES[report.provenance["task"]]
+    if report.provenance["labels"] == "given" and "accuracy" in figures:  # else it is 1 by definition
         found["accuracy_clean"] = report.clean_accuracy
-    found |= {f"accuracy_{attack}": report.accuracy(attack, largest) for attack in report.attacks}
+    for end, method in figures.items():
+        found |= {f"{end}_{attack}": getattr(report, method)(attack, largest) for attack in report.attacks}
     drifts = _drifts(report.attacks, report.explainers, report.metrics)
     for end, (attack, explainer, metric) in drifts.items():
         # Plain floats: arrays in the logs make TensorBoard's callback crash.
@@ -92,8 +103,10 @@ def reported_accuracy(logs: Mapping[str, Any], classifier: ImageClassifier) -> t
     """
     outputs = list(getattr(classifier.model, "output_names", None) or ())
     own = outputs[classifier.output] if isinstance(classifier.output, int) and outputs else classifier.output
-    # Of one sigmoid unit a threshold of 0.5 decides, as ours does; of several it counts each unit for itself.
-    kinds = (*_ACCURACIES, "binary_accuracy") if classifier.binary else _ACCURACIES
+    # A threshold of 0.5 decides of one sigmoid unit, and of each of several labels, as ours does. Of several labels
+    # Keras' "accuracy" may be that of the largest output, which means nothing, and of numbers there is none.
+    kinds = {"classification": _ACCURACIES, "multi_label": ("binary_accuracy",)}.get(classifier.kind.name, ())
+    kinds = (*kinds, "binary_accuracy") if classifier.binary and kinds else kinds
     starts = ("val_",) if own is None else (f"val_{own}_", *(("val_",) if len(outputs) < 2 else ()))
     for start, kind in itertools.product(starts, kinds):
         value = logs.get(start + kind)

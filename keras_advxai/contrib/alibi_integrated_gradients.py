@@ -17,8 +17,9 @@ from keras_advxai.explainers.quadrature import check_method
 from keras_advxai.explainers.registry import register
 from keras_advxai.explainers.sizes import images_that_fit
 from keras_advxai.models import Forward, ImageClassifier
-from keras_advxai.models.forward import SCORES, VALUES
+from keras_advxai.models.heads import VALUES
 from keras_advxai.models.inputs import check_whole_number
+from keras_advxai.models.scores import SCORES
 
 
 @register

@@ -16,7 +16,7 @@ import tensorflow as tf
 from keras_advxai._typing import Tensor
 from keras_advxai.contrib.threads import THREADS
 from keras_advxai.models import Forward, ImageClassifier
-from keras_advxai.models.forward import VALUES
+from keras_advxai.models.heads import VALUES
 
 SETTINGS = ("bounds", "preprocess", "from_logits", "output", "input")
 """What a classifier is built from again beside its model."""

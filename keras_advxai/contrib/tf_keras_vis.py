@@ -19,8 +19,9 @@ from keras_advxai.contrib.network import EXPLAINED, Network
 from keras_advxai.explainers.explainer import Explainer
 from keras_advxai.explainers.registry import register
 from keras_advxai.models import Forward, ImageClassifier, LayerReference
-from keras_advxai.models.forward import SCORES, VALUES
+from keras_advxai.models.heads import VALUES
 from keras_advxai.models.inputs import check_number, check_whole_number
+from keras_advxai.models.scores import SCORES
 
 Method: TypeAlias = Literal["gradcam", "gradcam++", "layercam", "scorecam", "saliency", "smoothgrad"]
 

@@ -12,7 +12,8 @@ import tensorflow as tf
 
 from keras_advxai.data import streams
 from keras_advxai.models import ImageClassifier
-from keras_advxai.models.inputs import check_labels, check_whole_number, describe
+from keras_advxai.models.inputs import check_whole_number, describe
+from keras_advxai.models.labels import check_labels
 
 
 class Batches:
@@ -217,7 +218,7 @@ class Batches:
         parts = isinstance(y, (list, tuple)) and len(y) > 1 and all(getattr(part, "ndim", 0) for part in y)
         if isinstance(y, Mapping) or (parts and self.classifier.output is not None):
             y = self.classifier.output_of(y)
-        return check_labels(y, count, self.classifier.classes, self.classifier.binary, where)
+        return self.classifier.check_labels(y, count, where)
 
     def _slices(self, x: Any, y: Any) -> Iterator[tuple[Any, np.ndarray | None]]:
         for start in range(0, self.images or 0, self.batch_size):
@@ -244,7 +245,7 @@ def _check_given(
         ValueError: They do not fit the images or the model, or some are the label of their image.
     """
     found = check_labels(targets, images, classifier.classes, classifier.binary, "Argument `attack_targets`")
-    same = np.flatnonzero(found == labels) if labels is not None else ()
+    same = np.flatnonzero(classifier.kind.is_own(found, labels)) if labels is not None else ()
     if len(same):
         few = ", ".join(map(str, same[:5])) + (", ..." if len(same) > 5 else "")
         raise ValueError(

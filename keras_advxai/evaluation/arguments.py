@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable, Sequence
 from typing import Any, TypedDict, TypeVar
 
-from keras_advxai._typing import AttackTargets, Bounds, Checks, Preprocess, TargetMode
+from keras_advxai._typing import AttackTargets, Bounds, Checks, Labels, Preprocess, Reduce, TargetMode, TaskName
 from keras_advxai.attacks import Attack
 from keras_advxai.explainers import Explainer
 
@@ -44,6 +44,9 @@ class ModelArguments(TypedDict, total=False):
     from_logits: bool | None
     output: str | int | None
     input: str | int | None
+    reduce: Reduce
+    labels: Labels
+    task: TaskName
     fold_batch_norm: bool
     jit_compile: bool
 
@@ -65,6 +68,9 @@ CONDITION_SETTINGS = tuple(ConditionArguments.__annotations__)
 
 MODEL_SETTINGS = tuple(ModelArguments.__annotations__)
 """The settings that say how the model is seen; an `ImageClassifier` brings them along."""
+
+FUNCTION_SETTINGS = ("preprocess", "reduce")
+"""Those that may be functions, which a file keeps by their names."""
 
 ARGUMENTS = """\
 attacks: Names or instances. Defaults to `("fgsm",)`.
@@ -103,6 +109,11 @@ preprocess: A callable from images to what the network takes, to be given with `
 from_logits: Whether the model's output is logits; see `ImageClassifier`. Defaults to `None`: inferred.
 output: Of several outputs, the one with the classes; see `ImageClassifier`. Defaults to `None`.
 input: Of several inputs, the one with the images; see `ImageClassifier`. Defaults to `None`.
+reduce: For an output of another shape, as of a model of segmentation, a function of it to `(batch, classes)`, such as
+    the mean over a region; see `ImageClassifier`. Labels are those of these classes. Defaults to `None`.
+labels: `"multi"` for a model that says several labels for each image, given as rows of 0 and 1; see `ImageClassifier`.
+    Defaults to `None`: several sigmoids say several labels unless the data's labels name one class for each image.
+task: `"regression"` for a model that says numbers; see `ImageClassifier`. Defaults to `None`, a classification.
 fold_batch_norm: Whether passes compute BatchNormalization together with the preceding layer, which is faster; see
     `ImageClassifier`. Defaults to `False`.
 jit_compile: Whether XLA compiles the passes; see `ImageClassifier`. Defaults to `False`.

@@ -14,9 +14,8 @@ from keras_advxai._registry import nearest
 from keras_advxai._typing import AttackTargets, Tensor
 from keras_advxai.attacks import Attack
 from keras_advxai.attacks.rows import select
-from keras_advxai.measurements.accuracy import is_attackable
 from keras_advxai.models import Forward, ImageClassifier
-from keras_advxai.ops import losses, random
+from keras_advxai.ops import random
 
 _STREAM = 0x7A6
 """Which of the numbers of an image its random target is made of; attacks take the first ones."""
@@ -24,16 +23,24 @@ _STREAM = 0x7A6
 
 def _runner_up(forward: Forward, labels: Tensor, seed: int) -> Tensor:
     """The likeliest class other than the label."""
-    return losses.runner_up(forward.logits, labels)
+    return _best_other(forward, forward.logits, labels)
 
 
 def _least_likely(forward: Forward, labels: Tensor, seed: int) -> Tensor:
     """The unlikeliest class other than the label."""
-    return losses.runner_up(-forward.logits, labels)
+    return _best_other(forward, -forward.logits, labels)
+
+
+def _best_other(forward: Forward, values: Tensor, labels: Tensor) -> Tensor:
+    """The class with the largest value that is no label of the image."""
+    return tf.argmax(forward.classifier.kind.without(values, labels), axis=-1, output_type=tf.int32)
 
 
 def _random(forward: Forward, labels: Tensor, seed: int) -> Tensor:
     """Any class other than the label, drawn from the seed and the image."""
+    if labels.shape.rank > 1:  # several, of which an image may have none or all
+        keys, classes = random.image_keys(forward.images, seed), forward.logits.shape[-1:]
+        return _best_other(forward, random.uniform(keys, _STREAM, classes), labels)
     others = forward.logits.shape[-1] - 1
     drawn = random.uniform(random.image_keys(forward.images, seed), _STREAM)  # the same in every batch and order
     index = tf.minimum(tf.cast(drawn * others, tf.int32), others - 1)
@@ -68,11 +75,18 @@ class TargetRule:
             return tf.cast(given, tf.int32)
         if isinstance(self.rule, str):
             return RULES[self.rule](forward, labels, self.seed)
-        return tf.fill(tf.shape(labels), self.rule)
+        return tf.fill(tf.shape(labels)[:1], self.rule)
 
 
 def adversarial_images(
-    attack: Attack, model: ImageClassifier, x: Any, clean: Forward, labels: Tensor, targets: Tensor, epsilon: Tensor
+    attack: Attack,
+    model: ImageClassifier,
+    x: Any,
+    clean: Forward,
+    labels: Tensor,
+    targets: Tensor,
+    attackable: Tensor,
+    epsilon: Tensor,
 ) -> Tensor:
     """The images after an attack, away from their labels, or towards their targets if it is targeted.
 
@@ -84,8 +98,9 @@ def adversarial_images(
         model: The classifier.
         x: The images, or the model's inputs with them.
         clean: The pass over them.
-        labels: Their classes, `(batch,)` int32.
+        labels: Their classes, `(batch,)` int32, or what else the model says.
         targets: The target classes, `(batch,)` int32; see `TargetRule.targets`.
+        attackable: Whether a targeted attack is to attack each image, `(batch,)` bool.
         epsilon: The budget.
     """
     if not attack.targeted:
@@ -93,7 +108,7 @@ def adversarial_images(
     images = attack(model, x, targets, epsilon, forward=clean)
     # Towards its own class there is nothing to attack. What is misclassified before is no success of any attack, but
     # where explanations are compared it would count as drift 0 if it were left alone.
-    attacked = targets != labels if attack.whole_budget else is_attackable(labels, clean.decisions, targets)
+    attacked = model.kind.is_other(labels, targets) if attack.whole_budget else attackable
     return select(attacked, images, clean.images)
 
 

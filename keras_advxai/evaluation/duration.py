@@ -12,8 +12,8 @@ import tensorflow as tf
 from keras_advxai._typing import Tensor
 from keras_advxai.explainers import Explainer
 from keras_advxai.models import ImageClassifier
-from keras_advxai.models.forward import logit_score
 from keras_advxai.models.recording import all_operations
+from keras_advxai.models.scores import logit_score
 from keras_advxai.text import duration_text
 
 _FEW = 1000
@@ -89,4 +89,4 @@ def _seconds_of_a_pass(classifier: ImageClassifier, inputs: Any, at_once: int) -
 
 def _gradient(classifier: ImageClassifier, x: Any) -> Tensor:
     forward = classifier.forward(x)
-    return forward.gradient(logit_score, forward.predictions)
+    return forward.gradient(logit_score, forward.strongest)

@@ -15,6 +15,7 @@ from tqdm.auto import tqdm
 from keras_advxai._typing import Tensor
 from keras_advxai.data import Batches, Fingerprint
 from keras_advxai.evaluation import checks
+from keras_advxai.evaluation.arguments import FUNCTION_SETTINGS
 from keras_advxai.evaluation.attack_targets import target_rule
 from keras_advxai.evaluation.checks.evidence import Evidence
 from keras_advxai.evaluation.duration import compiling, forecast
@@ -22,12 +23,14 @@ from keras_advxai.evaluation.measure import Measure
 from keras_advxai.evaluation.pictures import gather_examples
 from keras_advxai.evaluation.plan import MeasurementPlan
 from keras_advxai.evaluation.report import EvaluationReport
+from keras_advxai.evaluation.restoring import function_name
 from keras_advxai.evaluation.settings import EvaluationSettings
 from keras_advxai.measurements.coordinates import Coordinates
 from keras_advxai.measurements.measurements import Measurements
 from keras_advxai.metrics import nissim
 from keras_advxai.models import ImageClassifier, draws
 from keras_advxai.models.arriving import Arriving, compared
+from keras_advxai.models.task import CLASSIFICATION
 from keras_advxai.ops.compiling import check_eager
 from keras_advxai.ops.ssim import SMALLEST_WINDOW, window_size
 
@@ -59,12 +62,25 @@ class Evaluator:
         # As the model is really seen, also where an `ImageClassifier` said so: a report has to be repeatable.
         self.settings = settings.seen_as(classifier)
         # Only here, since settings know no number of classes.
+        if classifier.decided(None) is not classifier:
+            raise ValueError(
+                f"The model {classifier.model.name!r} ends in several sigmoids, which may say several labels or one "
+                "class. Pass labels='multi' or labels='single'."
+            )
+        if settings.target == "label" and classifier.kind is not CLASSIFICATION:
+            raise ValueError(
+                f"target='label' explains the one class of each image, and the model {classifier.model.name!r} "
+                f"{classifier.kind.says}. Pass target='predicted' or 'clean'. Received: target='label'"
+            )
         rule = target_rule(settings.attack_targets, classifier.classes, settings.seed)
         attacks = settings.attacks_and_controls
+        for attack in attacks:
+            attack.check_task(classifier)
         if settings.explainers:  # who asks for accuracy alone is not to pay for steps after a success
             attacks = tuple(attack.with_whole_budget() for attack in attacks)
         self.plan = MeasurementPlan(attacks, settings.explainers, settings.metrics, settings.target, rule)
         for explainer in settings.explainers:
+            explainer.check_task(classifier)
             explainer.layers(classifier)  # raises for a layer that is not there, before data are read
         self._measure = Measure(self.plan)
 
@@ -232,9 +248,9 @@ class Evaluator:
 
     def _provenance(self, batches: Batches, fingerprint: str, shape: tuple[int, ...], several: bool) -> dict[str, Any]:
         classifier, plan = self.classifier, self.plan
-        preprocess = classifier.preprocess
-        if callable(preprocess):  # JSON holds no functions
-            preprocess = getattr(preprocess, "__qualname__", repr(type(preprocess)))
+        functions = {key: getattr(classifier, key) for key in FUNCTION_SETTINGS}
+        # JSON holds no functions.
+        said = {key: function_name(item) if callable(item) else item for key, item in functions.items()}
         layers = {item.name: list(item.layers(classifier, shape)) for item in plan.explainers}
         topology = classifier.topology(shape)
         # Of images of several sizes, that of the last batch would say nothing of the others.
@@ -242,7 +258,9 @@ class Evaluator:
         return {
             "model": classifier.model.name,
             "bounds": list(classifier.bounds),
-            "preprocess": preprocess,
+            "preprocess": said["preprocess"],
+            "reduce": said["reduce"],
+            "task": classifier.kind.name,
             "fold_batch_norm": classifier.fold_batch_norm,
             "jit_compile": classifier.jit_compile,
             "head": classifier.head(shape),

@@ -13,7 +13,6 @@ from keras_advxai.attacks.rows import valid
 from keras_advxai.evaluation.attack_targets import adversarial_images
 from keras_advxai.evaluation.observation import Observation
 from keras_advxai.evaluation.plan import MeasurementPlan
-from keras_advxai.measurements.accuracy import is_attackable
 from keras_advxai.measurements.quantity import QUANTITIES, Quantity
 from keras_advxai.models import ImageClassifier
 from keras_advxai.models.arriving import moments
@@ -48,7 +47,7 @@ class Measure:
         Args:
             model: The classifier.
             x: Images in image space, `(batch, height, width, channels)`.
-            y: True classes, `(batch,)`; `None` stands for the clean predictions.
+            y: True classes, `(batch,)`, or what else the model says; `None` stands for the clean predictions.
             epsilons: The budgets, `(epsilons,)`.
             pictured: How many of the batch's images and heatmaps to return for pictures.
             given: Classes for targeted attacks to reach, `(batch,)`, where they are given one by one.
@@ -65,11 +64,13 @@ class Measure:
         # Said before the pass, so that GradCAM.every_layer takes one backward pass, and none of them is folded away.
         layers = tuple(dict.fromkeys(path for item in plan.explainers for path in item.layers(model, shape)))
         forward = model.forward(x, layers=layers)
-        labels = forward.predictions if y is None else tf.cast(y, tf.int32)
-        targets = labels if plan.rule is None else plan.rule.targets(forward, labels, given)
-        attackable = is_attackable(labels, forward.decisions, targets)
+        labels = forward.predictions if y is None else tf.cast(y, forward.predictions.dtype)
+        targets = forward.strongest if plan.rule is None else plan.rule.targets(forward, labels, given)
+        attackable = model.kind.is_attackable(labels, forward.decisions, targets)
+        away = model.kind.reference(forward.predictions, labels)
+        before = previous or {}
         clean = Observation(
-            plan, model, x, forward.images, forward, labels, targets, attackable, None, previous or {}
+            plan, model, x, forward.images, forward, labels, y is not None, targets, attackable, None, before
         ).explain()
         found: dict[str, Any] = {
             "clean": {**_measured(clean), "pictures": _pictures(clean, pictured), "last": clean.last_map}
@@ -90,7 +91,7 @@ class Measure:
         for attack in plan.attacks:
 
             def at(epsilon: Tensor, attack: Attack = attack) -> dict[str, Any]:
-                images = adversarial_images(attack, model, x, forward, labels, targets, epsilon)
+                images = adversarial_images(attack, model, x, forward, away, targets, attackable, epsilon)
                 seen = dataclasses.replace(clean, images=images, clean=clean)  # without a pass: `observe_once` makes it
                 # Pixels that an attack of a user's own turned to NaN are judged as they were, and `budget-exceeded`
                 # tells of them: NaN is misclassified whatever the model is worth.

@@ -27,7 +27,9 @@ class Observation:
         inputs: The clean images, or the model's inputs with them.
         images: The images as they are under this condition, `(batch, height, width, channels)`.
         forward: The pass over them.
-        labels: Their classes, `(batch,)` int32; the clean predictions where there are none.
+        labels: Their classes, `(batch,)` int32, or what else the model says; the clean predictions where there are
+            none.
+        has_labels: Whether there are.
         attack_targets: The target classes of targeted attacks, `(batch,)` int32; the labels if there are none.
         attackable: Whether a targeted attack is to attack each image, `(batch,)` bool.
         clean: The same of the clean images; `None` if this is it.
@@ -42,6 +44,7 @@ class Observation:
     images: Tensor
     forward: Forward
     labels: Tensor
+    has_labels: bool
     attack_targets: Tensor
     attackable: Tensor
     clean: Observation | None
@@ -57,8 +60,8 @@ class Observation:
     def explained(self) -> dict[str, Tensor]:
         """The class that heatmaps explain, `(batch,)`, by target."""
         return {
-            "predicted": self.forward.predictions,
-            "clean": self.reference.forward.predictions,
+            "predicted": self.forward.strongest,
+            "clean": self.reference.forward.strongest,
             "label": self.labels,
         }
 

@@ -14,9 +14,8 @@ from keras_advxai.explainers import is_blank
 from keras_advxai.measurements.coordinates import SCORES as COMPARED
 from keras_advxai.measurements.quantity import quantity
 from keras_advxai.metrics import nissim
-from keras_advxai.models.forward import SCORES
+from keras_advxai.models.scores import SCORES
 from keras_advxai.ops import norms
-from keras_advxai.ops.losses import log_odds
 
 _TOLERANCE = 1e-6
 _USUAL = FGSM()
@@ -25,20 +24,49 @@ _USUAL = FGSM()
 
 @quantity("image", dtype="int32", unknown=-1, limits=(0, "classes"))
 def label(seen: Observation) -> Tensor:
-    """The class of each image; the clean prediction where there are no labels."""
-    return seen.labels
+    """The class of each image; the clean prediction where there are no labels, or several, or numbers."""
+    return seen.model.kind.one_class(seen.labels, seen.forward.strongest)
 
 
 @quantity("condition", "image", dtype="int32", unknown=-1, limits=(-1, "classes"))
 def prediction(seen: Observation) -> Tensor:
-    """The class that the model predicts; -1, which is none and never right, where its output is not finite."""
-    return seen.forward.decisions
+    """The class that the model predicts, of several labels the strongest, of numbers the one furthest from 0.
+
+    It is -1, which is none and never right, where the output is not finite.
+    """
+    return tf.where(seen.forward.finite, seen.forward.strongest, -1)
+
+
+@quantity("class", "image", dtype="bool", unknown=False, optional=True)
+def true_labels(seen: Observation) -> Tensor | None:
+    """Which labels each image has, of a model of several labels; the clean predictions where there are none."""
+    return seen.model.kind.label_sets(seen.labels)
+
+
+@quantity("class", "condition", "image", dtype="bool", unknown=False, optional=True)
+def predicted_labels(seen: Observation) -> Tensor | None:
+    """Which labels the model says of each image, of a model of several labels."""
+    return seen.model.kind.label_sets(seen.forward.decisions)
+
+
+@quantity("class", "image", dtype="float32", optional=True)
+def true_values(seen: Observation) -> Tensor | None:
+    """What a regression is to say of each image; NaN where there are no labels."""
+    values = seen.model.kind.values(seen.labels)
+    return values if values is None or seen.has_labels else tf.fill(tf.shape(values), float("nan"))
+
+
+@quantity("class", "condition", "image", dtype="float32", optional=True)
+def predicted_values(seen: Observation) -> Tensor | None:
+    """What a regression says of each image."""
+    return seen.model.kind.values(seen.forward.predictions)
 
 
 @quantity("condition", "image", dtype="float32", limits=(0, 1))
-def confidence(seen: Observation) -> Tensor:
-    """The probability of each image's own prediction; NaN where the model's output is not finite."""
-    return tf.where(seen.forward.finite, seen.forward.score(seen.forward.predictions, "probability"), float("nan"))
+def confidence(seen: Observation) -> Tensor | None:
+    """The probability of each image's own prediction; NaN where the model's output is not finite, or a number."""
+    own = seen.model.kind.probability(seen.forward.probabilities, seen.forward.strongest)
+    return None if own is None else tf.where(seen.forward.finite, own, float("nan"))
 
 
 @quantity("explainer", "condition", "image", dtype="bool", unknown=False)
@@ -129,7 +157,7 @@ def zero_gradient(seen: Observation, attack: Attack) -> Tensor | None:
     # FGSM and PGD with one loss begin with one gradient: it is looked at once.
     if not isinstance(attack, GradientAttack) or attack not in _first_of_each_loss(seen.plan.attacks):
         return None
-    labels = seen.attack_targets if attack.targeted else seen.labels
+    labels = _about(seen, attack)
     finite = tf.math.is_finite(seen.forward.gradient(attack.objective, labels))
     # One that is not finite is zero to the attack as well, and another matter: see `non_finite_gradient`.
     return is_blank(attack.gradient(seen.forward, labels)) & tf.reduce_all(finite, axis=range(1, finite.shape.rank))
@@ -144,8 +172,7 @@ def non_finite_gradient(seen: Observation, attack: Attack) -> Tensor | None:
     # What an attack follows towards a boundary or on a heatmap has another objective, and meets the same root at 0.
     same = [item for item in firsts if item.loss == getattr(attack, "loss", None)]
     try:
-        labels = seen.attack_targets if attack.targeted else seen.labels
-        gradient = seen.forward.gradient((*same, *firsts, _USUAL)[0].objective, labels)
+        gradient = seen.forward.gradient((*same, *firsts, _USUAL)[0].objective, _about(seen, attack))
     except ValueError:  # there is none, so that an attack of a user's own has its own way to one
         return None
     wrong = tf.logical_not(tf.math.is_finite(gradient))
@@ -153,11 +180,9 @@ def non_finite_gradient(seen: Observation, attack: Attack) -> Tensor | None:
 
 
 @quantity("image", dtype="bool", unknown=False)
-def saturated(seen: Observation) -> Tensor:
+def saturated(seen: Observation) -> Tensor | None:
     """Whether the gradient of cross-entropy to the clean logits is exactly zero in float32."""
-    logits = seen.forward.logits
-    # The gradient is the difference of the two: the label's part of it is lost from a gap of 17 on, the rest from 87.
-    return tf.reduce_all(tf.nn.softmax(logits) == tf.one_hot(seen.labels, logits.shape[-1]), axis=-1)
+    return seen.model.kind.saturated(seen.forward.logits, seen.labels)
 
 
 @quantity("condition", "image", dtype="float32", optional=True)
@@ -165,7 +190,7 @@ def prediction_log_odds(seen: Observation) -> Tensor | None:
     """The log-odds of each image's prediction, where explainers come in pairs that differ in their score alone."""
     pairs = seen.plan.score_pairs
     # Not the confidence: in float32 it is 1 wherever a model is sure, and among those images the softmax matters.
-    return -log_odds(seen.forward.logits, seen.forward.predictions) if pairs else None
+    return -seen.model.kind.odds(seen.forward.logits, seen.forward.strongest) if pairs else None
 
 
 @quantity("score", "condition", "image", dtype="bool", unknown=False, optional=True)
@@ -194,3 +219,14 @@ def _first_of_each_loss(attacks: tuple[Attack, ...]) -> list[GradientAttack]:
         if isinstance(attack, GradientAttack) and type(attack).objective is GradientAttack.objective:
             found.setdefault((attack.loss, attack.targeted), attack)
     return list(found.values())
+
+
+def _about(seen: Observation, attack: Attack) -> Any:
+    """What an attack's objective at the clean images is about: target classes, or what it is to lead away from."""
+    if attack.targeted:
+        return seen.attack_targets
+    forward, kind = seen.forward, seen.model.kind
+    away = kind.reference(forward.predictions, seen.labels)
+    return forward.remember("ways", away, lambda: kind.ways(away))[
+        0
+    ]  # as the attack itself asks, so that they share it

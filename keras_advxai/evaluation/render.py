@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import math
 import textwrap
+from collections.abc import Callable
 
 import numpy as np
 from rich.table import Table
@@ -15,7 +16,7 @@ from keras_advxai.measurements.completeness import promises_completeness
 from keras_advxai.measurements.render import finding_text, metric_text, render_profile
 from keras_advxai.measurements.row import Row, accuracy_row
 from keras_advxai.measurements.tables import new_table, to_text
-from keras_advxai.text import as_text, enumeration, epsilon_text, number_text, percent_text, range_text
+from keras_advxai.text import as_text, enumeration, epsilon_text, number_text, percent_text, range_text, value_text
 
 _MOST_TABLES = 8
 """With more explainers than this, each of one layer, there is one line for each instead of a table."""
@@ -37,6 +38,27 @@ _TARGET_RULES: dict[str | int, str] = {
     "random": "a random class for each image other than its label",
     "given": "the class that was given for each image",
 }
+
+
+def _share(name: str) -> Callable[[Row], str]:
+    return lambda row: percent_text(getattr(row, name))
+
+
+_COLUMNS: dict[str, dict[str, Callable[[Row], str]]] = {
+    "classification": {
+        "accuracy": _share("accuracy"),
+        "flipped": _share("flip_rate"),
+        "success": _share("attack_success_rate"),
+    },
+    "multi_label": {
+        "labels\nright": _share("accuracy"),
+        "all\nright": _share("exact_accuracy"),
+        "labels\nflipped": _share("flip_rate"),
+        "success": _share("attack_success_rate"),
+    },
+    "regression": {"mean\nchange": lambda row: value_text(row.mean_change)},
+}
+"""For each task, the columns that are not about heatmaps."""
 
 
 @as_text.register  # `str(report)` finds it by this, and the report does not know its table
@@ -71,11 +93,9 @@ def render(report: EvaluationReport) -> str:
 def _heading(report: EvaluationReport) -> str:
     source = report.provenance
     lower, upper = source["bounds"]
-    accuracy = f"clean accuracy {percent_text(report.clean_accuracy)}"
-    if source["labels"] != "given":  # accuracy against its own prediction would be 100 %
-        accuracy = "no labels: accuracy counts agreement with the clean prediction"
-    lines = [f"{source['model']} on {len(report.measurements)} images in [{lower:g}, {upper:g}], {accuracy}"]
-    lines += textwrap.wrap(_predictions_line(report), width=110)
+    lines = [f"{source['model']} on {len(report.measurements)} images in [{lower:g}, {upper:g}], {_clean_text(report)}"]
+    if source["task"] == "classification":
+        lines += textwrap.wrap(_predictions_line(report), width=110)
     if source["preprocess"] == "model":
         lines.append("Images go through the model's own `preprocessor`, as in its `predict`.")
     lines += _robust_lines(report)
@@ -109,6 +129,26 @@ def _predictions_line(report: EvaluationReport) -> str:
     return f"Predicted on the clean images (how often, median confidence): {', '.join(parts)}{rest}."
 
 
+def _clean_text(report: EvaluationReport) -> str:
+    """What there is to say of the clean images."""
+    task, given = report.provenance["task"], report.provenance["labels"] == "given"
+    labels = report.measurements.coordinates.classes
+    if task == "regression":
+        error = f", clean mean absolute error {value_text(report.mean_error())}" if given else ""
+        return f"a regression of {labels} number{'s' if labels > 1 else ''}{error}"
+    if task == "multi_label":
+        # Agreement with its own prediction would be 100 %.
+        if not given:
+            return f"{labels} labels each, none given: accuracy counts agreement with the clean prediction"
+        exact = percent_text(report.exact_accuracy())
+        return (
+            f"{labels} labels each: {percent_text(report.clean_accuracy)} right, all of them for {exact} of the images"
+        )
+    if not given:
+        return "no labels: accuracy counts agreement with the clean prediction"
+    return f"clean accuracy {percent_text(report.clean_accuracy)}"
+
+
 def _targets_line(rule: str | int | None) -> str:
     """The target classes of the targeted attacks."""
     if rule is None:  # of measurements that were made by hand
@@ -118,6 +158,8 @@ def _targets_line(rule: str | int | None) -> str:
 
 def _robust_lines(report: EvaluationReport) -> list[str]:
     """The worst case over attacks and epsilons, a line for each norm."""
+    if report.provenance["task"] == "regression":
+        return []
     norms = dict.fromkeys(report.norms.values())
     lines = []
     for norm in norms:
@@ -127,7 +169,8 @@ def _robust_lines(report: EvaluationReport) -> list[str]:
         ]
         names = [name for name, known in report.norms.items() if known == norm]
         attacks = enumeration(names) if len(names) < 4 else f"{len(names)} attacks"
-        title = f"Robust accuracy{f' ({norm})' if len(norms) > 1 else ''}, the worst case over {attacks}"
+        what = "Images with all labels right" if report.provenance["task"] == "multi_label" else "Robust accuracy"
+        title = f"{what}{f' ({norm})' if len(norms) > 1 else ''}, the worst case over {attacks}"
         lines += textwrap.wrap(f"{title}: {', '.join(shares)}.", width=110)  # as wide as a table
     return lines
 
@@ -163,7 +206,7 @@ def _drift_table(report: EvaluationReport, explainer: str, metric: str) -> Table
         # VID is a spread over all epsilons, so it stands below them and in no row of theirs.
         interval = report.vid_interval(attack, explainer, metric=metric)
         spread = number_text(report.vid(attack, explainer, metric=metric)), "", range_text(*interval)
-        before = [""] * (5 if report.targeted_attacks else 4)
+        before = [""] * (len(_columns(report)) + 1)
         table.add_row("  VID", *before, *spread, end_section=True)
     return table
 
@@ -198,9 +241,13 @@ def _accuracy_table(report: EvaluationReport) -> Table:
 
 
 def _accuracy_cells(row: Row, report: EvaluationReport) -> tuple[str, ...]:
-    shares = [row.accuracy, row.flip_rate, row.attack_success_rate]
-    shares += [row.targeted_success_rate] if report.targeted_attacks else []
-    return (f"  {epsilon_text(row.epsilon)}", *(percent_text(share) for share in shares))
+    return (f"  {epsilon_text(row.epsilon)}", *(cell(row) for cell in _columns(report).values()))
+
+
+def _columns(report: EvaluationReport) -> dict[str, Callable[[Row], str]]:
+    """The columns that are not about heatmaps."""
+    reached = {"target\nreached": _share("targeted_success_rate")} if report.targeted_attacks else {}
+    return {**_COLUMNS[report.provenance["task"]], **reached}
 
 
 def _drift_cells(row: Row) -> tuple[str, ...]:
@@ -216,5 +263,4 @@ def _drift_cells(row: Row) -> tuple[str, ...]:
 
 
 def _table(title: str, report: EvaluationReport) -> Table:
-    reached = ["target\nreached"] if report.targeted_attacks else []
-    return new_table(title, "attack and\nepsilon", ("accuracy", "flipped", "success", *reached))
+    return new_table(title, "attack and\nepsilon", list(_columns(report)))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+import math
 import os
 from collections.abc import Sequence
 from typing import Any, TypeAlias
@@ -124,7 +125,7 @@ class EvaluationReport(MeasuredFigures):
 
     @property
     def clean_accuracy(self) -> float:
-        """Accuracy on the original images; 1 by definition where there are no labels and all outputs are finite."""
+        """Accuracy on the original images, see `accuracy`; 1 by definition without labels, where outputs are finite."""
         return of_accuracy.clean_accuracy(self.measurements)
 
     def robust_accuracy(self, epsilon: float, *, attack: Named | None = None, norm: Norm | None = None) -> float:
@@ -132,7 +133,8 @@ class EvaluationReport(MeasuredFigures):
 
         The worst case, image by image, over all attacks and over all epsilons up to `epsilon`: an image that is
         misclassified at a smaller epsilon is not robust at a larger one. The noise control is among the attacks. It is
-        an upper bound on the true robust accuracy, and as good as the strongest attack.
+        an upper bound on the true robust accuracy, and as good as the strongest attack. Of several labels all have to
+        be right; of a regression it is NaN.
 
         Args:
             epsilon: One of the epsilons.
@@ -143,18 +145,21 @@ class EvaluationReport(MeasuredFigures):
         Raises:
             ValueError: The report has no such attack or epsilon, or several norms of which none was named.
         """
-        return float(np.mean(self.robust(epsilon, attack=attack, norm=norm)))
+        return of_accuracy.robust_accuracy(self.measurements, self._alike(attack, norm), epsilon)
 
     def robust_interval(self, epsilon: float, **chosen: Any) -> tuple[float, float]:
         """The 95 % Wilson interval of `robust_accuracy`, which takes the same, for the images as a sample of many."""
-        robust = self.robust(epsilon, **chosen)
-        return statistics.wilson_interval(int(robust.sum()), len(robust))
+        nothing = math.isnan(self.robust_accuracy(epsilon, **chosen))  # of a regression
+        return (math.nan, math.nan) if nothing else of_accuracy.interval(self.robust(epsilon, **chosen))
 
     def robust(self, epsilon: float, *, attack: Named | None = None, norm: Norm | None = None) -> np.ndarray:
         """Which images are robust, `(images,)`; see `robust_accuracy`."""
+        return of_accuracy.robust(self.measurements, self._alike(attack, norm), epsilon)
+
+    def _alike(self, attack: Named | None, norm: Norm | None) -> list[str]:
         name = None if attack is None else self.measurements.coordinates.label("attack", attack)
         norms = self.norms if name is None else {name: self.norms[name]}  # another norm than its own is refused
-        return of_accuracy.robust(self.measurements, of_accuracy.of_norm(norms, norm), epsilon)
+        return of_accuracy.of_norm(norms, norm)
 
     def mod_interval(
         self, attack: Named, explainer: Named, epsilon: float, *, metric: Any | None = None
@@ -246,7 +251,7 @@ class EvaluationReport(MeasuredFigures):
             "schema": SCHEMA,
             "provenance": self.provenance,
             "warnings": [finding.to_dict() for finding in self.warnings],
-            "clean_accuracy": self.clean_accuracy,
+            **row.finite({"clean_accuracy": self.clean_accuracy}),
             "rows": [item.to_dict() for item in self.rows],
             **summary(self.measurements, self.norms, self._mods),
             "measurements": storage.to_config(self.measurements),

@@ -51,6 +51,12 @@ def _needed(config: Any) -> Iterator[Any]:
             yield from _needed(item)
 
 
+def function_name(function: Any) -> str:
+    """What a function, or an object that is called as one, is called in a file."""
+    name: str = getattr(function, "__qualname__", type(function).__qualname__)
+    return name
+
+
 @dataclasses.dataclass(frozen=True)
 class LostFunction:
     """Stands for a function that a file cannot hold.

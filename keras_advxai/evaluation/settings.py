@@ -13,17 +13,19 @@ from keras_advxai import attacks as attacks_module
 from keras_advxai import explainers as explainers_module
 from keras_advxai import metrics as metrics_module
 from keras_advxai._registry import Configuration, Registry, nearest
-from keras_advxai._typing import AttackTargets, Bounds, Checks, Preprocess, TargetMode
+from keras_advxai._typing import AttackTargets, Bounds, Checks, Labels, Preprocess, Reduce, TargetMode, TaskName
 from keras_advxai.attacks import Attack, UniformNoise
 from keras_advxai.attacks.registry import REGISTRY as ATTACKS
-from keras_advxai.evaluation.arguments import MODEL_SETTINGS, EvaluationArguments, documented
+from keras_advxai.evaluation.arguments import FUNCTION_SETTINGS, MODEL_SETTINGS, EvaluationArguments, documented
 from keras_advxai.evaluation.attack_targets import check_attack_targets
-from keras_advxai.evaluation.restoring import LostFunction, restored
+from keras_advxai.evaluation.restoring import LostFunction, function_name, restored
 from keras_advxai.explainers import Explainer
 from keras_advxai.explainers.registry import REGISTRY as EXPLAINERS
 from keras_advxai.metrics import Dissimilarity
 from keras_advxai.models import ImageClassifier
+from keras_advxai.models.coercion import check_not_regression
 from keras_advxai.models.inputs import check_bounds, check_epsilons, check_flag, check_whole_number
+from keras_advxai.models.kinds import kind_of
 
 T = TypeVar("T")
 
@@ -71,6 +73,9 @@ class EvaluationSettings(Configuration):
         from_logits: bool | None = None,
         output: str | int | None = None,
         input: str | int | None = None,
+        reduce: Reduce = None,
+        labels: Labels = None,
+        task: TaskName = None,
         fold_batch_norm: bool = False,
         jit_compile: bool = False,
     ) -> None:
@@ -105,6 +110,10 @@ class EvaluationSettings(Configuration):
         self.from_logits = from_logits if from_logits is None else check_flag("from_logits", from_logits)
         self.output = output
         self.input = input
+        self.reduce = reduce
+        self.labels = labels
+        self.task = task
+        kind_of(labels, task, from_logits)  # what is wrong with them is said before there is a model
         self.fold_batch_norm = check_flag("fold_batch_norm", fold_batch_norm)
         self.jit_compile = check_flag("jit_compile", jit_compile)
 
@@ -164,15 +173,20 @@ class EvaluationSettings(Configuration):
             ValueError: The model and the settings both say how it is seen, or the settings do not fit it.
         """
         own = model if isinstance(model, ImageClassifier) else getattr(model, "classifier", None)  # a wrapper
-        if isinstance(self.preprocess, LostFunction):
-            raise ValueError(
-                f"These settings come from a report, which holds no functions. Received: preprocess="
-                f"{self.preprocess.name!r}. Pass it again: settings=report.settings, preprocess=..."
-            )
+        for key in FUNCTION_SETTINGS:
+            function = getattr(self, key)
+            if isinstance(function, LostFunction):
+                raise ValueError(
+                    f"These settings come from a report, which holds no functions. Received: {key}={function.name!r}. "
+                    f"Pass it again: settings=report.settings, {key}=..."
+                )
         # None and False are the defaults: with them nothing was said that the classifier could contradict.
         given = {key: getattr(self, key) for key in MODEL_SETTINGS if getattr(self, key) not in (None, False)}
         if not isinstance(own, ImageClassifier):
-            return ImageClassifier(cast(keras.Model, model), **given)
+            built = ImageClassifier(cast(keras.Model, model), **given)
+            check_not_regression(model, built)
+            return built
+        check_not_regression(model, own)
         apart = {key: value for key, value in given.items() if not _same(value, getattr(own, key))}
         if apart:
             kind = type(model).__name__
@@ -194,9 +208,8 @@ class EvaluationSettings(Configuration):
     def to_dict(self) -> dict[str, Any]:
         """The settings as plain Python values, for `from_dict`."""
         config = self.get_config()
-        preprocess = self.preprocess
-        if callable(preprocess):  # kept by its name, which says what was used and does not bring it back
-            preprocess = getattr(preprocess, "__qualname__", type(preprocess).__qualname__)
+        # Kept by their names, which say what was used and do not bring it back.
+        functions = {key: getattr(self, key) for key in FUNCTION_SETTINGS if callable(getattr(self, key))}
         targets = self.attack_targets
         return {
             **config,
@@ -206,7 +219,7 @@ class EvaluationSettings(Configuration):
             "epsilons": list(self.epsilons),
             "attack_targets": targets.tolist() if isinstance(targets, np.ndarray) else targets,
             "bounds": None if self.bounds is None else [float(value) for value in self.bounds],
-            "preprocess": {"function": preprocess} if callable(self.preprocess) else preprocess,
+            **{key: {"function": function_name(function)} for key, function in functions.items()},
         }
 
     @classmethod
@@ -229,9 +242,9 @@ class EvaluationSettings(Configuration):
 
     @classmethod
     def _from_dict(cls, config: dict[str, Any]) -> Self:
-        preprocess = config.get("preprocess")
-        if isinstance(preprocess, dict):
-            config["preprocess"] = LostFunction(preprocess.get("function"))  # an error only when it is used
+        for key in FUNCTION_SETTINGS:
+            if isinstance(config.get(key), dict):
+                config[key] = LostFunction(config[key].get("function"))  # an error only when it is used
         registries: dict[str, Registry[Any]] = {"attacks": ATTACKS, "explainers": EXPLAINERS}
         for key, registry in registries.items():
             if not isinstance(config.get(key), (list, tuple)):

@@ -6,12 +6,13 @@ from typing import TYPE_CHECKING
 
 from keras_advxai._registry import moved
 from keras_advxai.explainers.class_activation_map import ClassActivationMap
-from keras_advxai.explainers.explainer import BlankHeatmapWarning, Explainer, NonFiniteOutputWarning
+from keras_advxai.explainers.explainer import Explainer
 from keras_advxai.explainers.grad_cam import GradCAM
 from keras_advxai.explainers.grad_cam_plus_plus import GradCAMPlusPlus
 from keras_advxai.explainers.hi_res_cam import HiResCAM
 from keras_advxai.explainers.integrated_gradients import IntegratedGradients
 from keras_advxai.explainers.layer_cam import LayerCAM
+from keras_advxai.explainers.notices import BlankHeatmapWarning, NonFiniteOutputWarning
 from keras_advxai.explainers.registry import REGISTRY, deserialize, get, serialize
 from keras_advxai.explainers.saliency import Saliency
 from keras_advxai.explainers.smooth_grad import SmoothGrad

@@ -12,8 +12,8 @@ import tensorflow as tf
 from keras_advxai._typing import Score, Shape, Tensor
 from keras_advxai.explainers.explainer import Explainer
 from keras_advxai.models import Forward, ImageClassifier, LayerReference, as_classifier
-from keras_advxai.models.forward import SCORES
 from keras_advxai.models.inputs import check_flag
+from keras_advxai.models.scores import SCORES
 from keras_advxai.ops.tokens import token_map
 
 ReshapeTransform: TypeAlias = Literal["tokens"] | Callable[[Tensor], Tensor] | None

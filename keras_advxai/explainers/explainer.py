@@ -13,18 +13,12 @@ import tensorflow as tf
 
 from keras_advxai._registry import Configuration
 from keras_advxai._typing import Score, Shape, Tensor
+from keras_advxai.explainers.notices import BlankHeatmapWarning, NonFiniteOutputWarning
+from keras_advxai.explainers.parts import rows, with_finite
 from keras_advxai.models import Forward, ImageClassifier, as_classifier
 from keras_advxai.models.compiled import cached_structure
-from keras_advxai.models.inputs import check_labels, traced_labels
+from keras_advxai.models.labels import check_labels, traced_labels
 from keras_advxai.ops import heatmaps
-
-
-class BlankHeatmapWarning(UserWarning):
-    """Some heatmaps show no evidence at all: they are zero everywhere, and cannot be compared."""
-
-
-class NonFiniteOutputWarning(UserWarning):
-    """The model's output is NaN or infinite for some images, so their heatmaps mean nothing."""
 
 
 class Explainer(Configuration):
@@ -145,6 +139,14 @@ class Explainer(Configuration):
         Raises:
             ValueError: A hyperparameter does not fit the model or the images.
         """
+
+    def check_task(self, model: ImageClassifier) -> None:
+        """Raise a `ValueError` for a score that means nothing of the model, such as the probability of a regression."""
+        if self.score not in model.kind.scores:
+            raise ValueError(
+                f"Argument `score` must be {' or '.join(map(repr, model.kind.scores))} for {model.model.name!r}, which "
+                f"{model.kind.says}. Received: {self!r}"
+            )
 
     def completeness(
         self, model: ImageClassifier, x: Tensor, targets: Tensor, forward: Forward
@@ -275,6 +277,7 @@ class Explainer(Configuration):
             # Both raise what is wrong before a long trace, and outside of it, where the stack is the user's.
             self.layers(classifier, images.shape[1:])
             self.check(classifier, images)
+            self.check_task(classifier)
             if targets is not None:
                 targets = np.broadcast_to(targets, len(images)) if np.ndim(targets) == 0 else targets
                 targets = check_labels(targets, len(images), classifier.classes, classifier.binary, "`targets`")
@@ -285,9 +288,9 @@ class Explainer(Configuration):
                 result, finite = function(classifier, inputs, targets, forward), forward.finite
             else:
                 most = self.images_at_once(classifier, images) or len(images)
-                run = functools.partial(_with_finite, function)
+                run = functools.partial(with_finite, function)
                 parts = [
-                    classifier.compiled((self, what), run, *_rows((inputs, targets), start, most))
+                    classifier.compiled((self, what), run, *rows((inputs, targets), start, most))
                     for start in range(0, len(images), most)
                 ]
                 result, finite = (
@@ -310,7 +313,7 @@ class Explainer(Configuration):
         self, model: ImageClassifier, x: Any, targets: Tensor | None, forward: Forward | None = None
     ) -> Tensor:
         forward = model.forward(x) if forward is None else forward
-        targets = forward.predictions if targets is None else targets
+        targets = forward.strongest if targets is None else targets
         # Heatmap and completeness gap of one evaluation are made of the same attributions.
         found = forward.remember(self, targets, lambda: self.attribute(model, forward.images, targets, forward))
         found = tf.cast(found, tf.float32)
@@ -340,19 +343,3 @@ class Explainer(Configuration):
         elif tuple(maps.shape[1:-1]) != size:
             maps = heatmaps.resize(maps, size)
         return heatmaps.normalize(maps)
-
-
-def _with_finite(function: Any, model: ImageClassifier, x: Any, targets: Tensor | None = None) -> tuple[Tensor, Tensor]:
-    """What a function of one pass returns, and for which images the output of this pass is finite."""
-    forward = model.forward(x)
-    return function(model, x, targets, forward), forward.finite
-
-
-def _rows(structure: Any, start: int, count: int) -> Any:
-    """Some rows of all tensors; what has none is left as it is."""
-    return tuple(
-        None
-        if part is None
-        else keras.tree.map_structure(lambda item: item[start : start + count] if item.shape.rank else item, part)
-        for part in structure
-    )

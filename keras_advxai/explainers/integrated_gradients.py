@@ -16,8 +16,8 @@ from keras_advxai.explainers.quadrature import check_method, quadrature
 from keras_advxai.explainers.registry import register
 from keras_advxai.explainers.sizes import images_that_fit
 from keras_advxai.models import Forward, ImageClassifier
-from keras_advxai.models.forward import SCORES
 from keras_advxai.models.inputs import check_whole_number
+from keras_advxai.models.scores import SCORES
 
 _DRAWS = 4
 
@@ -156,7 +156,7 @@ class IntegratedGradients(Explainer):
 
         def gap(classifier: ImageClassifier, inputs: Any, labels: Tensor | None, forward: Forward | None = None) -> Any:
             forward = classifier.forward(inputs) if forward is None else forward
-            labels = forward.predictions if labels is None else labels
+            labels = forward.strongest if labels is None else labels
             gaps, change = self.completeness(classifier, forward.images, labels, forward)
             # Where neither changes, as in a model whose score does not depend on the image, 0 / 0 would be NaN.
             return tf.where(gaps == 0, 0.0, gaps / tf.abs(change)) if relative else gaps

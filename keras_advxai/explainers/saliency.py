@@ -8,7 +8,7 @@ from keras_advxai._typing import Tensor
 from keras_advxai.explainers.explainer import Explainer
 from keras_advxai.explainers.registry import register
 from keras_advxai.models import Forward, ImageClassifier
-from keras_advxai.models.forward import SCORES
+from keras_advxai.models.scores import SCORES
 
 
 @register

@@ -86,8 +86,15 @@ def drift(report: EvaluationReport, metric: Any | None = None) -> Figure:
 
 
 def _draw_accuracy(axes: Axes, report: EvaluationReport, epsilons: np.ndarray) -> None:
-    given = report.provenance["labels"] == "given"  # else it is no accuracy
-    axes.set_title("accuracy under attack" if given else "agreement with the clean prediction", fontsize=_SIZE + 1)
+    task, given = report.provenance["task"], report.provenance["labels"] == "given"  # else it is no accuracy
+    if task == "regression":
+        axes.set_title("mean absolute change of the output", fontsize=_SIZE + 1)
+        for attack, style in _styles(report).items():
+            changes = [0.0, *(report.mean_change(attack, epsilon) for epsilon in epsilons)]
+            axes.plot([0, *epsilons], changes, label=attack, **style)
+        return
+    what = "labels right under attack" if task == "multi_label" else "accuracy under attack"
+    axes.set_title(what if given else "agreement with the clean prediction", fontsize=_SIZE + 1)
     for attack, style in _styles(report).items():
         shares = [report.clean_accuracy, *(report.accuracy(attack, epsilon) for epsilon in epsilons)]
         axes.plot([0, *epsilons], shares, label=attack, **style)  # from the clean accuracy on

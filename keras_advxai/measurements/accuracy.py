@@ -11,10 +11,11 @@ import numpy as np
 from keras_advxai._typing import Norm
 from keras_advxai.measurements import statistics
 from keras_advxai.measurements.measurements import Measurements
+from keras_advxai.measurements.outcomes import Numbers, SeveralLabels, outcomes
 
 
 def correct(found: Measurements, attack: Any | None = None, epsilon: float | None = None) -> np.ndarray:
-    """Which images are classified as labelled: the clean ones, or those of an attack.
+    """Which images are classified as labelled, by all labels if there are several: clean ones, or those of an attack.
 
     Args:
         found: What was measured.
@@ -25,17 +26,19 @@ def correct(found: Measurements, attack: Any | None = None, epsilon: float | Non
         `(images,)` bool, or `(epsilons, images)` for all epsilons of an attack. An output that is not finite is never
         right: its prediction is -1, which is no class.
     """
-    right: np.ndarray = found.at("prediction", attack=attack, epsilon=epsilon) == found.at("label")
-    return right
+    return outcomes(found).correct(attack, epsilon)
 
 
 def clean_accuracy(found: Measurements) -> float:
     """Accuracy on the original images; 1 by definition where there are no labels and all outputs are finite."""
-    return float(np.mean(correct(found)))
+    return float(np.mean(outcomes(found).share()))
 
 
 def accuracy(found: Measurements, attack: Any, epsilon: float) -> float:
     """Share of the adversarial images that are classified as labelled.
+
+    Of a model of several labels, the share of all labels that are right; `exact_accuracy` is that of the images with
+    all labels right. NaN of a regression.
 
     Args:
         found: What was measured.
@@ -46,7 +49,20 @@ def accuracy(found: Measurements, attack: Any, epsilon: float) -> float:
         ValueError: There is no such attack or epsilon.
     """
     known = found.coordinates  # no attack is none of them, though `correct` takes it for the clean images
-    return float(np.mean(correct(found, known.label("attack", attack), known.label("epsilon", epsilon))))
+    return float(np.mean(outcomes(found).share(known.label("attack", attack), known.label("epsilon", epsilon))))
+
+
+def exact_accuracy(found: Measurements, attack: Any | None = None, epsilon: float | None = None) -> float:
+    """Share of the images with all labels right; of a model that says one class, the accuracy.
+
+    Args:
+        found: What was measured.
+        attack: The attack or its name. Defaults to `None`, the clean images.
+        epsilon: One of the epsilons; not for the clean images. Defaults to `None`.
+    """
+    level = None if attack is None else found.coordinates.label("epsilon", epsilon)
+    share = outcomes(found).share(attack, level)
+    return float(np.mean(np.where(np.isnan(share), share, share == 1)))
 
 
 def accuracy_interval(found: Measurements, attack: Any | None, epsilon: float | None = None) -> tuple[float, float]:
@@ -58,26 +74,74 @@ def accuracy_interval(found: Measurements, attack: Any | None, epsilon: float | 
         epsilon: One of the epsilons; not for the clean images.
     """
     level = None if attack is None else found.coordinates.label("epsilon", epsilon)
-    right = correct(found, attack, level)
-    return statistics.wilson_interval(int(right.sum()), len(right))
+    return interval(outcomes(found).share(attack, level))
+
+
+def interval(shares: np.ndarray) -> tuple[float, float]:
+    """The 95 % Wilson interval of a mean of shares, `(images,)`; NaN where these are.
+
+    For shares between 0 and 1, such as that of the labels of each image, it is wider than it need be.
+    """
+    total = float(shares.sum())
+    return (math.nan, math.nan) if math.isnan(total) else statistics.wilson_interval(total, len(shares))
 
 
 def flipped(found: Measurements, attack: Any, epsilon: float) -> np.ndarray:
     """Which images the attack brings to another prediction than the clean one, `(images,)` bool."""
-    level = found.coordinates.label("epsilon", epsilon)
-    other: np.ndarray = found.at("prediction", attack=attack, epsilon=level) != found.at("prediction")
-    return other
+    return outcomes(found).flipped(attack, found.coordinates.label("epsilon", epsilon))
 
 
 def flip_rate(found: Measurements, attack: Any, epsilon: float) -> float:
-    """Share of the images whose prediction the attack changed.
+    """Share of the images whose prediction the attack changed; of several labels, the share of all labels.
 
     Args:
         found: What was measured.
         attack: The attack or its name.
         epsilon: One of the epsilons.
     """
-    return float(np.mean(flipped(found, attack, epsilon)))
+    return float(np.mean(outcomes(found).flips(attack, found.coordinates.label("epsilon", epsilon))))
+
+
+def label_flip_rates(found: Measurements, attack: Any, epsilon: float) -> np.ndarray:
+    """Of each label, the share of the images in which the attack has changed whether it is predicted, `(labels,)`.
+
+    Args:
+        found: What was measured.
+        attack: The attack or its name.
+        epsilon: One of the epsilons.
+
+    Raises:
+        ValueError: The model says one class, or numbers.
+    """
+    of = outcomes(found)
+    if not isinstance(of, SeveralLabels):
+        raise ValueError("The model does not say several labels: see `flip_rate`, or `mean_change` of a regression.")
+    rates: np.ndarray = of.label_flips(attack, found.coordinates.label("epsilon", epsilon)).mean(axis=-1)
+    return rates
+
+
+def mean_change(found: Measurements, attack: Any, epsilon: float) -> float:
+    """The mean absolute change of the outputs of a regression, in their own units; NaN of other models.
+
+    Args:
+        found: What was measured.
+        attack: The attack or its name.
+        epsilon: One of the epsilons.
+    """
+    of, level = outcomes(found), found.coordinates.label("epsilon", epsilon)
+    return float(np.mean(of.change(attack, level))) if isinstance(of, Numbers) else math.nan
+
+
+def mean_error(found: Measurements, attack: Any | None = None, epsilon: float | None = None) -> float:
+    """The mean absolute error of the outputs of a regression; NaN without labels, and of other models.
+
+    Args:
+        found: What was measured.
+        attack: The attack or its name. Defaults to `None`, the clean images.
+        epsilon: One of the epsilons; not for the clean images. Defaults to `None`.
+    """
+    of, level = outcomes(found), None if attack is None else found.coordinates.label("epsilon", epsilon)
+    return float(np.mean(of.error(attack, level))) if isinstance(of, Numbers) else math.nan
 
 
 def of_norm(norms: Mapping[str, Norm], norm: Norm | None) -> list[str]:
@@ -114,27 +178,20 @@ def robust(found: Measurements, attacks: Iterable[Any], epsilon: float) -> np.nd
     return kept
 
 
+def robust_accuracy(found: Measurements, attacks: Iterable[Any], epsilon: float) -> float:
+    """Share of the images that are `robust`; NaN of a regression, of which nothing is right or wrong."""
+    share = outcomes(found).share()
+    return math.nan if np.isnan(share).any() else float(np.mean(robust(found, attacks, epsilon)))
+
+
 def is_targeted(found: Measurements, attack: Any) -> bool:
     """Whether the attack was to reach classes."""
     return bool((found.at("attack_target", attack=attack) >= 0).all())
 
 
-def is_attackable(labels: Any, predictions: Any, targets: Any) -> Any:
-    """Whether an image counts for a targeted attack: it is classified as labelled, and the target is not its label.
-
-    Args:
-        labels: Class indices, `(batch,)`.
-        predictions: Clean predictions, `(batch,)`.
-        targets: The classes to reach, `(batch,)`.
-    """
-    return (predictions == labels) & (targets != labels)
-
-
 def attackable(found: Measurements, attack: Any) -> np.ndarray:
     """Which images count for a targeted attack: those that are correct, and not labelled as what it is to reach."""
-    targets = found.at("attack_target", attack=attack)
-    chosen: np.ndarray = is_attackable(found.at("label"), found.at("prediction"), targets)
-    return chosen
+    return outcomes(found).attackable(attack)
 
 
 def succeeded(found: Measurements, attack: Any) -> np.ndarray:
@@ -145,8 +202,7 @@ def succeeded(found: Measurements, attack: Any) -> np.ndarray:
     """
     if not is_targeted(found, attack):
         return ~correct(found, attack)
-    reached = found.at("prediction", attack=attack) == found.at("attack_target", attack=attack)
-    had: np.ndarray = reached & attackable(found, attack)
+    had: np.ndarray = outcomes(found).reached(attack) & attackable(found, attack)
     return had
 
 
@@ -193,7 +249,9 @@ def attack_success_rate(found: Measurements, attack: Any, epsilon: float) -> flo
         epsilon: One of the epsilons.
     """
     before, level = correct(found), found.coordinates.label("epsilon", epsilon)
-    return float(np.mean(~correct(found, attack, level)[before])) if before.any() else math.nan
+    if not before.any() or np.isnan(outcomes(found).share()).any():
+        return math.nan
+    return float(np.mean(~correct(found, attack, level)[before]))
 
 
 def reached(found: Measurements, attack: Any, epsilon: float) -> np.ndarray:

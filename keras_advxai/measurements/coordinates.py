@@ -80,6 +80,8 @@ class Coordinates:
         """The labels along a dimension."""
         if dim == "score":  # both are always measured where there is a comparison of scores
             return SCORES
+        if dim == "class":
+            return tuple(range(self.classes))
         # Names differ from fields by an s alone.
         labels: tuple[Any, ...] = getattr(self, f"{dim}s")
         return labels
@@ -88,7 +90,7 @@ class Coordinates:
         """The place of a label along its dimension.
 
         Args:
-            dim: `"attack"`, `"explainer"`, `"metric"`, `"target"`, `"score"` or `"epsilon"`.
+            dim: `"attack"`, `"explainer"`, `"metric"`, `"target"`, `"score"`, `"class"` or `"epsilon"`.
             label: The name, a configuration or function of that name, or the epsilon, to the precision of float32.
 
         Raises:
@@ -100,13 +102,16 @@ class Coordinates:
             close = np.isclose(labels, wanted, **_CLOSE)
             if close.any():
                 return int(np.argmax(close))
-            known = ", ".join(map(epsilon_text, labels))
-            raise ValueError(f"Argument `epsilon` must be one of the report's, {known}. Received: epsilon={label!r}")
+            shown_labels = ", ".join(map(epsilon_text, labels))
+            raise ValueError(
+                f"Argument `epsilon` must be one of the report's, {shown_labels}. Received: epsilon={label!r}"
+            )
         name = getattr(label, "name", getattr(label, "__name__", label))  # a user's dissimilarity is a plain function
         if name in labels:
             return labels.index(name)
+        known = [str(item) for item in labels]  # classes are numbers
         raise ValueError(
-            f"The report has no {dim} {name!r}.{nearest(str(name), labels)} It has: {', '.join(labels) or 'none'}"
+            f"The report has no {dim} {name!r}.{nearest(str(name), known)} It has: {', '.join(known) or 'none'}"
         )
 
     def label(self, dim: str, label: Any) -> Any:

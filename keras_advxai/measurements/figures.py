@@ -7,14 +7,21 @@ from keras_advxai.measurements import budget as of_budget
 from keras_advxai.measurements import completeness as of_completeness
 from keras_advxai.measurements import drift as of_drift
 from keras_advxai.measurements.asking import figure
+from keras_advxai.measurements.measurements import Measurements
 
 
 class MeasuredFigures:
     """Base of what has `measurements`: functions of these, where they are documented, as its methods."""
 
+    measurements: Measurements
+
     accuracy = figure(of_accuracy.accuracy)
+    exact_accuracy = figure(of_accuracy.exact_accuracy)
     accuracy_interval = figure(of_accuracy.accuracy_interval)
     flip_rate = figure(of_accuracy.flip_rate)
+    label_flip_rates = figure(of_accuracy.label_flip_rates)
+    mean_change = figure(of_accuracy.mean_change)
+    mean_error = figure(of_accuracy.mean_error)
     attack_success_rate = figure(of_accuracy.attack_success_rate)
     targeted_success_rate = figure(of_accuracy.targeted_success_rate)
     targeted_interval = figure(of_accuracy.targeted_interval)

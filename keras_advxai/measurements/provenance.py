@@ -11,10 +11,12 @@ import numpy as np
 from keras_advxai._typing import Aim, Norm, TargetMode
 from keras_advxai.measurements.coordinates import Coordinates
 from keras_advxai.measurements.measurements import Measurements
+from keras_advxai.measurements.outcomes import outcomes
 from keras_advxai.measurements.reading import is_plain, is_text, shown
 
 _LARGEST = float(np.finfo("float32").max)
 _HEADS = ("linear", "softmax", "sigmoid", "probability")
+_TASKS = ("classification", "multi_label", "regression")
 _RULES = ("least_likely", "runner_up", "random", "given")
 
 
@@ -52,6 +54,8 @@ _FIELDS: dict[str, tuple[Any, str, Callable[[Any], bool]]] = {
     "model": ("model", "a string", is_text),
     "bounds": ([0.0, 1.0], "two finite numbers, the smaller one first", _bounds),
     "preprocess": (None, "a string or nothing", _or_none(is_text)),
+    "reduce": (None, "a string or nothing", _or_none(is_text)),
+    "task": ("classification", f"one of {', '.join(_TASKS)}", _one_of(*_TASKS)),
     "fold_batch_norm": (False, "true or false", _flag),
     "jit_compile": (False, "true or false", _flag),
     "head": ("softmax", f"one of {', '.join(_HEADS)}", _one_of(*_HEADS)),
@@ -78,11 +82,11 @@ def checked_provenance(provenance: Any, found: Measurements) -> dict[str, Any]:
     """A provenance with all its entries, after each was checked, by itself and against the measurements.
 
     Args:
-        provenance: Entries by name: `model`, its name; `bounds`, `preprocess`, `fold_batch_norm`, `jit_compile` and
-            `head`, how it was seen; `class_names`, where they are known; `target` and `labels`, what heatmaps and
-            accuracy are about; `norms` and `aims` of the attacks; `attack_targets`; `layers` and `depths` of the
-            explainers, `score_pairs` among them; `heatmap_size` and `ssim`; `seed`, `data_sha256`, `versions`, and
-            the `settings`.
+        provenance: Entries by name: `model`, its name; `bounds`, `preprocess`, `reduce`, `task`, `fold_batch_norm`,
+            `jit_compile` and `head`, how it was seen; `class_names`, where they are known; `target` and `labels`, what
+            heatmaps and accuracy are about; `norms` and `aims` of the attacks; `attack_targets`; `layers` and `depths`
+            of the explainers, `score_pairs` among them; `heatmap_size` and `ssim`; `seed`, `data_sha256`, `versions`,
+            and the `settings`.
         found: The measurements that it is about.
 
     Raises:
@@ -97,7 +101,8 @@ def checked_provenance(provenance: Any, found: Measurements) -> dict[str, Any]:
         if not check(value):
             raise ValueError(f"`provenance.{name}` must be {what}. Received: {shown(value)}")
     # Copies, since what a report holds may be changed by whoever has it.
-    usual = {name: default for name, (default, _, _) in _FIELDS.items()} | {"target": found.coordinates.targets[0]}
+    own = {"target": found.coordinates.targets[0], "task": outcomes(found).task}
+    usual = {name: default for name, (default, _, _) in _FIELDS.items()} | own
     entries = {name: copy.deepcopy(provenance.get(name, default)) for name, default in usual.items()}
     for name, what in _disagreements(entries, found):
         raise ValueError(f"`provenance.{name}` must agree with the measurements: {what}")
@@ -138,6 +143,8 @@ def _disagreements(entries: Mapping[str, Any], found: Measurements) -> Iterator[
     known = found.coordinates
     if entries["target"] != known.targets[0]:
         yield "target", f"the first of their targets is {known.targets[0]!r}."
+    if entries["task"] != outcomes(found).task:
+        yield "task", f"they are those of a {outcomes(found).task.replace('_', '-')} model."
     for name, of in _NAMES.items():
         labels = getattr(known, of)
         unknown = [item for item in entries[name] if item not in labels]

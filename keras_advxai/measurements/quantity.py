@@ -11,7 +11,9 @@ import numpy as np
 
 from keras_advxai.measurements.coordinates import Coordinates
 
-Dimension: TypeAlias = Literal["metric", "explainer", "target", "score", "attack", "epsilon", "condition", "image"]
+Dimension: TypeAlias = Literal[
+    "class", "metric", "explainer", "target", "score", "attack", "epsilon", "condition", "image"
+]
 Limits: TypeAlias = tuple[float, float | Literal["classes", "metric"]]
 """The smallest value, and the largest: `"classes"` stands for the last class, `"metric"` for what each metric says."""
 
@@ -27,7 +29,7 @@ class Quantity:
         name: Its name.
         dims: Its dimensions in the order of the array, the image last. `"condition"` has the clean images first and
             then each attack at each epsilon; a quantity that the clean images do not have has `"attack"` and
-            `"epsilon"` instead.
+            `"epsilon"` instead. A `"class"` stands first; its function returns `(batch, classes)`.
         dtype: The type of the array.
         unknown: What stands where it was not measured, such as the completeness gap of an explainer that promises none.
         limits: Between which values it lies, for reading what somebody else wrote; `unknown` may lie outside.
@@ -89,7 +91,11 @@ class Quantity:
             for labels, array in _leaves(values):
                 # In the order of the declaration, which is the order in which the function nests its dictionaries.
                 named = zip((dim for dim in self.dims if dim in NAMED), labels, strict=True)
-                found[(*(coordinates.index(*item) for item in named), *self._place(place, coordinates))] = array
+                where = (*(coordinates.index(*item) for item in named), *self._place(place, coordinates))
+                if "class" in self.dims:
+                    found[(slice(None), *where)] = np.moveaxis(array, -1, 0)
+                else:
+                    found[where] = array
         # Completeness without Integrated Gradients would be two arrays of NaN in every file.
         return found if places or not self.optional else None
 

@@ -11,6 +11,7 @@ import numpy as np
 from keras_advxai.measurements import accuracy, drift, statistics
 from keras_advxai.measurements.budget import budget_used
 from keras_advxai.measurements.measurements import Measurements
+from keras_advxai.measurements.outcomes import SeveralLabels, outcomes
 
 
 @dataclasses.dataclass(frozen=True)
@@ -23,8 +24,8 @@ class Row:
         metric: Name of the dissimilarity that `mod` and what follows are of; empty likewise.
         epsilon: The attack's budget.
         images: How many images were attacked.
-        accuracy: Share of the images that are classified as labelled.
-        flip_rate: Share of the images whose prediction changed.
+        accuracy: Share of the images that are classified as labelled; of several labels, share of the labels.
+        flip_rate: Share of the images whose prediction changed; of several labels, share of the labels.
         attack_success_rate: Share misclassified among those that were right on the clean image.
         mod: Mean observed dissimilarity.
         mod_low: Lower end of its 95 % bootstrap interval.
@@ -40,6 +41,8 @@ class Row:
         chance: What MOD would be by chance: the mean dissimilarity between clean heatmaps of different images.
         relative_mod: MOD as a share of chance.
         budget_used: The mean norm of the perturbations, as a share of epsilon; NaN at epsilon 0.
+        exact_accuracy: Share of the images with all labels right, of a model of several labels; NaN for others.
+        mean_change: Mean absolute change of the outputs of a regression; NaN for others.
     """
 
     attack: str
@@ -63,6 +66,8 @@ class Row:
     chance: float = math.nan
     relative_mod: float = math.nan
     budget_used: float = math.nan
+    exact_accuracy: float = math.nan
+    mean_change: float = math.nan
 
     def to_dict(self) -> dict[str, Any]:
         """The figures as plain Python values, NaN as `None`."""
@@ -71,7 +76,7 @@ class Row:
 
 def accuracy_row(found: Measurements, attack: str, epsilon: float) -> Row:
     """One attack at one epsilon, without explanations."""
-    targeted = accuracy.is_targeted(found, attack)
+    targeted, several = accuracy.is_targeted(found, attack), isinstance(outcomes(found), SeveralLabels)
     return Row(
         attack=attack,
         explainer="",
@@ -83,6 +88,8 @@ def accuracy_row(found: Measurements, attack: str, epsilon: float) -> Row:
         attack_success_rate=accuracy.attack_success_rate(found, attack, epsilon),
         targeted_success_rate=accuracy.targeted_success_rate(found, attack, epsilon) if targeted else math.nan,
         budget_used=budget_used(found, attack, epsilon),
+        exact_accuracy=accuracy.exact_accuracy(found, attack, epsilon) if several else math.nan,
+        mean_change=accuracy.mean_change(found, attack, epsilon),
     )
 
 

@@ -61,11 +61,11 @@ def vid_interval(mods: np.ndarray, level: float = 0.95) -> tuple[float, float]:
     return float(low), float(high)
 
 
-def wilson_interval(count: int, total: int, level: float = 0.95) -> tuple[float, float]:
+def wilson_interval(count: float, total: int, level: float = 0.95) -> tuple[float, float]:
     """Wilson's interval of a share, which is right also near 0 and 1 and for few images.
 
     Args:
-        count: How many there are.
+        count: How many there are; of shares that are no matter of yes or no, their sum.
         total: Of how many; NaN is returned for none.
         level: How often such intervals hold the true share. Defaults to 0.95.
 
@@ -80,6 +80,10 @@ def wilson_interval(count: int, total: int, level: float = 0.95) -> tuple[float,
     """
     if not total:
         return math.nan, math.nan
+    if count != int(count):  # SciPy's formula, which it has for integers alone
+        z, share = float(stats.norm.ppf((1 + level) / 2)), count / total
+        middle, half = share + z**2 / (2 * total), z * math.sqrt(share * (1 - share) / total + (z / (2 * total)) ** 2)
+        return (middle - half) / (1 + z**2 / total), (middle + half) / (1 + z**2 / total)
     interval = stats.binomtest(int(count), int(total)).proportion_ci(level, method="wilson")
     return float(interval.low), float(interval.high)
 

@@ -37,8 +37,8 @@ def summary(
     robust = []  # by norm, because 0.1 is much in L-infinity and little in L2
     for norm, epsilon in itertools.product(dict.fromkeys(norms.values()), known.epsilons):
         alike = [attack for attack in known.attacks if norms[attack] == norm]
-        share = float(np.mean(accuracy.robust(found, alike, epsilon)))
-        robust.append({"norm": norm, "epsilon": epsilon, "robust_accuracy": share})
+        share = finite({"robust_accuracy": accuracy.robust_accuracy(found, alike, epsilon)})
+        robust.append({"norm": norm, "epsilon": epsilon, **share})
     return {
         "vid": vids,
         "chance": chances,

@@ -12,23 +12,25 @@ import numpy as np
 import tensorflow as tf
 
 from keras_advxai._registry import hashable
-from keras_advxai._typing import Bounds, Preprocess, Shape, Tensor
-from keras_advxai.models import applications, compiled, heads, inputs, lookup, signature
+from keras_advxai._typing import Bounds, Labels, Preprocess, Reduce, Shape, TaskName, Tensor
+from keras_advxai.models import applications, compiled, heads, inputs, signature
 from keras_advxai.models.autograph import do_not_convert
 from keras_advxai.models.forward import Forward
-from keras_advxai.models.layer_table import LayerTable
+from keras_advxai.models.kinds import kind_of
+from keras_advxai.models.labels import are_several
+from keras_advxai.models.layered import LayeredModel
 from keras_advxai.models.own_preprocessing import NOTHING, own_preprocessor
 from keras_advxai.models.selection import Selection, is_structure
 from keras_advxai.models.signature import check_preprocessed_shape, concrete_shape, match_structure, network_specs
 from keras_advxai.models.summary import ModelSummary, summarize
-from keras_advxai.models.topology import Topology
 from keras_advxai.ops.compiling import check_usable
 
 _OPTIONS = ("fold_batch_norm", "jit_compile")  # how a pass is computed, and not what it is
-_SETTINGS = ("bounds", "preprocess", "from_logits", "output", "input", *_OPTIONS)
+_UNUSUAL = ("reduce", "labels", "task")  # what most models need nothing said of
+_SETTINGS = ("bounds", "preprocess", "from_logits", "output", "input", *_UNUSUAL, *_OPTIONS)
 
 
-class ImageClassifier:
+class ImageClassifier(LayeredModel):
     """A Keras model as a classifier of images with known bounds, with access to its logits and layers.
 
     The model is neither copied nor changed, and its weights are read as they are at each call. Attacks and
@@ -49,6 +51,18 @@ class ImageClassifier:
             `None`.
         input: For a model with several inputs, the name or index of the one with the images. The others are
             passed through. Defaults to `None`.
+        reduce: For a model whose output has another shape than `(batch, classes)`, such as one of segmentation, a
+            detector or a classifier of frames: a function of the output, float32, to `(batch, classes)`, made of
+            differentiable TensorFlow or Keras operations, such as the mean over a region (Seg-Grad-CAM). If the model
+            ends in a softmax or sigmoid, the function is given the logits before it, and returns logits; if the model
+            ends in an unknown operation, it is given the output, and returns what `from_logits` says. The layer that is
+            explained by default is then the last one at the smallest resolution. Defaults to `None`.
+        labels: `"multi"` for a model that says several labels for each image, by a sigmoid for each or its logit; they
+            are given as rows of 0 and 1 then, and explained is one of them. `"single"` for one class, also by sigmoids.
+            Defaults to `None`: several sigmoids say several labels unless the labels that are given name one class for
+            each image.
+        task: `"regression"` for a model that says numbers: attacks change them, and explained is one of them. Defaults
+            to `None`, a classification.
         fold_batch_norm: Whether compiled passes compute layers and the BatchNormalization after them in one step:
             faster, and the same up to rounding; see docs/options.md. Defaults to `False`.
         jit_compile: Whether XLA compiles the passes, forward and backward: slower on a CPU; see docs/options.md.
@@ -56,8 +70,8 @@ class ImageClassifier:
 
     Raises:
         TypeError: `model` is not a `keras.Model`, or an option is not `True` or `False`.
-        ValueError: The model is not built, bounds or preprocessing are wrong, or an input or output has to be
-            named.
+        ValueError: The model is not built, bounds or preprocessing are wrong, an input or output has to be named, or
+            options contradict one another.
 
     Example:
 
@@ -74,6 +88,22 @@ class ImageClassifier:
     'conv'
     >>> classifier.forward(np.zeros((2, 8, 8, 1), "float32")).logits.shape
     TensorShape([2, 3])
+
+    A model of segmentation, explained by the scores of its classes in the left half of the image:
+
+    >>> unet = keras.Sequential([
+    ...     keras.layers.Input((8, 8, 1)),
+    ...     keras.layers.Conv2D(4, 3, strides=2, padding="same", activation="relu", name="bottleneck"),
+    ...     keras.layers.Conv2DTranspose(4, 3, strides=2, padding="same", activation="relu"),
+    ...     keras.layers.Conv2D(3, 1, activation="softmax"),
+    ... ])
+    >>> of_half = kax.ImageClassifier(unet, reduce=lambda scores: keras.ops.mean(scores[:, :, :4], axis=(1, 2)))
+    >>> of_half.classes, of_half.default_layer
+    (3, 'bottleneck')
+
+    References:
+        Vinogradova, Dibrov and Myers, "Towards interpretable semantic segmentation via gradient-weighted class
+        activation mapping", AAAI 2020 (Seg-Grad-CAM).
     """
 
     def __init__(
@@ -85,6 +115,9 @@ class ImageClassifier:
         from_logits: bool | None = None,
         output: str | int | None = None,
         input: str | int | None = None,
+        reduce: Reduce = None,
+        labels: Labels = None,
+        task: TaskName = None,
         fold_batch_norm: bool = False,
         jit_compile: bool = False,
     ) -> None:
@@ -94,6 +127,10 @@ class ImageClassifier:
         self.from_logits = from_logits
         self.output = output
         self.input = input
+        self.reduce = heads.check_reduce(reduce)
+        self.kind = kind_of(labels, task, from_logits)
+        self.labels = labels
+        self.task = task
         self.fold_batch_norm = inputs.check_flag("fold_batch_norm", fold_batch_norm)
         self.jit_compile = inputs.check_flag("jit_compile", jit_compile)
         self._images = Selection(model, "input", input)
@@ -105,7 +142,7 @@ class ImageClassifier:
         self.preprocess, self.bounds = self._space.preprocess, self._space.bounds
 
     def __repr__(self) -> str:
-        chosen = {key: value for key, value in self._settings().items() if key not in _OPTIONS or value}
+        chosen = {key: value for key, value in self._settings().items() if key not in (*_UNUSUAL, *_OPTIONS) or value}
         return f"ImageClassifier({self.model.name!r}, {', '.join(f'{key}={value!r}' for key, value in chosen.items())})"
 
     @property
@@ -127,82 +164,6 @@ class ImageClassifier:
         """Whether the model takes other inputs besides the images, as far as it declares them."""
         return len(self._images.names) > 1 or (not self._images.names and self.input is not None)
 
-    @property
-    def default_layer(self) -> str:
-        """The layer that is explained unless another is named: what the model pools or flattens last.
-
-        Raises:
-            ValueError: The model has no layer with a spatial output, or sees images as tokens.
-        """
-        return self.layer_path(None)
-
-    @property
-    def classes(self) -> int:
-        """How many classes the model has; one sigmoid unit counts as two."""
-        return self._summary().classes
-
-    @property
-    def binary(self) -> bool:
-        """Whether the model ends in one unit, which counts as two classes."""
-        return self._summary().binary
-
-    def layers(self, shape: Shape = None) -> LayerTable:
-        """Every layer that can be explained, in execution order. Printed, it is a table.
-
-        Args:
-            shape: `(height, width, channels)` of the images, for a model that leaves them open.
-        """
-        return self.topology(shape).layers
-
-    def head(self, shape: Shape = None) -> str:
-        """The kind of head: `"softmax"`, `"sigmoid"`, `"linear"` or `"probability"`."""
-        return self._summary(shape).head
-
-    def map_shape(self, shape: Sequence[int | None]) -> tuple[int | None, ...]:
-        """The shape of the heatmaps of images, `(batch, height, width, 1)`.
-
-        Args:
-            shape: The shape of the images, `(batch, height, width, channels)`, or as the model takes them.
-        """
-        batch, *sides = shape
-        topology = self.topology(sides)
-        # Images without channels, (28, 28) or (784,), have the map of what the model makes of them.
-        sides = list(topology.grid or sides)
-        if len(sides) > 1:
-            del sides[topology.channel - 1]
-        return (batch, *sides, 1)
-
-    def to_channels_last(self, images: Tensor) -> Tensor:
-        """Images, or something shaped like them, as `(batch, height, width, channels)`, as the model lays them out."""
-        topology = self.topology(images.shape[1:])
-        if topology.grid is not None:
-            images = keras.ops.reshape(images, (-1, *topology.grid))
-        if len(images.shape) == 2:
-            return images[..., None]
-        return keras.ops.moveaxis(images, topology.channel, -1)
-
-    def layer_path(self, layer: str | keras.Operation | None, shape: Shape = None, *, spatial: bool = True) -> str:
-        """The full path of a layer that can be explained.
-
-        Args:
-            layer: Its name or path, or the layer itself; `None` for the default layer.
-            shape: `(height, width, channels)` of the images, for a model that leaves them open.
-            spatial: Whether its output must have a spatial extent. Defaults to `True`.
-
-        Raises:
-            ValueError: There is no such layer, it has no spatial output, the pass does not reach it, or there are
-                two of that name.
-        """
-        return lookup.layer_path(self.model, self.topology(shape), layer, spatial=spatial)
-
-    def topology(self, shape: Shape = None) -> Topology:
-        """The layers between the images and the classes, and where their outputs are found.
-
-        Args:
-            shape: `(height, width, channels)` of the images, for a model that leaves them open.
-        """
-        return self._summary(shape).topology
-
     @do_not_convert
     def forward(self, x: Tensor, *, layers: Sequence[str] = ()) -> Forward:
         """Run the model once on images in image space, recording what attacks and explainers need.
@@ -219,6 +180,11 @@ class ImageClassifier:
             x = self.checked(x)
         return Forward(self, x, layers=layers)
 
+    def check_labels(self, y: Any, count: int, where: str = "`y`", shape: Shape = None) -> np.ndarray:
+        """Labels, after they were checked; see `Task.check_labels`."""
+        found = self._summary(shape)
+        return self.kind.check_labels(y, count, found.classes, found.binary, where)
+
     def smoothed(self, beta: float | None) -> Self:
         """The same classifier for passes in graphs, whose gradients go through ReLUs as `rectifiers.smooth` says.
 
@@ -232,6 +198,30 @@ class ImageClassifier:
         other = copy.copy(self)
         other.relu_beta = beta
         return other
+
+    def decided(self, y: Any, shape: Shape = None) -> ImageClassifier:
+        """The same, as one of several labels or of one class where nothing but the labels tells.
+
+        Several sigmoids may say either: one class if the labels name one for each image, else several labels.
+
+        Args:
+            y: Labels as a user has them; `None` where there are none.
+            shape: `(height, width, channels)` of the images, for a model that leaves them open.
+
+        Raises:
+            ValueError: Labels that are traced, whose values nobody knows, might be either.
+        """
+        said = self.labels is not None or self.task is not None
+        if said or self.head(shape) != "sigmoid" or self._summary(shape).binary:
+            return self
+        traced = tf.is_symbolic_tensor(y)
+        if traced and len(y.shape) > 1:
+            raise ValueError(
+                "The model ends in several sigmoids, and in a tf.function the labels do not tell whether it says "
+                "several labels or one class. Pass ImageClassifier(model, labels='multi') or labels='single'."
+            )
+        several = y is None or (not traced and are_several(y, self._summary(shape).classes))
+        return ImageClassifier(self.model, **{**self._settings(), "labels": "multi" if several else "single"})
 
     def checked(self, x: Tensor, where: str = "`x`") -> Tensor:
         """The inputs as float32 tensors, after the images were checked against shape and bounds."""
@@ -340,7 +330,11 @@ class ImageClassifier:
         if self.from_logits is None and self.head(shape) == "probability":
             key = (self._identity(), "output checked", shape)
             run = partial(Forward, self, inputs)
-            compiled.remember(self.model, key, lambda: heads.check_probabilities(self.output_of(run().root.output)))
+            compiled.remember(
+                self.model,
+                key,
+                lambda: heads.check_probabilities(heads.reduced(self.output_of(run().root.output), self.reduce)),
+            )
 
     def _identity(self) -> Hashable:
         return (*(hashable(value) for value in self._settings().values()), self._space.key)

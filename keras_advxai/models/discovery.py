@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import collections
-import dataclasses
 from collections.abc import Iterator
 from typing import Any
 
@@ -12,6 +11,7 @@ import tensorflow as tf
 
 from keras_advxai.models import graph
 from keras_advxai.models.arriving import layer_with_statistics
+from keras_advxai.models.feature_maps import CONVOLUTIONS, NONLINEAR_OPS, STEP_BACK, FeatureMap
 from keras_advxai.models.folding import foldable
 from keras_advxai.models.layer_table import LayerInfo, LayerTable
 from keras_advxai.models.layouts import Layouts
@@ -19,40 +19,8 @@ from keras_advxai.models.naming import names_of
 from keras_advxai.models.recording import Call
 from keras_advxai.models.topology import TensorLocation, Topology
 
-_L = keras.layers
-# VGG and LeNet pool between the last convolution and Flatten: in front of the pooling, the map has four times the
-# positions.
-_STEP_BACK = (
-    *(_L.MaxPooling1D, _L.MaxPooling2D, _L.MaxPooling3D),
-    *(_L.AveragePooling1D, _L.AveragePooling2D, _L.AveragePooling3D),
-    *(_L.ZeroPadding1D, _L.ZeroPadding2D, _L.ZeroPadding3D),
-    *(_L.Dropout, _L.SpatialDropout1D, _L.SpatialDropout2D, _L.SpatialDropout3D, _L.AlphaDropout),
-    *(_L.GaussianDropout, _L.GaussianNoise, _L.ActivityRegularization, _L.Identity),
-)
-_CONVOLUTIONS = (
-    *(_L.Conv1D, _L.Conv2D, _L.Conv3D, _L.Conv1DTranspose, _L.Conv2DTranspose, _L.Conv3DTranspose),
-    *(_L.DepthwiseConv1D, _L.DepthwiseConv2D, _L.SeparableConv1D, _L.SeparableConv2D),
-)
-# What makes of a single convolution more than patches: CvT-like stems and small hybrids have an activation behind it.
-_NONLINEAR_OPS = frozenset(
-    {"Relu", "Relu6", "LeakyRelu", "Elu", "Selu", "Softplus", "Softsign", "Sigmoid", "Tanh", "Erf", "Erfc"}
-    | {"Maximum", "MaxPool"}
-)
 
-
-@dataclasses.dataclass(frozen=True)
-class _FeatureMap:
-    """The output of a call, or one of its inputs that no layer returned."""
-
-    call: Call
-    input: int | None = None
-
-    @property
-    def tensor(self) -> Any:
-        return self.call.output if self.input is None else self.call.inputs[self.input]
-
-
-def trace_topology(root: Call, images: Any, network_images: Any, logits: Any) -> Topology:
+def trace_topology(root: Call, images: Any, network_images: Any, logits: Any, reduced: bool = False) -> Topology:
     """Look for layers that can be explained in a pass that was traced into a graph.
 
     Args:
@@ -60,13 +28,14 @@ def trace_topology(root: Call, images: Any, network_images: Any, logits: Any) ->
         images: The images in image space.
         network_images: What the preprocessing made of them.
         logits: The values before the head, `(batch, units)`.
+        reduced: Whether a function of the user's has made them of an output of another shape. Defaults to `False`.
     """
-    topology = _Tracer(root, images, network_images, logits).topology()
+    topology = _Tracer(root, images, network_images, logits, reduced=reduced).topology()
     # Models of MNIST often take (28, 28) or (784,) and reshape by themselves: then the reshaped images are the images.
     # Those with a default layer already are models of signals, (steps, channels), and stay what they are.
     grid = None if topology.layers.default or network_images.shape.rank > 3 else _grid(root, network_images)
     if grid is not None:
-        laid_out = _Tracer(root, grid, None, logits, tuple(grid.shape[1:])).topology()
+        laid_out = _Tracer(root, grid, None, logits, tuple(grid.shape[1:]), reduced=reduced).topology()
         topology = laid_out if laid_out.layers.default else topology
     return topology
 
@@ -97,15 +66,23 @@ class _Tracer:
         network_images: What else holds the images, if anything.
         logits: The values before the head.
         grid: The shape of the grid; `None` if the images have dimensions of their own for positions and channels.
+        reduced: See `trace_topology`.
     """
 
     def __init__(
-        self, root: Call, images: Any, network_images: Any, logits: Any, grid: tuple[int, ...] | None = None
+        self,
+        root: Call,
+        images: Any,
+        network_images: Any,
+        logits: Any,
+        grid: tuple[int, ...] | None = None,
+        reduced: bool = False,
     ) -> None:
         self._root = root
         self._logits = logits
         self._images = images
         self._grid = grid
+        self._reduced = reduced
         self._between = graph.between(images, logits)
         every = [call for call in root.walk() if tf.is_symbolic_tensor(call.output)]
         # Branches to other outputs, and those from other inputs, have no gradient between images and classes.
@@ -135,7 +112,7 @@ class _Tracer:
         for call in self._calls:
             key = id(call.operation)
             operations[key] = (*operations.get(key, ()), self._names[id(call)])
-        locations = {self._names[id(call)]: self._locate(_FeatureMap(call)) for call in self._calls}
+        locations = {self._names[id(call)]: self._locate(FeatureMap(call)) for call in self._calls}
         if default is not None and default.input is not None:
             locations[self._name(default)] = self._locate(default)
         return Topology(
@@ -152,12 +129,12 @@ class _Tracer:
             passed_over=self._passed_over(default),
         )
 
-    def _passed_over(self, default: _FeatureMap | None) -> tuple[str, ...]:
+    def _passed_over(self, default: FeatureMap | None) -> tuple[str, ...]:
         """Convolutions behind the layer that is explained, on frames that became channels."""
         rank, after = self._images.shape.rank - 1, -1.0 if default is None else self._depth(default)
         found = [call for call in self._calls if self._position[id(call)] > after and not self._is_map(call)]
         found = [call for call in found if call.output.shape.rank == rank >= 4 and not call.frames]
-        return tuple(self._names[id(call)] for call in found if isinstance(call.operation, _CONVOLUTIONS))
+        return tuple(self._names[id(call)] for call in found if isinstance(call.operation, CONVOLUTIONS))
 
     def _is_map(self, call: Call) -> bool:
         # The images themselves: an MLP behind Rescaling has nothing to explain.
@@ -175,7 +152,7 @@ class _Tracer:
         maps = {i: item for i, item in enumerate(call.inputs) if self._layouts.has_extent(item, call.frames)}
         return max(maps, key=lambda i: (self._layouts.shape(maps[i], call.frames) or (0,))[-1] or 0, default=None)
 
-    def _default(self) -> tuple[_FeatureMap | None, list[Call]]:
+    def _default(self) -> tuple[FeatureMap | None, list[Call]]:
         """What flows into the pooling, flatten or reshape that ends the spatial extent for the last time.
 
         That is, what was computed last among all that flows into such layers. Pooling, dropout and padding before that
@@ -187,12 +164,14 @@ class _Tracer:
         """
         maps = [call for call in self._maps if not call.children]
         ends = [(self._flowing_into(call), call) for call in self._extent_ends(self._root)]
+        # A map of the scores themselves explains nothing.
+        ends = [end for end in ends if not self._reduced or self._has_weights_behind(end[0])]
         best = max(ends, key=lambda end: self._depth(end[0]), default=None)
         # Subclassed models pool with `tf.reduce_mean`, which no layer shows. Then there is no such layer, or only that
         # of a squeeze-and-excitation further in front; so what the classes are computed from last is taken.
         if best is None or (maps and self._position[id(maps[-1])] > self._position[id(best[1])]):
-            last = self._last_maps() or maps[-1:]
-            feature_map = _FeatureMap(last[-1]) if last else None
+            last = self._bottleneck(maps) if self._reduced else self._last_maps() or maps[-1:]
+            feature_map = FeatureMap(last[-1]) if last else None
             unmerged = last[:-1]
         else:
             feature_map = best[0]
@@ -203,14 +182,14 @@ class _Tracer:
             # A siamese model calls one backbone twice: the other call has the same name.
             unmerged = [call for call in others if call.path != feature_map.call.path]
         while (
-            feature_map is not None and feature_map.input is None and isinstance(feature_map.call.operation, _STEP_BACK)
+            feature_map is not None and feature_map.input is None and isinstance(feature_map.call.operation, STEP_BACK)
         ):
             feature_map = self._flowing_into(feature_map.call)
         # A pooling right behind the images, or behind Rescaling and augmentation, is an MLP's, and shows the images.
         usable = feature_map is not None and self._products(feature_map) and not self._is_image(feature_map)
         return (feature_map, unmerged) if usable else (None, [])
 
-    def _flowing_into(self, call: Call) -> _FeatureMap:
+    def _flowing_into(self, call: Call) -> FeatureMap:
         """The map that flows into a call: the layer that returned it, or the input itself."""
         # A mean over positions weighted by attention takes weights and features; see `_map_into`.
         index = self._map_into(call) or 0
@@ -225,12 +204,12 @@ class _Tracer:
         same = producer is not None and self._layouts.shape(producer.output, producer.frames) == self._layouts.shape(
             tensor, call.frames
         )
-        return _FeatureMap(producer) if producer is not None and same else _FeatureMap(call, index)
+        return FeatureMap(producer) if producer is not None and same else FeatureMap(call, index)
 
-    def _depth(self, feature_map: _FeatureMap) -> float:
+    def _depth(self, feature_map: FeatureMap) -> float:
         return self._position[id(feature_map.call)] - (0.5 if feature_map.input is not None else 0)
 
-    def _is_image(self, feature_map: _FeatureMap) -> bool:
+    def _is_image(self, feature_map: FeatureMap) -> bool:
         return feature_map.input is None and isinstance(feature_map.call.operation, keras.layers.InputLayer)
 
     def _extent_ends(self, call: Call) -> Iterator[Call]:
@@ -246,6 +225,16 @@ class _Tracer:
             # A nested model that pools by an operation has no such layer inside, and what flows into it is the image.
             elif not any(self._is_map(step) for step in part.children if id(step) in self._position):
                 yield part
+
+    def _bottleneck(self, maps: list[Call]) -> list[Call]:
+        """The last of the maps with the fewest positions, among those that weights follow, if there are such."""
+        known = filter(lambda call: self._has_weights_behind(FeatureMap(call)), maps)
+        return sorted(known, key=lambda call: -self._layouts.positions(call.output, call.frames))[-1:]
+
+    def _has_weights_behind(self, feature_map: FeatureMap) -> bool:
+        """Whether products with weights lie between a map and the classes."""
+        behind, own = graph.between(feature_map.tensor, self._logits).values(), feature_map.tensor.op
+        return graph.count_products(operation for operation in behind if operation is not own) > 0
 
     def _last_maps(self) -> list[Call]:
         """The maps that the classes are computed from without another map in between, in their order."""
@@ -290,32 +279,30 @@ class _Tracer:
         outer = {call.path for call in sequences if not isinstance(call.operation, keras.Model)}
         return [call for call in sequences if call.path.rpartition("/")[0] not in outer]
 
-    def _is_patches(self, feature_map: _FeatureMap, tokens: list[Call]) -> bool:
+    def _is_patches(self, feature_map: FeatureMap, tokens: list[Call]) -> bool:
         """Whether a feature map is no more than the patches of a vision transformer."""
         # Convolutional networks with one layer of attention at the beginning go on to maps of their own.
         if not tokens or self._position[id(tokens[-1])] < self._position[id(feature_map.call)]:
             return False
         # ViT cuts patches by one convolution, whose map knows nothing of the rest of the image.
         behind = graph.between(self._images, feature_map.tensor).values()
-        return self._products(feature_map) <= 1 and not any(operation.type in _NONLINEAR_OPS for operation in behind)
+        return self._products(feature_map) <= 1 and not any(operation.type in NONLINEAR_OPS for operation in behind)
 
-    def _products(self, feature_map: _FeatureMap) -> int:
-        """How many products with weights lie between the images and a map; a function counts as many."""
-        behind = graph.between(self._images, feature_map.tensor).values()
-        # What is in a `tf.function` or a loop of a user's layer cannot be seen from outside, and counts as enough.
-        return sum(2 if "Call" in op.type or "While" in op.type else op.type in graph.PRODUCTS for op in behind)
+    def _products(self, feature_map: FeatureMap) -> int:
+        """How many products with weights lie between the images and a map."""
+        return graph.count_products(graph.between(self._images, feature_map.tensor).values())
 
-    def _table(self, default: _FeatureMap | None) -> Iterator[LayerInfo]:
+    def _table(self, default: FeatureMap | None) -> Iterator[LayerInfo]:
         producers: dict[tuple[int, Any], str] = {}
         for call in self._calls:
             # In front of its layer, because it is computed before it.
             if default is not None and default.call is call and default.input is not None:
                 yield self._info(default, default, producers)
             if self._is_map(call):
-                yield self._info(_FeatureMap(call), default, producers)
+                yield self._info(FeatureMap(call), default, producers)
 
     def _info(
-        self, feature_map: _FeatureMap, default: _FeatureMap | None, producers: dict[tuple[int, Any], str]
+        self, feature_map: FeatureMap, default: FeatureMap | None, producers: dict[tuple[int, Any], str]
     ) -> LayerInfo:
         name, shape = self._name(feature_map), self._layouts.shape(feature_map.tensor, feature_map.call.frames) or ()
         # A backbone returns the output of its last layer: it is listed, and not explained a second time at
@@ -326,16 +313,16 @@ class _Tracer:
             name=name,
             kind=kind if feature_map.input is None else f"input of {kind}",
             shape=shape,
-            convolutional=feature_map.input is None and isinstance(feature_map.call.operation, _CONVOLUTIONS),
+            convolutional=feature_map.input is None and isinstance(feature_map.call.operation, CONVOLUTIONS),
             default=feature_map == default,
             same_as=None if first == name else first,
         )
 
-    def _name(self, feature_map: _FeatureMap) -> str:
+    def _name(self, feature_map: FeatureMap) -> str:
         name = self._names[id(feature_map.call)]
         return name if feature_map.input is None else f"{name}:input"
 
-    def _locate(self, feature_map: _FeatureMap) -> TensorLocation:
+    def _locate(self, feature_map: FeatureMap) -> TensorLocation:
         order = self._layouts.order(feature_map.tensor, len(feature_map.call.frames))
         # A transposition that changes nothing would still be an operation in every pass.
         if order is not None and list(order) == sorted(order):

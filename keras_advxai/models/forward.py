@@ -11,13 +11,15 @@ from typing import Any, Protocol, Self
 import keras
 import tensorflow as tf
 
-from keras_advxai._typing import Bounds, Score, Shape, Tensor
+from keras_advxai._typing import Bounds, Reduce, Score, Shape, Tensor
 from keras_advxai.models import heads, rectifiers
 from keras_advxai.models.autograph import do_not_convert
 from keras_advxai.models.draws import Draws
 from keras_advxai.models.folding import Folding
 from keras_advxai.models.maps import as_map
 from keras_advxai.models.recording import Call, record
+from keras_advxai.models.selection import is_structure
+from keras_advxai.models.task import Task
 from keras_advxai.models.topology import TensorLocation, Topology
 from keras_advxai.ops.losses import pick
 
@@ -28,6 +30,8 @@ class Traceable(Protocol):
     model: keras.Model
     bounds: Bounds
     from_logits: bool | None
+    reduce: Reduce
+    kind: Task
     fold_batch_norm: bool
     jit_compile: bool
     relu_beta: float | None
@@ -90,10 +94,12 @@ class Forward:
         scores: What an explainer differentiates before the softmax, `(batch, classes)`: the logits, or for
             one sigmoid unit the log-odds (-z, z), so that class 0 has evidence of its own.
         probabilities: `(batch, classes)` float32.
-        predictions: The most probable class of each image, `(batch,)` int32.
+        predictions: What the model says, in the form of labels: the most probable class, `(batch,)` int32; which of
+            several labels, `(batch, labels)` int32; or the values of a regression, `(batch, outputs)` float32.
+        strongest: The class, label or output that is explained unless another is named, `(batch,)` int32.
         finite: Whether the model's output has neither NaN nor infinity, `(batch,)` bool.
-        decisions: The class that counts as predicted, `(batch,)` int32: that of `predictions`, and -1, which is none,
-            where the output is not finite.
+        decisions: What counts as predicted: `predictions`, and -1, which is neither right nor a target, where the
+            output is not finite.
     """
 
     def __init__(self, classifier: Traceable, x: Tensor, *, layers: Sequence[str] = ()) -> None:
@@ -110,10 +116,15 @@ class Forward:
             if self._tape is not None:
                 self._tape.watch(self.images)
             self._run(x)
-        self.predictions = tf.argmax(self.logits, axis=-1, output_type=tf.int32)
-        # The argmax of NaN is class 0: a model whose weights became NaN would be right on all images of that class,
-        # whatever an attack does.
-        self.decisions = tf.where(self.finite, self.predictions, -1)
+        self._predict()
+
+    def _predict(self) -> None:
+        """Set what the model says."""
+        kind = self.classifier.kind
+        self.predictions = kind.predictions(self.logits)
+        self.strongest = kind.strongest(self.logits, self.predictions)
+        # The argmax of NaN is class 0: a model of NaN would be right on all images of that class.
+        self.decisions = kind.decisions(self.predictions, self.finite)
 
     @do_not_convert
     def activation(self, layer: str) -> Tensor:
@@ -165,7 +176,7 @@ class Forward:
         Returns:
             Scores, `(batch,)` float32.
         """
-        return pick(getattr(self, VALUES[kind]), targets)
+        return pick(getattr(self, heads.VALUES[kind]), targets)
 
     @do_not_convert
     def gradient(
@@ -237,15 +248,17 @@ class Forward:
         return self._remembered[full_key][0]
 
     def with_classifier(self, classifier: Traceable) -> Forward:
-        """The same pass for a classifier that differs in how it differentiates, `ImageClassifier.smoothed`.
+        """The same pass for a classifier that differs in how it differentiates, or in what its outputs mean.
 
         Args:
-            classifier: The smoothed classifier, or the one that it was made from, if a smoothed one made the pass.
+            classifier: One that was made of its own by `ImageClassifier.smoothed` or `decided`, or the other way.
         """
         other = copy.copy(self)
         other.classifier = classifier
         # Gradients of the exact ReLU and of the smooth one go by the same objective and labels.
         other._remembered = {}
+        if classifier.kind is not self.classifier.kind:
+            other._predict()
         return other
 
     def _sees(self, tensor: Tensor) -> bool:
@@ -314,13 +327,15 @@ class Forward:
                 self._calls.setdefault(call.path, []).append(call)
         output = classifier.output_of(outputs)
         # Of the output itself: where classes are masked by logits of minus infinity, the softmax is finite.
-        self.finite = _is_finite(output)
+        self.finite = heads.is_finite(output)
         if self._graph is not None:
-            logits, self.head = heads.find_logits(output, classifier.from_logits)
+            said = classifier.kind.from_logits(classifier.from_logits)
+            logits, self.head = heads.find_logits(output, said, classifier.reduce)
         else:
             # Without a graph the last operation cannot be looked at: a traced pass, compiled once, has found the head.
             self.head = classifier.head(self.images.shape[1:])
-            logits = heads.eager_logits(output, self.head)
+            logits = heads.eager_logits(output, self.head, classifier.reduce)
+        heads.check_rank(logits, self.images.shape.rank, is_structure(outputs) and len(outputs) > 1)
         self._read(tf.cast(logits, tf.float32))
 
     def _scope(self) -> Draws:
@@ -331,37 +346,5 @@ class Forward:
     def _read(self, logits: Tensor) -> None:
         """Set what depends on the logits, `(batch,)` or `(batch, units)`."""
         self.raw_logits = logits[:, None] if logits.shape.rank == 1 else logits
-        outputs = heads.outputs(self.raw_logits, self.head, self.classifier.from_logits)
+        outputs = self.classifier.kind.outputs(self.raw_logits, self.head, self.classifier.from_logits)
         self.logits, self.scores, self.probabilities = outputs
-
-
-def _is_finite(output: Tensor) -> Tensor:
-    """Whether all values of each image are finite in float32, in which everything is computed, `(batch,)` bool."""
-    finite = tf.math.is_finite(tf.cast(output, tf.float32))
-    return tf.reduce_all(finite, axis=range(1, finite.shape.rank))
-
-
-def logit_score(forward: Forward, targets: Tensor) -> Tensor:
-    """The objective of an explanation before the softmax."""
-    return forward.score(targets, "logit")
-
-
-def probability_score(forward: Forward, targets: Tensor) -> Tensor:
-    """The objective of an explanation after the softmax."""
-    return forward.score(targets, "probability")
-
-
-def centered_logit_score(forward: Forward, targets: Tensor) -> Tensor:
-    """The objective of an explanation before the softmax, without what all logits have in common."""
-    return forward.score(targets, "centered_logit")
-
-
-VALUES: dict[Score, str] = {"logit": "scores", "probability": "probabilities", "centered_logit": "centered_scores"}
-"""The attribute of a pass, `(batch, classes)`, in which each score is a value of the class."""
-
-SCORES: dict[Score, Objective] = {
-    "logit": logit_score,
-    "probability": probability_score,
-    "centered_logit": centered_logit_score,
-}
-"""The objective of each score."""

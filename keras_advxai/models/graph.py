@@ -50,6 +50,12 @@ def ancestors(tensor: Any) -> dict[int, Any]:
     return _reached([tensor.op], lambda operation: (item.op for item in operation.inputs))
 
 
+def count_products(operations: Iterable[Any]) -> int:
+    """How many products with weights there are among some operations; a function counts as many."""
+    # What is in a `tf.function` or a loop of a user's layer cannot be seen from outside, and counts as enough.
+    return sum(2 if "Call" in op.type or "While" in op.type else op.type in PRODUCTS for op in operations)
+
+
 def _reached(operations: Iterable[Any], following: Callable[[Any], Iterable[Any]]) -> dict[int, Any]:
     found: dict[int, Any] = {}
     queue = list(operations)

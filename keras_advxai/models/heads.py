@@ -3,25 +3,34 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import keras
 import tensorflow as tf
 
-from keras_advxai._typing import Tensor
+from keras_advxai._typing import Reduce, Score, Tensor
 from keras_advxai.models.graph import PRODUCTS, source
 
+VALUES: dict[Score, str] = {"logit": "scores", "probability": "probabilities", "centered_logit": "centered_scores"}
+"""The attribute of a pass, `(batch, classes)`, in which each score is a value of the class."""
+
 _LINEAR_ENDS = PRODUCTS | {"FusedBatchNormV3", "LogSoftmax"}
-_AFFINE_OPS = frozenset({"BiasAdd", "AddV2", "Add", "AddN", "Sub", "Neg", "Mul", "RealDiv", "Mean", "Sum", "ConcatV2"})
+_AFFINE_OPS = frozenset(
+    {"BiasAdd", "AddV2", "Add", "AddN", "Sub", "Neg", "Mul", "RealDiv", "Mean", "Sum", "ConcatV2"}
+    # At the end of models of segmentation.
+    | {"ResizeBilinear", "ResizeNearestNeighbor", "ResizeBicubic"}
+)
 
 
-def find_logits(output: Any, from_logits: bool | None) -> tuple[Any, str]:
-    """The values before a model's final softmax or sigmoid.
+def find_logits(output: Any, from_logits: bool | None, reduce: Reduce = None) -> tuple[Any, str]:
+    """The values before a model's final softmax or sigmoid, `(batch, classes)`.
 
     Args:
         output: The model's output, `(batch, classes)`, traced into a graph.
         from_logits: What the user says of the output: that it is logits, that it is probabilities, or
             nothing.
+        reduce: For an output of another shape, what makes scores of classes of it. Defaults to `None`.
 
     Returns:
         The logits, and the kind of head: `"linear"`, `"softmax"`, `"sigmoid"`, or `"probability"` where
@@ -29,7 +38,7 @@ def find_logits(output: Any, from_logits: bool | None) -> tuple[Any, str]:
     """
     # A user who knows is believed, whatever the last operation looks like.
     if from_logits:
-        return output, "linear"
+        return reduced(output, reduce), "linear"
     final = source(output).op
     # A softmax over the groups of a reshaped output has probabilities of each group; the classes have none together.
     whole = final.type != "Softmax" or final.inputs[0].shape[-1] == output.shape[-1]
@@ -38,10 +47,10 @@ def find_logits(output: Any, from_logits: bool | None) -> tuple[Any, str]:
         # Keras notes the logits on the output of a layer's softmax. Where a reshape follows, they lack the shape of
         # the output.
         logits = getattr(output, "_keras_logits", final.inputs[0])
-        return tf.reshape(logits, tf.shape(output)), final.type.lower()
+        return reduced(tf.reshape(logits, tf.shape(output)), reduce), final.type.lower()
     # Dense without an activation, also through a scale, a mean over positions or an ensemble's average of such.
     if from_logits is None and _is_affine(final):
-        return output, "linear"
+        return reduced(output, reduce), "linear"
     if from_logits is None:
         end = f"an operation `{final.type}` that is neither linear nor a softmax or sigmoid"
         warnings.warn(
@@ -51,7 +60,8 @@ def find_logits(output: Any, from_logits: bool | None) -> tuple[Any, str]:
             "confirm that it is probabilities.",
             stacklevel=2,
         )
-    return log_of(output), "probability"
+    # The user's function knows the output, and not its logarithm.
+    return log_of(reduced(output, reduce)), "probability"
 
 
 def check_probabilities(output: Any) -> None:
@@ -73,22 +83,122 @@ def check_probabilities(output: Any) -> None:
         )
 
 
-def eager_logits(output: Tensor, head: str) -> Tensor:
+def eager_logits(output: Tensor, head: str, reduce: Reduce = None) -> Tensor:
     """The logits of a pass without a graph, for a kind of head that a traced pass has found.
 
     Raises:
         ValueError: They cannot be reached from the output.
     """
     if head == "linear":
-        return output
+        return reduced(output, reduce)
     if head == "probability":
-        return log_of(output)
+        return log_of(reduced(output, reduce))
     if not hasattr(output, "_keras_logits"):
         raise ValueError(
             f"The logits before the model's {head} can be reached in a compiled function only. "
             "Call `forward` inside a `tf.function`."
         )
-    return output._keras_logits
+    return reduced(output._keras_logits, reduce)
+
+
+def is_finite(output: Tensor) -> Tensor:
+    """Whether all values of each image are finite in float32, in which everything is computed, `(batch,)` bool."""
+    finite = tf.math.is_finite(tf.cast(output, tf.float32))
+    return tf.reduce_all(finite, axis=range(1, finite.shape.rank))
+
+
+def check_reduce(reduce: Reduce) -> Reduce:
+    """Return `reduce` if it is a function or nothing.
+
+    Raises:
+        TypeError: It is something else.
+    """
+    if reduce is not None and not callable(reduce):
+        raise TypeError(
+            "Argument `reduce` must be a function from the model's output to (batch, classes), or None. "
+            f"Received: reduce={reduce!r}"
+        )
+    return reduce
+
+
+def reduced(values: Any, reduce: Reduce) -> Any:
+    """What a user's function makes of an output, or of the logits before it; without a function, these themselves.
+
+    Raises:
+        ValueError: It makes something else of them than `(batch, classes)`.
+    """
+    if reduce is None:
+        return values
+    # In float32 also under mixed precision: a sum over all positions may overflow float16.
+    found = reduce(tf.cast(values, tf.float32))
+    shape = getattr(found, "shape", None)
+    if shape is None or len(shape) not in (1, 2) or (len(shape) == 2 and shape[-1] is None):
+        received = type(found).__name__ if shape is None else f"shape {tuple(shape)}"
+        raise ValueError(
+            f"Argument `reduce` must be a function from the model's output, {tuple(values.shape)}, to "
+            f"(batch, classes). Received: a function that returns {received}"
+        )
+    return tf.convert_to_tensor(found)
+
+
+def check_rank(logits: Any, images: int, several: bool) -> None:
+    """Raise unless an output is one value for each class.
+
+    Args:
+        logits: The output, or the logits before it.
+        images: How many dimensions the images have, with the batch.
+        several: Whether the model has other outputs.
+
+    Raises:
+        ValueError: It has another shape; the message says of what kind of model such outputs are.
+    """
+    shape = logits.shape
+    if shape.rank == 1 or (shape.rank == 2 and shape[-1] is not None):
+        return
+    other = " Pass ImageClassifier(model, output=...) if another output has the classes." if several else ""
+    raise ValueError(
+        "The model's output must have the shape (batch, classes). Received: an output of shape "
+        f"{tuple(shape)}{_meaning(shape.rank, images)}.{other} Pass ImageClassifier(model, reduce=...) with a "
+        f"function from this output to (batch, classes), such as {_example(shape.rank)}"
+    )
+
+
+def _meaning(rank: int | None, images: int) -> str:
+    """What an output with so many dimensions usually is."""
+    if rank is None or rank < 3:
+        return ", whose number of classes is open" if rank == 2 else ""
+    if rank == images:
+        return ", as of segmentation: scores for each position"
+    if images in (3, 5):
+        return ", scores for each step or frame"
+    return ", as of a detector: a row for each box, anchor or token"
+
+
+def _example(rank: int | None) -> str:
+    """A function that reduces an output with so many dimensions."""
+    if rank is None or rank < 3:
+        return "lambda scores: keras.ops.reshape(scores, (-1, 10))"
+    axes: Sequence[int] = range(1, rank - 1)
+    place = str(axes[0]) if len(axes) == 1 else f"({', '.join(map(str, axes))})"
+    where = "over a region" if rank > 3 else "over all rows"
+    return f"the mean {where}, lambda scores: keras.ops.mean(scores, axis={place})"
+
+
+class OneUnitError(ValueError):
+    """The model ends in one linear unit, and nothing says what it means."""
+
+
+def binary_logits(logits: Tensor, head: str) -> Tensor:
+    """The logits of what is there or not, each unit by itself, `(batch, units)`.
+
+    Args:
+        logits: The values before the head.
+        head: The kind of head.
+    """
+    if head != "probability":
+        return logits
+    # What was recovered is log(p), and the logit is log(p / (1 - p)); p = 1 stays finite in float32.
+    return logits - tf.math.log1p(-tf.minimum(tf.exp(logits), 1 - 6e-8))
 
 
 class Outputs(NamedTuple):
@@ -108,23 +218,17 @@ def outputs(logits: Tensor, head: str, from_logits: bool | None) -> Outputs:
         from_logits: What the user says of the output.
 
     Raises:
-        ValueError: The output has not one value for each class, or is one linear unit.
+        ValueError: The output is one linear unit.
     """
-    if logits.shape.rank != 2 or logits.shape[-1] is None:
-        raise ValueError(
-            "The model's output must have the shape (batch, classes). Received: an output of shape "
-            f"{tuple(logits.shape)}. Pass ImageClassifier(model, output=...) if another output has the classes."
-        )
     if logits.shape[-1] > 1:
         return Outputs(logits, logits, tf.sigmoid(logits) if head == "sigmoid" else tf.nn.softmax(logits))
     if head not in ("sigmoid", "probability") and not from_logits:
-        raise ValueError(
-            "The model ends in one linear unit, which may be a regression. If it is the logit of class 1 against "
-            "class 0, pass ImageClassifier(model, from_logits=True), or from_logits=True to the callback."
+        raise OneUnitError(
+            "The model ends in one linear unit. If it is a regression, pass ImageClassifier(model, task='regression'); "
+            "if it is the logit of class 1 against class 0, ImageClassifier(model, from_logits=True). Evaluations, the "
+            "callback and ExplainableModel take the same."
         )
-    if head == "probability":
-        # What was recovered is log(p), and the logit of class 1 is log(p / (1 - p)); p = 1 stays finite in float32.
-        logits = logits - tf.math.log1p(-tf.minimum(tf.exp(logits), 1 - 6e-8))
+    logits = binary_logits(logits, head)
     return Outputs(
         logits=tf.concat([tf.zeros_like(logits), logits], axis=-1),
         # Not the (0, z) of the logits: Grad-CAM of class 0 would be blank for want of a gradient.

@@ -1,4 +1,4 @@
-"""Checks of images, labels and epsilons: each says what was received and what to do about it."""
+"""Checks of images, epsilons and options: each says what was received and what to do about it."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ from typing import Any
 
 import keras
 import numpy as np
-import tensorflow as tf
 
 from keras_advxai._typing import Bounds, Norm, Shape, Tensor
 from keras_advxai.models.class_names import check_class_names as check_class_names
@@ -137,62 +136,6 @@ def check_images(
     return images
 
 
-def check_labels(y: Tensor, count: int, classes: int, binary: bool = False, where: str = "`y`") -> np.ndarray:
-    """Return the labels as class indices, `(batch,)` int32.
-
-    Args:
-        y: Class indices, `(batch,)` or `(batch, 1)`, or one-hot rows, `(batch, classes)`.
-        count: How many images there are.
-        classes: How many classes the model has.
-        binary: Whether the model ends in one sigmoid unit, which takes 0 and 1.
-        where: What the labels are called in messages.
-
-    Raises:
-        ValueError: Wrong length or shape, not integers, or out of range.
-    """
-    labels = np.asarray(y)
-    if labels.shape[:1] != (count,):
-        raise ValueError(f"{where} must have one label for each of the {count} images. Received: shape={labels.shape}")
-    if labels.ndim == 2 and labels.shape[1] > 1:
-        labels = _from_one_hot(labels, classes, binary, where)
-    elif labels.ndim == 2:
-        labels = labels[:, 0]
-    if labels.ndim != 1 or not (np.issubdtype(labels.dtype, np.number) or labels.dtype == bool):
-        raise ValueError(
-            f"{where} must be class indices, (batch,), or one-hot rows, (batch, {classes}). "
-            f"Received: shape={np.shape(y)}, dtype={labels.dtype}"
-        )
-    if not np.all(np.isfinite(labels)) or np.any(labels != np.floor(labels)):
-        raise ValueError(f"{where} must be integers. Received: {labels[:5]}...")
-    low, high = int(labels.min()), int(labels.max())
-    if low < 0 or high >= classes:
-        raise ValueError(
-            f"{where} must lie in 0..{classes - 1}, because the model has {classes} classes. "
-            f"Received: labels from {low} to {high}"
-        )
-    return labels.astype(np.int32)
-
-
-def traced_labels(y: Tensor, images: Tensor) -> Tensor:
-    """Labels as class indices, `(batch,)`, where a graph is traced and no value can be checked.
-
-    Labels that have that shape already are returned as they are, so that gradients remembered for them
-    are found again.
-
-    Args:
-        y: One class index for all images, class indices `(batch,)` or `(batch, 1)`, or one-hot rows.
-        images: The images, of which there are as many.
-    """
-    # A value that is traced has a shape only: what `check_labels` looks at has no values yet.
-    rank = len(y.shape) if hasattr(y, "shape") else np.ndim(y)
-    # One class for all images, as `GradCAM()(model, x, 3)` takes it.
-    if rank == 0:
-        return tf.fill(tf.shape(images)[:1], tf.cast(y, tf.int32))
-    if rank == 2:
-        return y[:, 0] if y.shape[1] == 1 else tf.argmax(y, axis=-1, output_type=tf.int32)
-    return y
-
-
 def check_epsilons(epsilons: float | Sequence[float], norm: Norm = "linf") -> tuple[float, ...]:
     """Return the epsilons as floats.
 
@@ -292,22 +235,6 @@ def _check_shape(images: np.ndarray, shape: Shape, where: str, rank: int | None)
         raise ValueError(f"{where} must hold at least one image. Received: shape={images.shape}")
     if 0 in images.shape:
         raise ValueError(f"{where} must have at least one pixel and channel. Received: shape={images.shape}")
-
-
-def _from_one_hot(labels: np.ndarray, classes: int, binary: bool, where: str) -> np.ndarray:
-    if binary:
-        raise ValueError(
-            f"{where} must be 0 or 1 for each image, (batch,), because the model ends in one sigmoid unit. "
-            f"Received: one-hot labels of shape {labels.shape}; pass y.argmax(-1)"
-        )
-    is_one_hot = np.all((labels == 0) | (labels == 1)) and np.all(labels.sum(-1) == 1)
-    if labels.shape[1] != classes or not is_one_hot:
-        raise ValueError(
-            f"{where} must be class indices, (batch,), or one-hot rows, (batch, {classes}). Received: "
-            f"shape={labels.shape}" + ("" if is_one_hot else ", with rows that are not one-hot")
-        )
-    indices: np.ndarray = labels.argmax(-1)
-    return indices
 
 
 def _levels(images: np.ndarray) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -133,6 +134,10 @@ class Layouts:
         for index in self.lacking(tensor, len(frames)):
             sides.insert(index - 1, 1)
         return (*folded, *sides)
+
+    def positions(self, tensor: Any, frames: Sequence[Any] = ()) -> float:
+        """How many positions a map has; infinitely many where that is open."""
+        return math.prod(side or math.inf for side in (self.shape(tensor, frames) or ())[:-1])
 
     def has_extent(self, tensor: Any, frames: Sequence[Any] = ()) -> bool:
         """Whether a tensor is a map with more than one position."""

@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable, Sequence
 from typing import Any
 
-import tensorflow as tf
-
 from keras_advxai._typing import Tensor
 from keras_advxai.models.autograph import do_not_convert
 from keras_advxai.models.classifier import ImageClassifier
@@ -47,5 +45,4 @@ class _RescaledForward(Forward):
         super()._read(logits)
         self.logits *= self.classifier.factor
         self.scores *= self.classifier.factor
-        several = self.head == "sigmoid" and self.raw_logits.shape[-1] > 1
-        self.probabilities = tf.sigmoid(self.logits) if several else tf.nn.softmax(self.logits)
+        self.probabilities = self.classifier.kind.rescaled(self.logits, self.head, self.raw_logits.shape[-1])

@@ -22,7 +22,7 @@ class ModelSummary:
     Attributes:
         head: The kind of head: `"softmax"`, `"sigmoid"`, `"linear"` or `"probability"`.
         classes: How many classes the model has; one sigmoid unit counts as two.
-        binary: Whether the model ends in one unit, which counts as two classes.
+        binary: Whether the model ends in one unit that counts as two classes.
         topology: The layers between the images and the classes.
     """
 
@@ -45,12 +45,14 @@ def summarize(classifier: Traceable, size: tuple[int, ...]) -> ModelSummary:
 
     def look(x: Any) -> None:
         forward = Forward(classifier, x)
-        topology = trace_topology(forward.root, forward.images, forward.network_images, forward.raw_logits)
+        # Scores of positions or boxes, and not of the image.
+        reduced = classifier.reduce is not None and classifier.output_of(forward.root.output).shape.rank > 2
+        topology = trace_topology(forward.root, forward.images, forward.network_images, forward.raw_logits, reduced)
         random = random_operations(forward.raw_logits, forward.draws)
         seen.update(
             head=forward.head,
             classes=forward.logits.shape[-1],
-            binary=forward.raw_logits.shape[-1] == 1,
+            binary=forward.raw_logits.shape[-1] < forward.logits.shape[-1],
             topology=dataclasses.replace(topology, random=random),
         )
 

@@ -33,7 +33,7 @@ def log_odds(logits: Tensor, labels: Tensor) -> Tensor:
     [-40.0]
     """
     # Not from the probabilities: from a gap of some 17 logits on, the label's is exactly 1 in float32.
-    return ops.logsumexp(_without(logits, labels), axis=-1) - pick(logits, labels)
+    return ops.logsumexp(without(logits, labels), axis=-1) - pick(logits, labels)
 
 
 def cross_entropy(logits: Tensor, labels: Tensor) -> Tensor:
@@ -63,7 +63,7 @@ def margin(logits: Tensor, labels: Tensor) -> Tensor:
     References:
         Carlini and Wagner, "Towards evaluating the robustness of neural networks", 2017.
     """
-    return ops.max(_without(logits, labels), axis=-1) - pick(logits, labels)
+    return ops.max(without(logits, labels), axis=-1) - pick(logits, labels)
 
 
 def dlr(logits: Tensor, labels: Tensor) -> Tensor:
@@ -139,7 +139,7 @@ def runner_up(logits: Tensor, labels: Tensor) -> Tensor:
         logits: `(batch, classes)`, float32, two classes or more.
         labels: Class indices, `(batch,)`.
     """
-    return tf.argmax(_without(logits, labels), axis=-1, output_type=tf.int32)
+    return tf.argmax(without(logits, labels), axis=-1, output_type=tf.int32)
 
 
 def check_loss(loss: str) -> str:
@@ -167,8 +167,13 @@ def pick(values: Tensor, indices: Tensor) -> Tensor:
     return tf.gather_nd(values, tf.stack([rows, tf.cast(indices, tf.int32)], axis=-1))
 
 
-def _without(logits: Tensor, labels: Tensor) -> Tensor:
-    """The logits with minus infinity instead of the label's."""
+def without(logits: Tensor, labels: Tensor) -> Tensor:
+    """The logits with minus infinity instead of the label's.
+
+    Args:
+        logits: `(batch, classes)`, float32.
+        labels: Class indices, `(batch,)`.
+    """
     # Not a large negative number: logits of any size have to stay below the label's replacement.
     hit = ops.cast(ops.one_hot(labels, logits.shape[-1]), "bool")
     return ops.where(hit, ops.cast(-float("inf"), logits.dtype), logits)

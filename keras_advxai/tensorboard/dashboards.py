@@ -13,21 +13,29 @@ from tensorboard.plugins.custom_scalar import summary as custom_scalar
 from tensorboard.plugins.hparams import api as hparams_api
 
 from keras_advxai.evaluation.report import EvaluationReport
-from keras_advxai.tensorboard.summaries import ACCURACY, band_tags, measured_name, mod_tag
+from keras_advxai.tensorboard.summaries import ACCURACY, CHANGE, band_tags, measured_name, mod_tag
 from keras_advxai.text import epsilon_text
+
+_FIRST = {
+    "classification": ("accuracy under attack", ACCURACY),
+    "multi_label": ("labels right under attack", ACCURACY),
+    "regression": ("mean absolute change of the output", CHANGE),
+}
+"""For each task, the title and the tag of the first chart."""
 
 
 def layout(report: EvaluationReport) -> Any:
-    """A chart of accuracy, and for each explainer one of MOD with its 95 % interval, as a summary.
+    """A chart of accuracy or of a regression's change, and one of MOD with its interval for each explainer: a summary.
 
     Args:
         report: A report of the evaluation.
     """
-    accuracy = layout_pb2.Chart(
-        title="accuracy under attack",
-        multiline=layout_pb2.MultilineChartContent(tag=[f"^{re.escape(ACCURACY)}$"]),
+    title, tag = _FIRST[report.provenance["task"]]
+    first = layout_pb2.Chart(
+        title=title,
+        multiline=layout_pb2.MultilineChartContent(tag=[f"^{re.escape(tag)}$"]),
     )
-    charts = [accuracy, *(_margin_chart(*pair) for pair in itertools.product(report.explainers, report.metrics))]
+    charts = [first, *(_margin_chart(*pair) for pair in itertools.product(report.explainers, report.metrics))]
     category = layout_pb2.Category(title="adversarial evaluation", chart=charts)
     return custom_scalar.pb(layout_pb2.Layout(category=[category]))
 

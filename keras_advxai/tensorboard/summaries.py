@@ -10,8 +10,11 @@ from keras_advxai.evaluation import EvaluationReport, Row
 from keras_advxai.tensorboard.names import safe
 
 ACCURACY = "advxai/accuracy"
+CHANGE = "advxai/mean_change"
 
-_OF_ATTACK = ("accuracy", "flip_rate", "attack_success_rate", "targeted_success_rate")
+_OF_ATTACK = (
+    *("accuracy", "flip_rate", "attack_success_rate", "targeted_success_rate", "exact_accuracy", "mean_change"),
+)
 # TensorBoard opens the first two groups of tags: `advxai` and `advxai_vid`. A tilde sorts the others last.
 _DETAILS = ("relative_mod", "mod_flipped", "mod_kept", "mod_clean", "std", "blank_rate")
 
@@ -34,7 +37,9 @@ def band_tags(name: str) -> tuple[str, str]:
 def clean_scalars(report: EvaluationReport) -> dict[str, float]:
     """What there is to say about the original images."""
     rates = {_detail_tag("blank_rate", safe(name)): report.blank_rate(None, name) for name in report.explainers}
-    return _finite({ACCURACY: report.clean_accuracy, **rates})  # the tag of the attacks, so that one chart has both
+    # The tags of the attacks, so that one chart has both.
+    exact = {"advxai/exact_accuracy": report.exact_accuracy()} if report.provenance["task"] == "multi_label" else {}
+    return _finite({ACCURACY: report.clean_accuracy, **exact, **rates})
 
 
 def attack_scalars(rows: Sequence[Row]) -> dict[str, float]:
@@ -79,6 +84,7 @@ def final_scalars(report: EvaluationReport) -> dict[str, float]:
     for attack in report.attacks:
         name = safe(attack)
         found[f"~advxai_final/accuracy/{name}"] = report.accuracy(attack, largest)
+        found[f"~advxai_final/mean_change/{name}"] = report.mean_change(attack, largest)
         for explainer, metric in itertools.product(report.explainers, report.metrics):
             measured = f"{name}/{measured_name(explainer, metric)}"
             found[f"~advxai_final/mod/{measured}"] = report.mod(attack, explainer, largest, metric=metric)

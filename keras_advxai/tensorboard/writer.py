@@ -171,7 +171,8 @@ class ReportWriter:
                     tf.summary.histogram(f"advxai_{safe(metric)}/{safe(explainer)}", values)
 
     def _write_images(self, report: EvaluationReport, attack: str, run: str) -> None:
-        named = report.provenance["labels"] == "given"  # a clean prediction is no label
+        # A clean prediction is no label, and one of several does not stand for all.
+        named = report.provenance["labels"] == "given" and report.provenance["task"] == "classification"
         largest = max(report.epsilons)
         for example in report.examples:
             if (example.attack, example.epsilon) != (attack, largest) or not montage.is_drawable(example):

@@ -11,11 +11,11 @@ import keras
 import tensorflow as tf
 
 from keras_advxai import attacks, explainers
-from keras_advxai._typing import Bounds, Preprocess, Tensor
+from keras_advxai._typing import Bounds, Labels, Preprocess, Reduce, TaskName, Tensor
 from keras_advxai.api import evaluate
 from keras_advxai.attacks import Attack
 from keras_advxai.evaluation import EvaluationReport, EvaluationSettings
-from keras_advxai.evaluation.arguments import MODEL_SETTINGS, RobustnessArguments, takes_settings
+from keras_advxai.evaluation.arguments import FUNCTION_SETTINGS, MODEL_SETTINGS, RobustnessArguments, takes_settings
 from keras_advxai.explainers import Explainer
 from keras_advxai.models import ImageClassifier, applications
 from keras_advxai.models.own_preprocessing import own_preprocessor
@@ -62,6 +62,9 @@ class ExplainableModel(keras.Model):
         from_logits: Whether the output is logits; see `ImageClassifier`. Defaults to `None`, inferred.
         output: Which of several outputs has the classes. Defaults to `None`.
         input: Which of several inputs has the images. Defaults to `None`.
+        reduce: See `ImageClassifier`. To be saved, it has to be registered as `preprocess`. Defaults to `None`.
+        labels: `"multi"` for several labels; see `ImageClassifier`. Defaults to `None`.
+        task: `"regression"` for numbers; see `ImageClassifier`. Defaults to `None`.
         fold_batch_norm: For explanations and attacks; see `ImageClassifier`. Defaults to `False`.
         jit_compile: For explanations and attacks; see `ImageClassifier`. Defaults to `False`.
         name: The wrapper's name. Defaults to one that Keras makes.
@@ -77,7 +80,6 @@ class ExplainableModel(keras.Model):
 
     >>> import keras, numpy as np
     >>> import keras_advxai as kax
-    >>> keras.utils.set_random_seed(0)
     >>> inner = keras.Sequential([
     ...     keras.layers.Input((8, 8, 1)),
     ...     keras.layers.Conv2D(4, 3, activation="relu"),
@@ -114,6 +116,9 @@ class ExplainableModel(keras.Model):
         from_logits: bool | None = None,
         output: str | int | None = None,
         input: str | int | None = None,
+        reduce: Reduce = None,
+        labels: Labels = None,
+        task: TaskName = None,
         fold_batch_norm: bool = False,
         jit_compile: bool = False,
         name: str | None = None,
@@ -126,7 +131,7 @@ class ExplainableModel(keras.Model):
         if not tf.distribute.has_strategy():  # wrapped outside of the scope it was made in
             self._distribute_strategy = getattr(model, "_distribute_strategy", None)
         # Not a dictionary, in which Keras would track a layer given as `preprocess` as part of the model.
-        given = (bounds, preprocess, from_logits, output, input, fold_batch_norm, jit_compile)
+        given = (bounds, preprocess, from_logits, output, input, reduce, labels, task, fold_batch_norm, jit_compile)
         self._settings: Mapping[str, Any] = types.MappingProxyType(dict(zip(MODEL_SETTINGS, given, strict=True)))
         self._classifier: ImageClassifier | None = None
         if model.built:
@@ -171,7 +176,7 @@ class ExplainableModel(keras.Model):
         Returns:
             Heatmaps, `(batch, height, width, 1)` float32.
         """
-        return explainers.get(explainer)(self.classifier, x, targets)
+        return explainers.get(explainer)(self, x, targets)
 
     def attack(
         self,
@@ -192,7 +197,7 @@ class ExplainableModel(keras.Model):
         Returns:
             Images as `x`, float32, within the bounds and the budget.
         """
-        return attacks.get(attack)(self.classifier, x, y, epsilon)
+        return attacks.get(attack)(self, x, y, epsilon)
 
     @takes_settings(EvaluationSettings, indent=12, without=MODEL_SETTINGS)
     def evaluate_robustness(
@@ -231,7 +236,7 @@ class ExplainableModel(keras.Model):
                     f"{key}={dict(arguments)[key]!r}. Set it where the model is wrapped."
                 )
         return evaluate(
-            self.classifier,
+            self,
             data,
             log_dir=log_dir,
             class_names=class_names,
@@ -328,14 +333,14 @@ class ExplainableModel(keras.Model):
             "model": keras.saving.serialize_keras_object(self.inner),
             "dtype": keras.dtype_policies.serialize(self.inner.dtype_policy),  # for the loss scale, see `from_config`
             **self._settings,
-            "preprocess": serialized(self.preprocess),
+            **{key: serialized(key, self._settings[key]) for key in FUNCTION_SETTINGS},
         }
 
     @classmethod
     def from_config(cls, config: dict[str, Any], custom_objects: dict[str, Any] | None = None) -> ExplainableModel:
         """The model that `get_config` described."""
         config = dict(config)
-        for key in ("model", "preprocess"):
+        for key in ("model", *FUNCTION_SETTINGS):
             if isinstance(config.get(key), dict):
                 config[key] = keras.saving.deserialize_keras_object(config[key], custom_objects=custom_objects)
         # Keras saves the policy of layers, but of no functional or sequential model, and so forgets the loss scale.

@@ -1,4 +1,4 @@
-"""How the preprocessing of a wrapper is saved."""
+"""How the functions among the settings of a wrapper are saved."""
 
 from __future__ import annotations
 
@@ -6,31 +6,30 @@ from typing import Any
 
 import keras
 
-from keras_advxai._typing import Preprocess
 
-
-def serialized(preprocess: Preprocess) -> Any:
+def serialized(name: str, function: Any) -> Any:
     """A configuration from which the very same function, or an equal layer, is found again.
 
     Args:
-        preprocess: A callable, the name of a module of `keras.applications`, or `None`.
+        name: What the setting is called, `"preprocess"` or `"reduce"`.
+        function: A callable, the name of a module of `keras.applications`, or `None`.
 
     Raises:
         ValueError: A function that is not registered, or something else that Keras could not find again.
     """
-    if preprocess is None or isinstance(preprocess, str):
-        return preprocess
+    if function is None or isinstance(function, str):
+        return function
     cause: Exception | None = None
-    if getattr(preprocess, "__name__", "") != "<lambda>":  # loading refuses its bytecode, unless `safe_mode` is off
+    if getattr(function, "__name__", "") != "<lambda>":  # loading refuses its bytecode, unless `safe_mode` is off
         try:
-            config = keras.saving.serialize_keras_object(preprocess)
+            config = keras.saving.serialize_keras_object(function)
             found = keras.saving.deserialize_keras_object(config)  # tried: some are written and not found again
-            if found is preprocess or (hasattr(preprocess, "get_config") and type(found) is type(preprocess)):
+            if found is function or (hasattr(function, "get_config") and type(found) is type(function)):
                 return config
         except (AttributeError, NotImplementedError, TypeError, ValueError) as error:
             cause = error  # Keras raises one or another for what it cannot find again; all mean the same here
+    other = ", or pass the name of a module of keras.applications" if name == "preprocess" else ""
     raise ValueError(
-        "The model cannot be saved, because loading it would not find its `preprocess` again. Decorate the function "
-        'with @keras.saving.register_keras_serializable(package="..."), or pass the name of a module of '
-        f"keras.applications. Received: preprocess={preprocess!r}"
+        f"The model cannot be saved, because loading it would not find its `{name}` again. Decorate the function "
+        f'with @keras.saving.register_keras_serializable(package="..."){other}. Received: {name}={function!r}'
     ) from cause

@@ -9,6 +9,7 @@ import numpy as np
 
 from keras_advxai import EvaluationReport
 from keras_advxai.measurements import QUANTITIES, Coordinates, Finding, Measurements
+from keras_advxai.measurements.outcomes import Numbers, SeveralLabels
 
 EXPLAINERS = ("grad_cam", "grad_cam_probability", "integrated_gradients")
 COORDINATES = Coordinates(
@@ -22,10 +23,12 @@ COORDINATES = Coordinates(
 
 
 def make_measurements(images: int = 5, seed: int = 0, coordinates: Coordinates = COORDINATES) -> Measurements:
-    """Every quantity, with what is unknown where evaluations have it, and with NaN and infinity."""
+    """Every quantity of a classifier, with what is unknown where evaluations have it, and with NaN and infinity."""
     draw = np.random.default_rng([images, seed])
     known, arrays = coordinates, {}
     for name, item in QUANTITIES.items():
+        if name in SeveralLabels.quantities | Numbers.quantities:  # a report is of one task
+            continue
         shape = item.shape(known, images)
         if item.dtype == "bool":
             arrays[name] = draw.random(shape) < 0.2

@@ -11,7 +11,7 @@ import tensorflow as tf
 from helpers import counted_operations
 
 import keras_advxai as kax
-from keras_advxai.models.forward import logit_score
+from keras_advxai.models.scores import logit_score
 from keras_advxai.testing import unchanged
 
 pytestmark = pytest.mark.sampled(2)

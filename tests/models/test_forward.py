@@ -9,7 +9,7 @@ import pytest
 import tensorflow as tf
 
 import keras_advxai as kax
-from keras_advxai.models.forward import SCORES, logit_score
+from keras_advxai.models.scores import SCORES, logit_score
 
 layers = keras.layers
 SHAPE = (4, 4, 1)

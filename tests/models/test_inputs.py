@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from keras_advxai.models.inputs import check_bounds, check_epsilons, check_images, check_labels, describe, traced_labels
+from keras_advxai.models.inputs import check_bounds, check_epsilons, check_images, describe
+from keras_advxai.models.labels import check_labels, traced_labels
 
 IMAGES = np.linspace(0, 1, 32, dtype="float32").reshape(2, 4, 4, 1)
 

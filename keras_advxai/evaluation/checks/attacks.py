@@ -17,6 +17,7 @@ import numpy as np
 from keras_advxai.attacks import Attack, Ensemble, MinimumNormAttack, MultiTargetPGD
 from keras_advxai.evaluation.checks.evidence import Evidence, check
 from keras_advxai.measurements import accuracy
+from keras_advxai.measurements.outcomes import Numbers, outcomes
 from keras_advxai.text import enumeration, epsilon_text, percent_text
 
 _POINT = 0.01 + 1e-9  # a point is no difference, whatever its rounding
@@ -205,7 +206,7 @@ def few_images(seen: Evidence) -> str | None:
     See `report.accuracy_interval` and `report.robust_interval`.
     """
     count = len(seen.measurements)
-    if count >= _FEW_IMAGES:
+    if count >= _FEW_IMAGES or isinstance(outcomes(seen.measurements), Numbers):
         return None
     half = 100 * 0.98 / count**0.5  # of a 95 % interval, where it is widest
     return f"There are {count} images only: an accuracy near 50 % is known to within about {half:.0f} points."

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from keras_advxai.evaluation.checks.evidence import Evidence, check
+from keras_advxai.measurements.outcomes import Numbers, outcomes
 from keras_advxai.text import enumeration, epsilon_text
 
 _FAR, _VERY_FAR = 0.25, 3.0
@@ -98,7 +99,8 @@ def no_labels(seen: Evidence) -> str | None:
 
     Pass labels to measure the accuracy of the model.
     """
-    if seen.has_labels:
+    # Attacks on a regression always lead away from its clean output.
+    if seen.has_labels or isinstance(outcomes(seen.measurements), Numbers):
         return None
     return "The data have no labels: attacks run against the clean prediction, and accuracy is agreement with it."
 

@@ -8,6 +8,7 @@ import numpy as np
 
 from keras_advxai.evaluation.checks.evidence import Evidence, check
 from keras_advxai.measurements import completeness as sums
+from keras_advxai.measurements.outcomes import outcomes
 from keras_advxai.text import percent_text
 
 _MOST_TIMES = 50
@@ -25,14 +26,15 @@ def not_finite(seen: Evidence) -> Iterator[str]:
     16 bits. After a training that diverged it is the weights.
     """
     found = seen.measurements
-    clean = int(np.sum(np.isnan(found.at("confidence"))))  # it is NaN where logits are not finite
+    finite = outcomes(found).finite
+    clean = int(np.sum(~finite()))
     if clean:
         yield (
             f"The model's outputs are NaN or infinite for {clean} of {len(found)} clean images, which count as "
             "misclassified; look for an undefined operation, or at weights that diverged."
         )
     for name in found.coordinates.attacks:
-        affected = int(np.any(np.isnan(found.at("confidence", attack=name)), axis=0).sum())
+        affected = int(np.any(~finite(name), axis=0).sum())
         if affected:
             yield (
                 f"Under {name} the model's outputs are NaN or infinite for {affected} of {len(found)} images, which "

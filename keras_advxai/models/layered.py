@@ -1,0 +1,104 @@
+"""What one traced pass shows of a model: its layers, its classes, the shape of its heatmaps."""
+
+from __future__ import annotations
+
+import abc
+from collections.abc import Sequence
+
+import keras
+
+from keras_advxai._typing import Shape, Tensor
+from keras_advxai.models import lookup
+from keras_advxai.models.layer_table import LayerTable
+from keras_advxai.models.summary import ModelSummary
+from keras_advxai.models.topology import Topology
+
+
+class LayeredModel(abc.ABC):
+    """A model with access to its layers. A subclass says what one traced pass shows of it.
+
+    Attributes:
+        model: The `keras.Model`.
+    """
+
+    model: keras.Model
+
+    @abc.abstractmethod
+    def _summary(self, shape: Shape = None) -> ModelSummary:
+        """What one traced pass over images of this shape shows; by default, of the shape that the network takes."""
+
+    @property
+    def default_layer(self) -> str:
+        """The layer that is explained unless another is named: what the model pools or flattens last.
+
+        Raises:
+            ValueError: The model has no layer with a spatial output, or sees images as tokens.
+        """
+        return self.layer_path(None)
+
+    @property
+    def classes(self) -> int:
+        """How many classes the model has; one sigmoid unit counts as two."""
+        return self._summary().classes
+
+    @property
+    def binary(self) -> bool:
+        """Whether the model ends in one unit that counts as two classes."""
+        return self._summary().binary
+
+    def layers(self, shape: Shape = None) -> LayerTable:
+        """Every layer that can be explained, in execution order. Printed, it is a table.
+
+        Args:
+            shape: `(height, width, channels)` of the images, for a model that leaves them open.
+        """
+        return self.topology(shape).layers
+
+    def head(self, shape: Shape = None) -> str:
+        """The kind of head: `"softmax"`, `"sigmoid"`, `"linear"` or `"probability"`."""
+        return self._summary(shape).head
+
+    def map_shape(self, shape: Sequence[int | None]) -> tuple[int | None, ...]:
+        """The shape of the heatmaps of images, `(batch, height, width, 1)`.
+
+        Args:
+            shape: The shape of the images, `(batch, height, width, channels)`, or as the model takes them.
+        """
+        batch, *sides = shape
+        topology = self.topology(sides)
+        # Images without channels, (28, 28) or (784,), have the map of what the model makes of them.
+        sides = list(topology.grid or sides)
+        if len(sides) > 1:
+            del sides[topology.channel - 1]
+        return (batch, *sides, 1)
+
+    def to_channels_last(self, images: Tensor) -> Tensor:
+        """Images, or something shaped like them, as `(batch, height, width, channels)`, as the model lays them out."""
+        topology = self.topology(images.shape[1:])
+        if topology.grid is not None:
+            images = keras.ops.reshape(images, (-1, *topology.grid))
+        if len(images.shape) == 2:
+            return images[..., None]
+        return keras.ops.moveaxis(images, topology.channel, -1)
+
+    def layer_path(self, layer: str | keras.Operation | None, shape: Shape = None, *, spatial: bool = True) -> str:
+        """The full path of a layer that can be explained.
+
+        Args:
+            layer: Its name or path, or the layer itself; `None` for the default layer.
+            shape: `(height, width, channels)` of the images, for a model that leaves them open.
+            spatial: Whether its output must have a spatial extent. Defaults to `True`.
+
+        Raises:
+            ValueError: There is no such layer, it has no spatial output, the pass does not reach it, or there are
+                two of that name.
+        """
+        return lookup.layer_path(self.model, self.topology(shape), layer, spatial=spatial)
+
+    def topology(self, shape: Shape = None) -> Topology:
+        """The layers between the images and the classes, and where their outputs are found.
+
+        Args:
+            shape: `(height, width, channels)` of the images, for a model that leaves them open.
+        """
+        return self._summary(shape).topology
