@@ -38,6 +38,7 @@ def setup_cfg():
 
 
 @pytest.mark.slow
+@pytest.mark.filterwarnings("ignore::keras_advxai.callbacks.FindingWarning")  # of the first epochs of a training
 def test_python_blocks_run_one_after_another(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     keras.utils.set_random_seed(0)
