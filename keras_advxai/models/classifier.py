@@ -248,10 +248,8 @@ class ImageClassifier(LayeredModel):
         images = inputs.check_images(self.images_of(x), self.bounds, shape, where, rank=rank, preprocesses=has)
         if self._space.reshapes:
             key = (self._identity(), "preprocessed", images.shape[1:])  # once for each shape
-            takes = self._network_shape(declared=True)
-            compiled.remember(
-                self.model, key, lambda: check_preprocessed_shape(self._space.function, images.shape, takes, where)
-            )
+            given = self._space.function, images.shape, self._network_shape(declared=True), where
+            compiled.remember(self.model, key, lambda: check_preprocessed_shape(*given))
         return images
 
     def images_of(self, x: Any) -> Any:

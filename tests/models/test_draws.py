@@ -245,6 +245,7 @@ def test_the_users_generators_stay_as_they_are(checks):
     assert [finding.id for finding in report.warnings].count("random-model") == 1
 
 
+@pytest.mark.filterwarnings("ignore::keras_advxai.callbacks.FindingWarning")  # that the model is random
 def test_training_with_the_callback_draws_what_it_draws_without():
     def weights(callbacks):
         keras.utils.set_random_seed(1)
