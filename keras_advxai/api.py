@@ -14,13 +14,6 @@ from keras_advxai._typing import Shape
 from keras_advxai.attacks import Attack
 from keras_advxai.data.deciding import decided
 from keras_advxai.evaluation import EvaluationReport, EvaluationSettings, Evaluator
-from keras_advxai.evaluation.arguments import (
-    CONDITION_SETTINGS,
-    ComparisonArguments,
-    EvaluationArguments,
-    takes_settings,
-)
-from keras_advxai.evaluation.settings import listed
 from keras_advxai.explainers import Explainer
 from keras_advxai.explainers import get as get_explainer
 from keras_advxai.measurements.coordinates import SCORES
@@ -28,6 +21,13 @@ from keras_advxai.measurements.scores import ScoreComparison
 from keras_advxai.models import ImageClassifier, LayerTable, as_classifier
 from keras_advxai.models.compiled import cached_structure
 from keras_advxai.models.inputs import check_class_names, check_number
+from keras_advxai.settings.arguments import (
+    CONDITION_SETTINGS,
+    ComparisonArguments,
+    EvaluationArguments,
+    takes_settings,
+)
+from keras_advxai.settings.evaluation_settings import listed
 from keras_advxai.tensorboard.directory import check_log_dir, next_step
 from keras_advxai.tensorboard.writer import ReportWriter
 

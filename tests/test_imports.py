@@ -20,7 +20,7 @@ LAYERS = [
     ["models", "datasets"],
     ["explainers", "metrics", "data"],
     ["attacks", "measurements"],
-    ["contrib"],
+    ["contrib", "settings"],
     ["evaluation", "testing"],
     ["audit", "figures"],
     ["tensorboard"],

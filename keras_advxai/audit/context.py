@@ -15,12 +15,12 @@ from keras_advxai._typing import Norm
 from keras_advxai.attacks import Attack
 from keras_advxai.audit.gradient_probes import GradientProbes
 from keras_advxai.audit.own_call import OwnCall
-from keras_advxai.evaluation.settings import EvaluationSettings
 from keras_advxai.explainers import Explainer
 from keras_advxai.measurements import Measurements, accuracy
 from keras_advxai.measurements.finding import Checks
 from keras_advxai.measurements.outcomes import Numbers, OneClass, outcomes
 from keras_advxai.models import ImageClassifier
+from keras_advxai.settings.evaluation_settings import EvaluationSettings
 
 MOST_IMAGES = 128
 """How many images the model is run on again, the first ones."""

@@ -17,7 +17,6 @@ import tensorflow as tf
 from keras_advxai import explainers as explainers_module
 from keras_advxai import metrics
 from keras_advxai._typing import Tensor
-from keras_advxai.evaluation.settings import listed
 from keras_advxai.explainers import Explainer
 from keras_advxai.measurements.randomization import Randomization
 from keras_advxai.metrics import Dissimilarity, rank_distance
@@ -25,6 +24,7 @@ from keras_advxai.models import ImageClassifier, as_classifier
 from keras_advxai.models.compiled import cached_structure
 from keras_advxai.models.inputs import check_whole_number
 from keras_advxai.models.reweighted import ReweightedClassifier, weights, weights_by_layer
+from keras_advxai.settings.evaluation_settings import listed
 
 
 def randomization(

@@ -22,7 +22,6 @@ from keras_advxai.callbacks.weights import Weights
 from keras_advxai.data import fingerprint, first_inputs
 from keras_advxai.data.deciding import decided
 from keras_advxai.evaluation import EvaluationReport, EvaluationSettings, Evaluator
-from keras_advxai.evaluation.arguments import EvaluationArguments, takes_settings
 from keras_advxai.evaluation.checks import TRAINING, TrainingEvidence
 from keras_advxai.evaluation.duration import compiling
 from keras_advxai.measurements.unmeasured import cause_text
@@ -30,6 +29,7 @@ from keras_advxai.models import applications
 from keras_advxai.models.compiled import cached_structure
 from keras_advxai.models.inputs import check_class_names, check_number, check_whole_number
 from keras_advxai.models.own_preprocessing import own_preprocessor
+from keras_advxai.settings.arguments import EvaluationArguments, takes_settings
 from keras_advxai.tensorboard.directory import check_log_dir
 from keras_advxai.tensorboard.writer import ReportWriter
 

@@ -15,16 +15,12 @@ from tqdm.auto import tqdm
 from keras_advxai._typing import Tensor
 from keras_advxai.data import Batches, Fingerprint
 from keras_advxai.evaluation import checks
-from keras_advxai.evaluation.arguments import FUNCTION_SETTINGS
-from keras_advxai.evaluation.attack_targets import target_rule
 from keras_advxai.evaluation.checks.evidence import Evidence
 from keras_advxai.evaluation.duration import compiling, forecast
 from keras_advxai.evaluation.measure import Measure
 from keras_advxai.evaluation.pictures import gather_examples
 from keras_advxai.evaluation.plan import MeasurementPlan
 from keras_advxai.evaluation.report import EvaluationReport
-from keras_advxai.evaluation.restoring import function_name
-from keras_advxai.evaluation.settings import EvaluationSettings
 from keras_advxai.measurements.coordinates import Coordinates
 from keras_advxai.measurements.measurements import Measurements
 from keras_advxai.metrics import nissim
@@ -33,6 +29,10 @@ from keras_advxai.models.arriving import Arriving, compared
 from keras_advxai.models.task import CLASSIFICATION
 from keras_advxai.ops.compiling import check_eager
 from keras_advxai.ops.ssim import SMALLEST_WINDOW, window_size
+from keras_advxai.settings.arguments import FUNCTION_SETTINGS
+from keras_advxai.settings.attack_targets import target_rule
+from keras_advxai.settings.evaluation_settings import EvaluationSettings
+from keras_advxai.settings.restoring import function_name
 
 _PACKAGES = ("keras-advxai", "tensorflow", "keras", "numpy")
 

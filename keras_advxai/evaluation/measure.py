@@ -10,12 +10,12 @@ import tensorflow as tf
 from keras_advxai._typing import Tensor
 from keras_advxai.attacks import Attack
 from keras_advxai.attacks.rows import valid
-from keras_advxai.evaluation.attack_targets import adversarial_images
 from keras_advxai.evaluation.observation import Observation
 from keras_advxai.evaluation.plan import MeasurementPlan
 from keras_advxai.measurements.quantity import QUANTITIES, Quantity
 from keras_advxai.models import ImageClassifier
 from keras_advxai.models.arriving import moments
+from keras_advxai.settings.attack_targets import adversarial_images
 
 
 @dataclasses.dataclass(frozen=True)

@@ -7,10 +7,10 @@ from collections.abc import Iterable
 
 from keras_advxai._typing import TargetMode
 from keras_advxai.attacks import Attack
-from keras_advxai.evaluation.attack_targets import TargetRule
 from keras_advxai.explainers import Explainer
 from keras_advxai.measurements.coordinates import SCORES
 from keras_advxai.metrics import Dissimilarity
+from keras_advxai.settings.attack_targets import TargetRule
 
 
 @dataclasses.dataclass(frozen=True)  # with `Measure` the key of what is compiled, so it has a hash

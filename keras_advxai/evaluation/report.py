@@ -14,7 +14,6 @@ import numpy as np
 from keras_advxai._files import write_atomically
 from keras_advxai._registry import Configuration
 from keras_advxai._typing import Aim, Norm, TargetMode
-from keras_advxai.evaluation.settings import EvaluationSettings
 from keras_advxai.measurements import accuracy as of_accuracy
 from keras_advxai.measurements import archive, row, statistics, storage
 from keras_advxai.measurements import drift as of_drift
@@ -28,6 +27,7 @@ from keras_advxai.measurements.row import Row, pandas
 from keras_advxai.measurements.schema import SCHEMA
 from keras_advxai.measurements.scores import ScoreComparison, compare
 from keras_advxai.measurements.summary import summary
+from keras_advxai.settings.evaluation_settings import EvaluationSettings
 from keras_advxai.text import as_text
 
 Named: TypeAlias = str | Configuration

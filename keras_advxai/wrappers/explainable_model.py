@@ -15,10 +15,10 @@ from keras_advxai._typing import Bounds, Labels, Preprocess, Reduce, TaskName, T
 from keras_advxai.api import evaluate
 from keras_advxai.attacks import Attack
 from keras_advxai.evaluation import EvaluationReport, EvaluationSettings
-from keras_advxai.evaluation.arguments import FUNCTION_SETTINGS, MODEL_SETTINGS, RobustnessArguments, takes_settings
 from keras_advxai.explainers import Explainer
 from keras_advxai.models import ImageClassifier, applications
 from keras_advxai.models.own_preprocessing import own_preprocessor
+from keras_advxai.settings.arguments import FUNCTION_SETTINGS, MODEL_SETTINGS, RobustnessArguments, takes_settings
 from keras_advxai.wrappers.overrides import PREDICTION, check_own_optimizer, check_trains_alike, overridden
 from keras_advxai.wrappers.saving import serialized
 from keras_advxai.wrappers.wrappable import check_wrappable

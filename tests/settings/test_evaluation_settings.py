@@ -12,7 +12,7 @@ import pytest
 import tensorflow as tf
 
 import keras_advxai as kax
-from keras_advxai.evaluation.arguments import (
+from keras_advxai.settings.arguments import (
     ARGUMENTS,
     CONDITION_SETTINGS,
     MODEL_SETTINGS,

@@ -16,9 +16,6 @@ from keras_advxai._registry import Configuration, Registry, nearest
 from keras_advxai._typing import AttackTargets, Bounds, Checks, Labels, Preprocess, Reduce, TargetMode, TaskName
 from keras_advxai.attacks import Attack, UniformNoise
 from keras_advxai.attacks.registry import REGISTRY as ATTACKS
-from keras_advxai.evaluation.arguments import FUNCTION_SETTINGS, MODEL_SETTINGS, EvaluationArguments, documented
-from keras_advxai.evaluation.attack_targets import check_attack_targets
-from keras_advxai.evaluation.restoring import LostFunction, function_name, restored
 from keras_advxai.explainers import Explainer
 from keras_advxai.explainers.registry import REGISTRY as EXPLAINERS
 from keras_advxai.metrics import Dissimilarity
@@ -26,6 +23,9 @@ from keras_advxai.models import ImageClassifier
 from keras_advxai.models.coercion import check_not_regression
 from keras_advxai.models.inputs import check_bounds, check_epsilons, check_flag, check_whole_number
 from keras_advxai.models.kinds import kind_of
+from keras_advxai.settings.arguments import FUNCTION_SETTINGS, MODEL_SETTINGS, EvaluationArguments, documented
+from keras_advxai.settings.attack_targets import check_attack_targets
+from keras_advxai.settings.restoring import LostFunction, function_name, restored
 
 T = TypeVar("T")
 
