@@ -93,7 +93,7 @@ def gradient_findings(classifier, x):
     """What the checks of gradients say of some images."""
     coordinates = Coordinates((), (), ("nissim",), ("predicted",), (0.1,), classifier.classes)
     measurements = Measurements.of(coordinates, label=np.zeros(len(x)), prediction=np.zeros((1, len(x))))
-    context = AuditContext.of(classifier, measurements, (), [(x, None)])
+    context = AuditContext.of(classifier, measurements, kax.EvaluationSettings(explainers=()), [(x, None)])
     ids = ("blocked-gradient", "stopped-gradient", "quantised-input", "misleading-gradients")
     return [finding for id in ids for finding in CHECKS.all[id].findings(context)]
 

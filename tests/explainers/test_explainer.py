@@ -131,7 +131,9 @@ def test_a_pass_already_made_is_used_eagerly_too(build, few):
 
 
 def test_the_score_is_checked():
-    with pytest.raises(ValueError, match=r"`score` must be one of logit, probability. Received: score='margin'"):
+    with pytest.raises(
+        ValueError, match=r"`score` must be one of logit, probability, centered_logit. Received: score='margin'"
+    ):
         kax.explainers.GradCAM(score="margin")
 
 
