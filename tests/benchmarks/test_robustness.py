@@ -27,8 +27,8 @@ REPORT = {
             "model": "plain",
             "norm": "linf",
             "attack": "pgd",
-            "standing": {"keras-advxai": 2, "cleverhans": 3, "CleverHans(...)": 2, "ART": 4},
-            "outside": {"keras-advxai": 0, "cleverhans": 0, "CleverHans(...)": 0, "ART": 1},
+            "robust": {"keras-advxai": 2, "cleverhans": 3, "CleverHans(...)": 2, "ART": 4},
+            "invalid": {"keras-advxai": 0, "cleverhans": 0, "CleverHans(...)": 0, "ART": 1},
             "errors": {"Foolbox": "ValueError: no"},
         }
     ],
@@ -43,7 +43,7 @@ REPORT = {
         {
             "model": "plain",
             "norm": "linf",
-            "standing": {"standard": 2, "AutoAttack": 1},
+            "robust": {"standard": 2, "AutoAttack": 1},
             "only": {"standard": 1, "AutoAttack": 0},
             "ratio": TIMES,
         }
@@ -99,10 +99,10 @@ def test_the_results_are_complete_and_nobody_is_ahead():
     assert report["images"] >= 128
     assert len(report["rows"]) == len(robustness.MODELS) * len(digits.EPSILONS) * len(robustness.METHODS)
     for row in report["rows"]:
-        assert row["outside"]["keras-advxai"] == 0
+        assert row["invalid"]["keras-advxai"] == 0
         if row["attack"] in ("fgsm", "pgd"):
             assert not set(row["errors"]) - {"Foolbox", "ART", "cleverhans"}
-            assert row["standing"]["keras-advxai"] == min(row["standing"].values())
+            assert row["robust"]["keras-advxai"] == min(row["robust"].values())
     assert len(report["full"]) == len(robustness.TIMED) * len(digits.EPSILONS)
     for row in report["full"]:
-        assert row["standing"]["standard"] <= row["standing"]["AutoAttack"] + 1
+        assert row["robust"]["standard"] <= row["robust"]["AutoAttack"] + 1
