@@ -27,6 +27,7 @@ from keras_advxai.metrics import nissim
 from keras_advxai.models import ImageClassifier, draws
 from keras_advxai.models.arriving import Arriving, compared
 from keras_advxai.models.task import CLASSIFICATION
+from keras_advxai.models.variables import non_finite_variables
 from keras_advxai.ops.compiling import check_eager
 from keras_advxai.ops.ssim import SMALLEST_WINDOW, window_size
 from keras_advxai.settings.arguments import FUNCTION_SETTINGS
@@ -160,6 +161,7 @@ class Evaluator:
             unsure_logits=self.classifier.assumes_probabilities,
             explainers=self.plan.explainers,
             random=topology.random,
+            non_finite_weights=non_finite_variables(self.classifier.model),
             arriving=_arriving(topology.statistics, found),
         )
         provenance = self._provenance(batches, fingerprint.hexdigest(), given.shape[1:], several=len(sizes) > 1)

@@ -117,7 +117,11 @@ def _predictions_line(report: EvaluationReport) -> str:
     # At the top, where it shows: a model that is given other images than it was trained on calls them pillows.
     found, names = report.measurements, report.provenance["class_names"]
     predicted, confidence = found.at("prediction"), found.at("confidence")
-    classes, counts = np.unique(predicted, return_counts=True)
+    missing = int(np.sum(predicted < 0))  # outputs that are not finite say no class
+    lacking = f"no class for {missing} images, whose outputs are NaN or infinite"
+    if missing == len(predicted):
+        return f"Predicted on the clean images: {lacking}."
+    classes, counts = np.unique(predicted[predicted >= 0], return_counts=True)
     order = np.lexsort((classes, -counts))[:_MOST_CLASSES]
     parts = []
     for label, count in zip(classes[order].tolist(), counts[order].tolist(), strict=True):
@@ -126,6 +130,7 @@ def _predictions_line(report: EvaluationReport) -> str:
         parts.append(f"{names[label] if label < len(names) else f'class {label}'} ({count}, {sure})")
     others = len(classes) - len(parts)
     rest = f", and {others} other class{'es' if others > 1 else ''}" if others else ""
+    rest += f"; {lacking}" if missing else ""
     return f"Predicted on the clean images (how often, median confidence): {', '.join(parts)}{rest}."
 
 

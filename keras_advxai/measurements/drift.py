@@ -126,9 +126,11 @@ def vid(found: Measurements, attack: Any, explainer: Any, *, metric: Any | None 
 def chance(found: Measurements, explainer: Any, *, metric: Any | None = None) -> float:
     """What a MOD would be by chance: the mean dissimilarity between the clean heatmaps of different images.
 
-    It is the upper end of the scale of a MOD, as the noise control is the lower one: explanations that drift this far
-    are as unlike those of the clean images as those of other images are. Each image is compared with the one before it,
-    which takes no pass, in data of any order; in data that are sorted by class, both are mostly of one class.
+    It is the upper mark on the scale of a MOD, as the noise control is the lower one: explanations that drift this far
+    are as unlike those of the clean images as those of other images are. It is no limit: where most images are of one
+    class, whose heatmaps are alike, a flip to another class moves a heatmap further. Each image is compared with the
+    one before it, which takes no pass, in data of any order; in data that are sorted by class, both are mostly of one
+    class.
 
     Args:
         found: What was measured.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import helpers
+import keras
 import numpy as np
 import pytest
 
@@ -34,3 +35,20 @@ def test_they_have_names_where_these_are_known(reports):
     assert str(again) == str(reports[1])
     assert again.provenance["class_names"][4] == "elk"
     assert reports[0].provenance["class_names"] == []
+
+
+def test_images_without_a_finite_output_are_of_no_class():
+    """One bright pixel is the class; two bright ones divide by zero."""
+    weights = helpers.linear_model(np.eye(5) * 5, (5, 1, 1))
+    inputs = keras.Input((5, 1, 1))
+    undefined = keras.layers.Lambda(lambda x: x / (1.0 - keras.ops.prod(x[:, :2], axis=1, keepdims=True)))(inputs)
+    model = keras.Model(inputs, weights(undefined))
+    settings = {"attacks": "fgsm", "explainers": (), "epsilons": [0.0], "progress": False}
+    x = np.eye(5, dtype="float32")[[3, 3, 4, 0]].reshape(-1, 5, 1, 1)
+    x[3, :2] = 1
+    text = " ".join(str(kax.evaluate(model, x, **settings)).split())
+    assert "class 3 (2, " in text
+    assert "other class" not in text
+    assert "; no class for 1 images, whose outputs are NaN or infinite." in text
+    text = " ".join(str(kax.evaluate(model, x[3:], **settings)).split())
+    assert "Predicted on the clean images: no class for 1 images, whose outputs are NaN or infinite." in text

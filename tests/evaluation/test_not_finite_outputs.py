@@ -162,3 +162,20 @@ def test_a_comparison_of_scores_counts_them_apart(model):
     x = np.stack([np.full((4, 4, 1), level, "float32") for level in (0.3, 0.1, 0.8)])
     text = str(kax.compare_scores(net, x, attack=Brighten(), epsilon=0.1, explainers="saliency", progress=False))
     assert re.findall(r"output not finite +(\d)", text) == ["1"] * 4
+
+
+def test_weights_that_a_relu_swallows_are_named():
+    """Some processors' ReLU makes 0 of NaN: outputs are finite, and nothing turns them."""
+    swallow = keras.layers.Lambda(lambda x: keras.ops.where(x > 0, x, 0.0))
+    layers = [keras.layers.Dense(3, name="first"), swallow, keras.layers.Flatten(), keras.layers.Dense(2)]
+    swallowed = keras.Sequential([keras.Input((4, 4, 1)), *layers])
+    assert "non-finite-weights" not in [item.id for item in evaluated(swallowed)]
+    swallowed.get_layer("first").kernel.assign(np.full((1, 3), np.nan))
+    (finding,) = [item for item in evaluated(swallowed) if item.id == "non-finite-weights"]
+    assert finding.severity == "error"
+    assert "first/kernel of the model hold NaN" in finding
+
+
+def evaluated(model):
+    x = np.random.default_rng(0).random((4, 4, 4, 1), dtype="float32")
+    return kax.evaluate(model, (x, [0, 1, 0, 1]), explainers=(), epsilons=[0.1], progress=False).warnings

@@ -8,8 +8,12 @@ import numpy as np
 
 from keras_advxai.attacks import Attack, Ensemble, MinimumNormAttack
 from keras_advxai.evaluation.checks.evidence import Evidence, check
+from keras_advxai.measurements import drift
 from keras_advxai.measurements.budget import WHOLE, budget_used
 from keras_advxai.text import epsilon_text, percent_text
+
+_MOST_BLANK = 0.1
+_LEAST_CHANCE = 0.01
 
 
 @check("mod-below-epsilon", "warning")
@@ -50,6 +54,53 @@ def minimum_norm_mod(seen: Evidence) -> Iterator[str]:
                 f"The MOD of {attack.name} is that of the nearest misclassified images, not one at epsilon: it used "
                 f"{percent_text(share)} of its budget on average at epsilon {epsilon_text(epsilon)}."
             )
+
+
+@check("blank-adversarial-heatmaps", "warning")
+def blank_adversarial_heatmaps(seen: Evidence) -> Iterator[str]:
+    """Many heatmaps of adversarial images show no evidence, though those of the clean images do.
+
+    They count in MOD: an explanation that vanishes has changed. But their dissimilarity is that from an empty heatmap,
+    the same at every epsilon, so that MOD says little more than how many they are, and a VID near 0 is no sign of
+    stable explanations. `report.blank_rate(attack, explainer, epsilon)` is the share; for ways out see
+    `blank-heatmaps`.
+    """
+    found = seen.measurements
+    for explainer in found.coordinates.explainers:
+        kept = ~found.at("blank", explainer=explainer)  # whose clean heatmap can be compared with
+        shares = {
+            (attack.name, epsilon): float(
+                np.mean(found.at("blank", attack=attack, explainer=explainer, epsilon=epsilon)[kept])
+            )
+            for attack in seen.attacks
+            for epsilon in found.coordinates.epsilons
+            if kept.any()
+        }
+        worst = max(shares, key=shares.__getitem__, default=None)
+        if worst is not None and shares[worst] > _MOST_BLANK:
+            yield (
+                f"{percent_text(shares[worst])} of the heatmaps of {explainer} under {worst[0]} at epsilon "
+                f"{epsilon_text(worst[1])} are blank where those of the clean images are not: their dissimilarity is "
+                "that from an empty heatmap."
+            )
+
+
+@check("small-chance", "warning")
+def small_chance(seen: Evidence) -> Iterator[str]:
+    """Clean heatmaps of different images are nearly the same, so that MOD as a share of chance means nothing.
+
+    An explainer whose heatmaps hardly depend on the image says little of it, whatever it is that makes them alike: the
+    model, which looks at the same place in all images or has learned nothing, or the layer, which has one position.
+    """
+    found = seen.measurements
+    for explainer in found.coordinates.explainers:
+        for metric in found.coordinates.metrics:
+            value = drift.chance(found, explainer, metric=metric)
+            if value < _LEAST_CHANCE:  # NaN is not
+                yield (
+                    f"The clean heatmaps of {explainer} are nearly the same for all images: by {metric} they are "
+                    f"{value:.2g} apart on average, so that MOD as a share of chance means nothing."
+                )
 
 
 def _below(seen: Evidence, attack: Attack) -> tuple[float, float, int] | None:

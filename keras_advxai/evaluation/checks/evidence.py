@@ -32,6 +32,7 @@ class Evidence:
         unsure_logits: Whether the output was taken for probabilities although nothing says that it is.
         arriving: What arrived at the first layer with statistics of its training; `None` if there is no such layer.
         random: What makes the model random when it runs: names of seed generators and operations.
+        non_finite_weights: Names of the model's variables that hold NaN or infinity.
     """
 
     measurements: Measurements
@@ -43,6 +44,7 @@ class Evidence:
     explainers: tuple[Explainer, ...] = ()
     arriving: Arriving | None = None
     random: tuple[str, ...] = ()
+    non_finite_weights: tuple[str, ...] = ()
 
     @functools.cached_property
     def epsilons(self) -> np.ndarray:

@@ -63,18 +63,21 @@ def random_model(seen: Evidence) -> str | None:
     """The model is random when it runs: it gives another output when it is run again on the same images.
 
     Such as a Dropout that is always on. Each pass draws anew, as `predict` does: what an attack finds under one draw is
-    judged under another, and each figure is of one draw. `seed` repeats an evaluation of what Keras' generators
-    draw; `tf.random` and NumPy are out of its reach. Attacks with gradients follow the mean gradient over many draws
-    with `samples=`; iterative ones should not stop at a misclassification by chance: `keep="last"`. Several seeds
-    show the spread of the figures. With `checks="all"`, the model is run a second time, which also finds what is
-    random without a trace in its graph; nothing else is then reported of that kind.
+    judged under another, and each figure is of one draw. `robust_accuracy`, the worst over attacks and epsilons, is
+    that of as many draws, and falls with their number alone; checks that compare attacks with one another speak of
+    draws, too. `seed` repeats an evaluation of what Keras' generators draw; `tf.random` and NumPy are out of its reach.
+    Attacks with gradients follow the mean gradient over many draws with `samples=`; iterative ones should not stop at a
+    misclassification by chance: `keep="last"`. Several seeds show the spread of the figures. With `checks="all"`, the
+    model is run a second time, which also finds what is random without a trace in its graph; nothing else is then
+    reported of that kind.
     """
     if not seen.random:
         return None
     others = f" and {len(seen.random) - 1} more" if len(seen.random) > 1 else ""
     return (
         f"The model is random when it runs (by {seen.random[0]}{others}). Each pass draws anew, so each figure is of "
-        "one draw; attacks with gradients follow the mean over many with `samples=`, as PGD(samples=16, keep='last')."
+        "one draw, and robust accuracy, the worst of many, is too low. Attacks with gradients follow the mean over "
+        "many draws with `samples=`, as PGD(samples=16, keep='last')."
     )
 
 

@@ -17,6 +17,22 @@ _MOST_SENTENCES = 4
 """With more explainers than this, as `GradCAM.every_layer` makes them, one sentence is about all of them."""
 
 
+@check("non-finite-weights", "error")
+def non_finite_weights(seen: Evidence) -> str | None:
+    """Some of the model's weights are NaN or infinite, as after a training that diverged.
+
+    Its outputs may be finite all the same: some processors' ReLU makes 0 of NaN, and the model then says the same of
+    every image, whatever an attack does.
+    """
+    if not seen.non_finite_weights:
+        return None
+    first, *others = seen.non_finite_weights
+    return (
+        f"The weights {first}{f' and {len(others)} more' if others else ''} of the model hold NaN or infinity: no "
+        "figure means anything, also where outputs are finite."
+    )
+
+
 @check("not-finite", "error")
 def not_finite(seen: Evidence) -> Iterator[str]:
     """The model's outputs, on the images or under an attack, or heatmaps, are NaN or infinite for some images.
@@ -28,17 +44,18 @@ def not_finite(seen: Evidence) -> Iterator[str]:
     found = seen.measurements
     finite = outcomes(found).finite
     clean = int(np.sum(~finite()))
+    told = "are in no figure" if outcomes(found).task == "regression" else "count as misclassified"
     if clean:
         yield (
-            f"The model's outputs are NaN or infinite for {clean} of {len(found)} clean images, which count as "
-            "misclassified; look for an undefined operation, or at weights that diverged."
+            f"The model's outputs are NaN or infinite for {clean} of {len(found)} clean images, which {told}; look for "
+            "an undefined operation, or at weights that diverged."
         )
     for name in found.coordinates.attacks:
         affected = int(np.any(~finite(name), axis=0).sum())
         if affected:
             yield (
                 f"Under {name} the model's outputs are NaN or infinite for {affected} of {len(found)} images, which "
-                "count as misclassified."
+                f"{told}."
             )
     for name in found.coordinates.explainers:
         yield from _pairs_without_value(seen, name)

@@ -7,6 +7,8 @@ import pytest
 from evaluation.checks.test_attack_checks import COUNT, EPSILONS, found, outcome
 
 from keras_advxai.attacks import DDN, FGSM, PGD, Ensemble, ExplanationPGD, UniformNoise
+from keras_advxai.evaluation import Coordinates, Measurements
+from keras_advxai.evaluation.checks import Evidence, findings
 
 OVER = np.array([[0.5], [1.0]])
 
@@ -60,3 +62,28 @@ def test_a_minimum_norm_attack_is_named_as_one():
     assert "The MOD of ddn is that of the nearest misclassified images" in note
     assert "it used 50.0 % of its budget on average at epsilon 0.1." in note
     assert EPSILONS == (0.1, 0.2)
+
+
+def measured(blank, chance):
+    """Two images under one attack at two epsilons: which heatmaps are blank, clean ones first, and chance."""
+    coordinates = Coordinates(("fgsm",), ("grad_cam",), ("nissim",), ("predicted",), (0.1, 0.2), classes=2)
+    values = {"label": [0, 1], "prediction": np.zeros((3, 2)), "blank": np.array([blank], bool)}
+    measurements = Measurements.of(coordinates, **values, chance_dissimilarity=np.array([[chance]]))
+    return {finding.id: finding for finding in findings(Evidence(measurements, (FGSM(),)))}
+
+
+def test_blank_adversarial_heatmaps_are_told_where_the_clean_ones_are_not_blank():
+    finding = measured([[0, 0], [0, 0], [1, 0]], [np.nan, 0.3])["blank-adversarial-heatmaps"]
+    assert finding.severity == "warning"
+    assert finding.startswith("50.0 % of the heatmaps of grad_cam under fgsm at epsilon 0.2 are blank")
+    assert "100.0 %" in measured([[1, 0], [1, 0], [1, 1]], [np.nan, 0.3])["blank-adversarial-heatmaps"]
+    for blank in ([[1, 0], [1, 0], [1, 0]], [[0, 0]] * 3, [[1, 1]] * 3):
+        assert "blank-adversarial-heatmaps" not in measured(blank, [np.nan, 0.3])
+
+
+@pytest.mark.parametrize(("chance", "is_said"), [(0.005, True), (0.05, False), (np.nan, False)])
+def test_heatmaps_that_are_nearly_the_same_for_all_images(chance, is_said):
+    found = measured([[0, 0]] * 3, [np.nan, chance])
+    assert ("small-chance" in found) == is_said
+    if is_said:
+        assert "by nissim they are 0.005 apart on average" in found["small-chance"]

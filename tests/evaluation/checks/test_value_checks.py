@@ -94,7 +94,8 @@ def evidence(count=200, explainers=(), metrics=("nissim",), epsilons=(0.1, 0.2),
     names = tuple(attack.name for attack in attacks)
     coordinates = Coordinates(names, explainers, metrics, ("predicted",), epsilons, classes=2)
     labels = np.arange(count) % 2
-    predictions = [labels] * (1 + len(names) * len(epsilons))
+    predictions = np.tile(labels, (1 + len(names) * len(epsilons), 1))
+    predictions[np.isnan(arrays.get("confidence", np.ones(predictions.shape)))] = -1  # as an evaluation has it
     shape = (len(names), len(epsilons), count)
     arrays = {
         "confidence": np.ones((len(predictions), count)),
