@@ -68,6 +68,21 @@ def enumeration(names: Sequence[str]) -> str:
     return " and ".join([*([", ".join(names[:-1])] if names[1:] else []), names[-1]])
 
 
+def to_be_said(*ways: str) -> str:
+    """Settings of the model that a message advises, with what takes them, whichever of these the user has called.
+
+    Args:
+        *ways: Settings as they are written in a call; of several, one is to be chosen.
+
+    Example:
+
+    >>> from keras_advxai.text import to_be_said
+    >>> to_be_said("output=...")
+    'output=... (to evaluate, the callback, ExplainableModel or ImageClassifier)'
+    """
+    return f"{' or '.join(ways)} (to evaluate, the callback, ExplainableModel or ImageClassifier)"
+
+
 @functools.singledispatch
 def as_text(value: object) -> str:
     """What `str(value)` shows of a result: a table.

@@ -24,6 +24,7 @@ from keras_advxai.models.selection import Selection, is_structure
 from keras_advxai.models.signature import check_preprocessed_shape, concrete_shape, match_structure, network_specs
 from keras_advxai.models.summary import ModelSummary, summarize
 from keras_advxai.ops.compiling import check_usable
+from keras_advxai.text import to_be_said
 
 _OPTIONS = ("fold_batch_norm", "jit_compile")  # how a pass is computed, and not what it is
 _UNUSUAL = ("reduce", "labels", "task")  # what most models need nothing said of
@@ -218,7 +219,7 @@ class ImageClassifier(LayeredModel):
         if traced and len(y.shape) > 1:
             raise ValueError(
                 "The model ends in several sigmoids, and in a tf.function the labels do not tell whether it says "
-                "several labels or one class. Pass ImageClassifier(model, labels='multi') or labels='single'."
+                "several labels or one class. Pass " + to_be_said("labels='multi'", "labels='single'")
             )
         several = y is None or (not traced and are_several(y, self._summary(shape).classes))
         return ImageClassifier(self.model, **{**self._settings(), "labels": "multi" if several else "single"})

@@ -7,6 +7,7 @@ import keras
 from keras_advxai.models.classifier import ImageClassifier
 from keras_advxai.models.heads import OneUnitError
 from keras_advxai.models.regression import regression_loss
+from keras_advxai.text import to_be_said
 
 
 def as_classifier(model: keras.Model | ImageClassifier) -> ImageClassifier:
@@ -43,6 +44,6 @@ def check_not_regression(model: keras.Model | ImageClassifier, classifier: Image
     if head in ("linear", "probability"):
         raise ValueError(
             f"The model {inner.name!r} was compiled with the loss {loss}, that of a regression. Pass "
-            "task='regression' (to ImageClassifier, evaluate, the callback or ExplainableModel) for a model that says "
-            "numbers, or from_logits=True if its outputs are the logits of classes."
+            + to_be_said("task='regression'")
+            + " for a model that says numbers, or from_logits=True if its outputs are the logits of classes."
         )

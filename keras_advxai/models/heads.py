@@ -11,6 +11,7 @@ import tensorflow as tf
 
 from keras_advxai._typing import Reduce, Score, Tensor
 from keras_advxai.models.graph import PRODUCTS, source
+from keras_advxai.text import to_be_said
 
 VALUES: dict[Score, str] = {"logit": "scores", "probability": "probabilities", "centered_logit": "centered_scores"}
 """The attribute of a pass, `(batch, classes)`, in which each score is a value of the class."""
@@ -56,7 +57,7 @@ def find_logits(output: Any, from_logits: bool | None, reduce: Reduce = None) ->
         warnings.warn(
             f"The model ends in {end if whole else 'a softmax over parts of its output'}, "
             "so its output is taken for probabilities and the logits for their logarithm, which saturates. "
-            "Pass ImageClassifier(model, from_logits=True) if the output is logits, or from_logits=False to "
+            f"Pass {to_be_said('from_logits=True')} if the output is logits, or from_logits=False to "
             "confirm that it is probabilities.",
             stacklevel=2,
         )
@@ -79,7 +80,7 @@ def check_probabilities(output: Any) -> None:
         raise ValueError(
             "Nothing says whether the model's output is logits or probabilities, and its values are not probabilities. "
             f"Received: values from {values.min():g} to {values.max():g}. Pass "
-            "ImageClassifier(model, from_logits=True), or from_logits=True to the callback."
+            f"{to_be_said('from_logits=True')} for logits."
         )
 
 
@@ -155,10 +156,10 @@ def check_rank(logits: Any, images: int, several: bool) -> None:
     shape = logits.shape
     if shape.rank == 1 or (shape.rank == 2 and shape[-1] is not None):
         return
-    other = " Pass ImageClassifier(model, output=...) if another output has the classes." if several else ""
+    other = f" Pass {to_be_said('output=...')} if another output has the classes." if several else ""
     raise ValueError(
         "The model's output must have the shape (batch, classes). Received: an output of shape "
-        f"{tuple(shape)}{_meaning(shape.rank, images)}.{other} Pass ImageClassifier(model, reduce=...) with a "
+        f"{tuple(shape)}{_meaning(shape.rank, images)}.{other} Pass {to_be_said('reduce=...')}: a "
         f"function from this output to (batch, classes), such as {_example(shape.rank)}"
     )
 
@@ -224,9 +225,8 @@ def outputs(logits: Tensor, head: str, from_logits: bool | None) -> Outputs:
         return Outputs(logits, logits, tf.sigmoid(logits) if head == "sigmoid" else tf.nn.softmax(logits))
     if head not in ("sigmoid", "probability") and not from_logits:
         raise OneUnitError(
-            "The model ends in one linear unit. If it is a regression, pass ImageClassifier(model, task='regression'); "
-            "if it is the logit of class 1 against class 0, ImageClassifier(model, from_logits=True). Evaluations, the "
-            "callback and ExplainableModel take the same."
+            "The model ends in one linear unit, of a regression or the logit of class 1 against class 0. Pass "
+            + to_be_said("task='regression'", "from_logits=True")
         )
     logits = binary_logits(logits, head)
     return Outputs(

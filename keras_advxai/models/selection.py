@@ -8,6 +8,7 @@ from typing import Any, Literal
 import keras
 
 from keras_advxai._registry import nearest
+from keras_advxai.text import to_be_said
 
 
 class Selection:
@@ -73,7 +74,7 @@ class Selection:
         if len(names) > 1 and self.chosen is None:
             raise ValueError(
                 f"The model has {len(names)} {self.what}s, {', '.join(names)}. Pass "
-                f"ImageClassifier(model, {self.what}=...) with the name or index of the one with the "
+                f"{to_be_said(f'{self.what}=...')} with the name or index of the one with the "
                 f"{'images' if self.what == 'input' else 'classes'}."
             )
         known = self.chosen is None or not names or self.chosen in names

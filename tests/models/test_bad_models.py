@@ -186,7 +186,7 @@ def test_a_last_activation_that_is_not_known_warns_which_argument_settles_it():
     ):
         model = keras.Sequential([keras.Input(SHAPE), *stack], name="net")
         model.layers[-1].set_weights([np.eye(2), np.full(2, -3)])
-        message = r"Softplus.*ImageClassifier\(model, from_logits=True\).*from_logits=False"
+        message = r"Softplus.*Pass from_logits=True \(to evaluate, .*from_logits=False"
         with pytest.warns(UserWarning, match=message):
             call(model)
         for settled in (True, False):

@@ -78,7 +78,7 @@ OTHER_SHAPES = {
         with_other_output,
         {"output": "map"},
         X,
-        r"positions?\. Pass ImageClassifier\(model, output=\.\.\.\)",
+        r"positions?\. Pass output=\.\.\. \(to evaluate",
     ),
 }
 
@@ -89,7 +89,7 @@ def test_the_error_says_what_the_model_is_and_advises_what_there_is(kind):
     model = build()
     with pytest.raises(ValueError, match=message) as error, unchanged(model):
         kax.attacks.FGSM()(kax.ImageClassifier(model, **settings), x[:1] if kind == "frames" else x)
-    assert "reduce=...) with a function from this output" in str(error.value)
+    assert "or ImageClassifier): a function from this output" in str(error.value)
     assert ("output=" in str(error.value)) == (kind == "one of two")
 
 

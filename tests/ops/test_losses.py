@@ -76,6 +76,13 @@ def test_log_odds_keeps_its_gradient_where_cross_entropy_has_none(gap):
     np.testing.assert_allclose(gradient("log_odds", logits, np.array([0])), [[-1, *share]], rtol=1e-6)
 
 
+@pytest.mark.parametrize("gap", [18.0, 40.0])
+def test_between_17_and_88_cross_entropy_raises_the_others_only(gap):
+    slope = gradient("cross_entropy", np.array([[gap, 0.0, -1.0]], "float32"), np.array([0]))
+    assert slope[0, 0] == 0
+    np.testing.assert_allclose(slope[0, 1:], np.exp([-gap, -gap - 1]), rtol=1e-5)
+
+
 def test_of_two_classes_log_odds_is_the_difference():
     logits = np.array([[3.0, 1.0], [5e8, -5e8]], "float32")
     np.testing.assert_allclose(losses.log_odds(logits, np.array([0, 1])), [-2, 1e9], rtol=1e-6)

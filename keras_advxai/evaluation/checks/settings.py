@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from keras_advxai.evaluation.checks.evidence import Evidence, check
 from keras_advxai.measurements.outcomes import Numbers, outcomes
-from keras_advxai.text import enumeration, epsilon_text
+from keras_advxai.text import enumeration, epsilon_text, to_be_said
 
 _FAR, _VERY_FAR = 0.25, 3.0
 """Divergences from the training's statistics that are not by chance, on some images and on few."""
@@ -18,13 +18,14 @@ def unsure_logits(seen: Evidence) -> str | None:
     """The model's last operation is neither linear nor a softmax or sigmoid.
 
     Its output lies in [0, 1] and was taken for probabilities, and its logarithm for the logits. Say what it is:
-    `ImageClassifier(model, from_logits=...)`.
+    `from_logits=True` or `from_logits=False`.
     """
     if not seen.unsure_logits:
         return None
     return (
         "The model's last operation is neither linear nor a softmax or sigmoid: its output was taken for "
-        "probabilities, their logarithm for the logits. ImageClassifier(model, from_logits=...) settles it."
+        "probabilities, their logarithm for the logits. Pass "
+        f"{to_be_said('from_logits=True', 'from_logits=False')} to settle it."
     )
 
 
