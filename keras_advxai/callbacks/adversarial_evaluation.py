@@ -56,7 +56,8 @@ class AdversarialEvaluation(keras.callbacks.Callback):
     - `val_vid_<attack>_<explainer>`: VID, with two epsilons or more.
 
     With several `metrics`, those of the second and further ones end in `_<metric>`. With a `name`, they begin with
-    `val_<name>_`. An epoch without an evaluation repeats the values of the last one.
+    `val_<name>_`. Whatever is no letter or digit in a name, as in the layer `block.1`, is an underscore in the keys, so
+    that `ModelCheckpoint` can have them in its path. An epoch without an evaluation repeats the values of the last one.
 
     A drift that could not be measured, because every heatmap of the clean images is blank or the model's outputs are
     NaN, is logged as infinite: worse than any that could be, so `ModelCheckpoint` and the others with `mode="min"`
@@ -141,6 +142,7 @@ class AdversarialEvaluation(keras.callbacks.Callback):
         self.class_names = class_names
         self.final = final
         self.settings = EvaluationSettings.of(settings, arguments)
+        self._keys = keys(self.settings, self.name)
         self.report: EvaluationReport | None = None
         self.reports: dict[int, EvaluationReport] = {}
         self.earlier_reports: tuple[dict[int, EvaluationReport], ...] = ()
@@ -153,7 +155,7 @@ class AdversarialEvaluation(keras.callbacks.Callback):
         """Validate everything, draw the sample, and compile the step on one batch of it."""
         directory = None if self.log_dir is None else check_log_dir(self.log_dir)
         settings = self.settings
-        check_keys(self, keys(settings, self.name))
+        check_keys(self, self._keys)
         if not self.model.built:  # its first step would do so a moment later
             own = getattr(self.model, "classifier_settings", None)  # of an `ExplainableModel`
             preprocess = settings.preprocess if own is None else own["preprocess"]

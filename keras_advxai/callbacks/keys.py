@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import collections
 import itertools
 import math
 import re
@@ -12,6 +13,7 @@ import numpy as np
 
 from keras_advxai.evaluation import EvaluationReport, EvaluationSettings
 from keras_advxai.models import ImageClassifier
+from keras_advxai.text import enumeration
 
 UNMEASURED = math.inf
 """What is logged for a drift that could not be measured: worse than any that could.
@@ -49,10 +51,15 @@ def keys(settings: EvaluationSettings, name: str | None = None) -> set[str]:
     """All keys that evaluations with these settings put into the logs, of a model that says one class for each image.
 
     Those of other models have other names for the accuracies, and are the same for two callbacks where these are.
+    Whatever is no letter or digit in the name of an attack, an explainer or a dissimilarity, such as the dot of a layer
+    `block.1` or of a step size, is an underscore in the keys.
 
     Args:
         settings: The settings.
         name: The name of the callback. Defaults to `None`.
+
+    Raises:
+        ValueError: Two of them are the same key.
 
     Example:
 
@@ -65,8 +72,19 @@ def keys(settings: EvaluationSettings, name: str | None = None) -> set[str]:
     attacks = [item.name for item in settings.attacks_and_controls]
     drifts = _drifts(attacks, (item.name for item in settings.explainers), (item.name for item in settings.metrics))
     kinds = ("mod", "vid") if len(settings.epsilons) > 1 else ("mod",)
-    ends = [f"accuracy_{item}" for item in ("clean", *attacks)]
-    return {f"{_start(name)}{end}" for end in (*ends, *(f"{kind}_{end}" for kind in kinds for end in drifts))}
+    ends: dict[str, list[str]] = collections.defaultdict(list)
+    for what in ("clean", *attacks):
+        ends[_usable(f"accuracy_{what}")].append(what)
+    for kind, (end, names) in itertools.product(kinds, drifts):
+        ends[f"{kind}_{end}"].append("/".join(names))
+    for end, meant in ends.items():
+        if len(meant) > 1:  # the later one would overwrite the other, epoch by epoch
+            raise ValueError(
+                f"What is measured of {enumeration(meant)} would have the same key in the logs, "
+                f"'{_start(name)}{end}', because keys have underscores for whatever is no letter or digit. "
+                "Evaluate them by two callbacks, each with a `name` of its own."
+            )
+    return {f"{_start(name)}{end}" for end in ends}
 
 
 def values(report: EvaluationReport, name: str | None = None) -> dict[str, float]:
@@ -84,14 +102,14 @@ def values(report: EvaluationReport, name: str | None = None) -> dict[str, float
     for end, method in figures.items():
         found |= {f"{end}_{attack}": getattr(report, method)(attack, largest) for attack in report.attacks}
     drifts = _drifts(report.attacks, report.explainers, report.metrics)
-    for end, (attack, explainer, metric) in drifts.items():
+    for end, (attack, explainer, metric) in drifts:
         # Plain floats: arrays in the logs make TensorBoard's callback crash.
         mods = [report.mod(attack, explainer, epsilon, metric=metric) for epsilon in report.epsilons]
         found[f"mod_{end}"] = _measured(float(np.mean(mods)))
     if len(report.epsilons) > 1:  # else it is NaN by definition
-        for end, (attack, explainer, metric) in drifts.items():
+        for end, (attack, explainer, metric) in drifts:
             found[f"vid_{end}"] = _measured(report.vid(attack, explainer, metric=metric))
-    return {f"{_start(name)}{end}": value for end, value in found.items()}
+    return {f"{_start(name)}{_usable(end)}": value for end, value in found.items()}
 
 
 def reported_accuracy(logs: Mapping[str, Any], classifier: ImageClassifier) -> tuple[str, float] | None:
@@ -123,14 +141,22 @@ def _measured(value: float) -> float:
     return UNMEASURED if math.isnan(value) else value
 
 
+def _usable(end: str) -> str:
+    """A part of a key as formats take it: `"{val_mod_fgsm_grad_cam_block.1:.3f}"` asks for an attribute."""
+    return re.sub(r"\W", "_", end)
+
+
 def _drifts(
     attacks: Iterable[str], explainers: Iterable[str], metrics: Iterable[str]
-) -> dict[str, tuple[str, str, str]]:
-    """What the keys of each drift end in: the first dissimilarity, the usual one, is not named."""
+) -> list[tuple[str, tuple[str, str, str]]]:
+    """What the keys of each drift end in, and whose it is: the first dissimilarity, the usual one, is not named."""
     attacks, explainers, metrics = list(attacks), list(explainers), list(metrics)
-    return {
-        f"{attack}_{explainer}" + ("" if metric == metrics[0] else f"_{metric}"): (attack, explainer, metric)
+    return [
+        (
+            _usable(f"{attack}_{explainer}" + ("" if metric == metrics[0] else f"_{metric}")),
+            (attack, explainer, metric),
+        )
         for metric in metrics
         for attack in attacks
         for explainer in explainers
-    }
+    ]

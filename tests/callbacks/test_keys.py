@@ -100,3 +100,65 @@ def test_an_accuracy_of_single_units_is_none_of_classes(trained):
     assert reported_accuracy({"val_accuracy": math.nan}, classifier) is None
     unit = keras.Sequential([keras.Input((4, 4, 1)), keras.layers.Flatten(), keras.layers.Dense(1, "sigmoid")])
     assert reported_accuracy({"val_binary_accuracy": 0.9}, kax.ImageClassifier(unit)) == ("val_binary_accuracy", 0.9)
+
+
+def test_keys_can_stand_in_the_paths_of_checkpoints(images, tmp_path):
+    inner = [keras.layers.Input((8, 8, 1)), keras.layers.Conv2D(2, 3, activation="relu", name="block.1")]
+    model = keras.Sequential([*inner, keras.layers.GlobalAveragePooling2D(), keras.layers.Dense(2)])
+    model.compile(keras.optimizers.SGD(0.0), keras.losses.SparseCategoricalCrossentropy(from_logits=True))
+    ours = kax.callbacks.AdversarialEvaluation(
+        images,
+        max_samples=8,
+        attacks=kax.attacks.PGD(steps=2, step_size=0.5),
+        explainers=kax.explainers.GradCAM(layer="block.1"),
+        metrics=("nissim", "center_shift"),
+        epsilons=(0.05, 0.2),
+        final=False,
+    )
+    known = keys(ours.settings)
+    drift = next(key for key in sorted(known) if key.startswith("val_mod_pgd"))
+    path = str(tmp_path / f"{{{drift}:.3f}}.weights.h5")
+    checkpoint = keras.callbacks.ModelCheckpoint(path, drift, mode="min", save_weights_only=True)
+    history = model.fit(*images, epochs=1, batch_size=64, verbose=0, callbacks=[ours, checkpoint]).history
+    assert {key for key in history if key.startswith("val_")} == known
+    assert all(f"{{{key}:.1f}}".format(**{key: 0.5}) == "0.5" for key in known)
+    assert (tmp_path / f"{history[drift][0]:.3f}.weights.h5").is_file()
+    assert ours.report.attacks[0] == ours.settings.attacks[0].name  # in reports and TensorBoard the names stay
+    assert "block_1" in drift
+    assert "block.1" in ours.report.explainers[0]
+
+
+@pytest.mark.parametrize(
+    "setting",
+    [
+        {"attacks": kax.attacks.PGD(steps=2, step_size=0.25)},
+        {"attacks": kax.contrib.CleverHans("projected_gradient_descent", eps_iter=0.3)},
+        {"explainers": kax.explainers.GradCAM(layer="block.1", reshape_transform=lambda maps: maps)},
+        {"explainers": kax.explainers.IntegratedGradients(steps=3)},
+        {"explainers": kax.explainers.GradCAM(layer="encoder/block-1:2")},
+    ],
+)
+def test_keys_are_letters_digits_and_underscores(setting):
+    assert all(key.isidentifier() for key in keys(kax.EvaluationSettings(**setting)))
+
+
+@pytest.mark.parametrize(
+    ("settings", "key"),
+    [
+        ({"explainers": [kax.explainers.GradCAM(layer=name) for name in ("b.1", "b_1")]}, "val_mod_fgsm_grad_cam_b_1"),
+        ({"explainers": [kax.explainers.GradCAM(layer=name) for name in ("a.b", "a/b")]}, "val_mod_fgsm_grad_cam_a_b"),
+    ],
+)
+def test_two_layers_of_one_key_are_refused(images, settings, key):
+    with pytest.raises(ValueError, match=rf"{key}', .* Evaluate them by two callbacks"):
+        kax.callbacks.AdversarialEvaluation(images, **settings)
+    for explainer in settings["explainers"]:
+        kax.callbacks.AdversarialEvaluation(images, **{**settings, "explainers": explainer}, name="one")
+
+
+def test_names_that_were_usable_are_as_they_were():
+    settings = kax.EvaluationSettings(attacks=("fgsm", "pgd"), metrics=("nissim", "rank_distance"))
+    drifts = [f"{a}_grad_cam{m}" for a in ("fgsm", "pgd", "uniform_noise") for m in ("", "_rank_distance")]
+    accuracies = [f"accuracy_{a}" for a in ("clean", "fgsm", "pgd", "uniform_noise")]
+    ends = [*accuracies, *(f"{kind}_{end}" for kind in ("mod", "vid") for end in drifts)]
+    assert keys(settings) == {f"val_{end}" for end in ends}
