@@ -16,6 +16,7 @@ from keras_advxai._typing import Score, Shape, Tensor
 from keras_advxai.explainers.notices import BlankHeatmapWarning, NonFiniteOutputWarning
 from keras_advxai.explainers.parts import rows, with_finite
 from keras_advxai.models import Forward, ImageClassifier, as_classifier
+from keras_advxai.models.arrays import as_array
 from keras_advxai.models.compiled import cached_structure
 from keras_advxai.models.labels import check_labels, traced_labels
 from keras_advxai.ops import heatmaps
@@ -279,7 +280,8 @@ class Explainer(Configuration):
             self.check(classifier, images)
             self.check_task(classifier)
             if targets is not None:
-                targets = np.broadcast_to(targets, len(images)) if np.ndim(targets) == 0 else targets
+                targets = as_array(targets, "`targets`")
+                targets = np.broadcast_to(targets, len(images)) if targets.ndim == 0 else targets
                 targets = check_labels(targets, len(images), classifier.classes, classifier.binary, "`targets`")
                 targets = tf.convert_to_tensor(targets)
             # A pass that was made eagerly has its activations and its tape; what is compiled cannot use either. So it

@@ -60,7 +60,7 @@ def exact_accuracy(found: Measurements, attack: Any | None = None, epsilon: floa
         attack: The attack or its name. Defaults to `None`, the clean images.
         epsilon: One of the epsilons; not for the clean images. Defaults to `None`.
     """
-    level = None if attack is None else found.coordinates.label("epsilon", epsilon)
+    level = found.coordinates.level(attack, epsilon)
     share = outcomes(found).share(attack, level)
     return float(np.mean(np.where(np.isnan(share), share, share == 1)))
 
@@ -72,8 +72,11 @@ def accuracy_interval(found: Measurements, attack: Any | None, epsilon: float | 
         found: What was measured.
         attack: The attack or its name; `None` for the clean images.
         epsilon: One of the epsilons; not for the clean images.
+
+    Raises:
+        ValueError: There is no such attack or epsilon.
     """
-    level = None if attack is None else found.coordinates.label("epsilon", epsilon)
+    level = found.coordinates.level(attack, epsilon)
     return interval(outcomes(found).share(attack, level))
 
 
@@ -140,7 +143,7 @@ def mean_error(found: Measurements, attack: Any | None = None, epsilon: float | 
         attack: The attack or its name. Defaults to `None`, the clean images.
         epsilon: One of the epsilons; not for the clean images. Defaults to `None`.
     """
-    of, level = outcomes(found), None if attack is None else found.coordinates.label("epsilon", epsilon)
+    of, level = outcomes(found), found.coordinates.level(attack, epsilon)
     return float(np.mean(of.error(attack, level))) if isinstance(of, Numbers) else math.nan
 
 

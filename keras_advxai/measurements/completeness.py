@@ -77,7 +77,7 @@ def completeness_gap(
     if not promises_completeness(found, explainer):
         name = found.coordinates.label("explainer", explainer)
         raise ValueError(f"The attributions of {name!r} do not promise to add up to anything, so there is no gap.")
-    level = None if attack is None else found.coordinates.label("epsilon", epsilon)
+    level = found.coordinates.level(attack, epsilon)
     where = {"attack": attack, "epsilon": level, "explainer": explainer}
     return relative_gaps(found.at("completeness_gap", **where), found.at("score_change", **where))
 

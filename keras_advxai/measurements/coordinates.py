@@ -118,6 +118,22 @@ class Coordinates:
         """A label as the report knows it, for one that was given in another form; see `index`."""
         return self.labels(dim)[self.index(dim, label)]
 
+    def level(self, attack: Any | None, epsilon: float | None) -> float | None:
+        """The epsilon of a condition, as the report knows it: `None` for the clean images, no attack, which have none.
+
+        Raises:
+            ValueError: There is no such epsilon, or one is named without an attack.
+        """
+        if attack is not None:
+            found: float = self.label("epsilon", epsilon)
+            return found
+        if epsilon is not None:
+            raise ValueError(
+                "The clean images have no epsilon. Name the attack, or leave `epsilon` out. "
+                f"Received: attack=None, epsilon={epsilon!r}"
+            )
+        return None
+
     def conditions(self, attack: Any | None, epsilon: float | None = None) -> int | slice:
         """Where conditions lie: the clean one for no attack, else the attack's at one epsilon, or at all in order."""
         if attack is None:

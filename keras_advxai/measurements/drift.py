@@ -185,5 +185,5 @@ def blank_rate(found: Measurements, attack: Any | None, explainer: Any, epsilon:
         explainer: The explainer or its name.
         epsilon: One of the epsilons; not for the clean images.
     """
-    level = None if attack is None else found.coordinates.label("epsilon", epsilon)
+    level = found.coordinates.level(attack, epsilon)
     return float(np.mean(found.at("blank", attack=attack, explainer=explainer, epsilon=level)))

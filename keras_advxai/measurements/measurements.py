@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import operator
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -184,10 +185,18 @@ class Samples(Sequence[dict[str, Any]]):
         """What was measured of one image, by quantity: a number, or dictionaries of numbers by label.
 
         Raises:
+            TypeError: The index is no whole number.
             IndexError: There is no such image.
         """
         if isinstance(index, slice):
             return [self[place] for place in range(*index.indices(len(self)))]
+        try:
+            index = operator.index(index)
+        except TypeError:
+            raise TypeError(
+                f"Samples are the {len(self)} images, by number. A quantity of all of them is "
+                f"report.measurements.at(name, ...). Received: samples[{index!r}]"
+            ) from None
         if not -len(self) <= index < len(self):
             raise IndexError(f"There are {len(self)} images. Received: index={index}")
         found = self._measurements

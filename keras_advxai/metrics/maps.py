@@ -63,7 +63,10 @@ def with_blank(distances: tf.Tensor, first: tf.Tensor, second: tf.Tensor) -> tf.
 
 
 def _as_maps(name: str, maps: Tensor) -> tf.Tensor:
-    maps = ops.convert_to_tensor(maps)
+    try:
+        maps = ops.convert_to_tensor(maps)
+    except ValueError as error:  # heatmaps of several sizes, in a list
+        raise ValueError(f"Argument `{name}` must be one array of heatmaps of one size. Received: {error}") from error
     if maps.shape.rank == 3 and maps.shape[-1] != 1:  # (batch, steps, 1) is a signal
         maps = maps[..., None]
     if maps.shape.rank not in RANKS or maps.shape[-1] != 1 or 0 in maps.shape[1:]:

@@ -12,6 +12,7 @@ import keras
 import numpy as np
 
 from keras_advxai._typing import Bounds, Norm, Shape, Tensor
+from keras_advxai.models.arrays import as_array
 from keras_advxai.models.class_names import check_class_names as check_class_names
 
 _TOLERANCE = 1e-6
@@ -101,11 +102,16 @@ def check_images(
             or values out of bounds.
         TypeError: `x` is not an array of numbers.
     """
-    images = np.asarray(x)
+    images = as_array(x, where)
     # TensorFlow's bfloat16 is no float to NumPy.
     numeric = np.issubdtype(images.dtype, np.floating) or np.issubdtype(images.dtype, np.integer)
     if not numeric and images.dtype.name != "bfloat16":
-        raise TypeError(f"{where} must be an array of numbers. Received: {type(x).__name__} of {images.dtype}")
+        # An array of arrays, or a ragged tensor.
+        ragged = " Images of several sizes are resized to one, or come in batches of one size each."
+        raise TypeError(
+            f"{where} must be an array of numbers. Received: {type(x).__name__} of {images.dtype}."
+            f"{ragged if images.dtype == object else ''}"
+        )
     _check_shape(images, shape, where, rank)
     lower, upper = bounds
     # Pixels as uint8 of which all are 0 or 1 would fit (0, 1), and are nearly black.

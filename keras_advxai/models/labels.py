@@ -8,6 +8,7 @@ import numpy as np
 import tensorflow as tf
 
 from keras_advxai._typing import Tensor
+from keras_advxai.models.arrays import as_array
 
 
 def check_labels(y: Tensor, count: int, classes: int, binary: bool = False, where: str = "`y`") -> np.ndarray:
@@ -23,7 +24,7 @@ def check_labels(y: Tensor, count: int, classes: int, binary: bool = False, wher
     Raises:
         ValueError: Wrong length or shape, not integers, or out of range.
     """
-    labels = np.asarray(y)
+    labels = as_array(y, where)
     if labels.shape[:1] != (count,):
         raise ValueError(f"{where} must have one label for each of the {count} images. Received: shape={labels.shape}")
     if labels.ndim == 2 and labels.shape[1] > 1:
@@ -80,7 +81,7 @@ def check_multi_hot(y: Any, count: int, labels: int, where: str = "`y`") -> np.n
     Raises:
         ValueError: Wrong length or shape, or other numbers.
     """
-    rows = np.asarray(y)
+    rows = as_array(y, where)
     if rows.shape == (count,) and labels == 1:
         rows = rows[:, None]
     whole = np.issubdtype(rows.dtype, np.number) or rows.dtype == bool
@@ -104,7 +105,7 @@ def check_values(y: Any, count: int, outputs: int, where: str = "`y`") -> np.nda
     Raises:
         ValueError: Wrong length or shape, or not finite.
     """
-    values = np.asarray(y)
+    values = as_array(y, where)
     if values.shape == (count,) and outputs == 1:
         values = values[:, None]
     whole = np.issubdtype(values.dtype, np.number) or values.dtype == bool
@@ -123,7 +124,7 @@ def are_several(y: Any, classes: int) -> bool:
         y: Labels as a user has them.
         classes: How many classes the model has.
     """
-    rows = np.asarray(y)
+    rows = as_array(y, "The labels")
     if rows.ndim != 2 or rows.shape[1] != classes or rows.dtype.kind not in "biuf":
         return False
     return bool(np.all((rows == 0) | (rows == 1)) and np.any(rows.sum(-1) != 1))

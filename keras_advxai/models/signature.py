@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import numbers
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -78,6 +79,11 @@ def concrete_shape(shape: Shape, own: Shape, preprocesses: bool, name: str) -> t
     """
     if shape is None:
         shape = own
+    elif not isinstance(shape, (Sequence, tf.TensorShape)) or not all(map(_is_side, shape)):
+        raise ValueError(
+            "Argument `shape` must be that of one image, (height, width, channels), whole numbers or None. "
+            f"Received: shape={shape!r}"
+        )
     elif own is not None and len(own) == len(shape) and not preprocesses:
         shape = tuple(known if side is None else side for side, known in zip(shape, own, strict=True))
     # Of images without any known number of channels, (None, None, None), no network can be built.
@@ -87,6 +93,11 @@ def concrete_shape(shape: Shape, own: Shape, preprocesses: bool, name: str) -> t
             f"{shape or 'inputs of a shape that it does not say'}. Pass the images' shape as `shape`."
         )
     return tuple(_NOMINAL_SIZE if side is None else side for side in shape)
+
+
+def _is_side(side: Any) -> bool:
+    """Whether this may be the size of a dimension: a whole number from 1 on, or one that is open."""
+    return side is None or (isinstance(side, numbers.Integral) and not isinstance(side, bool) and int(side) > 0)
 
 
 def _spec_of(shape: Any) -> Any:

@@ -15,6 +15,7 @@ from keras_advxai._typing import AttackTargets, Tensor
 from keras_advxai.attacks import Attack
 from keras_advxai.attacks.rows import select
 from keras_advxai.models import Forward, ImageClassifier
+from keras_advxai.models.arrays import as_array
 from keras_advxai.ops import random
 
 _STREAM = 0x7A6
@@ -151,7 +152,9 @@ def check_attack_targets(targets: AttackTargets, attacks: Sequence[Attack]) -> s
         return int(targets)
     if isinstance(targets, bool) or not (isinstance(targets, Sequence) or hasattr(targets, "shape")):
         raise TypeError(f"Argument `attack_targets` must be {ways}. Received: attack_targets={targets!r}")
-    return np.asarray(targets)  # held against images and labels in `Batches`, which knows them
+    return as_array(
+        targets, "Argument `attack_targets`"
+    )  # held against images and labels in `Batches`, which knows them
 
 
 def target_rule(targets: str | int | np.ndarray | None, classes: int, seed: int) -> TargetRule | None:

@@ -165,6 +165,28 @@ def test_samples_tell_the_story_of_each_image(report):
     assert report.samples[-1]["index"] == 3
     with pytest.raises(IndexError, match="There are 4 images"):
         report.samples[4]
+    assert str(report.samples[np.int64(1)]) == str(report.samples[1]) == str(report.samples[:2][1])
+
+
+@pytest.mark.parametrize("index", ["a", "label", None, 1.0, [0, 1]])
+def test_samples_are_asked_for_by_number(report, index):
+    with pytest.raises(TypeError, match=r"Samples are the 4 images, by number.*report\.measurements\.at.*Received"):
+        report.samples[index]
+
+
+def test_the_clean_images_have_no_epsilon(report):
+    for ask in (report.accuracy_interval, report.exact_accuracy, report.mean_error):
+        ask(None)
+        ask("fgsm", 0.1)
+        for epsilon in (0.1, 0.77):
+            with pytest.raises(ValueError, match=f"clean images have no epsilon.*attack=None, epsilon={epsilon}"):
+                ask(None, epsilon)
+        with pytest.raises(ValueError, match="must be one of the report's"):
+            ask("fgsm", 0.77)
+    with pytest.raises(ValueError, match="clean images have no epsilon"):
+        report.blank_rate(None, "grad_cam", 0.1)
+    with pytest.raises(ValueError, match="an epsilon is that of an attack"):
+        report.measurements.at("prediction", epsilon=0.1)
 
 
 def test_the_table_is_aligned_and_complete(report):

@@ -57,6 +57,8 @@ def test_an_explainer_without_a_sum_has_no_gap(report):
         report.completeness("grad_cam")
     with pytest.raises(ValueError, match="`epsilon` must be one of"):
         report.completeness_gap(GRADIENTS, "fgsm")
+    with pytest.raises(ValueError, match="clean images have no epsilon"):
+        report.completeness_gap(GRADIENTS, epsilon=0.1)
 
 
 def test_no_change_of_the_score():
