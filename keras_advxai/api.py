@@ -20,7 +20,7 @@ from keras_advxai.measurements.coordinates import SCORES
 from keras_advxai.measurements.scores import ScoreComparison
 from keras_advxai.models import ImageClassifier, LayerTable, as_classifier
 from keras_advxai.models.compiled import cached_structure
-from keras_advxai.models.inputs import check_class_names, check_number
+from keras_advxai.models.inputs import check_class_names, check_flag, check_number
 from keras_advxai.settings.arguments import (
     CONDITION_SETTINGS,
     ComparisonArguments,
@@ -90,6 +90,7 @@ def evaluate(
     References:
         Chakraborty et al., "Generalizing adversarial explanations with Grad-CAM", CVPR workshops 2022.
     """
+    check_flag("progress", progress)
     directory = None if log_dir is None else check_log_dir(log_dir)
     wanted = EvaluationSettings.of(settings, arguments)
     classifier = decided(wanted.classifier(model), data)

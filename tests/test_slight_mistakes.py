@@ -44,6 +44,94 @@ def test_a_flag_is_true_or_false_and_no_word(build, name, value):
         build(**{name: value})
 
 
+@pytest.mark.parametrize("value", ["False", 0, None])
+@pytest.mark.parametrize("name", ["progress", "final", "numpy", "relative", "from_clean_pass"])
+def test_a_flag_of_a_call_is_true_or_false_and_no_word(name, value):
+    model, x = linear(), images(2, 4, 4, 1)
+    calls = {
+        "progress": [
+            lambda: kax.evaluate(model, x, progress=value),
+            lambda: kax.compare_scores(model, x, progress=value),
+            lambda: kax.ExplainableModel(model).evaluate_robustness(x, progress=value),
+        ],
+        "final": [lambda: kax.callbacks.AdversarialEvaluation(x, final=value)],
+        "numpy": [
+            lambda: kax.metrics.register(name="own", numpy=value)(lambda a, b: a),
+            lambda: kax.metrics.Dissimilarity(lambda a, b: a, name="own", numpy=value),
+        ],
+        "relative": [lambda: explainers.IntegratedGradients().completeness_gap(model, x, relative=value)],
+        "from_clean_pass": [
+            lambda: attacks.GradientSteps(None, None, None, np.ones(1, "float32"), from_clean_pass=value)
+        ],
+    }
+    for call in calls[name]:
+        with pytest.raises(TypeError, match=f"Argument `{name}` must be True or False. Received: {name}={value!r}"):
+            call()
+
+
+@pytest.mark.parametrize("name", ["from_logits", "fold_batch_norm", "jit_compile"])
+def test_a_flag_of_the_model_is_true_or_false_wherever_it_is_said(name):
+    unbuilt = keras.Sequential([L.Flatten(), L.Dense(3)])
+    match = f"Argument `{name}` must be True or False. Received: {name}='False'"
+    for build in (
+        lambda **given: kax.ImageClassifier(linear(), **given),
+        lambda **given: kax.ExplainableModel(linear(), **given),
+        lambda **given: kax.ExplainableModel(unbuilt, **given),
+        lambda **given: kax.EvaluationSettings(**given),
+    ):
+        with pytest.raises(TypeError, match=match):
+            build(**{name: "False"})
+
+
+def test_what_is_wrong_is_said_before_a_wrapped_model_is_built():
+    unbuilt = keras.Sequential([L.Flatten(), L.Dense(3)])
+    for given, match in (({"labels": "two"}, "`labels`"), ({"task": "sorting"}, "`task`")):
+        with pytest.raises(ValueError, match=match):
+            kax.ExplainableModel(unbuilt, **given)
+    with pytest.raises(TypeError, match="`reduce`"):
+        kax.ExplainableModel(unbuilt, reduce=3)
+
+
+RAGGED = [[0], [0, 1]]
+
+
+@pytest.mark.parametrize(
+    ("call", "where"),
+    [
+        (lambda model, x: kax.evaluate(model, (x, RAGGED), **SETTINGS), "the labels of `data`"),
+        (lambda model, x: attacks.FGSM()(model, x, RAGGED, 0.1), "`y`"),
+        (lambda model, x: explainers.IntegratedGradients(steps=2)(model, x, RAGGED), "`targets`"),
+        (
+            lambda model, x: kax.EvaluationSettings(attacks=attacks.FGSM(targeted=True), attack_targets=RAGGED),
+            "Argument `attack_targets`",
+        ),
+    ],
+)
+def test_rows_of_several_lengths_are_named(call, where):
+    with pytest.raises(ValueError, match=rf"^{where} must be one array. Received: a list of 2 rows of length 1 and 2$"):
+        call(linear(), images(2, 4, 4, 1))
+
+
+def test_images_of_several_sizes_are_named():
+    several = np.empty(2, object)
+    several[:] = [images(4, 4, 1), images(3, 4, 1)]
+    for call in (
+        lambda: kax.evaluate(linear(), several, **SETTINGS),
+        lambda: attacks.FGSM()(linear(), several, [0, 1]),
+    ):
+        with pytest.raises(TypeError, match=r"of object\. Images of several sizes are resized to one, or come in"):
+            call()
+    maps = [several[0][..., 0], several[1][..., 0]]
+    with pytest.raises(ValueError, match="Argument `heatmaps` must be one array of heatmaps of one size"):
+        kax.metrics.get("nissim")(maps, maps)
+
+
+@pytest.mark.parametrize("shape", [((4, 4), (1, 2, 3)), (4, "4", 1), (4, 4.0, 1), (True, 4, 1), (0, 4, 1), 4, "441"])
+def test_a_shape_is_that_of_one_image(shape):
+    with pytest.raises(ValueError, match="Argument `shape` must be that of one image"):
+        kax.list_layers(linear(), shape=shape)
+
+
 @pytest.mark.parametrize("value", ["False", 0, 1])
 def test_those_that_have_no_default_are_alike(value):
     with pytest.raises(ValueError, match="Argument `rand_init` must be True or False"):

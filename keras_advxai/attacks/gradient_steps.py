@@ -18,6 +18,7 @@ from keras_advxai.attacks.objective import Objective
 from keras_advxai.attacks.projections import Projection
 from keras_advxai.attacks.starts import Start, at_images
 from keras_advxai.models import Forward, ImageClassifier
+from keras_advxai.models.inputs import check_flag
 from keras_advxai.ops import norms
 
 Labels: TypeAlias = Callable[[int | Tensor], Any]
@@ -83,6 +84,9 @@ class GradientSteps:
     attempts: int = 1
     from_clean_pass: bool = True
     keep: Keep = "first_hit"
+
+    def __post_init__(self) -> None:
+        check_flag("from_clean_pass", self.from_clean_pass)
 
     def run(
         self, model: ImageClassifier, forward: Forward, y: Any, epsilon: Tensor, labels: Labels | None = None

@@ -27,7 +27,7 @@ from keras_advxai.evaluation.duration import compiling
 from keras_advxai.measurements.unmeasured import cause_text
 from keras_advxai.models import applications
 from keras_advxai.models.compiled import cached_structure
-from keras_advxai.models.inputs import check_class_names, check_number, check_whole_number
+from keras_advxai.models.inputs import check_class_names, check_flag, check_number, check_whole_number
 from keras_advxai.models.own_preprocessing import own_preprocessor
 from keras_advxai.settings.arguments import EvaluationArguments, takes_settings
 from keras_advxai.tensorboard.directory import check_log_dir
@@ -140,7 +140,7 @@ class AdversarialEvaluation(keras.callbacks.Callback):
         self.name = check_name(name)
         self.log_dir = log_dir
         self.class_names = class_names
-        self.final = final
+        self.final = check_flag("final", final)
         self.settings = EvaluationSettings.of(settings, arguments)
         self._keys = keys(self.settings, self.name)
         self.report: EvaluationReport | None = None
@@ -150,6 +150,21 @@ class AdversarialEvaluation(keras.callbacks.Callback):
         self._clock = EpochClock()
         self._validated: Weights | None = None
         self._evaluated: Weights | None = None
+
+    def set_model(self, model: Any) -> None:
+        """Take the model that is trained, which Keras gives when `fit` begins.
+
+        Raises:
+            TypeError: It is of another Keras than this callback.
+        """
+        # Of tf_keras, or of another package with callbacks like these: the first thing that its `fit` does with them.
+        if not isinstance(model, keras.Model):
+            raise TypeError(
+                "AdversarialEvaluation is a callback of Keras 3, for the `fit` of a keras.Model. Received: a model of "
+                f"{type(model).__module__}.{type(model).__name__}. A model of tf_keras (Keras 2) that is saved as "
+                ".keras or .h5 may be loaded by keras.models.load_model, and trained or passed to kax.evaluate then."
+            )
+        super().set_model(model)
 
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
         """Validate everything, draw the sample, and compile the step on one batch of it."""

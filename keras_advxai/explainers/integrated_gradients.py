@@ -16,7 +16,7 @@ from keras_advxai.explainers.quadrature import check_method, quadrature
 from keras_advxai.explainers.registry import register
 from keras_advxai.explainers.sizes import images_that_fit
 from keras_advxai.models import Forward, ImageClassifier
-from keras_advxai.models.inputs import check_whole_number
+from keras_advxai.models.inputs import check_flag, check_whole_number
 from keras_advxai.models.scores import SCORES
 
 _DRAWS = 4
@@ -152,7 +152,11 @@ class IntegratedGradients(Explainer):
         Returns:
             The gaps, `(batch,)` float32, in units of the score, or as a fraction of its change: 0 where there is
             neither, as in a model whose score does not depend on the image.
+
+        Raises:
+            TypeError: `relative` is not `True` or `False`.
         """
+        check_flag("relative", relative)
 
         def gap(classifier: ImageClassifier, inputs: Any, labels: Tensor | None, forward: Forward | None = None) -> Any:
             forward = classifier.forward(inputs) if forward is None else forward

@@ -22,6 +22,7 @@ from keras_advxai.figures.sheet import (
     say_blank,
 )
 from keras_advxai.measurements.examples import Example
+from keras_advxai.models.inputs import check_flag
 from keras_advxai.text import epsilon_text
 
 _GAP = 0.08
@@ -58,7 +59,7 @@ def explanation(
         A figure that belongs to no backend; `figure.savefig("figure.png")` writes it.
 
     Raises:
-        TypeError: `examples` or `peak` is something else.
+        TypeError: `examples`, `peak` or `images` is something else.
         ValueError: There are no examples, a class has no name, or `peak` is not in (0, 1].
 
     Example:
@@ -74,6 +75,7 @@ def explanation(
     >>> [text.get_text() for text in figure.texts][:3]
     ['grad_cam, fgsm at epsilon 8/255, image 0', 'original', 'dog 90.0 %']
     """
+    check_flag("images", images)
     rows = listed_examples(examples)
     shown = [views(row, _MOST_PIXELS) for row in rows]
     # One for all panels, so that a colour means the same in each.

@@ -12,6 +12,7 @@ import tensorflow as tf
 
 from keras_advxai._typing import Tensor
 from keras_advxai.metrics.maps import as_pair, known
+from keras_advxai.models.inputs import check_flag
 
 DissimilarityFunction: TypeAlias = Callable[[Any, Any], Any]
 """Two batches of heatmaps, `(batch, *positions, 1)` each, to `(batch,)`."""
@@ -87,7 +88,7 @@ class Dissimilarity:
             function=function,
             name=_usable_name(function, name),
             upper=None if upper is None else float(upper),
-            numpy=bool(numpy),
+            numpy=check_flag("numpy", numpy),
         )
 
     @tf.autograph.experimental.do_not_convert

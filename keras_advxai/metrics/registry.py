@@ -47,7 +47,7 @@ def register(
     Raises:
         ValueError: If another function has the name already, or there is no usable name. (A definition that is run
             again, in a notebook or by `importlib.reload`, replaces the older one.)
-        TypeError: If what is decorated is not a function.
+        TypeError: If what is decorated is not a function, or `numpy` not `True` or `False`.
 
     Example:
 

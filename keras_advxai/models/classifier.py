@@ -125,7 +125,7 @@ class ImageClassifier(LayeredModel):
         check_usable()
         inputs.check_model(model, classifier=ImageClassifier)  # passed down: that file lies below this one
         self.model = model
-        self.from_logits = from_logits
+        self.from_logits = from_logits if from_logits is None else inputs.check_flag("from_logits", from_logits)
         self.output = output
         self.input = input
         self.reduce = heads.check_reduce(reduce)

@@ -14,6 +14,7 @@ import tensorflow as tf
 
 from keras_advxai.evaluation.report import EvaluationReport
 from keras_advxai.figures.captions import ClassNames, class_text
+from keras_advxai.models.inputs import check_flag
 from keras_advxai.tensorboard import dashboards, montage, pictures, summaries
 from keras_advxai.tensorboard.names import CHANCE, CLEAN, FOLDER, HPARAMS, runs_by_epsilon, safe
 
@@ -87,9 +88,11 @@ class ReportWriter:
                 the pictures. Defaults to `False`.
 
         Raises:
-            TypeError: `report` is not a report, or `step` not an integer.
+            TypeError: `report` is not a report, `step` not an integer, or a flag not `True` or `False`.
             ValueError: The step is below 0, or the writer is closed.
         """
+        check_flag("images", images)
+        check_flag("figures", figures)
         self._step = self._checked(report, step)
         with tf.summary.record_if(True):  # Keras' TensorBoard callback records only every so many batches.
             self._write_scalars(CLEAN, summaries.clean_scalars(report))

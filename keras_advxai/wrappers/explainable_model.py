@@ -16,12 +16,11 @@ from keras_advxai.api import evaluate
 from keras_advxai.attacks import Attack
 from keras_advxai.evaluation import EvaluationReport, EvaluationSettings
 from keras_advxai.explainers import Explainer
-from keras_advxai.models import ImageClassifier, applications
-from keras_advxai.models.own_preprocessing import own_preprocessor
+from keras_advxai.models import ImageClassifier
 from keras_advxai.settings.arguments import FUNCTION_SETTINGS, MODEL_SETTINGS, RobustnessArguments, takes_settings
 from keras_advxai.wrappers.overrides import PREDICTION, check_own_optimizer, check_trains_alike, overridden
 from keras_advxai.wrappers.saving import serialized
-from keras_advxai.wrappers.wrappable import check_wrappable
+from keras_advxai.wrappers.wrappable import check_settings, check_wrappable
 
 
 def _of_inner(name: str, summary: str) -> property:
@@ -137,8 +136,7 @@ class ExplainableModel(keras.Model):
         if model.built:
             self._classifier = ImageClassifier(model, **self._settings)
         else:
-            # What is wrong with them is said now already.
-            applications.image_space(preprocess, bounds, None, own_preprocessor(model))
+            check_settings(model, self._settings)  # what is wrong with them is said now already
 
     @property
     def classifier(self) -> ImageClassifier:

@@ -2,11 +2,36 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import keras
 
 from keras_advxai.models import ImageClassifier
+from keras_advxai.models.applications import image_space
+from keras_advxai.models.heads import check_reduce
+from keras_advxai.models.inputs import check_flag
+from keras_advxai.models.kinds import kind_of
+from keras_advxai.models.own_preprocessing import own_preprocessor
+
+
+def check_settings(model: keras.Model, settings: Mapping[str, Any]) -> None:
+    """Raise if settings are wrong by themselves, whatever the model is that has not been built yet.
+
+    Args:
+        model: The model.
+        settings: What `ImageClassifier` will be given.
+
+    Raises:
+        TypeError: One is of a wrong kind.
+        ValueError: One is wrong, or they contradict one another.
+    """
+    for name in ("from_logits", "fold_batch_norm", "jit_compile"):
+        if settings[name] is not None:
+            check_flag(name, settings[name])
+    check_reduce(settings["reduce"])
+    kind_of(settings["labels"], settings["task"], settings["from_logits"])
+    image_space(settings["preprocess"], settings["bounds"], None, own_preprocessor(model))
 
 
 def check_wrappable(model: Any, wrapper: type[keras.Model]) -> None:

@@ -379,3 +379,27 @@ def test_data_without_an_end(trained, images, evaluation, fit, kind):
     if kind == "infinite":
         with pytest.raises(ValueError, match="The dataset is infinite"):
             fit(evaluation(dataset))
+
+
+class Keras2Model:
+    """What tf_keras' `fit` gives to its callbacks: no model of Keras 3."""
+
+    __module__ = "tf_keras.src.engine.sequential"
+
+
+class Keras2List:
+    """How tf_keras begins: it gives the model, then the parameters, and asks for methods that Keras 3 has not."""
+
+    def __init__(self, callbacks, model):
+        for callback in callbacks:
+            callback.set_model(model)
+        for callback in callbacks:
+            callback.set_params({"epochs": 1})
+        self.hooks = any(callback._implements_train_batch_hooks() for callback in callbacks)
+
+
+@pytest.mark.parametrize("model", [Keras2Model(), None, "model"])
+def test_a_model_of_another_keras_is_refused_by_name(model):
+    callback = kax.callbacks.AdversarialEvaluation(np.zeros((2, 4, 4, 1), "float32"))
+    with pytest.raises(TypeError, match=rf"callback of Keras 3.*{type(model).__module__}\.{type(model).__name__}\."):
+        Keras2List([callback], model)
