@@ -214,7 +214,7 @@ def test_unknown_names_list_the_known_and_the_nearest(module, name, message):
         (
             lambda: kax.explainers.GradCAM(score="logits"),
             ValueError,
-            "`score` must be one of logit, probability. Received: score='logits'",
+            "`score` must be one of logit, probability, centered_logit. Received: score='logits'",
         ),
         (
             lambda: kax.explainers.GradCAM(layer=3),

@@ -89,10 +89,11 @@ def run(args: argparse.Namespace) -> int:
     model.fit(*train, batch_size=16, epochs=args.epochs, verbose=0, validation_data=test, callbacks=callbacks)
     print(f"Evaluating on {len(test[0])} other images ...\n", flush=True)
     explainers = ["grad_cam", "integrated_gradients"]
-    report = kax.evaluate(model, test, explainers=explainers, epsilons=EPSILONS, images=len(test[0]), progress=False)
+    same: Any = {"explainers": explainers, "images": len(test[0]), "progress": False}
+    report = kax.evaluate(model, test, epsilons=EPSILONS, class_names=kax.datasets.faces.CLASS_NAMES, **same)
     print(report)
     print("\nComparing explanations with and without the softmax ...\n", flush=True)
-    scores = kax.compare_scores(model, test, explainers=explainers, epsilon=SHOWN, images=len(test[0]), progress=False)
+    scores = kax.compare_scores(model, test, epsilon=SHOWN, **same)
     print(scores)
     write(report, scores, args.output)
     command = f"{tensorboard_program()} --logdir {shlex.quote(str(logs))} --samples_per_plugin images=100"
