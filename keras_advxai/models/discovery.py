@@ -84,6 +84,8 @@ class _Tracer:
         self._grid = grid
         self._reduced = reduced
         self._between = graph.between(images, logits)
+        products = (operation for operation in self._between.values() if graph.count_products([operation]))
+        self._learned = graph.descendants(products)
         every = [call for call in root.walk() if tf.is_symbolic_tensor(call.output)]
         # Branches to other outputs, and those from other inputs, have no gradient between images and classes.
         self._calls = [call for call in every if id(call.output.op) in self._between]
@@ -147,10 +149,11 @@ class _Tracer:
         return not is_input and not self._is_map(call) and self._layouts.shape(call.output, call.frames) is not None
 
     def _map_into(self, call: Call) -> int | None:
-        """The index of the input of a call that is a map; of several, of the one with most channels."""
+        """The index of the input of a call that is a map; of several, of the learned one with most channels."""
         # A layer that pools features with weights of one channel takes both; the features are the ones to explain.
         maps = {i: item for i, item in enumerate(call.inputs) if self._layouts.has_extent(item, call.frames)}
-        return max(maps, key=lambda i: (self._layouts.shape(maps[i], call.frames) or (0,))[-1] or 0, default=None)
+        channels = {i: (self._layouts.shape(item, call.frames) or (0,))[-1] or 0 for i, item in maps.items()}
+        return max(maps, key=lambda i: (id(maps[i].op) in self._learned, channels[i]), default=None)
 
     def _default(self) -> tuple[FeatureMap | None, list[Call]]:
         """What flows into the pooling, flatten or reshape that ends the spatial extent for the last time.
@@ -162,15 +165,19 @@ class _Tracer:
         Returns:
             The map, if there is one; and other layers that the classes are computed from, where no layer merges them.
         """
-        maps = [call for call in self._maps if not call.children]
+        # The mean of the images themselves, or their pixels, may go to the classes beside what convolutions make of
+        # them. A pooling right behind the images, or behind Rescaling and augmentation, shows the images.
+        # A nested model returns the tensor of its last layer, and that one has the name to give.
+        maps = [call for call in self._maps if not call.children and self._is_learned(FeatureMap(call))]
         ends = [(self._flowing_into(call), call) for call in self._extent_ends(self._root)]
+        ends = [end for end in ends if self._is_learned(end[0])]
         # A map of the scores themselves explains nothing.
         ends = [end for end in ends if not self._reduced or self._has_weights_behind(end[0])]
         best = max(ends, key=lambda end: self._depth(end[0]), default=None)
         # Subclassed models pool with `tf.reduce_mean`, which no layer shows. Then there is no such layer, or only that
         # of a squeeze-and-excitation further in front; so what the classes are computed from last is taken.
         if best is None or (maps and self._position[id(maps[-1])] > self._position[id(best[1])]):
-            last = self._bottleneck(maps) if self._reduced else self._last_maps() or maps[-1:]
+            last = self._bottleneck(maps) if self._reduced else self._last_maps(maps) or maps[-1:]
             feature_map = FeatureMap(last[-1]) if last else None
             unmerged = last[:-1]
         else:
@@ -185,8 +192,8 @@ class _Tracer:
             feature_map is not None and feature_map.input is None and isinstance(feature_map.call.operation, STEP_BACK)
         ):
             feature_map = self._flowing_into(feature_map.call)
-        # A pooling right behind the images, or behind Rescaling and augmentation, is an MLP's, and shows the images.
-        usable = feature_map is not None and self._products(feature_map) and not self._is_image(feature_map)
+        # A pooling of the user's own may have a fixed kernel, and nothing but the images in front.
+        usable = feature_map is not None and self._is_learned(feature_map)
         return (feature_map, unmerged) if usable else (None, [])
 
     def _flowing_into(self, call: Call) -> FeatureMap:
@@ -209,8 +216,9 @@ class _Tracer:
     def _depth(self, feature_map: FeatureMap) -> float:
         return self._position[id(feature_map.call)] - (0.5 if feature_map.input is not None else 0)
 
-    def _is_image(self, feature_map: FeatureMap) -> bool:
-        return feature_map.input is None and isinstance(feature_map.call.operation, keras.layers.InputLayer)
+    def _is_learned(self, feature_map: FeatureMap) -> bool:
+        """Whether products with weights lie between the images and a map."""
+        return id(feature_map.tensor.op) in self._learned
 
     def _extent_ends(self, call: Call) -> Iterator[Call]:
         """The innermost calls inside `call` that turn a map into something else."""
@@ -236,13 +244,11 @@ class _Tracer:
         behind, own = graph.between(feature_map.tensor, self._logits).values(), feature_map.tensor.op
         return graph.count_products(operation for operation in behind if operation is not own) > 0
 
-    def _last_maps(self) -> list[Call]:
-        """The maps that the classes are computed from without another map in between, in their order."""
+    def _last_maps(self, maps: list[Call]) -> list[Call]:
+        """Those of the maps that the classes are computed from without another map in between, in their order."""
         outputs: dict[int, Call] = {}
-        for call in self._maps:
-            # A nested model returns the tensor of its last layer, and that one has the name to give.
-            if not call.children:
-                outputs.setdefault(id(call.output), call)
+        for call in maps:
+            outputs.setdefault(id(call.output), call)
         last: dict[int, Call] = {}
         seen: set[int] = set()
         queue = [self._logits]

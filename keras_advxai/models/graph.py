@@ -41,13 +41,18 @@ def between(start: Any, end: Any) -> dict[int, Any]:
     # Both directions: augmentation draws random numbers that lead to the classes and do not depend on the images; other
     # outputs depend on the images and do not lead to the classes.
     behind = ancestors(end)
-    ahead = _reached(start.consumers(), lambda operation: (op for out in operation.outputs for op in out.consumers()))
+    ahead = descendants(start.consumers())
     return {key: operation for key, operation in behind.items() if key in ahead or operation is start.op}
 
 
 def ancestors(tensor: Any) -> dict[int, Any]:
     """The operations that a symbolic tensor depends on, its own among them, by their ids."""
     return _reached([tensor.op], lambda operation: (item.op for item in operation.inputs))
+
+
+def descendants(operations: Iterable[Any]) -> dict[int, Any]:
+    """The operations that depend on one of some operations, these among them, by their ids."""
+    return _reached(operations, lambda operation: (op for out in operation.outputs for op in out.consumers()))
 
 
 def count_products(operations: Iterable[Any]) -> int:
