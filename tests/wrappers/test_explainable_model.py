@@ -240,7 +240,7 @@ def test_its_own_options_reach_the_passes_and_checks_those_of_evaluate():
 
 def test_a_setting_that_evaluate_does_not_take_is_named():
     model = kax.ExplainableModel(functional())
-    with pytest.raises(TypeError, match=r"no argument `epsilon`\. Did you mean 'epsilons'\? .*explainers"):
+    with pytest.raises(TypeError, match=r"no argument `epsilon`\. Did you mean 'epsilons'.*explainers"):
         model.evaluate_robustness(data(), epsilon=0.1)
     for own in ("bounds", "preprocess", "model"):
         with pytest.raises(TypeError, match=f"takes no `{own}`: the wrapper has its own"):
