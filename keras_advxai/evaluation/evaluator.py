@@ -160,6 +160,7 @@ class Evaluator:
             image_sizes=len(sizes),
             unsure_logits=self.classifier.assumes_probabilities,
             explainers=self.plan.explainers,
+            ways_out={item.name: item.way_out(self.classifier, given.shape[1:]) for item in self.plan.explainers},
             random=topology.random,
             non_finite_weights=non_finite_variables(self.classifier.model),
             arriving=_arriving(topology.statistics, found),

@@ -150,15 +150,15 @@ class ClassActivationMap(Explainer):
         default = model.layers(shape).default
         return default is not None and self.layers(model, shape) == (default.name,)
 
-    @property
-    def way_out(self) -> str:
-        """Other scores, where the logit's map is blank; see `Explainer.way_out`."""
+    def way_out(self, model: ImageClassifier, shape: Shape = None) -> str:
+        """Other scores, where the logit's map is blank and theirs may not be; see `Explainer.way_out`."""
         if self.score != "logit":
             return ""
         # What raises all logits alike has no part in a prediction, and may outweigh the evidence for one class.
-        return (
-            "The logit counts what is evidence against all classes alike: score='centered_logit' does not, nor does "
-            "score='probability'."
+        first, *others = model.comparing_scores(shape) or ("",)
+        also = "".join(f", nor does score={score!r}" for score in others)
+        return first and (
+            f"The logit counts what is evidence against all classes alike: score={first!r} does not{also}."
         )
 
     def layers(self, model: ImageClassifier, shape: Shape = None) -> tuple[str, ...]:

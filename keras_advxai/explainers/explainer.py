@@ -104,9 +104,8 @@ class Explainer(Configuration):
         """Whether gradients flow through its heatmaps to the images, as an attack on the explanation needs."""
         return True
 
-    @property
-    def way_out(self) -> str:
-        """A sentence on what to do where its heatmaps are blank; empty for nothing that is known."""
+    def way_out(self, model: ImageClassifier, shape: Shape = None) -> str:
+        """A sentence on what to do where its heatmaps of a model are blank; empty for nothing that is known."""
         return ""
 
     @property
@@ -219,8 +218,9 @@ class Explainer(Configuration):
         # Inside of a user's own tf.function nothing has a value, so nothing is checked, compiled or warned of.
         if not tf.executing_eagerly():
             return self._traced(model, x, targets, forward, self._explain)
-        found, finite = self._run(model, x, targets, forward, self._explain, "heatmaps")
-        self._warn_of_blank(np.asarray(found)[finite])
+        classifier = as_classifier(model)
+        found, finite = self._run(classifier, x, targets, forward, self._explain, "heatmaps")
+        self._warn_of_blank(np.asarray(found)[finite], classifier, tuple(np.shape(classifier.images_of(x)))[1:])
         return found
 
     @tf.autograph.experimental.do_not_convert
@@ -250,14 +250,14 @@ class Explainer(Configuration):
             return self._traced(model, x, targets, forward, self._attribute)
         return self._run(model, x, targets, forward, self._attribute, "attributions")[0]
 
-    def _warn_of_blank(self, maps: np.ndarray) -> None:
+    def _warn_of_blank(self, maps: np.ndarray, model: ImageClassifier, shape: Shape) -> None:
         """Warn if heatmaps are zero everywhere."""
         blank = ~maps.any(axis=tuple(range(1, maps.ndim)))
         if blank.any():
+            way_out = self.way_out(model, shape)
             warnings.warn(
                 f"{blank.sum()} of {blank.size} heatmaps of {self!r} are blank (image {np.flatnonzero(blank)[0]} the "
-                f"first): they show no evidence for the class. They are zero everywhere.{self.way_out and ' '}"
-                f"{self.way_out}",
+                f"first): they show no evidence for the class. They are zero everywhere.{way_out and ' '}{way_out}",
                 BlankHeatmapWarning,
                 stacklevel=4,  # the line that called the explainer
             )

@@ -7,10 +7,11 @@ from collections.abc import Sequence
 
 import keras
 
-from keras_advxai._typing import Shape, Tensor
+from keras_advxai._typing import Score, Shape, Tensor
 from keras_advxai.models import lookup
 from keras_advxai.models.layer_table import LayerTable
 from keras_advxai.models.summary import ModelSummary
+from keras_advxai.models.task import Task
 from keras_advxai.models.topology import Topology
 
 
@@ -19,9 +20,11 @@ class LayeredModel(abc.ABC):
 
     Attributes:
         model: The `keras.Model`.
+        kind: The task that it is for.
     """
 
     model: keras.Model
+    kind: Task
 
     @abc.abstractmethod
     def _summary(self, shape: Shape = None) -> ModelSummary:
@@ -57,6 +60,22 @@ class LayeredModel(abc.ABC):
     def head(self, shape: Shape = None) -> str:
         """The kind of head: `"softmax"`, `"sigmoid"`, `"linear"` or `"probability"`."""
         return self._summary(shape).head
+
+    def comparing_scores(self, shape: Shape = None) -> tuple[Score, ...]:
+        """The scores that leave out what is evidence for or against all classes alike, which the logit counts.
+
+        Args:
+            shape: `(height, width, channels)` of the images, for a model that leaves them open.
+
+        Returns:
+            None where it is the same as the logit's: of one sigmoid unit, where there is one class against another, of
+            several labels, each with a sigmoid, and of logits that were recovered from probabilities.
+        """
+        found = self._summary(shape)
+        if found.binary or found.head == "probability" or "centered_logit" not in self.kind.scores:
+            return ()
+        # A sigmoid for each class has a derivative that is positive, so its gradient is the logit's but for the scale.
+        return ("centered_logit",) if found.head == "sigmoid" else ("centered_logit", "probability")
 
     def map_shape(self, shape: Sequence[int | None]) -> tuple[int | None, ...]:
         """The shape of the heatmaps of images, `(batch, height, width, 1)`.

@@ -59,6 +59,48 @@ def test_where_the_logit_is_blank_it_is_not_and_the_warning_says_so(net):
     assert (GradCAM(score=CENTERED_SCORE)(net, X, LABELS).max((1, 2, 3)) == 1).all()
 
 
+ADVICE = "The logit counts what is evidence against all classes alike: score='centered_logit' does not"
+HEADS = {
+    "softmax": (WEIGHTS, "softmax", {}, f"{ADVICE}, nor does score='probability'."),
+    "logits": (WEIGHTS, None, {}, f"{ADVICE}, nor does score='probability'."),
+    "two classes": (WEIGHTS[:, :2], "softmax", {}, f"{ADVICE}, nor does score='probability'."),
+    "a sigmoid for each class": (WEIGHTS, "sigmoid", {"labels": "single"}, f"{ADVICE}."),
+    "several labels": (WEIGHTS, "sigmoid", {"labels": "multi"}, ""),
+    "several labels of logits": (WEIGHTS, None, {"labels": "multi"}, ""),
+    "one sigmoid unit": (WEIGHTS[:, :1], "sigmoid", {}, ""),
+    "one logit": (WEIGHTS[:, :1], None, {"from_logits": True}, ""),
+    "probabilities": (WEIGHTS, "softmax", {"from_logits": False}, f"{ADVICE}, nor does score='probability'."),
+    "normalised": (WEIGHTS, keras.activations.softplus, {"from_logits": False}, ""),
+    "regression": (WEIGHTS, None, {"task": "regression"}, ""),
+}
+
+
+@pytest.mark.parametrize("head", HEADS)
+def test_the_warning_names_scores_that_this_model_takes_and_that_are_not_blank_alike(head):
+    weights, activation, said, advice = HEADS[head]
+    classifier = kax.ImageClassifier(channels(weights, activation), **said)
+    explained = 1 if weights.shape[1] == 1 and classifier.binary else 0
+    with pytest.warns(BlankHeatmapWarning) as caught:
+        # Of one unit, class 1 is what all channels speak against.
+        assert not GradCAM()(classifier, X, explained).any()
+    assert str(caught[0].message).endswith(f"zero everywhere.{advice and ' '}{advice}")
+    offered = [score for score in (CENTERED_SCORE, "probability") if f"score='{score}'" in advice]
+    for score in set(classifier.kind.scores) - {"logit", *offered}:
+        if head == "normalised":  # where each probability has a scale of its own, nothing is known of the others
+            continue
+        with pytest.warns(BlankHeatmapWarning):
+            assert not GradCAM(score=score)(classifier, X, explained).any()
+    assert CENTERED_SCORE not in offered or GradCAM(score=CENTERED_SCORE)(classifier, X, explained).any()
+
+
+def test_the_finding_says_nothing_of_other_scores_of_one_sigmoid_unit():
+    settings = {"attacks": "uniform_noise", "epsilons": (0.1,), "target": "label", "progress": False}
+    report = kax.evaluate(channels(WEIGHTS[:, :1], "sigmoid"), (X, np.ones(4, int)), explainers=GradCAM(), **settings)
+    found = [str(finding) for finding in report.warnings if finding.id == "blank-heatmaps"]
+    assert len(found) == 1
+    assert found[0].endswith("these images are left out of its MOD and VID.")
+
+
 @pytest.mark.parametrize("explainer", [GradCAM, GradCAMPlusPlus, LayerCAM, HiResCAM, Saliency])
 def test_what_is_added_to_all_logits_changes_nothing(explainer, net):
     shifted = channels(WEIGHTS + np.array([[5.0], [-2.0]], "float32"))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+from collections.abc import Mapping
 from typing import TypeAlias
 
 import numpy as np
@@ -29,6 +30,7 @@ class Evidence:
         has_sample_weights: Whether the data have sample weights.
         image_sizes: How many sizes the images have.
         explainers: The explainers, as far as they are known.
+        ways_out: What to do where an explainer's heatmaps are blank, by its name; empty for nothing that is known.
         unsure_logits: Whether the output was taken for probabilities although nothing says that it is.
         arriving: What arrived at the first layer with statistics of its training; `None` if there is no such layer.
         random: What makes the model random when it runs: names of seed generators and operations.
@@ -45,6 +47,7 @@ class Evidence:
     arriving: Arriving | None = None
     random: tuple[str, ...] = ()
     non_finite_weights: tuple[str, ...] = ()
+    ways_out: Mapping[str, str] = dataclasses.field(default_factory=dict)
 
     @functools.cached_property
     def epsilons(self) -> np.ndarray:

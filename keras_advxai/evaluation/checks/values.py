@@ -122,25 +122,26 @@ def blank_heatmaps(seen: Evidence) -> Iterator[str]:
     speak against the class by as much as they do against all others, which a softmax ignores and the logit does not: a
     model may be confident, and its heatmaps blank. `score="centered_logit"`, the logit less the mean of all logits,
     leaves that out, and so does `score="probability"`. With the latter on a confident model blank maps are expected:
-    see `kax.compare_scores`. With Integrated Gradients it is an image that equals its baseline, such as a black one.
+    see `kax.compare_scores`. Of one sigmoid unit, and of several labels, there is nothing to leave out, and a blank map
+    says that the layer has no evidence for the class. With Integrated Gradients it is an image that equals its
+    baseline, such as a black one.
     """
     found = seen.measurements
     finite = found.at("prediction") >= 0  # where outputs are NaN, that is the cause, of which `not-finite` tells
     counts = {name: int((found.at("blank", explainer=name) & finite).sum()) for name in found.coordinates.explainers}
     counts = {name: count for name, count in counts.items() if count}
-    ways = {item.name: item.way_out for item in seen.explainers}
     if len(counts) > _MOST_SENTENCES:
         worst = max(counts, key=counts.__getitem__)  # one sentence for all layers of a saturated model
         yield (
             f"{len(counts)} explainers have blank clean heatmaps, which are left out of their MOD and VID: up to "
             f"{counts[worst]} of {len(found)}, of {worst}. `report.blank_rate(None, explainer)` gives that of each."
-            f"{_after(ways.get(worst, ''))}"
+            f"{_after(seen.ways_out.get(worst, ''))}"
         )
         return
     for name, count in counts.items():
         yield (
             f"{count} of {len(found)} clean heatmaps of {name} are blank; these images are left out of its MOD and VID."
-            f"{_after(ways.get(name, ''))}"
+            f"{_after(seen.ways_out.get(name, ''))}"
         )
 
 
