@@ -85,10 +85,15 @@ def measured(images: int, rounds: int, probes: int = PROBES) -> dict[str, Any]:
     y = rng.integers(0, subjects.CLASSES, images)
     watches = [Stopwatch()]
     callbacks: list[keras.callbacks.Callback] = [*watches]
-    for settings in SETTINGS.values():
+    for number, settings in enumerate(SETTINGS.values()):
         callbacks.append(
             kax.callbacks.AdversarialEvaluation(
-                (x[:probes], y[:probes]), epsilons=EPSILONS, batch_size=BATCH, final=False, **settings
+                (x[:probes], y[:probes]),
+                name=f"callback_{number}",
+                epsilons=EPSILONS,
+                batch_size=BATCH,
+                final=False,
+                **settings,
             )
         )
         watches.append(Stopwatch())

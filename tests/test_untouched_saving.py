@@ -178,7 +178,8 @@ MOMENTS = {
     "in another thread, in the middle of a pass": ("layer", compiled, in_another_thread, WAYS),
     "in another thread, while preprocessing": ("preprocess", compiled, in_another_thread, WAYS),
     "in another thread, beside a custom explainer": ("attribute", compiled, in_another_thread, WAYS),
-    "in an eager preprocessing": ("preprocess", eager, at_once, WAYS),
+    # Where a preprocessing runs, Keras lets nobody make variables, since it may draw random numbers.
+    "in an eager preprocessing": ("preprocess", eager, at_once, WITHOUT_NEW_VARIABLES),
     "in an eager custom explainer": ("attribute", eager, at_once, WAYS),
     "in a traced preprocessing": ("preprocess", compiled, lifted, WITHOUT_NEW_VARIABLES),
     "in a traced custom explainer": ("attribute", compiled, lifted, WITHOUT_NEW_VARIABLES),

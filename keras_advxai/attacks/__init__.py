@@ -40,6 +40,7 @@ from keras_advxai.attacks.gradient_steps import GradientSteps
 from keras_advxai.attacks.mifgsm import MIFGSM
 from keras_advxai.attacks.minimum_norm_attack import MinimumNormAttack
 from keras_advxai.attacks.multi_target_pgd import MultiTargetPGD
+from keras_advxai.attacks.notices import NonFinitePixelWarning
 from keras_advxai.attacks.objective import Objective, misclassification
 from keras_advxai.attacks.pgd import PGD
 from keras_advxai.attacks.projections import ball_then_bounds, bounds_ball_bounds
@@ -75,6 +76,7 @@ __all__ = [
     "GradientAttack",
     "GradientSteps",
     "MinimumNormAttack",
+    "NonFinitePixelWarning",
     "MultiTargetPGD",
     "Objective",
     "SignNoise",

@@ -15,6 +15,7 @@ import tensorflow as tf
 from keras_advxai._registry import Configuration
 from keras_advxai._typing import Aim, Norm, Tensor
 from keras_advxai.attacks import rows as batches
+from keras_advxai.attacks.notices import NonFinitePixelWarning
 from keras_advxai.attacks.projections import ball_then_bounds
 from keras_advxai.attacks.rows import select
 from keras_advxai.models import Forward, ImageClassifier, as_classifier
@@ -194,7 +195,7 @@ class Attack(Configuration):
             ValueError: Images, labels or epsilon are not what the model takes; nothing was computed then.
 
         Warns:
-            UserWarning: `perturb`, of an attack of a user's own, made pixels NaN. The image's own are returned there.
+            NonFinitePixelWarning: `perturb`, of an attack of a user's own, made pixels NaN; they are left as they were.
         """
         checked = None if tf.is_symbolic_tensor(epsilon) else check_epsilons(epsilon, self.norm)
         budget = epsilon
@@ -302,6 +303,7 @@ class Attack(Configuration):
         warnings.warn(
             f"{type(self).__name__}.perturb made pixels of {changed.sum()} of {changed.size} images NaN (image "
             f"{np.flatnonzero(changed)[0]} the first). They are left as they were.",
+            NonFinitePixelWarning,
             stacklevel=4,  # the line that called the attack
         )
         kept = batches.valid(tf.convert_to_tensor(found), tf.cast(images, tf.float32))

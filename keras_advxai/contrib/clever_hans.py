@@ -143,8 +143,6 @@ class CleverHans(Attack):
         """What cleverhans' function finds, `epsilon` being in the images' own units; see `Attack.perturb`."""
         if tf.executing_eagerly():
             # What is compiled makes a pass of its own: an eager one, which may come as `forward=`, serves no trace.
-            if tf.config.functions_run_eagerly():
-                raise RuntimeError("cleverhans' attacks are compiled: call tf.config.run_functions_eagerly(False).")
             return model.compiled((self, "perturb"), self._of_inputs, forward.inputs, y, epsilon)
         if self.uses_gradients:
             # Inside of cleverhans a model without gradients, such as one that rounds its images, fails with a None in

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import warnings
 from typing import Any
 
 import keras
@@ -11,7 +12,7 @@ import tensorflow as tf
 
 from keras_advxai import attacks
 from keras_advxai._typing import Tensor
-from keras_advxai.attacks import Attack
+from keras_advxai.attacks import Attack, NonFinitePixelWarning
 from keras_advxai.models import ImageClassifier, as_classifier
 from keras_advxai.testing.common import (
     check_configuration,
@@ -79,7 +80,12 @@ def check_attack(attack: Attack, model: keras.Model | ImageClassifier, x: Any, y
 
 
 def _check_images(attack: Attack, classifier: ImageClassifier, x: Any, y: np.ndarray) -> None:
-    found, images = attack(classifier, x, y, epsilon=0.1), classifier.images_of(x)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", NonFinitePixelWarning)  # else the pixels would be left as they were
+        try:
+            found, images = attack(classifier, x, y, epsilon=0.1), classifier.images_of(x)
+        except NonFinitePixelWarning as warning:
+            raise AssertionError("It returned NaN or infinite pixels.") from warning
     require(isinstance(found, np.ndarray), f"It returned {type(found).__name__} for NumPy images.")
     require(found.shape == images.shape, f"It returned the shape {found.shape} for images of {images.shape}.")
     require(found.dtype == np.float32, f"It returned {found.dtype}, not float32.")

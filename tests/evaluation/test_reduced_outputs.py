@@ -81,6 +81,7 @@ def test_the_wrapper_takes_and_saves_it(model, report, tmp_path):
         unnamed.save(tmp_path / "other.keras")
 
 
+@pytest.mark.filterwarnings("ignore::keras_advxai.callbacks.FindingWarning")  # one epoch teaches it one class
 def test_the_callback_takes_it():
     model = segmenting()
     model.compile("sgd", "sparse_categorical_crossentropy")

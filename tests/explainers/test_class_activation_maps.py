@@ -238,7 +238,7 @@ def test_bad_arguments_are_refused(cls, model, few):
         TypeError, match=r"`layer` must be the name or path of a layer, or the layer. Received: layer=3"
     ):
         cls(layer=3)
-    with pytest.raises(ValueError, match=r"`score` must be one of logit, probability. Received: score='loss'"):
+    with pytest.raises(ValueError, match=r"one of logit, probability, centered_logit. Received: score='loss'"):
         cls(score="loss")
     with pytest.raises(TypeError, match=r"`reshape_transform` must be 'tokens' or a function"):
         cls(layer="conv1", reshape_transform="squares")

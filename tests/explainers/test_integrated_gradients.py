@@ -314,7 +314,7 @@ def test_draws_without_noise_are_refused_because_they_would_do_nothing():
 def test_the_seed_and_the_score_are_checked():
     with pytest.raises(ValueError, match=r"`seed` must be an integer of at least 0. Received: seed=-1"):
         IntegratedGradients(seed=-1)
-    with pytest.raises(ValueError, match=r"`score` must be one of logit, probability, centered_logit. Received: score='loss'"):
+    with pytest.raises(ValueError, match=r"one of logit, probability, centered_logit. Received: score='loss'"):
         IntegratedGradients(score="loss")
 
 

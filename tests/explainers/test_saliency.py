@@ -146,7 +146,7 @@ def test_no_layer_is_looked_at_and_no_further_pass_is_made(model):
 
 
 def test_bad_arguments_are_refused():
-    with pytest.raises(ValueError, match=r"`score` must be one of logit, probability. Received: score='loss'"):
+    with pytest.raises(ValueError, match=r"one of logit, probability, centered_logit. Received: score='loss'"):
         Saliency(score="loss")
     model = helpers.linear_model(WEIGHTS, SHAPE)
     with pytest.raises(ValueError, match=r"`targets` must lie in 0\.\.3, because the model has 4 classes"):
