@@ -200,7 +200,7 @@ def test_what_is_no_regression(kind):
 
 
 def test_one_linear_unit_says_both_ways_out():
-    with pytest.raises(ValueError, match=r"task='regression'\); if it is the logit .* from_logits=True"):
+    with pytest.raises(ValueError, match=r"Pass task='regression' or from_logits=True"):
         attacks.FGSM()(linear_models.model(KERNEL[:, :1]), X)
 
 

@@ -88,7 +88,7 @@ def test_targeted_attacks_leave_alone_what_is_of_their_class_and_nothing_else():
         np.testing.assert_allclose(*rates)
 
 
-def mean_change(clean, other):
+def mean_brightening(clean, other):
     """A dissimilarity that can be computed by hand."""
     return tf.reduce_mean(tf.abs(clean - other), axis=(1, 2, 3))
 
@@ -99,9 +99,11 @@ def test_a_mod_is_that_of_its_epsilon():
     x = np.full((4, 8, 8, 1), 0.5, "float32")
     x[:, 0, 0] = 1  # by which heatmaps are scaled
     y = np.array([0, 0, 0, 1])  # the last one is misclassified before, and made brighter
-    report = run(net, (x, y), PGD(steps=8), epsilons=(0.25,), noise_control=False, metrics=mean_change)
+    report = run(net, (x, y), PGD(steps=8), epsilons=(0.25,), noise_control=False, metrics=mean_brightening)
     darker, brighter = 0.5 - 0.25 / 0.75, 0.75 - 0.5
     expected = 63 / 64 * (3 * darker + brighter) / 4
     assert report.mod("pgd_steps8", "edges", 0.25) == pytest.approx(expected, rel=1e-5)
-    early = run(net, (x, y), PGD(steps=8, keep="first_hit"), epsilons=(0.25,), noise_control=False, metrics=mean_change)
+    early = run(
+        net, (x, y), PGD(steps=8, keep="first_hit"), epsilons=(0.25,), noise_control=False, metrics=mean_brightening
+    )
     assert early.mod("pgd_steps8_first_hit", "edges", 0.25) < expected / 2
