@@ -144,6 +144,7 @@ def art(task: Task, method: str) -> Run:
     }
     if method == "bim":  # which always has the largest change as its norm
         if task.norm != "linf":
+            # What the library cannot do, as its own refusals are told in the table; the attack itself ignores a norm.
             raise NotImplementedError("BasicIterativeMethod keeps the norm linf only")
         del options["norm"]
     attack = attacks[method](classifier, **options)

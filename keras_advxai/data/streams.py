@@ -35,7 +35,7 @@ def batch_count(data: tf.data.Dataset | keras.utils.PyDataset) -> float | None:
         return known.get(count, count)
     try:
         batches: int | None = data.num_batches  # which is `len` where there is one
-    except NotImplementedError:  # neither is declared: Keras counts on for ever, too
+    except NotImplementedError:  # Keras' own, of a `PyDataset` that declares neither: `fit` reads on for ever, too
         return math.inf
     return math.inf if batches is None else batches
 

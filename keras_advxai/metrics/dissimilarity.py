@@ -134,7 +134,8 @@ class Dissimilarity:
         try:
             return self.function(first, second)
         except (NotImplementedError, AttributeError) as error:
-            # TensorFlow's own words for a NumPy function, or `.numpy()`, in a graph do not say what to do.
+            # In a graph TensorFlow raises the first for a function of NumPy and the second for `.numpy()`, and neither
+            # says what to do. What has another cause goes on as it is.
             if known(first, second) or "numpy" not in str(error):
                 raise
             raise ValueError(

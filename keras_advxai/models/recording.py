@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import collections
 import contextlib
 import dataclasses
 import threading
@@ -215,16 +214,3 @@ def _restorer(operations: list[keras.Operation]) -> Callable[[], None]:
                     attributes.update({name: kept[name]} if name in kept else {})
 
     return restore
-
-
-def call_names(calls: list[Call]) -> dict[int, str]:
-    """A name for each call: the layer's path for its last one, and with a number for the earlier ones."""
-    by_path: dict[str, list[Call]] = collections.defaultdict(list)
-    for call in calls:
-        by_path[call.path].append(call)
-    names: dict[int, str] = {}
-    for path, same in by_path.items():
-        # A layer shared by two branches, or called twice in a row, is explained where it is nearest to the classes.
-        names |= {id(call): f"{path}:{number}" for number, call in enumerate(same[:-1], start=1)}
-        names[id(same[-1])] = path
-    return names

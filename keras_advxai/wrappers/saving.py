@@ -27,7 +27,9 @@ def serialized(name: str, function: Any) -> Any:
             if found is function or (hasattr(function, "get_config") and type(found) is type(function)):
                 return config
         except (AttributeError, NotImplementedError, TypeError, ValueError) as error:
-            cause = error  # Keras raises one or another for what it cannot find again; all mean the same here
+            # Keras raises one or another: NotImplementedError for a layer without `get_config`, AttributeError for a
+            # callable without a name, TypeError and ValueError for what is not found. All mean the same here.
+            cause = error
     other = ", or pass the name of a module of keras.applications" if name == "preprocess" else ""
     raise ValueError(
         f"The model cannot be saved, because loading it would not find its `{name}` again. Decorate the function "

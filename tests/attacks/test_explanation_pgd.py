@@ -9,7 +9,7 @@ import pytest
 import tensorflow as tf
 
 import keras_advxai as kax
-from keras_advxai.attacks import ExplanationPGD, UniformNoise
+from keras_advxai.attacks import ExplanationPGD
 from keras_advxai.attacks.explanation_objectives import displaced_mass
 from keras_advxai.contrib import TFKerasVis
 from keras_advxai.explainers import GradCAM, IntegratedGradients, Saliency, SmoothGrad
@@ -344,8 +344,3 @@ def test_an_eager_pass_is_not_needed_and_does_no_harm(model, few):
     attack, classifier = ExplanationPGD(objective="top_k", steps=3), kax.ImageClassifier(model)
     found = attack(classifier, few[0], epsilon=0.05, forward=classifier.forward(few[0]))
     np.testing.assert_array_equal(found, attack(classifier, few[0], epsilon=0.05))
-
-
-def test_noise_is_what_it_is_called():
-    assert UniformNoise().aim == kax.attacks.SignNoise().aim == "noise"
-    assert kax.attacks.FGSM().aim == kax.attacks.Square().aim == "label"

@@ -87,3 +87,8 @@ def test_what_an_attack_is_cannot_be_changed_and_is_no_hyperparameter():
         attack.uses_gradients = False
     assert set(attack.get_config()) == {"attacks"}
     assert attack.name == "ensemble_fgsm"
+
+
+def test_noise_is_what_it_is_called():
+    assert UniformNoise().aim == SignNoise().aim == "noise"
+    assert FGSM().aim == Square().aim == "label"

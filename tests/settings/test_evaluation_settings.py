@@ -177,12 +177,12 @@ def test_what_is_not_known_where_a_report_is_read_is_named_with_the_remedy(model
     settings = {"epsilons": EPSILONS, "explainers": (), "progress": False}
     report = kax.evaluate(model, few, attacks=Darken(), **settings)
     with pytest.raises(ValueError, match=r"an attack .* not known here: 'Darken'\. .*register_keras_serializable"):
-        kax.EvaluationReport.from_json(report.to_json()).settings  # noqa: B018
+        _ = kax.EvaluationReport.from_json(report.to_json()).settings
     own = kax.evaluate(model, few, metrics=own_distance, epsilons=EPSILONS, progress=False)
     again = kax.EvaluationReport.from_json(own.to_json())
     assert again == own  # the figures are there all the same
     with pytest.raises(ValueError, match=r"Unknown dissimilarity 'own_distance'\..*metrics\.register"):
-        again.settings  # noqa: B018
+        _ = again.settings
     assert kax.evaluate(model, few, metrics=own_distance, epsilons=EPSILONS, progress=False) == own
 
 
@@ -210,7 +210,7 @@ def test_a_report_by_hand_has_none():
     coordinates = Coordinates(("fgsm",), (), ("nissim",), ("predicted",), (0.1,), classes=2)
     report = kax.EvaluationReport(Measurements.of(coordinates, label=[0], prediction=[[0], [1]]), {"model": "net"})
     with pytest.raises(ValueError, match="no settings: it was made by hand"):
-        report.settings  # noqa: B018
+        _ = report.settings
 
 
 def test_they_are_immutable_and_compared_by_value():
