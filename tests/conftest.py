@@ -12,6 +12,7 @@ import helpers
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 import weights
 
 from keras_advxai.datasets import faces
@@ -68,6 +69,17 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         type=int,
         help="Train what the tests begin from, with this seed, instead of taking the weights in tests/data.",
     )
+    parser.addoption(
+        "--unoptimized",
+        action="store_true",
+        help="Run graphs as they are traced. TensorFlow takes a third of the tests' time to rewrite them.",
+    )
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Before anything is traced."""
+    if config.getoption("--unoptimized"):
+        tf.config.optimizer.set_experimental_options({"disable_meta_optimizer": True})
 
 
 @pytest.hookimpl(tryfirst=True)

@@ -15,7 +15,7 @@ import numpy as np
 from keras_advxai._files import write_atomically
 from keras_advxai.measurements.limits import check_limits
 from keras_advxai.measurements.quantity import Quantity
-from keras_advxai.measurements.reading import as_dictionary, parse_json, shown
+from keras_advxai.measurements.reading import as_dictionary, parse_json, reason, shown
 from keras_advxai.measurements.schema import (
     SCHEMA,
     Parts,
@@ -74,7 +74,7 @@ def load(path: str | os.PathLike[str]) -> Parts:
     try:
         archive = zipfile.ZipFile(io.BytesIO(content))
     except Exception as error:  # zipfile's, struct's and Python's own, according to what was damaged
-        raise ValueError(f"The file {os.fspath(path)!r} is not a report: {error}") from error
+        raise ValueError(f"The file {os.fspath(path)!r} is not a report: {reason(error)}") from error
     with archive:
         return _from_archive(archive, len(content))
 
@@ -111,7 +111,7 @@ def _header(archive: zipfile.ZipFile) -> Any:
     try:
         return parse_json(_member(archive, _HEADER, _LARGEST_HEADER).decode("utf-8"))
     except ValueError as error:
-        raise ValueError(f"The header is not that of a report: {error}") from error
+        raise ValueError(f"The header is not that of a report: {reason(error)}") from error
 
 
 def _array(archive: zipfile.ZipFile, item: Quantity, shape: tuple[int, ...]) -> np.ndarray:
@@ -128,7 +128,7 @@ def _array(archive: zipfile.ZipFile, item: Quantity, shape: tuple[int, ...]) -> 
             raise ValueError(f"it must be {item.dtype} of the shape {shape}, and is {found[2]} of {found[0]}")
         array = np.frombuffer(content, dtype, offset=stream.tell()).reshape(shape)
     except Exception as error:  # NumPy's, ast's and Python's own, according to what was damaged
-        raise ValueError(f"`measurements.{item.name}` does not fit: {error}") from error
+        raise ValueError(f"`measurements.{item.name}` does not fit: {reason(error)}") from error
     return array.astype(item.dtype)
 
 
@@ -143,7 +143,7 @@ def _member(archive: zipfile.ZipFile, name: str, most: int) -> bytes:
         with archive.open(info) as member:
             return member.read(most + 1)  # of what inflates to more than it says, no more than this is inflated
     except Exception as error:  # zlib's, zipfile's and Python's own, according to what was damaged
-        raise ValueError(f"The entry {name!r} is damaged: {error}") from error
+        raise ValueError(f"The entry {name!r} is damaged: {reason(error)}") from error
 
 
 def _stored_type(dtype: Any) -> np.dtype[Any]:

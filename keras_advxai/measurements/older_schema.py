@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from keras_advxai.measurements.reading import as_dictionary, shown
+from keras_advxai.measurements.reading import as_dictionary, reason, shown
 
 _SAMPLES = {
     *("epsilons", "labels", "predictions", "confidence", "attacked", "nissim", "blank", "reference_blank"),
@@ -36,7 +36,7 @@ def upgraded(config: Mapping[str, Any]) -> dict[str, Any]:
     try:
         measurements = _Upgrade(samples, provenance.get("target")).measurements()
     except (KeyError, TypeError, AttributeError, IndexError) as error:
-        what = f"{error} is missing" if isinstance(error, KeyError) else "an entry of another kind"
+        what = f"{reason(error)} is missing" if isinstance(error, KeyError) else "an entry of another kind"
         raise ValueError(f"`samples` of the report, which is of schema 1, does not fit: {what}") from error
     kept = {key: value for key, value in provenance.items() if key not in _RENAMED}
     return {"provenance": kept, "warnings": config.get("warnings"), "measurements": measurements}

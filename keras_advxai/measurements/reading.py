@@ -14,6 +14,7 @@ _LONGEST = 1024
 """Bits of an integer; Python refuses to write those of more than 4,300 digits."""
 
 _SHOWN = 100  # characters
+_QUOTED = 300  # characters of an error of NumPy, zipfile or json
 _SHORT = reprlib.Repr()
 _SHORT.maxstring = _SHORT.maxother = _SHORT.maxlong = 60
 
@@ -101,3 +102,9 @@ def shown(value: Any) -> str:
     except Exception:  # such as an integer of more digits than Python writes
         return f"an object of type {type(value).__name__}"
     return text if len(text) <= _SHOWN else text[: _SHOWN - 3] + "..."
+
+
+def reason(error: Exception) -> str:
+    """What somebody else's error says, however much of a damaged file it quotes."""
+    text = str(error)
+    return text if len(text) <= _QUOTED else text[: _QUOTED - 3] + "..."

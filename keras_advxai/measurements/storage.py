@@ -15,7 +15,7 @@ from keras_advxai.measurements.coordinates import Coordinates
 from keras_advxai.measurements.limits import check_limits
 from keras_advxai.measurements.measurements import Measurements
 from keras_advxai.measurements.quantity import Quantity
-from keras_advxai.measurements.reading import as_dictionary, parse_json, shown
+from keras_advxai.measurements.reading import as_dictionary, parse_json, reason, shown
 from keras_advxai.measurements.schema import (
     SCHEMA,
     Parts,
@@ -89,7 +89,7 @@ def read_json(source: str | os.PathLike[str]) -> Any:
         return parse_json(text)
     except ValueError as error:
         where = "The text" if is_text else f"The file {os.fspath(source)!r}"
-        raise ValueError(f"{where} is not the JSON of a report: {error}") from error
+        raise ValueError(f"{where} is not the JSON of a report: {reason(error)}") from error
 
 
 _TYPES: dict[str, set[type]] = {"i": {int}, "b": {bool}, "f": {float, int, type(None)}}
@@ -115,7 +115,7 @@ def _array_of_lists(value: Any, item: Quantity, coordinates: Coordinates, images
         with np.errstate(over="ignore"):
             array = np.array(value, item.dtype).reshape(shape)
     except OverflowError as error:
-        raise ValueError(f"`measurements.{item.name}` must hold {item.dtype}: {error}") from error
+        raise ValueError(f"`measurements.{item.name}` must hold {item.dtype}: {reason(error)}") from error
     if array.dtype.kind != "f":
         return array
     if np.isinf(array).any():  # such as 1e999, which Python takes for infinity

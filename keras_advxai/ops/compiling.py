@@ -56,13 +56,13 @@ def unwatched() -> Iterator[None]:
     not found, a dissimilarity that is not defined. And XLA, which compiles SSIM, does not know the operations that it
     adds. What the user's own training computes is checked all the same.
     """
-    own = context.context()
-    before = own.invoking_op_callbacks
-    own.invoking_op_callbacks = True  # as it is while such a callback itself computes
+    watching = context.context().op_callbacks  # this thread's own list: eager calls ask it, whatever else is said
+    kept = tuple(watching)
+    watching.clear()
     try:
         yield
     finally:
-        own.invoking_op_callbacks = before
+        watching[:0] = kept
 
 
 def call_compiled(function: Any, *args: Any) -> Any:

@@ -138,6 +138,18 @@ def test_what_would_take_the_memory_of_many_machines_is_refused(tmp_path):
         EvaluationReport.load(tmp_path / "bomb.npz")
 
 
+def test_a_damaged_file_is_not_quoted_at_length(tmp_path):
+    make_report().save(tmp_path / "report.npz")
+    with zipfile.ZipFile(tmp_path / "report.npz") as archive:
+        start = archive.getinfo("dissimilarity.npy").header_offset
+    content = bytearray((tmp_path / "report.npz").read_bytes())
+    content[start + 26 : start + 28] = (1000).to_bytes(2, "little")  # of the entry's name, which zipfile's error quotes
+    (tmp_path / "report.npz").write_bytes(content)
+    with pytest.raises(ValueError, match=r"^The entry 'dissimilarity\.npy' is damaged: ") as caught:
+        EvaluationReport.load(tmp_path / "report.npz")
+    assert len(str(caught.value)) < 400
+
+
 def test_there_is_no_such_file(tmp_path):
     for read in (EvaluationReport.load, EvaluationReport.from_json):
         with pytest.raises(FileNotFoundError):

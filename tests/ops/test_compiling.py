@@ -120,6 +120,7 @@ def test_nothing_of_ours_is_watched_and_all_else_is(watched):
         assert not logs()
     assert len(logs()) == 1
     assert not logs(call_compiled)
+    assert not watched, "nor what a function returns, which may be NaN"
     with pytest.raises(ValueError, match="mine"), unwatched():
         raise ValueError("mine")
     assert len(logs()) == 1
