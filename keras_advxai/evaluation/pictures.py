@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -13,51 +13,48 @@ from keras_advxai.models import ImageClassifier
 
 
 def gather_examples(
-    batches: Sequence[Mapping[str, Any]], found: Measurements, classifier: ImageClassifier
+    batch: Mapping[str, Any], found: Measurements, classifier: ImageClassifier, first: int
 ) -> tuple[Example, ...]:
-    """One example for each pictured image, attack, explainer and epsilon.
+    """One example for each pictured image of a batch, attack, explainer and epsilon.
 
     Args:
-        batches: What the compiled step returned for each batch, as NumPy arrays; see `Measure`.
-        found: The measurements of all of them.
+        batch: What the compiled step returned for the batch, as NumPy arrays; see `Measure`.
+        found: The measurements of the batch.
         classifier: The classifier, whose bounds scale the pictures.
+        first: The number of the batch's first image.
     """
     known = found.coordinates
+    clean = batch["clean"]["pictures"]
     examples = []
-    start = 0
-    for batch in batches:
-        clean = batch["clean"]["pictures"]
-        for offset, original in enumerate(clean["images"]):
-            index = start + offset
-            image = _picture(classifier, original)  # once, not for each explainer and epsilon
-            of_image = found.select([index])
-            for attack in known.attacks:
-                after = batch[attack]["pictures"]
-                adversarial = [_picture(classifier, images[offset]) for images in after["images"]]
-                for explainer in known.explainers:
-                    heatmap = as_picture(clean["heatmaps"][explainer][offset])[..., 0]
-                    for level, epsilon in enumerate(known.epsilons):
-                        where = {"attack": attack, "epsilon": epsilon}
-                        apart = of_image.at("dissimilarity", explainer=explainer, **where)
-                        examples.append(
-                            Example(
-                                attack=attack,
-                                explainer=explainer,
-                                epsilon=epsilon,
-                                index=index,
-                                label=int(of_image.at("label")[0]),
-                                image=image,
-                                adversarial=adversarial[level],
-                                heatmap=heatmap,
-                                adversarial_heatmap=as_picture(after["heatmaps"][explainer][level, offset])[..., 0],
-                                prediction=int(of_image.at("prediction")[0]),
-                                adversarial_prediction=int(of_image.at("prediction", **where)[0]),
-                                confidence=float(of_image.at("confidence")[0]),
-                                adversarial_confidence=float(of_image.at("confidence", **where)[0]),
-                                dissimilarity=float(apart[0]),
-                            )
+    for offset, original in enumerate(clean["images"]):  # a batch has more images than pictures
+        image = _picture(classifier, original)  # once, not for each explainer and epsilon
+        of_image = found.select([offset])
+        for attack in known.attacks:
+            after = batch[attack]["pictures"]
+            adversarial = [_picture(classifier, images[offset]) for images in after["images"]]
+            for explainer in known.explainers:
+                heatmap = as_picture(clean["heatmaps"][explainer][offset])[..., 0]
+                for level, epsilon in enumerate(known.epsilons):
+                    where = {"attack": attack, "epsilon": epsilon}
+                    apart = of_image.at("dissimilarity", explainer=explainer, **where)
+                    examples.append(
+                        Example(
+                            attack=attack,
+                            explainer=explainer,
+                            epsilon=epsilon,
+                            index=first + offset,
+                            label=int(of_image.at("label")[0]),
+                            image=image,
+                            adversarial=adversarial[level],
+                            heatmap=heatmap,
+                            adversarial_heatmap=as_picture(after["heatmaps"][explainer][level, offset])[..., 0],
+                            prediction=int(of_image.at("prediction")[0]),
+                            adversarial_prediction=int(of_image.at("prediction", **where)[0]),
+                            confidence=float(of_image.at("confidence")[0]),
+                            adversarial_confidence=float(of_image.at("confidence", **where)[0]),
+                            dissimilarity=float(apart[0]),
                         )
-        start += len(batch["clean"]["label"])  # a batch has more images than pictures
+                    )
     return tuple(examples)
 
 

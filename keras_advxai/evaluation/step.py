@@ -1,0 +1,147 @@
+"""The compiled step on one batch, and what it found as a part of the report."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from keras_advxai._typing import Tensor
+from keras_advxai.evaluation.measure import Measure
+from keras_advxai.evaluation.pictures import gather_examples
+from keras_advxai.evaluation.plan import MeasurementPlan
+from keras_advxai.measurements.coordinates import Coordinates
+from keras_advxai.measurements.examples import Example
+from keras_advxai.measurements.measurements import Measurements
+from keras_advxai.metrics import nissim
+from keras_advxai.models import ImageClassifier, draws
+from keras_advxai.ops.ssim import window_size
+from keras_advxai.settings.evaluation_settings import EvaluationSettings
+
+
+@dataclasses.dataclass(frozen=True, eq=False)  # `==` of arrays has no truth value
+class Part:
+    """What was found on one batch: parts in their order are an evaluation.
+
+    Attributes:
+        first: The number of its first image.
+        shape: The shape of an image, `(height, width, channels)`.
+        measurements: What was measured of each image.
+        examples: The first images of the data, with their heatmaps, for pictures.
+        arriving: See `models.arriving.moments`; `None` if the model has no layer with statistics.
+        last: The last clean heatmap by explainer, `(1, height, width, 1)`, which the next batch is measured beside.
+    """
+
+    first: int
+    shape: tuple[int, ...]
+    measurements: Measurements
+    examples: tuple[Example, ...]
+    arriving: dict[str, np.ndarray] | None
+    last: dict[str, np.ndarray]
+
+    @property
+    def end(self) -> int:
+        """The number of the image after its last."""
+        return self.first + len(self.measurements)
+
+
+class Step:
+    """Measures one batch.
+
+    Args:
+        classifier: The classifier.
+        settings: The settings of the evaluation.
+        plan: What is measured.
+    """
+
+    def __init__(self, classifier: ImageClassifier, settings: EvaluationSettings, plan: MeasurementPlan) -> None:
+        self.classifier = classifier
+        self.settings = settings
+        self.plan = plan
+        self._measure = Measure(plan)
+
+    def __call__(
+        self,
+        x: Any,
+        y: np.ndarray | None,
+        first: int = 0,
+        targets: np.ndarray | None = None,
+        last: dict[str, np.ndarray] | None = None,
+    ) -> Part:
+        """What is found on one batch.
+
+        Args:
+            x: The model's inputs.
+            y: The labels, or `None`.
+            first: The number of the first image. Defaults to 0.
+            targets: Classes for targeted attacks to reach, `(batch,)`, where they are given. Defaults to `None`.
+            last: What the part before has by this name. Defaults to `None`, there is none.
+
+        Raises:
+            ValueError: The images do not fit an explainer, an attack or a dissimilarity.
+        """
+        inputs = keras.tree.map_structure(tf.convert_to_tensor, x)
+        images = tf.cast(self.classifier.images_of(inputs), tf.float32)
+        inputs = self.classifier.with_images(inputs, images)
+        self._check(inputs, images)
+        labels, given = (None if item is None else tf.convert_to_tensor(item) for item in (y, targets))
+        epsilons = tf.constant(self.settings.epsilons, tf.float32)  # others take no new trace
+        pictured = tf.constant(min(max(0, self.settings.pictured - first), len(images)))
+        step = self._measure  # its own key: evaluators with equal plans share what is compiled
+        previous = self._previous(images, last or {})
+        # Behind whatever ran the model before, which is not the same the second time.
+        draws.restart(self.settings.seed, first)
+        result = self.classifier.compiled(step, step, inputs, labels, epsilons, pictured, given, previous)
+        return self._part(keras.tree.map_structure(lambda tensor: tensor.numpy(), result), first, images.shape[1:])
+
+    def _check(self, inputs: Any, images: Tensor) -> None:
+        """Raise for what does not fit, while it has values: in the graph there are none to look at."""
+        self.classifier.check_output(inputs)
+        if self.plan.explainers and (nissim in self.plan.metrics or self.plan.score_pairs):
+            _check_window(self.classifier.map_shape(images.shape)[1:-1])
+        for explainer in self.plan.explainers:
+            explainer.check(self.classifier, images)
+        for attack in self.plan.attacks:
+            attack.check(self.classifier, images)
+
+    def _previous(self, images: Tensor, last: dict[str, np.ndarray]) -> dict[str, Tensor] | None:
+        """The last heatmap of the batch before, by explainer, or blank ones; `None` without explainers."""
+        shape = self.classifier.map_shape((1, *images.shape[1:]))
+        found = {item.name: last.get(item.name) for item in self.plan.explainers}
+        # Of images of another size there is nothing to compare with.
+        fitting = {name: maps if maps is not None and maps.shape == shape else None for name, maps in found.items()}
+        return {name: tf.zeros(shape) if maps is None else tf.constant(maps) for name, maps in fitting.items()} or None
+
+    def _part(self, found: dict[str, Any], first: int, shape: tuple[int, ...]) -> Part:
+        measurements = Measurements.gather(self._coordinates(found), found)
+        examples = gather_examples(found, measurements, self.classifier, first)
+        return Part(first, tuple(shape), measurements, examples, found.get("arriving"), found["clean"]["last"])
+
+    def _coordinates(self, found: dict[str, Any]) -> Coordinates:
+        """The labels along the dimensions of what was measured of a batch: of all batches the same."""
+        plan, own = self.plan, self.settings.target
+        # Which targets were measured beside the own one is for the explainers to say, where that costs the head alone.
+        maps = found[plan.attacks[0].name].get("dissimilarity", {}).get(plan.metrics[0].name, {})
+        others = {target for targets in maps.values() for target in targets} - {own}
+        return Coordinates(
+            attacks=tuple(item.name for item in plan.attacks),
+            explainers=tuple(item.name for item in plan.explainers),
+            metrics=tuple(item.name for item in plan.metrics),
+            targets=(own, *sorted(others)),
+            epsilons=self.settings.epsilons,
+            classes=self.classifier.classes,
+        )
+
+
+def _check_window(size: tuple[int | None, ...]) -> None:
+    """Raise before a long trace if heatmaps are too small for SSIM."""
+    try:
+        window_size(*(side or 0 for side in size))
+    except ValueError as error:
+        raise ValueError(
+            f"{error} Or measure another dissimilarity of the heatmaps, such as metrics='cosine_distance', or "
+            "explainers=() for accuracy alone."
+        ) from error
