@@ -7,6 +7,9 @@ BENCH_VENV ?= .venv-bench
 LOCK ?= requirements/lock.txt
 TEST_EXTRAS ?= test
 PYTEST_ARGS ?= -n 2 --dist loadfile
+# TensorFlow's rewriting of graphs takes a third of the time: the targets that test other kernels, versions and packages
+# leave this out and run graphs as users do.
+TEST_ARGS ?= --unoptimized
 DEMO_ARGS ?=
 BENCH_ARGS ?=
 
@@ -34,10 +37,10 @@ demo: $(VENV)/.installed  ## Install the package and run its demo (DEMO_ARGS="--
 # Everything that a change is likely to break, in a time that one waits for. Named folders and options come last, so that
 # PYTEST_ARGS="tests/ops -m slow" wins.
 test: $(VENV)/.installed-$(TEST_EXTRAS)  ## Run the tests, but for the slow ones (PYTEST_ARGS="tests/ops -x")
-	$(BIN)/python -m pytest -m "not slow" $(PYTEST_ARGS)
+	$(BIN)/python -m pytest -m "not slow" $(TEST_ARGS) $(PYTEST_ARGS)
 
 test-slow: $(VENV)/.installed-$(TEST_EXTRAS)  ## Run the slow ones: all applications, long attacks, README, demo
-	$(BIN)/python -m pytest -m slow $(PYTEST_ARGS)
+	$(BIN)/python -m pytest -m slow $(TEST_ARGS) $(PYTEST_ARGS)
 
 # What compares computations with one another, with the kernels of an older processor than this one. Without half
 # precision: TensorFlow asks the processor for it, and not the kernels.
@@ -59,10 +62,10 @@ format: $(VENV)/.installed-dev  ## Sort the imports, apply the safe fixes and fo
 check: lint test test-slow  ## Lint and all tests
 
 test-lowest:  ## Run the tests on the lowest versions that setup.cfg allows (Python 3.11 or 3.12)
-	$(MAKE) test test-slow VENV=.venv-lowest LOCK=requirements/lowest.txt
+	$(MAKE) test test-slow VENV=.venv-lowest LOCK=requirements/lowest.txt TEST_ARGS=
 
 test-alibi:  ## Run the tests of what the alibi extra adds (Python 3.11 or 3.12)
-	$(MAKE) test VENV=$(ALIBI_VENV) LOCK=requirements/alibi.txt TEST_EXTRAS=alibi,test PYTEST_ARGS="$(PYTEST_ARGS) tests/with_alibi"
+	$(MAKE) test VENV=$(ALIBI_VENV) LOCK=requirements/alibi.txt TEST_EXTRAS=alibi,test TEST_ARGS= PYTEST_ARGS="$(PYTEST_ARGS) tests/with_alibi"
 
 bench:  ## Run the benchmarks briefly and print what they find (Python 3.11 or 3.12)
 	$(MAKE) $(BENCH_VENV)/.installed-peers VENV=$(BENCH_VENV) LOCK=requirements/bench.txt

@@ -97,8 +97,10 @@ def test_it_equals_cleverhans(norm, epsilon, targeted, linear, test_faces):
         targeted=targeted,
         sanity_checks=False,
     ).numpy()
-    differing = np.abs(found - expected) > 1e-5
-    assert differing.mean() < 1e-3  # the sign of a gradient that is zero up to rounding
+    # The sign of a gradient that is zero up to rounding; and in cleverhans' the label's part of it is rounded, on images
+    # on which the model is confident.
+    differing = np.abs(found - expected) > 1e-4
+    assert differing.mean() < 1e-3
     assert np.abs(found - x).max() > 0
 
 
@@ -130,6 +132,16 @@ def test_log_odds_attacks_a_model_so_confident_that_cross_entropy_has_no_gradien
     order = np.argsort(X.reshape(6, 16) @ WEIGHTS, -1)
     slope = (WEIGHTS.T[order[:, -2]] - WEIGHTS.T[order[:, -1]]).reshape(X.shape)
     np.testing.assert_allclose(found, step(X, slope, 0.1, norm), atol=1e-5)
+
+
+@pytest.mark.parametrize("gap", [0.0, 1.0, 9.3, 14.2, 16.1, 16.6, 30.0])
+@pytest.mark.parametrize("norm", ["linf", "l2"])
+def test_cross_entropy_does_not_follow_what_both_logits_have_in_common(norm, gap):
+    columns = np.repeat(WEIGHTS[:, :1], 2, axis=1)
+    model = helpers.linear_model(columns, SHAPE, [gap, 0.0])  # nothing moves one class against the other
+    for labels in (np.zeros(6, int), np.ones(6, int)):
+        for loss in ("log_odds", "cross_entropy"):
+            np.testing.assert_array_equal(FGSM(norm=norm, loss=loss)(model, X, labels, 0.1), X)
 
 
 def test_log_odds_leaves_fewer_images_of_a_confident_network_robust(build, test_faces):
