@@ -97,8 +97,8 @@ def test_it_equals_cleverhans(norm, epsilon, targeted, linear, test_faces):
         targeted=targeted,
         sanity_checks=False,
     ).numpy()
-    # The sign of a gradient that is zero up to rounding. And in cleverhans' the label's part of it is rounded, where the
-    # model is confident.
+    # The sign of a gradient that is zero up to rounding; and cleverhans' rounds the label's part of it where the model is
+    # confident.
     differing = np.abs(found - expected) > 1e-4
     assert differing.mean() < 1e-3
     assert np.abs(found - x).max() > 0
