@@ -97,7 +97,7 @@ def test_it_equals_cleverhans(norm, epsilon, targeted, linear, test_faces):
         targeted=targeted,
         sanity_checks=False,
     ).numpy()
-    # The sign of a gradient that is zero up to rounding; and cleverhans' rounds the label's part of it where the model is
+    # Up to the sign of a gradient that is zero but for rounding; cleverhans' rounds the label's part where a model is
     # confident.
     differing = np.abs(found - expected) > 1e-4
     assert differing.mean() < 1e-3
