@@ -19,6 +19,7 @@ _MODULES = (
     *("testing", "wrappers"),
 )
 _NAMES = {
+    "EvaluationError": "keras_advxai.evaluation",
     "EvaluationReport": "keras_advxai.evaluation",
     "EvaluationSettings": "keras_advxai.evaluation",
     "ExplainableModel": "keras_advxai.wrappers",
@@ -30,6 +31,7 @@ _NAMES = {
 }
 
 __all__ = [
+    "EvaluationError",
     "EvaluationReport",
     "EvaluationSettings",
     "ExplainableModel",
@@ -66,7 +68,7 @@ if TYPE_CHECKING:
         wrappers,
     )
     from keras_advxai.api import compare_scores, evaluate, layers, list_layers
-    from keras_advxai.evaluation import EvaluationReport, EvaluationSettings
+    from keras_advxai.evaluation import EvaluationError, EvaluationReport, EvaluationSettings
     from keras_advxai.models import ImageClassifier
     from keras_advxai.wrappers import ExplainableModel
 

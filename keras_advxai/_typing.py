@@ -29,6 +29,9 @@ TargetMode: TypeAlias = Literal["predicted", "clean", "label"]
 Checks: TypeAlias = Literal["cheap", "all"]
 """Which checks an evaluation makes: those of what it found, or also those that run the model again."""
 
+OnError: TypeAlias = Literal["raise", "partial"]
+"""What an evaluation does where a batch fails: raise an error that has the report, or return it, marked as partial."""
+
 AttackTargets: TypeAlias = str | int | Sequence[int] | Tensor | None
 """Which target classes of targeted attacks: the name of a rule, one class, or one for each image."""
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 import os
 import warnings
 from collections.abc import Mapping, Sequence
-from typing import Any, Unpack
+from typing import Any, Unpack, get_args
 
 import keras
 
 from keras_advxai import audit
-from keras_advxai._typing import Shape
+from keras_advxai._typing import OnError, Shape
 from keras_advxai.attacks import Attack
 from keras_advxai.data.deciding import decided
 from keras_advxai.evaluation import EvaluationReport, EvaluationSettings, Evaluator
@@ -40,6 +40,8 @@ def evaluate(
     log_dir: str | os.PathLike[str] | None = None,
     class_names: Sequence[str] | Mapping[int, str] | None = None,
     progress: bool = True,
+    journal: str | os.PathLike[str] | None = None,
+    on_error: OnError = "raise",
     settings: EvaluationSettings | None = None,
     **arguments: Unpack[EvaluationArguments],
 ) -> EvaluationReport:
@@ -59,12 +61,25 @@ def evaluate(
         class_names: Names of the classes, a sequence or a dictionary by number, for the report and the pictures in
             TensorBoard. Defaults to their numbers.
         progress: Whether to show a progress bar on standard error. Defaults to `True`.
+        journal: A file, such as `"run.journal"`, to which what is measured of each batch is written at once. The same
+            call, after it was stopped or killed, goes on from there and returns the report that it would have
+            returned, bit by bit; the data are read again, and compared with those of the journal. Another model, other
+            settings, data or versions are refused, and a second evaluation while one is running. A killed process
+            loses one batch; a machine without power about a second. Where the disk is full it is warned of, and the
+            evaluation goes on without. With a journal, measurements of more than 16 MB are mapped from files on its
+            disk and not kept in memory. Defaults to `None`, none.
+        on_error: What to do if a batch behind the first one cannot be read or measured: `"raise"` an `EvaluationError`,
+            whose `report` has what was measured before, or return that report, as `"partial"`. Either way it says so in
+            its findings, its provenance and when it is printed. Defaults to `"raise"`.
         settings: {settings}
 
     Returns:
         An `EvaluationReport`: print it, query it, save it.
 
     Raises:
+        EvaluationError: A batch failed behind the first one, or the audit of `checks="all"`. The message names the
+            batch, and `report` has what was measured. It is a `ValueError`, too.
+        OSError: The journal cannot be written, as in a folder that is read-only. Nothing was computed then.
         TypeError: An argument is of a wrong kind.
         ValueError: An argument is wrong, or the data do not fit the model. Nothing was computed then; what
             arrives as a stream is checked batch by batch.
@@ -91,13 +106,26 @@ def evaluate(
         Chakraborty et al., "Generalizing adversarial explanations with Grad-CAM", CVPR workshops 2022.
     """
     check_flag("progress", progress)
+    if on_error not in get_args(OnError):
+        raise ValueError(
+            f"Argument `on_error` must be one of {', '.join(get_args(OnError))}. Received: on_error={on_error!r}"
+        )
+    if journal is not None and not isinstance(journal, (str, os.PathLike)):
+        raise TypeError(f"Argument `journal` must be the path of a file, or None. Received: journal={journal!r}")
     directory = None if log_dir is None else check_log_dir(log_dir)
     wanted = EvaluationSettings.of(settings, arguments)
     classifier = decided(wanted.classifier(model), data)
     with cached_structure(classifier.model):
         evaluator = Evaluator(classifier, wanted)
         check_class_names(class_names, classifier.classes)
-        report = audit.run(evaluator, audit.read(evaluator, data), progress=progress, class_names=class_names)
+        report = audit.run(
+            evaluator,
+            audit.read(evaluator, data),
+            progress=progress,
+            class_names=class_names,
+            journal=journal,
+            on_error=on_error,
+        )
     if directory is not None:
         with ReportWriter(directory, class_names=class_names) as writer:
             writer.write(report, next_step(directory), figures=True)
@@ -118,6 +146,8 @@ def compare_scores(
     log_dir: str | os.PathLike[str] | None = None,
     class_names: Sequence[str] | Mapping[int, str] | None = None,
     progress: bool = True,
+    journal: str | os.PathLike[str] | None = None,
+    on_error: OnError = "raise",
     settings: EvaluationSettings | None = None,
     **arguments: Unpack[ComparisonArguments],
 ) -> ScoreComparison:
@@ -141,6 +171,8 @@ def compare_scores(
         class_names: Names of the classes, a sequence or a dictionary by number, for the report and the pictures in
             TensorBoard. Defaults to their numbers.
         progress: Whether to show a progress bar on standard error. Defaults to `True`.
+        journal: A file from which the same call goes on; see `evaluate`. Defaults to `None`, none.
+        on_error: What to do if a batch fails; see `evaluate`. Defaults to `"raise"`.
         settings: {settings}
 
     Returns:
@@ -188,6 +220,8 @@ def compare_scores(
         log_dir=log_dir,
         class_names=class_names,
         progress=progress,
+        journal=journal,
+        on_error=on_error,
         settings=settings,
         **arguments,
     )

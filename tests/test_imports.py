@@ -20,7 +20,7 @@ LAYERS = [
     ["models", "datasets"],
     ["explainers", "metrics", "data"],
     ["attacks", "measurements"],
-    ["contrib", "settings"],
+    ["contrib", "settings", "journal"],
     ["evaluation", "testing"],
     ["audit", "figures"],
     ["tensorboard"],

@@ -59,13 +59,14 @@ class AuditContext:
         """The context of the first of some batches; see `audit`."""
         taken: list[Any] = []
         count, has_labels = 0, True
+        most = min(MOST_IMAGES, len(measurements))  # a batch that failed was read, and not measured
         for inputs, labels in batches:
-            inputs = keras.tree.map_structure(lambda part, left=MOST_IMAGES - count: part[:left], inputs)
+            inputs = keras.tree.map_structure(lambda part, left=most - count: part[:left], inputs)
             inputs = keras.tree.map_structure(tf.convert_to_tensor, inputs)
             images = tf.cast(classifier.images_of(inputs), tf.float32)
             taken.append(classifier.with_images(inputs, images))
             count, has_labels = count + len(images), labels is not None
-            if count >= MOST_IMAGES:  # and not a batch more, which may have to be read
+            if count >= most:  # and not a batch more, which may have to be read
                 break
         if not count:
             raise ValueError("Argument `batches` must have at least one batch of images. Received: none")

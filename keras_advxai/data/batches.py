@@ -91,6 +91,19 @@ class Batches:
             count = len(classifier.images_of(x))
             self.attack_targets = _check_given(attack_targets, y, count, classifier)[: self.images]
 
+    @property
+    def count(self) -> int | None:
+        """How many batches there are; `None` where a dataset cannot say."""
+        if self._arrays is not None:
+            return -(-(self.images or 0) // self.batch_size)
+        known = [item for item in (streams.batch_count(self._data), self.steps) if item is not None]
+        return int(min(known)) if known and min(known) < math.inf else None
+
+    @property
+    def length(self) -> int | None:
+        """How many images there are, as far as it is known before they are read."""
+        return None if self._arrays is None else self.images
+
     def __iter__(self) -> Iterator[tuple[Any, np.ndarray | None]]:
         """Yields the inputs, with images `(batch, height, width, channels)`, and labels `(batch,)` or `None`."""
         self.remembered = []  # of this round only: a shuffled stream gives others each time

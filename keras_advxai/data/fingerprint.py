@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -16,16 +17,30 @@ class Fingerprint:
     def __init__(self) -> None:
         self._images = hashlib.sha256()  # apart from the labels: in one, the hash would hang on where batches end
         self._labels = hashlib.sha256()
+        self._others = hashlib.sha256()
 
-    def update(self, images: Any, labels: np.ndarray | None) -> None:
-        """Add a batch."""
+    def update(self, images: Any, labels: np.ndarray | None, others: Sequence[Any] = ()) -> None:
+        """Add a batch.
+
+        Args:
+            images: Its images.
+            labels: Its labels, or `None`.
+            others: What the model takes beside the images. Defaults to nothing.
+        """
         self._images.update(np.asarray(images).tobytes())
         if labels is not None:
             self._labels.update(labels.tobytes())
+        for item in others:
+            self._others.update(np.asarray(item).tobytes())
 
     def hexdigest(self) -> str:
-        """The hash of all that was added."""
+        """The hash of all images and labels that were added until now."""
         return hashlib.sha256(self._images.digest() + self._labels.digest()).hexdigest()
+
+    def complete(self) -> str:
+        """The hash of all that was added until now, with what the model takes beside the images."""
+        parts = (self._images, self._labels, self._others)
+        return hashlib.sha256(b"".join(part.digest() for part in parts)).hexdigest()
 
 
 def fingerprint(batches: Batches) -> str:

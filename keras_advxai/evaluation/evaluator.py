@@ -2,21 +2,29 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 from tqdm.auto import tqdm
 
-from keras_advxai.data import Batches, Fingerprint
-from keras_advxai.evaluation import checks
+from keras_advxai._typing import OnError
+from keras_advxai.data import Batches
+from keras_advxai.evaluation import checks, partial
 from keras_advxai.evaluation.checks.evidence import Evidence
+from keras_advxai.evaluation.collected import Collected
 from keras_advxai.evaluation.duration import compiling, forecast
+from keras_advxai.evaluation.errors import EvaluationError
+from keras_advxai.evaluation.identity import identity
 from keras_advxai.evaluation.origin import provenance
+from keras_advxai.evaluation.parts import Parts
 from keras_advxai.evaluation.plan import MeasurementPlan
 from keras_advxai.evaluation.report import EvaluationReport
-from keras_advxai.evaluation.step import Part, Step
-from keras_advxai.measurements.measurements import Measurements
+from keras_advxai.evaluation.step import Step
+from keras_advxai.journal import Journal, JournalError
+from keras_advxai.measurements.part import Part
 from keras_advxai.models import ImageClassifier
 from keras_advxai.models.arriving import Arriving, compared
 from keras_advxai.models.task import CLASSIFICATION
@@ -104,6 +112,8 @@ class Evaluator:
         progress: bool = True,
         title: str = "evaluating",
         class_names: Sequence[str] | Mapping[int, str] | None = None,
+        journal: str | os.PathLike[str] | None = None,
+        on_error: OnError = "raise",
     ) -> EvaluationReport:
         """Evaluate the model, as its weights are now, on all of the data.
 
@@ -112,55 +122,94 @@ class Evaluator:
             progress: Whether to show a bar.
             title: What the bar says.
             class_names: Names of the classes, for the report. Defaults to `None`: their numbers.
+            journal: A file to which what is measured is written batch by batch, and from which it goes on; see
+                `evaluate`. Defaults to `None`, none.
+            on_error: What to do if a batch fails behind the first one; see `evaluate`. Defaults to `"raise"`.
 
         Returns:
             The report.
-        """
-        fingerprint = Fingerprint()
-        parts = list(self._parts(batches, fingerprint, progress, title))
-        return self._report(parts, batches, fingerprint.hexdigest(), class_names)
 
-    def _parts(self, batches: Batches, fingerprint: Fingerprint, progress: bool, title: str) -> Iterator[Part]:
+        Raises:
+            EvaluationError: A batch could not be read or measured. It has the report of those before it.
+            JournalError: The journal does not fit.
+        """
+        with contextlib.ExitStack() as stack:
+            opened = None
+            if journal is not None:
+                known = identity(self.classifier, self.settings, batches)
+                opened = stack.enter_context(Journal(journal, known))
+            parts, collected = Parts(self._step, opened), Collected(opened)
+            try:
+                for part in self._parts(batches, parts, progress, title):
+                    collected.add(part)
+            except JournalError:
+                raise  # nothing was measured that it does not have
+            except (Exception, KeyboardInterrupt) as error:
+                if not collected.batches:
+                    raise
+                unfinished = partial.entry(error, collected, batches)
+                report = self._report(collected, batches, parts.fingerprint.hexdigest(), class_names, unfinished)
+                if isinstance(error, KeyboardInterrupt):
+                    vars(error)["report"] = report
+                    raise
+                if on_error == "partial":
+                    return report
+                raise EvaluationError(partial.message(error, collected, batches), report) from error
+            return self._report(collected, batches, parts.fingerprint.hexdigest(), class_names)
+
+    def _parts(self, batches: Batches, parts: Parts, progress: bool, title: str) -> Iterator[Part]:
         """What is found on each batch, in their order."""
-        part: Part | None = None
-        with tqdm(total=batches.images, unit="img", desc=f"{title} (compiling)", disable=not progress) as bar:
+        done = 0  # images, and not batches: a stream has batches of any size
+        known, announced = parts.recorded_images, not progress
+        heading = f"{title} (compiling)"
+        with tqdm(total=batches.images, initial=known, unit="img", desc=heading, disable=not progress) as bar:
             for x, y in batches:
                 self._check_target(y is not None)  # of a stream it shows only now
-                if progress and part is None:
-                    self._announce(bar, title, x, batches.images)
-                given = self.classifier.images_of(x)
-                first = 0 if part is None else part.end  # images, and not batches: a stream has batches of any size
-                targets = _of_images(batches.attack_targets, first, len(given))
-                part = self._step(x, y, first, targets, None if part is None else part.last)
-                fingerprint.update(given, y)
-                bar.set_description_str(title, refresh=False)  # compiled by now
-                bar.update(len(given))
+                if not announced and not parts.is_recorded:
+                    self._announce(bar, title, x, None if batches.images is None else batches.images - done)
+                    announced = True
+                count = len(self.classifier.images_of(x))
+                part = parts.next(x, y, _of_images(batches.attack_targets, done, count))
+                done += count
+                if done > known:
+                    bar.set_description_str(title, refresh=False)  # compiled by now
+                    bar.update(count)
                 yield part
+        parts.check_end()
 
     def _report(
         self,
-        parts: Sequence[Part],
+        collected: Collected,
         batches: Batches,
         data_sha256: str,
         class_names: Sequence[str] | Mapping[int, str] | None,
+        unfinished: dict[str, Any] | None = None,
     ) -> EvaluationReport:
-        """The report of all parts."""
-        sizes = {part.shape[:2] for part in parts}  # SSIM, and so NISSIM, depends on the size
-        shape = parts[-1].shape
+        """The report of what was collected.
+
+        Args:
+            collected: All parts.
+            batches: The data.
+            data_sha256: The hash of what was read of them.
+            class_names: Names of the classes.
+            unfinished: What `partial.entry` returned where there is more data. Defaults to `None`.
+        """
+        shape, several = collected.shape, len(collected.shapes) > 1
         topology = self.classifier.topology(shape)
-        measurements = Measurements.concat([part.measurements for part in parts])
+        measurements = collected.measurements()
         evidence = Evidence(
             measurements,
             self.settings.attacks_and_controls,
             has_labels=batches.has_labels,
             has_sample_weights=batches.ignored_weights,
-            image_sizes=len(sizes),
+            image_sizes=len(collected.shapes),
             unsure_logits=self.classifier.assumes_probabilities,
             explainers=self.plan.explainers,
             ways_out={item.name: item.way_out(self.classifier, shape) for item in self.plan.explainers},
             random=topology.random,
             non_finite_weights=non_finite_variables(self.classifier.model),
-            arriving=_arriving(topology.statistics, parts),
+            arriving=_arriving(topology.statistics, collected),
+            partial=None if unfinished is None else partial.sentence(unfinished),
         )
         origin = provenance(
             self.classifier,
@@ -169,13 +218,13 @@ class Evaluator:
             has_labels=batches.has_labels,
             data_sha256=data_sha256,
             shape=shape,
-            several_sizes=len(sizes) > 1,
+            several_sizes=several,
         )
         return EvaluationReport(
             measurements,
-            {**origin, "class_names": _listed(class_names)},
+            {**origin, "class_names": _listed(class_names), "partial": unfinished},
             checks.findings(evidence),
-            tuple(example for part in parts for example in part.examples),
+            tuple(collected.examples),
             self.settings,
         )
 
@@ -210,7 +259,7 @@ def _listed(class_names: Sequence[str] | Mapping[int, str] | None) -> list[str]:
     return list(class_names or ())
 
 
-def _arriving(layer: str | None, parts: Sequence[Part]) -> Arriving | None:
+def _arriving(layer: str | None, collected: Collected) -> Arriving | None:
     """What arrived at a layer with statistics, of all parts."""
-    moments = [part.arriving for part in parts if part.arriving is not None]
-    return compared(layer, moments, [len(part.measurements) for part in parts]) if layer and moments else None
+    moments, counts = zip(*collected.arriving, strict=True) if collected.arriving else ((), ())
+    return compared(layer, moments, counts) if layer and moments else None

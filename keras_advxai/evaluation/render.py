@@ -6,6 +6,7 @@ import itertools
 import math
 import textwrap
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 from rich.table import Table
@@ -94,6 +95,8 @@ def _heading(report: EvaluationReport) -> str:
     source = report.provenance
     lower, upper = source["bounds"]
     lines = [f"{source['model']} on {len(report.measurements)} images in [{lower:g}, {upper:g}], {_clean_text(report)}"]
+    if source["partial"] is not None:
+        lines += textwrap.wrap(_partial_line(source["partial"]), width=110)
     if source["task"] == "classification":
         lines += textwrap.wrap(_predictions_line(report), width=110)
     if source["preprocess"] == "model":
@@ -110,6 +113,11 @@ def _heading(report: EvaluationReport) -> str:
         lines += [f"NISSIM {of}."] if "nissim" in report.metrics else []
         lines += [f"Other dissimilarities of heatmaps{f', at {size}' if size else ''}: {others}."] if others else []
     return "\n".join(lines)
+
+
+def _partial_line(known: dict[str, Any]) -> str:
+    of = "" if known["of"] is None else f" of {known['of']}"
+    return f"PARTIAL: {known['images']}{of} images, up to batch {known['batch']}, which failed: {known['reason']}"
 
 
 def _predictions_line(report: EvaluationReport) -> str:

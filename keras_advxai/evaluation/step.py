@@ -1,8 +1,7 @@
-"""The compiled step on one batch, and what it found as a part of the report."""
+"""The compiled step on one batch."""
 
 from __future__ import annotations
 
-import dataclasses
 from typing import Any
 
 import keras
@@ -14,38 +13,12 @@ from keras_advxai.evaluation.measure import Measure
 from keras_advxai.evaluation.pictures import gather_examples
 from keras_advxai.evaluation.plan import MeasurementPlan
 from keras_advxai.measurements.coordinates import Coordinates
-from keras_advxai.measurements.examples import Example
 from keras_advxai.measurements.measurements import Measurements
+from keras_advxai.measurements.part import Part
 from keras_advxai.metrics import nissim
 from keras_advxai.models import ImageClassifier, draws
 from keras_advxai.ops.ssim import window_size
 from keras_advxai.settings.evaluation_settings import EvaluationSettings
-
-
-@dataclasses.dataclass(frozen=True, eq=False)  # `==` of arrays has no truth value
-class Part:
-    """What was found on one batch: parts in their order are an evaluation.
-
-    Attributes:
-        first: The number of its first image.
-        shape: The shape of an image, `(height, width, channels)`.
-        measurements: What was measured of each image.
-        examples: The first images of the data, with their heatmaps, for pictures.
-        arriving: See `models.arriving.moments`; `None` if the model has no layer with statistics.
-        last: The last clean heatmap by explainer, `(1, height, width, 1)`, which the next batch is measured beside.
-    """
-
-    first: int
-    shape: tuple[int, ...]
-    measurements: Measurements
-    examples: tuple[Example, ...]
-    arriving: dict[str, np.ndarray] | None
-    last: dict[str, np.ndarray]
-
-    @property
-    def end(self) -> int:
-        """The number of the image after its last."""
-        return self.first + len(self.measurements)
 
 
 class Step:
@@ -96,6 +69,10 @@ class Step:
         draws.restart(self.settings.seed, first)
         result = self.classifier.compiled(step, step, inputs, labels, epsilons, pictured, given, previous)
         return self._part(keras.tree.map_structure(lambda tensor: tensor.numpy(), result), first, images.shape[1:])
+
+    def is_random(self, shape: tuple[int, ...]) -> bool:
+        """Whether the model is random when it runs on images of a shape."""
+        return bool(self.classifier.topology(shape).random)
 
     def _check(self, inputs: Any, images: Tensor) -> None:
         """Raise for what does not fit, while it has values: in the graph there are none to look at."""

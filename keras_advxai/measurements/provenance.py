@@ -50,6 +50,13 @@ def _or_none(check: Callable[[Any], bool]) -> Callable[[Any], bool]:
     return lambda value: value is None or check(value)
 
 
+def _partial(value: Any) -> bool:
+    if not isinstance(value, dict) or set(value) != {"images", "of", "batch", "batches", "reason"}:
+        return False
+    totals = all(value[key] is None or _whole(value[key]) for key in ("of", "batches"))
+    return totals and _whole(value["images"]) and _whole(value["batch"]) and is_text(value["reason"])
+
+
 _FIELDS: dict[str, tuple[Any, str, Callable[[Any], bool]]] = {
     "model": ("model", "a string", is_text),
     "bounds": ([0.0, 1.0], "two finite numbers, the smaller one first", _bounds),
@@ -72,6 +79,7 @@ _FIELDS: dict[str, tuple[Any, str, Callable[[Any], bool]]] = {
     "ssim": ("", "a string", is_text),
     "seed": (0, "an integer", _whole),
     "data_sha256": ("", "a string", is_text),
+    "partial": (None, "where and why it stopped, or nothing", _or_none(_partial)),
     "versions": ({}, "strings by package", _dict_of(is_text)),
     "settings": ({}, "a dictionary of plain values", lambda value: isinstance(value, dict) and is_plain(value)),
 }

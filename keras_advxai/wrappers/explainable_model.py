@@ -11,7 +11,7 @@ import keras
 import tensorflow as tf
 
 from keras_advxai import attacks, explainers
-from keras_advxai._typing import Bounds, Labels, Preprocess, Reduce, TaskName, Tensor
+from keras_advxai._typing import Bounds, Labels, OnError, Preprocess, Reduce, TaskName, Tensor
 from keras_advxai.api import evaluate
 from keras_advxai.attacks import Attack
 from keras_advxai.evaluation import EvaluationReport, EvaluationSettings
@@ -205,6 +205,8 @@ class ExplainableModel(keras.Model):
         log_dir: str | os.PathLike[str] | None = None,
         class_names: Sequence[str] | Mapping[int, str] | None = None,
         progress: bool = True,
+        journal: str | os.PathLike[str] | None = None,
+        on_error: OnError = "raise",
         settings: EvaluationSettings | None = None,
         **arguments: Unpack[RobustnessArguments],
     ) -> EvaluationReport:
@@ -219,6 +221,8 @@ class ExplainableModel(keras.Model):
             class_names: Names of the classes, a sequence or a dictionary by number, for the pictures in TensorBoard.
                 Defaults to their numbers.
             progress: Whether to show a progress bar on standard error. Defaults to `True`.
+            journal: A file from which the same call goes on; see `keras_advxai.evaluate`. Defaults to `None`, none.
+            on_error: What to do if a batch fails; see `keras_advxai.evaluate`. Defaults to `"raise"`.
             settings: {settings}
 
         Returns:
@@ -239,6 +243,8 @@ class ExplainableModel(keras.Model):
             log_dir=log_dir,
             class_names=class_names,
             progress=progress,
+            journal=journal,
+            on_error=on_error,
             settings=settings,
             **arguments,
         )

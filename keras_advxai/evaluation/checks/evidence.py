@@ -35,6 +35,7 @@ class Evidence:
         arriving: What arrived at the first layer with statistics of its training; `None` if there is no such layer.
         random: What makes the model random when it runs: names of seed generators and operations.
         non_finite_weights: Names of the model's variables that hold NaN or infinity.
+        partial: Why there are more data than were measured; `None` where there are not.
     """
 
     measurements: Measurements
@@ -47,6 +48,7 @@ class Evidence:
     arriving: Arriving | None = None
     random: tuple[str, ...] = ()
     non_finite_weights: tuple[str, ...] = ()
+    partial: str | None = None
     ways_out: Mapping[str, str] = dataclasses.field(default_factory=dict)
 
     @functools.cached_property

@@ -13,6 +13,17 @@ _UNSETTLED = 0.01
 """Up to which divergence a mixture with the initial values explains the statistics; it does so to about 0.001."""
 
 
+@check("partial", "error")
+def partial(seen: Evidence) -> str | None:
+    """The evaluation stopped before the end of the data, and all figures are of the images before.
+
+    It is the report of an `EvaluationError`, of an evaluation with `on_error="partial"`, or of one that was
+    interrupted. Where the data are in some order, such as by class, the first part of them is no sample of the whole.
+    With `journal=` the same call goes on where it stopped. An audit (`checks="all"`) that failed is reported here, too.
+    """
+    return seen.partial
+
+
 @check("unsure-logits", "warning")
 def unsure_logits(seen: Evidence) -> str | None:
     """The model's last operation is neither linear nor a softmax or sigmoid.

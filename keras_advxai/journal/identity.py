@@ -1,0 +1,46 @@
+"""In what two evaluations differ."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from keras_advxai.measurements.reading import shown
+
+
+def apart(stored: Mapping[str, Any], given: Mapping[str, Any]) -> list[str]:
+    """In what two identities of an evaluation differ, a clause for each thing.
+
+    Args:
+        stored: That of a journal, which nobody has checked.
+        given: That of the evaluation that is to go on with it.
+
+    Example:
+
+    >>> from keras_advxai.journal.identity import apart
+    >>> apart({"settings": {"seed": 0, "steps": None}}, {"settings": {"seed": 1, "steps": None}})
+    ['settings: seed 0 in the journal, and 1 now']
+    """
+    found = []
+    for name in dict.fromkeys((*given, *stored)):
+        one, other = stored.get(name), given.get(name)
+        if _same(one, other):
+            continue
+        if isinstance(one, dict) and isinstance(other, dict):
+            keys = [key for key in dict.fromkeys((*other, *one)) if not _same(one.get(key), other.get(key))]
+            if all(isinstance(value, str) and len(value) == 64 for value in (*one.values(), *other.values())):
+                found.append(f"{name}: {len(keys)} of {len(other)}, the first of them {shown(keys[0])}")  # of hashes
+            else:
+                found.append(f"{name}: " + ", ".join(_clause(key, one.get(key), other.get(key)) for key in keys))
+        else:
+            found.append(_clause(name, one, other))
+    return found
+
+
+def _clause(name: Any, one: Any, other: Any) -> str:
+    return f"{name} {shown(one)} in the journal, and {shown(other)} now"
+
+
+def _same(one: Any, other: Any) -> bool:
+    # True is 1 for Python, and 1 is 1.0; settings that differ in that are others all the same.
+    return repr(one) == repr(other)

@@ -1,0 +1,61 @@
+"""Measurements that are larger than what is to be kept in memory."""
+
+from __future__ import annotations
+
+import math
+import pathlib
+import tempfile
+from collections.abc import Iterable
+from typing import IO
+
+import numpy as np
+
+from keras_advxai.measurements.measurements import Measurements
+from keras_advxai.measurements.quantity import QUANTITIES
+
+
+def on_disk(blocks: Iterable[Measurements], images: int, folder: pathlib.Path) -> Measurements:
+    """Measurements put together as `Measurements.concat` does it, in files without a name that are mapped into memory.
+
+    The files are gone with the last array that needs them. Arrays cannot be written to.
+
+    Args:
+        blocks: One or more, in their order, of the same quantities and coordinates.
+        images: How many images they have together.
+        folder: On which disk the files are.
+
+    Raises:
+        OSError: The disk is full.
+        ValueError: They were not measured alike.
+    """
+    files: dict[str, IO[bytes]] = {}
+    first: Measurements | None = None
+    begin = 0
+    try:
+        for block in blocks:
+            first = block.select(slice(0)) if first is None else first
+            Measurements.concat([first, block.select(slice(0))])  # raises where they are not alike
+            for name, array in block.arrays.items():
+                if name not in files:
+                    files[name] = tempfile.TemporaryFile(dir=folder)  # noqa: SIM115 (closed below)
+                # Written and not mapped: to a mapped file on a full disk the answer is a signal, and not an error.
+                for row, values in enumerate(array.reshape(-1, len(block))):
+                    files[name].seek((row * images + begin) * array.itemsize)
+                    files[name].write(values.tobytes())
+            begin += len(block)
+        if first is None or begin != images:
+            raise ValueError(f"There must be measurements of {images} images. Received: {begin}")
+        known, arrays = first.coordinates, {}
+        for name, file in files.items():
+            file.flush()
+            item = QUANTITIES[name]
+            shape = item.shape(known, images)
+            if math.prod(shape):
+                # As a plain array: the class of NumPy's own would be handed on to all that is computed from it.
+                arrays[name] = np.asarray(np.memmap(file, item.dtype, "r", shape=shape))
+            else:
+                arrays[name] = np.empty(shape, item.dtype)  # without explainers; nothing cannot be mapped
+        return Measurements(known, arrays)
+    finally:
+        for file in files.values():
+            file.close()  # what is mapped stays
