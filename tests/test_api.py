@@ -147,5 +147,5 @@ def test_modules_are_there_before_anything_is_used(name):
 
 
 def test_a_name_that_there_is_not():
-    with pytest.raises(AttributeError, match=r"has no attribute 'evaluat'; it has EvaluationReport, .*evaluate"):
+    with pytest.raises(AttributeError, match=r"has no attribute 'evaluat'; it has EvaluationError, .*evaluate"):
         _ = kax.evaluat

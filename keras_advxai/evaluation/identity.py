@@ -29,12 +29,13 @@ def identity(classifier: ImageClassifier, settings: EvaluationSettings, batches:
         batches: On what. What the data are, the journal's parts say, each up to its end.
 
     Returns:
-        Plain values: `weights`, the hash of each by its path; `model`, that of its structure; `settings`, `data`,
-        `quantities` and `versions`.
+        Plain values: `weights`, the hash of each in their order; `model`, that of its structure; `settings`, `data`,
+        `quantities` and `versions`. Names of layers are no part of it: Keras gives them by counting, and a model that
+        is built a second time in a notebook has others, and is the same.
     """
     return {
         "weights": _weights(classifier.model),
-        "model": {"name": classifier.model.name, "structure": _structure(classifier.model)},
+        "model": _structure(classifier.model),
         "settings": settings.to_dict(),
         "data": {"images": batches.length, "batches": batches.count},
         "quantities": list(QUANTITIES),  # a user's own may be among them
@@ -43,26 +44,23 @@ def identity(classifier: ImageClassifier, settings: EvaluationSettings, batches:
 
 
 def _weights(model: keras.Model) -> dict[str, str]:
-    """The hash of each variable by its path, in their order."""
-    found: dict[str, str] = {}
-    for variable in model.weights:
+    """The hash of each variable, in their order."""
+    found = {}
+    for index, variable in enumerate(model.weights):
         array = keras.ops.convert_to_numpy(variable)
-        digest = hashlib.sha256(f"{array.dtype} {array.shape} ".encode())
-        digest.update(np.ascontiguousarray(array).tobytes())
-        path = variable.path
-        while path in found:  # of two subclassed models in one they may be the same
-            path += "'"
-        found[path] = digest.hexdigest()
+        digest = hashlib.sha256(str(array.dtype).encode() + array.tobytes()).hexdigest()
+        found[f"{index}: {variable.name} {array.shape}"] = digest
     return found
 
 
 def _structure(model: keras.Model) -> str:
     """A hash of the model's layers with their configurations, and of how they are connected."""
-    operations = [
-        [type(item).__module__, type(item).__qualname__, item.name, _plain(_configuration(item))]
-        for item in all_operations(model)
+    operations = all_operations(model)
+    places = {item.name: f"#{index}" for index, item in reversed(list(enumerate(operations)))}
+    described = [
+        [type(item).__module__, type(item).__qualname__, _plain(_configuration(item), places)] for item in operations
     ]
-    return hashlib.sha256(json.dumps(operations, sort_keys=True).encode()).hexdigest()
+    return hashlib.sha256(json.dumps(described, sort_keys=True).encode()).hexdigest()
 
 
 def _configuration(operation: keras.Operation) -> Any:
@@ -72,13 +70,20 @@ def _configuration(operation: keras.Operation) -> Any:
         return None
 
 
-def _plain(value: Any) -> Any:
-    """A value as JSON has it; functions and objects by their names, since an address is another each time."""
+def _plain(value: Any, places: dict[str, str]) -> Any:
+    """A value as JSON has it; functions and objects by their names, since an address is another each time.
+
+    Args:
+        value: The value.
+        places: What stands for the names of layers.
+    """
     if isinstance(value, dict):
-        return {str(key): _plain(item) for key, item in value.items() if key not in _NO_MATTER}
-    if isinstance(value, (list, tuple, set)):
-        return [_plain(item) for item in value]
-    if value is None or isinstance(value, (bool, int, float, str)):
+        return {str(key): _plain(item, places) for key, item in value.items() if key not in _NO_MATTER}
+    if isinstance(value, (list, tuple)):
+        return [_plain(item, places) for item in value]
+    if isinstance(value, str):
+        return places.get(value, value)
+    if value is None or isinstance(value, (bool, int, float)):
         return value
     if isinstance(value, (np.ndarray, np.generic)):
         return np.asarray(value).tolist()

@@ -7,11 +7,12 @@ from typing import Any
 
 import keras
 import numpy as np
+import tensorflow as tf
 
 import keras_advxai as kax
 
 
-class Stop(Exception):
+class StopError(Exception):
     """Whatever stops an evaluation."""
 
 
@@ -27,7 +28,7 @@ class Source(keras.utils.PyDataset):
 
     def __getitem__(self, index: int) -> Any:
         if index == self.fails_at:
-            raise Stop(f"no batch {index}")
+            raise StopError(f"no batch {index}")
         begin = sum(self.sizes[:index])
         chosen = slice(begin, begin + self.sizes[index])
         return self.x[chosen] if self.y is None else (self.x[chosen], self.y[chosen])
@@ -39,13 +40,12 @@ class Counting(kax.attacks.FGSM):
     runs = 0
 
     def perturb(self, model: Any, x: Any, y: Any, epsilon: Any, forward: Any) -> Any:
-        import tensorflow as tf
-
         def count() -> np.float32:
             Counting.runs += 1
             return np.float32(0)
 
         zero = tf.numpy_function(count, [], tf.float32)
+        zero.set_shape(())
         return super().perturb(model, x, y, epsilon, forward) + zero
 
 
