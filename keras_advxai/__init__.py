@@ -16,7 +16,7 @@ __version__ = "0.1.0"
 
 _MODULES = (
     *("attacks", "audit", "callbacks", "contrib", "datasets", "evaluation", "explainers", "figures", "metrics"),
-    *("testing", "wrappers"),
+    *("pretrained", "testing", "wrappers"),
 )
 _NAMES = {
     "EvaluationError": "keras_advxai.evaluation",
@@ -49,6 +49,7 @@ __all__ = [
     "figures",
     "list_layers",
     "metrics",
+    "pretrained",
     "testing",
     "wrappers",
 ]
@@ -64,6 +65,7 @@ if TYPE_CHECKING:
         explainers,
         figures,
         metrics,
+        pretrained,
         testing,
         wrappers,
     )

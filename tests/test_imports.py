@@ -17,8 +17,8 @@ PACKAGE = Path(keras_advxai.__file__).parent
 LAYERS = [
     ["_typing", "_backend", "_registry", "_files", "text"],
     ["ops"],
-    ["models", "datasets"],
-    ["explainers", "metrics", "data"],
+    ["models"],
+    ["explainers", "metrics", "data", "datasets", "pretrained"],
     ["attacks", "measurements"],
     ["contrib", "settings", "journal"],
     ["evaluation", "testing"],

@@ -1,5 +1,5 @@
 """Small real data sets that need no download, in the shape of `keras.datasets`."""
 
-from keras_advxai.datasets import faces
+from keras_advxai.datasets import faces, photographs
 
-__all__ = ["faces"]
+__all__ = ["faces", "photographs"]
