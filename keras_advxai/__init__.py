@@ -15,7 +15,7 @@ check_environment()
 __version__ = "0.1.0"
 
 _MODULES = (
-    *("attacks", "audit", "callbacks", "contrib", "datasets", "evaluation", "explainers", "figures", "metrics"),
+    *("attacks", "audit", "callbacks", "contrib", "data", "datasets", "evaluation", "explainers", "figures", "metrics"),
     *("pretrained", "testing", "wrappers"),
 )
 _NAMES = {
@@ -42,6 +42,7 @@ __all__ = [
     "callbacks",
     "compare_scores",
     "contrib",
+    "data",
     "datasets",
     "evaluate",
     "evaluation",
@@ -60,6 +61,7 @@ if TYPE_CHECKING:
         audit,
         callbacks,
         contrib,
+        data,
         datasets,
         evaluation,
         explainers,

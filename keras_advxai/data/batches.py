@@ -121,9 +121,11 @@ class Batches:
         count = 0
         for index, element in enumerate(streams.read(self._data, self.steps)):
             x, y = self._split(element)
+            if not all(map(len, keras.tree.flatten(x))):  # of image files of which none could be decoded
+                continue
             where = f"batch {index} of the data"
             images = self.classifier.check_images(x, where)
-            if index == 0:
+            if not count:
                 self.has_labels = y is not None
             yield x, None if y is None else self._labels(y, len(images), f"the labels of {where}")
             count += len(images)

@@ -1,0 +1,148 @@
+"""Which image files there are, and what labels they have."""
+
+from __future__ import annotations
+
+import csv
+import dataclasses
+import os
+import pathlib
+from collections.abc import Iterator, Sequence
+
+from keras_advxai._registry import nearest
+from keras_advxai.data.pictures import ENDINGS
+
+
+@dataclasses.dataclass(frozen=True)
+class Files:
+    """Image files with their labels.
+
+    Attributes:
+        paths: Where they are.
+        names: What they are called: the path within the folder, or as a table has it.
+        labels: Their classes; `None` without labels.
+        class_names: The names of the classes by index; `None` where there are none.
+    """
+
+    paths: tuple[pathlib.Path, ...]
+    names: tuple[str, ...]
+    labels: tuple[int, ...] | None
+    class_names: tuple[str, ...] | None = None
+
+    def first(self, count: int | None) -> Files:
+        """At most so many of them, uniformly spread, so that a folder sorted by class gives some of each."""
+        if count is None or count >= len(self.paths):
+            return self
+        chosen = [place * len(self.paths) // count for place in range(count)]
+        return Files(
+            tuple(self.paths[place] for place in chosen),
+            tuple(self.names[place] for place in chosen),
+            None if self.labels is None else tuple(self.labels[place] for place in chosen),
+            self.class_names,
+        )
+
+
+def in_folder(folder: str | os.PathLike[str], classes: Sequence[str] | None = None) -> Files:
+    """The images of a folder: those of its sub-folders, one for each class, or those that lie in it, without labels.
+
+    Args:
+        folder: The folder. What lies deeper belongs to the class of the sub-folder right below it. Links are followed,
+            each folder once; what is no regular file is passed over.
+        classes: The names of the classes in the order of the model's outputs, which the sub-folders are named after.
+            Defaults to `None`: sub-folders that are all numbers are the classes of these numbers, and others are
+            numbered in alphabetical order, as Keras does.
+
+    Raises:
+        ValueError: There are no images, images beside the sub-folders, or a sub-folder that is no class.
+    """
+    root = pathlib.Path(folder)
+    inside = sorted(entry.name for entry in os.scandir(root) if entry.is_dir() and not entry.name.startswith("."))
+    by_class = {name: list(_images(root / name)) for name in inside}
+    by_class = {name: paths for name, paths in by_class.items() if paths}
+    beside = list(_images(root, deep=False))
+    if not by_class and not beside:
+        raise ValueError(f"There is no image in {str(root)!r}. Images are files that end in {', '.join(ENDINGS)}.")
+    if by_class and beside:
+        raise ValueError(
+            f"In {str(root)!r} there are both images, such as {beside[0].name!r}, and sub-folders with images, such as "
+            f"{next(iter(by_class))!r}. Put all images into sub-folders, one for each class, or none of them."
+        )
+    if not by_class:
+        return Files(tuple(beside), tuple(path.name for path in beside), None)
+    numbers, names = _numbered(list(by_class), classes)
+    pairs = [(path, number) for name, number in zip(by_class, numbers, strict=True) for path in by_class[name]]
+    return Files(
+        tuple(path for path, _ in pairs),
+        tuple(path.relative_to(root).as_posix() for path, _ in pairs),
+        tuple(number for _, number in pairs),
+        names,
+    )
+
+
+def in_table(path: str | os.PathLike[str], classes: Sequence[str] | None = None) -> Files:
+    """The images of a CSV file, a line for each: the path, from the folder of the table, and the label.
+
+    Args:
+        path: The table. A first line of which no file is there is a heading. Without a second column, there are no
+            labels.
+        classes: The names of the classes in the order of the model's outputs. Defaults to `None`: labels that are all
+            numbers are classes, and others are numbered in alphabetical order.
+
+    Raises:
+        ValueError: A file is not there, a label is missing or no class; the message names the line.
+    """
+    table = pathlib.Path(path)
+    with table.open(encoding="utf-8-sig", newline="") as file:
+        rows = [(number, row) for number, row in enumerate(csv.reader(file), 1) if any(cell.strip() for cell in row)]
+    if rows and not (table.parent / rows[0][1][0].strip()).exists():
+        rows = rows[1:]
+    if not rows:
+        raise ValueError(f"The table {str(table)!r} names no image. Write a path and a label into each line.")
+    paths, cells = [], []
+    for number, row in rows:
+        paths.append(table.parent / row[0].strip())
+        if not paths[-1].is_file():
+            raise ValueError(f"Line {number} of {str(table)!r} names {row[0].strip()!r}, which is no file.")
+        cells.append(row[1].strip() if len(row) > 1 else "")
+        if bool(cells[-1]) != bool(cells[0]):
+            raise ValueError(
+                f"Line {number} of {str(table)!r} has {'a' if cells[-1] else 'no'} label, unlike the first."
+            )
+    shown = tuple(row[0].strip() for _, row in rows)
+    if not cells[0]:
+        return Files(tuple(paths), shown, None)
+    known = sorted(set(cells))
+    numbers, names = _numbered(known, classes)
+    place = dict(zip(known, numbers, strict=True))
+    return Files(tuple(paths), shown, tuple(place[cell] for cell in cells), names)
+
+
+def _numbered(names: Sequence[str], classes: Sequence[str] | None) -> tuple[list[int], tuple[str, ...] | None]:
+    """The class of each name, and the names of all classes, if they are known."""
+    if all(name.isdecimal() and name.isascii() for name in names):
+        return [int(name) for name in names], None if classes is None else tuple(classes)
+    if classes is None:
+        ordered = sorted(names)
+        return [ordered.index(name) for name in names], tuple(ordered)
+    known = {name: index for index, name in enumerate(classes)}
+    for name in names:
+        if name not in known:
+            raise ValueError(
+                f"There is no class {name!r}.{nearest(name, known)} Name the folders or labels after the "
+                f"{len(known)} classes, or by their numbers."
+            )
+    return [known[name] for name in names], tuple(classes)
+
+
+def _images(folder: pathlib.Path, deep: bool = True, above: frozenset[str] = frozenset()) -> Iterator[pathlib.Path]:
+    """The image files below a folder, in alphabetical order."""
+    here = os.path.realpath(folder)
+    if here in above:  # a link that leads back up
+        return
+    for entry in sorted(os.scandir(folder), key=lambda entry: entry.name):
+        if entry.name.startswith("."):
+            continue
+        if entry.is_dir():
+            if deep:
+                yield from _images(pathlib.Path(entry.path), deep, above | {here})
+        elif entry.name.lower().endswith(ENDINGS) and entry.is_file():  # no pipe, which nobody would write to
+            yield pathlib.Path(entry.path)

@@ -1,0 +1,83 @@
+"""Image files as a data set: decoded batch by batch."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import keras
+import numpy as np
+
+from keras_advxai.data.files import Files
+from keras_advxai.data.pictures import ImageFileError, Picture
+
+
+class ImageFiles(keras.utils.PyDataset):
+    """Images in files, decoded when their batch is read, each once; made by `load`.
+
+    Args:
+        files: The files.
+        picture: How they become arrays.
+        batch_size: How many images a batch has.
+        strict: Whether a file that cannot be decoded is an error; or else it is left out of its batch.
+
+    Attributes:
+        names: The names of the files.
+        labels: The classes of the files, `(images,)`; `None` without labels.
+        class_names: The names of the classes; `None` where there are none.
+        skipped: File to reason, of those that could not be decoded so far.
+    """
+
+    def __init__(self, files: Files, picture: Picture, batch_size: int, strict: bool = False) -> None:
+        super().__init__()
+        self._files = files
+        self._picture = picture
+        self._batch_size = batch_size
+        self._strict = strict
+        self.names = files.names
+        self.labels = None if files.labels is None else np.array(files.labels, "int32")
+        self.class_names = files.class_names
+        self.skipped: dict[str, str] = {}
+
+    @property
+    def num_batches(self) -> int:
+        """How many batches there are."""
+        return -(-len(self.names) // self._batch_size)
+
+    def __len__(self) -> int:
+        return self.num_batches
+
+    def names_of(self, index: int) -> tuple[str, ...]:
+        """The names of the images of a batch, less those that could not be decoded when it was read."""
+        return tuple(self.names[place] for place in self._places(index) if self.names[place] not in self.skipped)
+
+    def __getitem__(self, index: int) -> Any:
+        """One batch: images `(batch, height, width, channels)`, float32 in [0, 255], and their labels, if any.
+
+        Raises:
+            IndexError: There is no such batch.
+            ImageFileError: A file cannot be decoded, if that is an error.
+        """
+        if not 0 <= index < len(self):
+            raise IndexError(f"There are {len(self)} batches. Received: index={index}")
+        images, kept = [], []
+        for place in self._places(index):
+            try:
+                images.append(self._picture.read(self._files.paths[place]))
+                kept.append(place)
+            except ImageFileError as error:
+                if self._strict:
+                    raise
+                self.skipped[self.names[place]] = str(error)
+        sizes = {image.shape for image in images}
+        if len(sizes) > 1:
+            shapes = ", ".join(f"{height}x{width}" for height, width, _ in sorted(sizes)[:3])
+            raise ValueError(
+                f"The images of a batch must have one size, and these files have several, such as {shapes}. Pass a "
+                "`size`, or batch_size=1."
+            )
+        side = self._picture.size or (1, 1)
+        batch = np.stack(images) if images else np.zeros((0, *side, self._picture.channels), "float32")
+        return batch if self.labels is None else (batch, self.labels[kept])
+
+    def _places(self, index: int) -> range:
+        return range(index * self._batch_size, min((index + 1) * self._batch_size, len(self.names)))

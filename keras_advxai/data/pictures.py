@@ -1,0 +1,105 @@
+"""One image file as an array."""
+
+from __future__ import annotations
+
+import dataclasses
+import pathlib
+import warnings
+
+import numpy as np
+from PIL import Image, ImageOps
+
+from keras_advxai.models.inputs import check_flag, check_whole_number
+
+MOST_PIXELS = 100_000_000
+"""A file that says it has more is not decoded: a few kilobytes can claim to be terabytes."""
+
+ENDINGS = (".jpg", ".jpeg", ".png", ".bmp", ".gif", ".webp", ".tif", ".tiff")
+"""The endings of the files that are taken for images in a folder, in any case."""
+
+
+class ImageFileError(ValueError):
+    """A file that cannot be decoded; the message says which and why."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Picture:
+    """How image files become arrays.
+
+    Attributes:
+        size: `(height, width)` in pixels; `None` for the size of each file.
+        crop: Which part is resized: `True`, the middle of the image with the proportions of `size`, so that nothing is
+            stretched; a number below 1, that share of it; `False`, the whole image, which is stretched.
+        channels: 3 for colour, 1 for gray.
+    """
+
+    size: tuple[int, int] | None = None
+    crop: bool | float = True
+    channels: int = 3
+
+    def __post_init__(self) -> None:
+        if self.channels not in (1, 3):
+            raise ValueError(f"Argument `channels` must be 1 or 3. Received: channels={self.channels!r}")
+        for side in self.size or ():
+            check_whole_number("size", side, 1)
+        if isinstance(self.crop, (bool, np.bool_)):
+            check_flag("crop", self.crop)
+        elif not (isinstance(self.crop, float) and 0 < self.crop <= 1):
+            raise ValueError(
+                "Argument `crop` must be True, False, or the share of the middle that is kept, above 0 and at most 1. "
+                f"Received: crop={self.crop!r}"
+            )
+
+    def read(self, path: pathlib.Path) -> np.ndarray:
+        """The pixels of a file, upright, `(height, width, channels)` float32 in [0, 255].
+
+        Args:
+            path: A file that Pillow can read. Of an animation or of several pages, the first one counts.
+
+        Raises:
+            ImageFileError: It cannot be decoded, or has too many pixels.
+        """
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # of Pillow, about metadata that do not matter here
+                with Image.open(path) as file:
+                    if file.width * file.height > MOST_PIXELS:
+                        raise ValueError(
+                            f"it has {file.width} x {file.height} pixels, and at most {MOST_PIXELS} are read"
+                        )
+                    file.seek(0)
+                    return self._pixels(ImageOps.exif_transpose(file))
+        except Exception as error:  # Pillow's own are of many kinds, according to what is damaged
+            raise ImageFileError(f"{path}: {' '.join(str(error).split())}") from error
+
+    def _pixels(self, image: Image.Image) -> np.ndarray:
+        scaled = _eight_bits(image)
+        if self.size is not None:
+            height, width = self.size
+            scaled = scaled.resize((width, height), Image.Resampling.BICUBIC, self._box(scaled, height, width))
+        if self.channels == 1 and scaled.mode == "RGB":
+            scaled = scaled.convert("L")
+        # Bicubic resizing overshoots at edges, which 8 bits cut off by themselves.
+        pixels = np.clip(np.asarray(scaled, "float32"), 0, 255)
+        return pixels if pixels.ndim == 3 else np.repeat(pixels[..., None], self.channels, axis=-1)
+
+    def _box(self, image: Image.Image, height: int, width: int) -> tuple[float, float, float, float]:
+        """The part of the image that is resized: left, top, right and bottom."""
+        if self.crop is False:
+            return 0.0, 0.0, float(image.width), float(image.height)
+        share = 1.0 if self.crop is True else float(self.crop)
+        scale = share * min(image.width / width, image.height / height)
+        left, top = (image.width - scale * width) / 2, (image.height - scale * height) / 2
+        return (left, top, left + scale * width, top + scale * height)
+
+
+def _eight_bits(image: Image.Image) -> Image.Image:
+    """An image of any mode as pixels in [0, 255]: in colour, or one channel of numbers where it is gray."""
+    if image.mode.startswith("I;16") or image.mode == "I":
+        # 16 bits: Pillow's own conversion cuts off whatever is above 255. `I` is what it makes of some of them.
+        return Image.fromarray(np.asarray(image, "float32") / 257)
+    if image.mode in ("L", "1", "LA", "La"):
+        return image.convert("L")
+    if image.mode == "F":
+        raise ValueError("it holds numbers without a range")
+    return image.convert("RGB")

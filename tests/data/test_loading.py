@@ -1,0 +1,198 @@
+"""From a folder, a table or a file of arrays to data that an evaluation takes."""
+
+from __future__ import annotations
+
+import os
+
+import helpers
+import numpy as np
+import pytest
+import tensorflow as tf
+from PIL import Image
+
+import keras_advxai as kax
+from keras_advxai.data import ImageFileError
+
+
+def write(path, value=0, size=(30, 40)):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(np.full(size, value, "uint8")).save(path)
+
+
+@pytest.fixture
+def animals(tmp_path):
+    """Three images of two classes, one of them deeper down."""
+    for index, name in enumerate(("dog/1.png", "cat/b/2.png", "cat/a.png")):
+        write(tmp_path / "animals" / name, 10 * index)
+    (tmp_path / "animals" / "dog" / "notes.txt").write_text("no image")
+    (tmp_path / "animals" / ".hidden").mkdir()
+    write(tmp_path / "animals" / "dog" / ".thumbnail.png")
+    return tmp_path / "animals"
+
+
+def test_a_folder_with_a_sub_folder_for_each_class(animals):
+    data = kax.data.load(animals, size=24, channels=1, batch_size=2)
+    assert data.names == ("cat/a.png", "cat/b/2.png", "dog/1.png")
+    assert data.class_names == ("cat", "dog")
+    assert len(data) == 2
+    (x, y), (rest, last) = data[0], data[1]
+    assert x.shape == (2, 24, 24, 1)
+    assert (y.tolist(), last.tolist()) == ([0, 0], [1])
+    assert [x[0].max(), x[1].max(), rest[0].max()] == [20, 10, 0]
+
+
+def test_sub_folders_by_the_names_or_the_numbers_of_the_models_classes(animals, tmp_path):
+    data = kax.data.load(animals, size=8, classes=("bird", "dog", "fish", "cat"))
+    assert data.labels.tolist() == [3, 3, 1]
+    assert data.class_names == ("bird", "dog", "fish", "cat")
+    with pytest.raises(
+        ValueError, match=r"There is no class 'cat'. Did you mean 'cats'\? .* the 2 classes, or by their"
+    ):
+        kax.data.load(animals, classes=("cats", "dog"))
+    for name in ("872/a.png", "7/b.png"):
+        write(tmp_path / "numbers" / name)
+    numbered = kax.data.load(tmp_path / "numbers", size=8)
+    assert (numbered.names, numbered.labels.tolist()) == (("7/b.png", "872/a.png"), [7, 872])
+    assert numbered.class_names is None
+
+
+def test_a_folder_without_labels(tmp_path):
+    for name in ("b.jpg", "a.PNG"):
+        write(tmp_path / name)
+    data = kax.data.load(tmp_path, size=(8, 10))
+    assert (data.names, data.labels, data[0].shape) == (("a.PNG", "b.jpg"), None, (2, 8, 10, 3))
+
+
+@pytest.mark.parametrize("header", ["path,label\n", ""])
+@pytest.mark.parametrize("mark", ["", "\ufeff"])
+def test_a_table(header, mark, animals):
+    table = animals.parent / "table.csv"
+    table.write_text(f"{mark}{header}animals/dog/1.png,dog\n\nanimals/cat/a.png, cat\n", encoding="utf-8")
+    data = kax.data.load(table, size=8)
+    assert data.names == ("animals/dog/1.png", "animals/cat/a.png")
+    assert (data.labels.tolist(), data.class_names) == ([1, 0], ("cat", "dog"))
+    table.write_text("animals/dog/1.png,7\nanimals/cat/a.png,3\n")
+    assert kax.data.load(table, size=8).labels.tolist() == [7, 3]
+    table.write_text("animals/dog/1.png\nanimals/cat/a.png\n")
+    assert kax.data.load(table, size=8).labels is None
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("", r"names no image"),
+        ("path,label\n", r"names no image"),
+        ("a.png,1\nnone.png,2\n", r"Line 2 of .* names 'none\.png', which is no file"),
+        ("a.png,1\na.png\n", "Line 2 of .* has no label, unlike the first"),
+        ("a.png\na.png,3\n", "Line 2 of .* has a label, unlike the first"),
+    ],
+)
+def test_tables_that_do_not_fit(text, message, tmp_path):
+    write(tmp_path / "a.png")
+    (tmp_path / "table.csv").write_text(text)
+    with pytest.raises(ValueError, match=message):
+        kax.data.load(tmp_path / "table.csv")
+
+
+def test_a_file_that_cannot_be_decoded_is_left_out_and_named(animals):
+    (animals / "cat" / "a.png").write_bytes(b"broken")
+    data = kax.data.load(animals, size=8, batch_size=1)
+    assert [len(data[index][0]) for index in range(3)] == [0, 1, 1]
+    assert list(data.skipped) == ["cat/a.png"]
+    assert "a.png: cannot identify image file" in data.skipped["cat/a.png"]
+    assert [data.names_of(index) for index in range(3)] == [(), ("cat/b/2.png",), ("dog/1.png",)]
+    with pytest.raises(ImageFileError, match=r"a\.png: cannot identify"):
+        kax.data.load(animals, size=8, strict=True)[0]
+
+
+@pytest.mark.parametrize("batch_size", [1, 2])
+def test_an_evaluation_of_a_folder_is_that_of_its_images(animals, batch_size):
+    (animals / "cat" / "c.png").write_bytes(b"broken")
+    model = helpers.linear_model(np.random.default_rng(0).normal(size=(64, 2)), (8, 8, 1))
+    settings = {"bounds": (0, 255), "explainers": (), "progress": False, "epsilons": (0.1,)}
+    data = kax.data.load(animals, size=8, channels=1, batch_size=batch_size)
+    found = kax.evaluate(model, data, **settings)
+    x = np.concatenate([np.full((1, 8, 8, 1), value, "float32") for value in (20, 10, 0)])
+    expected = kax.evaluate(model, (x, [0, 0, 1]), **settings)
+    assert len(data.skipped) == 1
+    for name, array in expected.measurements.arrays.items():
+        np.testing.assert_array_equal(found.measurements.arrays[name], array, err_msg=name)
+
+
+def test_at_most_so_many_of_all_classes(tmp_path):
+    for name in ("a", "b", "c", "d"):
+        for index in range(5):
+            write(tmp_path / name / f"{index}.png")
+    data = kax.data.load(tmp_path, size=8, limit=4)
+    assert data.labels.tolist() == [0, 1, 2, 3]
+    assert len(kax.data.load(tmp_path, size=8, limit=100).names) == 20
+
+
+def test_links_and_what_is_no_file(animals):
+    (animals / "cat" / "linked.png").symlink_to(animals / "dog" / "1.png")
+    (animals / "cat" / "up").symlink_to(animals)
+    (animals / "cat" / "nowhere.png").symlink_to(animals / "gone.png")
+    os.mkfifo(animals / "cat" / "pipe.png")
+    data = kax.data.load(animals, size=8)
+    assert {name for name in data.names if "/up/" not in name} == {
+        "cat/a.png",
+        "cat/b/2.png",
+        "cat/linked.png",
+        "dog/1.png",
+    }
+    assert len(data.names) < 10  # and ends
+
+
+def test_arrays(tmp_path):
+    x, y = np.zeros((3, 8, 8, 1), "float32"), np.array([0, 1, 1])
+    for one, other in (("x", "y"), ("images", "labels")):
+        np.savez(tmp_path / "data.npz", **{one: x, other: y})
+        found = kax.data.load(tmp_path / "data.npz")
+        np.testing.assert_array_equal(found[0], x)
+        np.testing.assert_array_equal(found[1], y)
+    np.savez(tmp_path / "data.npz", x=x)
+    np.testing.assert_array_equal(kax.data.load(tmp_path / "data.npz"), x)
+
+
+def test_arrays_that_are_none(tmp_path):
+    np.savez(tmp_path / "objects.npz", x=np.array([{}], object))
+    with pytest.raises(ValueError, match=r"objects\.npz' holds no images: Object arrays cannot be loaded"):
+        kax.data.load(tmp_path / "objects.npz")
+    np.savez(tmp_path / "others.npz", weights=np.zeros(3))
+    with pytest.raises(ValueError, match="it has the arrays weights, and none of them is named x or images"):
+        kax.data.load(tmp_path / "others.npz")
+    (tmp_path / "text.npz").write_text("text")
+    with pytest.raises(ValueError, match=r"text\.npz' holds no images"):
+        kax.data.load(tmp_path / "text.npz")
+
+
+@pytest.mark.parametrize("batched", [True, False])
+def test_a_saved_dataset(batched, tmp_path):
+    data = tf.data.Dataset.from_tensor_slices((np.zeros((5, 8, 8, 1), "float32"), np.arange(5)))
+    (data.batch(2) if batched else data).save(str(tmp_path / "saved"))
+    sizes = [len(x) for x, _ in kax.data.load(tmp_path / "saved", batch_size=3)]
+    assert sizes == ([2, 2, 1] if batched else [3, 2])
+
+
+def test_what_is_no_data_set(tmp_path, animals):
+    with pytest.raises(FileNotFoundError, match=r"There is nothing at .*gone'. Pass a folder of images, with a sub-"):
+        kax.data.load(tmp_path / "gone")
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(ValueError, match=r"There is no image in .*empty'. Images are files that end in \.jpg"):
+        kax.data.load(tmp_path / "empty")
+    (tmp_path / "model.keras").write_bytes(b"")
+    with pytest.raises(ValueError, match=r"model\.keras' is no data set"):
+        kax.data.load(tmp_path / "model.keras")
+    write(animals / "beside.png")
+    with pytest.raises(
+        ValueError, match=r"both images, such as 'beside\.png', and sub-folders with images, such as 'cat'"
+    ):
+        kax.data.load(animals)
+
+
+def test_sizes_that_differ_in_a_batch_are_said(tmp_path):
+    write(tmp_path / "a.png", size=(8, 8))
+    write(tmp_path / "b.png", size=(9, 8))
+    with pytest.raises(ValueError, match=r"these files have several, such as 8x8, 9x8. Pass a `size`, or batch_size=1"):
+        kax.data.load(tmp_path)[0]
+    assert [len(kax.data.load(tmp_path, batch_size=1)[index]) for index in range(2)] == [1, 1]
