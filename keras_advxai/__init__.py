@@ -28,6 +28,7 @@ _NAMES = {
     "evaluate": "keras_advxai.api",
     "layers": "keras_advxai.api",
     "list_layers": "keras_advxai.api",
+    "load_model": "keras_advxai.models",
 }
 
 __all__ = [
@@ -49,6 +50,7 @@ __all__ = [
     "explainers",
     "figures",
     "list_layers",
+    "load_model",
     "metrics",
     "pretrained",
     "testing",

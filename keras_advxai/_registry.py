@@ -229,7 +229,8 @@ def moved(module: str, names: Mapping[str, str]) -> Callable[[str], Any]:
 
 def nearest(name: str, known: Iterable[str]) -> str:
     """A sentence that names the known names nearest to `name`, or an empty string."""
-    close = difflib.get_close_matches(name.lower(), list(known), n=3, cutoff=0.5)
+    lower = {item.lower(): item for item in known}
+    close = [lower[item] for item in difflib.get_close_matches(name.lower(), list(lower), n=3, cutoff=0.5)]
     return f" Did you mean {' or '.join(repr(item) for item in close)}?" if close else ""
 
 

@@ -25,6 +25,18 @@ class ImageFiles(keras.utils.PyDataset):
         labels: The classes of the files, `(images,)`; `None` without labels.
         class_names: The names of the classes; `None` where there are none.
         skipped: File to reason, of those that could not be decoded so far.
+
+    Example:
+
+    >>> import pathlib, skimage.data
+    >>> from keras_advxai.data import ImageFiles
+    >>> from keras_advxai.data.files import Files
+    >>> from keras_advxai.data.pictures import Picture
+    >>> coffee = pathlib.Path(skimage.data.__file__).parent / "coffee.png"
+    >>> data = ImageFiles(Files((coffee,), ("coffee.png",), (967,)), Picture((32, 32)), batch_size=8)
+    >>> x, y = data[0]
+    >>> x.shape, y.tolist(), data.names_of(0)
+    ((1, 32, 32, 3), [967], ('coffee.png',))
     """
 
     def __init__(self, files: Files, picture: Picture, batch_size: int, strict: bool = False) -> None:

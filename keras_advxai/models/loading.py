@@ -1,0 +1,209 @@
+"""From a name or a file to a classifier."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import pathlib
+import sys
+import zipfile
+from collections.abc import Callable
+from typing import Any
+
+import h5py
+import keras
+
+from keras_advxai._registry import nearest
+from keras_advxai.models.classifier import ImageClassifier
+from keras_advxai.models.inputs import check_flag
+
+_WAYS = (
+    "the name of a model of keras.applications, such as 'MobileNetV2'; a file of Keras, .keras or the older .h5; the "
+    "folder of a SavedModel; or 'module:function', for a function that returns a model"
+)
+_MAGIC = (
+    (b"\x89HDF\r\n\x1a\n", 0, "HDF5"),
+    (b"PK\x03\x04", 0, "zip"),
+    (b"TFL3", 4, "a TensorFlow Lite model, which has no gradients. Pass the Keras model that it was made of"),
+    (b"\x80\x02", 0, "a pickle, which is not opened. Save the model by model.save('model.keras')"),
+    (b"\x80\x04", 0, "a pickle, which is not opened. Save the model by model.save('model.keras')"),
+    (b"{", 0, "text. If it is the architecture of a model: keras.models.model_from_json, and then model.save"),
+)
+
+
+def load_model(
+    source: str | os.PathLike[str],
+    *,
+    weights: str | os.PathLike[str] | None = "imagenet",
+    unsafe: bool = False,
+    **settings: Any,
+) -> ImageClassifier:
+    """A classifier from the name of a model, a file or a function.
+
+    | source | what is loaded |
+    |---|---|
+    | `"MobileNetV2"` and the 39 others of `keras.applications` | with its preprocessing and the bounds (0, 255) |
+    | `"model.keras"` | what Keras 3 saved, in safe mode: a file that holds code is refused |
+    | `"model.h5"`, `"model.hdf5"` | what Keras 1 to 3 saved there, without its optimizer, which others cannot read |
+    | a folder with a `saved_model.pb` | its serving function, by `keras.layers.TFSMLayer`; see below |
+    | `"module:function"` | what the function of an importable module returns: a `keras.Model` or an `ImageClassifier` |
+
+    A SavedModel can be attacked, and explained by Integrated Gradients and the other explainers that look at the image.
+    It has no layers, so class activation maps have nothing to look at: `explainers="integrated_gradients"`.
+
+    Args:
+        source: The name, the path or the function.
+        weights: Of a name: `"imagenet"`, which Keras downloads and keeps; a path of weights that fit; or `None`, at
+            random. Defaults to `"imagenet"`.
+        unsafe: Whether code in a file may be run, which whoever made the file has chosen: a `Lambda` layer of a Keras
+            file, any operation of a SavedModel. Defaults to `False`.
+        **settings: Those of `ImageClassifier`, such as `bounds` and `preprocess`, which a file does not know.
+
+    Returns:
+        The classifier, which `evaluate`, attacks and explainers take.
+
+    Raises:
+        FileNotFoundError: There is no such name, file or module.
+        ValueError: A file is no model, cannot be read, or holds code; the message says what it is.
+
+    Example:
+
+    >>> import keras_advxai as kax
+    >>> classifier = kax.load_model("MobileNetV2", weights=None)
+    >>> classifier.model.input_shape, classifier.bounds, classifier.preprocess
+    ((None, 224, 224, 3), (0.0, 255.0), 'mobilenet_v2')
+    """
+    check_flag("unsafe", unsafe)
+    text = os.fspath(source)
+    builder = _applications().get(text)
+    if builder is not None:
+        module = builder.__module__.rpartition(".")[2]
+        return ImageClassifier(_application(text, builder, weights), **{"preprocess": module, **settings})
+    path = pathlib.Path(text).expanduser()
+    if path.exists():
+        return ImageClassifier(_from_file(path, unsafe), **settings)
+    module, colon, function = text.partition(":")
+    if colon and function.isidentifier():
+        return _from_function(module, function, settings)
+    raise FileNotFoundError(f"There is no model {text!r}.{nearest(text, _applications())} Pass {_WAYS}.")
+
+
+def _applications() -> dict[str, Callable[..., keras.Model]]:
+    return {name: item for name, item in vars(keras.applications).items() if name[0].isupper() and callable(item)}
+
+
+def _application(name: str, builder: Callable[..., keras.Model], weights: str | os.PathLike[str] | None) -> keras.Model:
+    given = weights if weights in ("imagenet", None) else None
+    try:
+        model = builder(weights=given)
+    except Exception as error:  # of Keras' download: whatever the network says
+        raise ValueError(
+            f"The ImageNet weights of {name} could not be downloaded: {_first_line(error)}. Pass weights=... with "
+            "the path of a file of weights, or None for weights at random."
+        ) from error
+    if given == weights:
+        return model
+    path = pathlib.Path(os.fspath(weights or "")).expanduser()
+    if not path.exists():
+        raise FileNotFoundError(f"There is no file of weights {str(path)!r}. Or pass weights='imagenet' or None.")
+    try:
+        model.load_weights(path)
+    except Exception as error:  # Keras', h5py's and others, according to what does not fit
+        raise ValueError(f"The weights in {str(path)!r} do not fit {name}: {_first_line(error)}") from error
+    return model
+
+
+def _from_function(module: str, function: str, settings: dict[str, Any]) -> ImageClassifier:
+    here = os.getcwd()
+    if here not in sys.path:  # as `python -m` has it, and a console script has not
+        sys.path.insert(0, here)
+    try:
+        found = getattr(importlib.import_module(module), function)
+    except ModuleNotFoundError as error:
+        if error.name is not None and not f"{module}.".startswith(f"{error.name}."):
+            raise  # something that the module itself imports
+        raise FileNotFoundError(f"There is no module {module!r} that can be imported from here.") from error
+    except AttributeError as error:
+        raise FileNotFoundError(f"The module {module!r} has no {function!r}.") from error
+    model = found() if callable(found) and not isinstance(found, keras.Model) else found
+    if isinstance(model, ImageClassifier):
+        return model
+    if not isinstance(model, keras.Model):
+        raise TypeError(
+            f"{module}:{function} must return a keras.Model or an ImageClassifier. Received: {type(model).__name__}"
+        )
+    return ImageClassifier(model, **settings)
+
+
+def _from_file(path: pathlib.Path, unsafe: bool) -> keras.Model:
+    if path.is_dir():
+        return _saved_model(path, unsafe)
+    what = _kind(path)
+    if what not in ("keras", "h5"):
+        raise ValueError(f"{str(path)!r} is {what}.")
+    try:
+        model: keras.Model = keras.models.load_model(path, compile=False, safe_mode=not unsafe)
+    except Exception as error:  # Keras' own are of many kinds, according to what it does not know
+        if not unsafe and "safe_mode" in str(error):
+            raise ValueError(
+                f"{str(path)!r} holds code, such as a Lambda layer, which would be run. Pass unsafe=True if you trust "
+                "whoever made it."
+            ) from error
+        raise ValueError(f"{str(path)!r} is a model that this Keras cannot read: {_first_line(error)}") from error
+    return model
+
+
+def _kind(path: pathlib.Path) -> str:
+    """`"keras"`, `"h5"`, or what else a file is, as a sentence goes on with it."""
+    with path.open("rb") as file:
+        begin = file.read(16)
+    found = next((what for magic, place, what in _MAGIC if begin[place:].startswith(magic)), None)
+    if found == "zip":
+        return _kind_of_zip(path)
+    if found == "HDF5":
+        with h5py.File(path) as file:
+            if "model_config" in file.attrs:
+                return "h5"
+        return (
+            "a file of weights without a model. Load them into their model: model.load_weights(path), or "
+            "weights=... beside the name of one of keras.applications"
+        )
+    return found or f"no model. Pass {_WAYS}"
+
+
+def _kind_of_zip(path: pathlib.Path) -> str:
+    try:
+        with zipfile.ZipFile(path) as archive:
+            names = archive.namelist()
+    except zipfile.BadZipFile:
+        return "a damaged zip file"
+    if "config.json" in names:
+        return "keras"
+    if any(name.endswith("data.pkl") for name in names):
+        return "a model of PyTorch, which Keras cannot read"
+    return "a zip file without a model in it: a .keras file has a config.json"
+
+
+def _saved_model(path: pathlib.Path, unsafe: bool) -> keras.Model:
+    if not (path / "saved_model.pb").exists():
+        raise ValueError(f"{str(path)!r} is a folder without a saved_model.pb. Pass {_WAYS}.")
+    if not unsafe:
+        raise ValueError(
+            f"{str(path)!r} is a SavedModel, whose operations may read and write files. Pass unsafe=True if you trust "
+            "whoever made it."
+        )
+    try:
+        layer = keras.layers.TFSMLayer(path, call_endpoint="serving_default")
+    except Exception as error:  # TensorFlow's own, of whatever is wrong with the folder
+        raise ValueError(f"{str(path)!r} cannot be read as a SavedModel: {_first_line(error)}") from error
+    specs = list(layer.call_endpoint_fn.structured_input_signature[1].values())
+    if len(specs) != 1:
+        raise ValueError(f"The serving function of {str(path)!r} must take images alone. It takes {len(specs)} inputs.")
+    image = keras.Input(tuple(specs[0].shape[1:]), dtype=specs[0].dtype.name)
+    outputs = keras.tree.flatten(layer(image))
+    return keras.Model(image, outputs[0] if len(outputs) == 1 else outputs, name="saved_model")
+
+
+def _first_line(error: Exception) -> str:
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return lines[0].rstrip(".") if lines else type(error).__name__
