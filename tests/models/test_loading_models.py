@@ -171,7 +171,7 @@ def test_a_file_that_is_no_model_says_what_it_is(name, tmp_path):
 def test_weights_alone_are_no_model(saved):
     model, folder = saved
     model.save_weights(folder / "own.weights.h5")
-    with pytest.raises(ValueError, match=r"is a file of weights without a model. Load them into the model"):
+    with pytest.raises(ValueError, match=r"is a file of weights without a model. Load them into their model"):
         kax.load_model(folder / "own.weights.h5")
 
 
