@@ -61,6 +61,18 @@ def duration_text(seconds: float) -> str:
     return f"{round(seconds / 60)} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
 
 
+def shortened(name: str) -> str:
+    """A name as Python writes it, in a message; of a long one the beginning.
+
+    Example:
+
+    >>> from keras_advxai.text import shortened
+    >>> shortened("cat"), len(shortened("cat" * 1000))
+    ("'cat'", 85)
+    """
+    return repr(name) if len(name) <= 80 else f"{name[:80]!r}..."
+
+
 def enumeration(names: Sequence[str]) -> str:
     """`a`, `a and b`, `a, b and c`; nothing of nothing."""
     if not names:

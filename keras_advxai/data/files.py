@@ -10,6 +10,10 @@ from collections.abc import Iterator, Sequence
 
 from keras_advxai._registry import nearest
 from keras_advxai.data.pictures import ENDINGS
+from keras_advxai.text import shortened
+
+_DIGITS = 9
+"""As many as the number of a class has at most."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -91,17 +95,21 @@ def in_table(path: str | os.PathLike[str], classes: Sequence[str] | None = None)
         ValueError: A file is not there, a label is missing or no class; the message names the line.
     """
     table = pathlib.Path(path)
-    with table.open(encoding="utf-8-sig", newline="") as file:
-        rows = [(number, row) for number, row in enumerate(csv.reader(file), 1) if any(cell.strip() for cell in row)]
-    if rows and not (table.parent / rows[0][1][0].strip()).exists():
+    try:
+        with table.open(encoding="utf-8-sig", newline="") as file:
+            lines = csv.reader(file)
+            rows = [(lines.line_num, row) for row in lines if any(cell.strip() for cell in row)]
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise ValueError(f"The table {str(table)!r} must be comma-separated text in UTF-8: {error}") from error
+    if rows and not os.path.isfile(table.parent / rows[0][1][0].strip()):
         rows = rows[1:]
     if not rows:
         raise ValueError(f"The table {str(table)!r} names no image. Write a path and a label into each line.")
     paths, cells = [], []
     for number, row in rows:
         paths.append(table.parent / row[0].strip())
-        if not paths[-1].is_file():
-            raise ValueError(f"Line {number} of {str(table)!r} names {row[0].strip()!r}, which is no file.")
+        if not os.path.isfile(paths[-1]):  # `Path.is_file` raises where the name is too long to be one
+            raise ValueError(f"Line {number} of {str(table)!r} names {shortened(row[0].strip())}, which is no file.")
         cells.append(row[1].strip() if len(row) > 1 else "")
         if bool(cells[-1]) != bool(cells[0]):
             raise ValueError(
@@ -111,7 +119,10 @@ def in_table(path: str | os.PathLike[str], classes: Sequence[str] | None = None)
     if not cells[0]:
         return Files(tuple(paths), shown, None)
     known = sorted(set(cells))
-    numbers, names = _numbered(known, classes)
+    try:
+        numbers, names = _numbered(known, classes)
+    except ValueError as error:
+        raise ValueError(f"The labels of {str(table)!r} do not fit. {error}") from error
     place = dict(zip(known, numbers, strict=True))
     return Files(tuple(paths), shown, tuple(place[cell] for cell in cells), names)
 
@@ -119,6 +130,9 @@ def in_table(path: str | os.PathLike[str], classes: Sequence[str] | None = None)
 def _numbered(names: Sequence[str], classes: Sequence[str] | None) -> tuple[list[int], tuple[str, ...] | None]:
     """The class of each name, and the names of all classes, if they are known."""
     if all(name.isdecimal() and name.isascii() for name in names):
+        long = [name for name in names if len(name) > _DIGITS]
+        if long:
+            raise ValueError(f"There is no class {shortened(long[0])}.")
         return [int(name) for name in names], None if classes is None else tuple(classes)
     if classes is None:
         ordered = sorted(names)
@@ -127,7 +141,7 @@ def _numbered(names: Sequence[str], classes: Sequence[str] | None) -> tuple[list
     for name in names:
         if name not in known:
             raise ValueError(
-                f"There is no class {name!r}.{nearest(name, known)} Name the folders or labels after the "
+                f"There is no class {shortened(name)}.{nearest(name, known)} Name the folders or labels after the "
                 f"{len(known)} classes, or by their numbers."
             )
     return [known[name] for name in names], tuple(classes)
