@@ -8,6 +8,7 @@ from typing import Any
 
 import keras
 import numpy as np
+import tensorflow as tf
 
 from keras_advxai.data import Batches
 from keras_advxai.evaluation.origin import versions
@@ -47,7 +48,7 @@ def _weights(model: keras.Model) -> dict[str, str]:
     """The hash of each variable, in their order."""
     found = {}
     for index, variable in enumerate(model.weights):
-        array = keras.ops.convert_to_numpy(variable)
+        array = tf.convert_to_tensor(variable.value).numpy()
         digest = hashlib.sha256(str(array.dtype).encode() + array.tobytes()).hexdigest()
         found[f"{index}: {variable.name} {array.shape}"] = digest
     return found

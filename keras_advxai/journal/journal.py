@@ -13,6 +13,7 @@ from keras_advxai.journal.encoding import decoded, encoded
 from keras_advxai.journal.errors import JournalError
 from keras_advxai.journal.identity import apart
 from keras_advxai.journal.record_file import RecordFile
+from keras_advxai.measurements.measurements import Measurements
 from keras_advxai.measurements.part import Part
 from keras_advxai.measurements.reading import as_dictionary, parse_json, reason, shown
 
@@ -114,7 +115,7 @@ class Journal:
         self._file.close()
 
     def _read(self, identity: dict[str, Any]) -> None:
-        header = None
+        header, alike = None, None
         for number, (offset, payload) in enumerate(self._file.records()):
             if header is None:
                 header = self._checked_header(payload, identity)
@@ -123,6 +124,9 @@ class Journal:
                 part, data = decoded(payload)
                 if part.first != self.images:
                     raise ValueError(f"`first` must be {self.images}. Received: {part.first}")
+                # Said now, and not when all of them are put together, after hours.
+                none = part.measurements.select(slice(0))
+                alike = Measurements.concat([none if alike is None else alike, none])
             except ValueError as error:
                 raise JournalError(
                     f"Record {number} of the journal {str(self.path)!r}, that of batch {number - 1}, does not fit: "

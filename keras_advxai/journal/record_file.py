@@ -74,7 +74,7 @@ class RecordFile:
                 "Argument `journal` must not be in use by another evaluation, and one that is running writes to it. "
                 f"Wait for it, or name another file. Received: journal={str(self.path)!r}"
             )
-        self._end = os.fstat(self._file.fileno()).st_size
+        self._end = self._synced_end = os.fstat(self._file.fileno()).st_size
         begin = self._read(0, len(MAGIC))
         if begin == MAGIC:
             return
@@ -156,9 +156,11 @@ class RecordFile:
 
     def sync(self) -> None:
         """Wait until the disk has what was written."""
+        if self._end == self._synced_end:
+            return
         begin = time.monotonic()
         os.fsync(self._file.fileno())
-        self._synced = time.monotonic()
+        self._synced, self._synced_end = time.monotonic(), self._end
         self._pause = max(_SYNC_SECONDS, (self._synced - begin) / _SYNC_SHARE)
 
     def close(self) -> None:
@@ -188,6 +190,7 @@ class RecordFile:
     def _cut(self, offset: int) -> None:
         self._file.truncate(offset)
         self._end = offset
+        self._synced_end = -1
 
     def _is_blank(self, offset: int) -> bool:
         return all(not any(self._read(place, _CHUNK)) for place in range(offset, self._end, _CHUNK))
