@@ -63,7 +63,7 @@ class Collected:
         if len(self._small) == _AT_ONCE:
             self._blocks.append(Measurements.concat(self._small))
             self._small = []
-        if self._bytes > MOST_IN_MEMORY and self._journal is not None and self._journal.images == self.images:
+        if self._bytes > MOST_IN_MEMORY and self._journal is not None and part.end <= self._journal.images:
             self._blocks, self._small, self._bytes, self._left_there = [], [], 0, self.images
 
     def measurements(self) -> Measurements:

@@ -1,6 +1,6 @@
 """Runs in a process of its own: the memory and the pace of an evaluation of many small images. Prints JSON.
 
-python large_data.py IMAGES [JOURNAL]
+python large_data.py IMAGES [JOURNAL [BYTES IN MEMORY]]
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ import keras
 import numpy as np
 
 import keras_advxai as kax
+from keras_advxai.evaluation import collected
 
 SHAPE, BATCH = (8, 8, 1), 50
 MARK = 2_000
@@ -85,4 +86,6 @@ def measured(images: int, journal: str | None) -> dict[str, Any]:
 
 
 if __name__ == "__main__":
+    if len(sys.argv) > 3:
+        collected.MOST_IN_MEMORY = int(sys.argv[3])
     sys.stdout.write(json.dumps(measured(int(sys.argv[1]), sys.argv[2] if len(sys.argv) > 2 else None)))

@@ -81,6 +81,25 @@ def test_after_each_batch(net, data, tmp_path, kind):
     assert_same_report(again, whole)
 
 
+@pytest.mark.parametrize("kind", ["regression", "several labels", "without labels"])
+def test_models_of_other_kinds(tmp_path, kind):
+    x = random_images(6, SHAPE)
+    layers = keras.layers
+    stack = [layers.Conv2D(2, 3, activation="relu", name="conv"), layers.GlobalAveragePooling2D()]
+    head = layers.Dense(3, activation="sigmoid" if kind == "several labels" else None)
+    model = keras.Sequential([keras.Input(SHAPE), *stack, head])
+    y, settings = {
+        "regression": (x[:, 0, :3, 0] * 9 - 4, {"task": "regression"}),
+        "several labels": ((x[:, 0, :3, 0] > 0.5).astype(int), {"labels": "multi"}),
+        "without labels": (None, {"explainers": kax.explainers.IntegratedGradients(steps=2)}),
+    }[kind]
+    settings = {"epsilons": (0.1,), "progress": False, **settings}
+    data = x if y is None else (x, y)
+    whole = kax.evaluate(model, data, batch_size=3, **settings)
+    for _ in range(2):
+        assert_same_report(kax.evaluate(model, data, batch_size=3, journal=tmp_path / "j", **settings), whole)
+
+
 def test_what_was_measured_is_not_measured_again(net, data, tmp_path):
     x, y = data
     settings = {"epsilons": (0.1,), "attacks": [Counting()], "noise_control": False, "progress": False}

@@ -113,7 +113,7 @@ def test_a_clock_that_is_set_back_is_not_looked_at(tmp_path, monkeypatch):
     monkeypatch.setattr(os, "fsync", synced.append)
     file = RecordFile(tmp_path / "records")
     begun = len(synced)
-    for step in (0.4, 0.4, 0.4, 0.4, 0.4, 0.4):
+    for step in (0.4, 0.4, 0.4, 0.4, 0.4, 0.4, 0.4):
         now[0] += step
         file.append(b"a record")
     assert len(synced) - begun == 2
