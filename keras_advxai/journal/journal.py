@@ -136,7 +136,6 @@ class Journal:
         if header is None:  # new, or its beginning is all that was written
             content = {"schema": SCHEMA, "identity": identity}
             self._file.append(json.dumps(content).encode("utf-8"))
-            self._file.sync()
 
     def _checked_header(self, payload: bytes, identity: dict[str, Any]) -> dict[str, Any]:
         where = f"Record 0 of the journal {str(self.path)!r}, the header, does not fit"

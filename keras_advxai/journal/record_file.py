@@ -56,6 +56,7 @@ class RecordFile:
         except OSError as error:
             said = f"Argument `journal` must be a file that can be written. {error.strerror}"
             raise type(error)(error.errno, said, os.fspath(path)) from error
+        self._new = False
         self._file = open(descriptor, "r+b", buffering=0)  # noqa: SIM115 (closed by `close`)
         try:
             self._begin()
@@ -86,7 +87,7 @@ class RecordFile:
             )
         self._cut(0)
         self._write(MAGIC)
-        _sync_folder(self.path.parent)
+        self._new = True  # of which the folder on the disk does not know yet
 
     def records(self) -> Iterator[tuple[int, bytes]]:
         """The offset and content of each record from the beginning; where the last one is torn, the file is cut.
@@ -160,6 +161,9 @@ class RecordFile:
             return
         begin = time.monotonic()
         os.fsync(self._file.fileno())
+        if self._new:
+            _sync_folder(self.path.parent)
+            self._new = False
         self._synced, self._synced_end = time.monotonic(), self._end
         self._pause = max(_SYNC_SECONDS, (self._synced - begin) / _SYNC_SHARE)
 
