@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import re
 import warnings
 from collections.abc import Iterator
 
 LOGGER = logging.getLogger("keras_advxai")
-_LONGEST = 300  # letters; TensorFlow's messages may be pages
+_LONGEST = 300  # letters
+_PREAMBLE = (" ", "\t", "Graph execution error:", "Detected at node", "<stack traces unavailable>")
+"""What TensorFlow puts in front of an error in a graph, or within: pages on where the graph was made."""
 
 
 class FailureWarning(UserWarning):
@@ -28,7 +31,8 @@ def failure_text(what: str, error: BaseException) -> str:
     >>> failure_text("Logging epoch 3", OSError(28, "No space left on device"))
     'Logging epoch 3 failed (OSError: [Errno 28] No space left on device)'
     """
-    said = " ".join(str(error).split())
+    lines = [line for line in str(error).splitlines() if line.strip() and not line.startswith(_PREAMBLE)]
+    said = re.sub(r"^\{\{.*?\}\} ", "", " ".join((lines or [""])[0].split()))
     shown = said if len(said) <= _LONGEST else f"{said[:_LONGEST]} ..."
     return f"{what} failed ({type(error).__name__}{': ' if shown else ''}{shown})"
 

@@ -16,6 +16,8 @@ from typing import Any
 import tensorflow as tf
 from tensorboard.compat.proto.event_pb2 import Event
 
+from keras_advxai.tensorboard.names import HPARAMS
+
 _IN_MEMORY = "ram://keras_advxai"  # a file system of TensorFlow's own
 _COUNTER = itertools.count()
 _MOST_WAITING = 2**24
@@ -67,25 +69,29 @@ class EventFile:
         Raises:
             OSError: It cannot be written. It waits on, and nothing of it is in the file.
         """
+        # Only what is gone while something can be written: a file system that went away comes back with its files.
         gone = [path for path in self._numbers if not path.exists()]
-        for path in reversed(gone):
-            self._waiting[:0] = [(event, False) for event in self._numbers.pop(path)]
-            self._file = None if self._file == path else self._file
-        if self._waiting:
-            try:
-                self._append()
-            except BaseException:
-                # TensorBoard may have seen half a record in it, and goes on reading from there.
-                self._file = None
-                self._drop_pictures()
-                raise
+        if not gone and not self._waiting:
+            return False
+        try:
+            self._append([event for path in gone for event in self._numbers[path]], None if gone else self._file)
+        except BaseException:
+            # TensorBoard may have seen half a record in it, and goes on reading from there.
+            self._file = None
+            self._drop_pictures()
+            raise
+        for path in gone:
+            del self._numbers[path]
         return bool(gone)
 
-    def _append(self) -> None:
-        path, events = self._file, [event for event, _ in self._waiting]
+    def _append(self, again: list[bytes], path: pathlib.Path | None) -> None:
+        """Write some numbers again, and what is waiting, to a file; a new one if none is given."""
+        events = [*again, *(event for event, _ in self._waiting)]
         if path is None:
             self._folder.mkdir(parents=True, exist_ok=True)
-            path = self._folder / _new_name(self._folder)
+            # Later than those that are gone, too: TensorBoard has read them.
+            stamp = max([new_time([self._folder]), *(_time(other) + 1 for other in self._numbers)])
+            path = self._folder / f"events.out.tfevents.{stamp:010d}.{socket.gethostname()}.{os.getpid()}.v2"
             events.insert(0, Event(wall_time=time.time(), file_version="brain.Event:2").SerializeToString())
         content = framed(events)
         with open(path, "ab", buffering=0) as file:
@@ -99,7 +105,8 @@ class EventFile:
                     path.unlink() if before == 0 else file.truncate(before)
                 raise
         self._file = path
-        self._numbers.setdefault(path, []).extend(event for event, is_picture in self._waiting if not is_picture)
+        numbers = self._numbers.setdefault(path, [])
+        numbers += again + [event for event, is_picture in self._waiting if not is_picture]
         self._waiting.clear()
 
     def _drop_pictures(self) -> None:
@@ -115,7 +122,8 @@ def cut(folder: pathlib.Path, step: int, since: int) -> None:
     """Take out of the event files of a training what it has logged from some step on.
 
     Steps in them do not go back, so each file is made shorter, which cannot fail half-way. Half a record that a killed
-    process has left goes, too. A file with nothing left in it is deleted.
+    process has left goes, too. A file with nothing left in it is deleted, and so are the final figures, at whatever
+    step.
 
     Args:
         folder: The folder of the runs.
@@ -126,13 +134,14 @@ def cut(folder: pathlib.Path, step: int, since: int) -> None:
         if _time(path) < since:  # of an earlier training
             continue
         content, end, has_summaries = path.read_bytes(), 0, False
+        first = 0 if path.parent.name == HPARAMS else step
         for record, after in _records(content):
             try:
                 event = Event.FromString(record)
             except Exception:  # protobuf's own, of a record that is damaged: TensorBoard reads no further, either
                 break
             if event.HasField("summary"):
-                if event.step >= step:
+                if event.step >= first:
                     break
                 has_summaries = True
             end = after
@@ -172,10 +181,6 @@ def framed(events: list[bytes]) -> bytes:
     finally:
         tf.io.gfile.remove(path)
     return content
-
-
-def _new_name(folder: pathlib.Path) -> str:
-    return f"events.out.tfevents.{new_time([folder]):010d}.{socket.gethostname()}.{os.getpid()}.v2"
 
 
 def _time(path: pathlib.Path) -> int:

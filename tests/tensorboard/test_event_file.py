@@ -103,6 +103,19 @@ def test_a_folder_that_was_deleted_has_its_numbers_again_and_no_pictures(tmp_pat
     assert not file.flush()
 
 
+def test_a_folder_that_was_away_for_a_while_is_as_it_was(tmp_path):
+    file = written(tmp_path / "run", 0)
+    (tmp_path / "run").rename(tmp_path / "aside")
+    (tmp_path / "run").write_text("mine")
+    file.add(number("tag0"), 1)
+    with pytest.raises(OSError, match=r"exists|Not a directory"):
+        file.flush()
+    (tmp_path / "run").unlink()
+    (tmp_path / "aside").rename(tmp_path / "run")
+    assert not file.flush()
+    assert steps(tmp_path / "run") == {"tag0": [0, 1]}
+
+
 def test_pictures_that_wait_do_not_fill_the_memory(tmp_path, monkeypatch):
     monkeypatch.setattr(event_file, "_MOST_WAITING", 5000)
     file = EventFile(tmp_path)
