@@ -12,6 +12,7 @@ from typing import Any
 
 from keras_advxai._files import write_atomically
 from keras_advxai.evaluation import EvaluationReport
+from keras_advxai.measurements.reading import parse_json
 from keras_advxai.tensorboard.event_file import cut, new_time
 from keras_advxai.tensorboard.names import EPOCHS, FOLDER
 from keras_advxai.tensorboard.saving import save_json
@@ -134,13 +135,15 @@ class TrainingRecord:
     def _earlier(self, epoch: int) -> dict[str, Any] | None:
         """The header of a training that goes on from an epoch; `None` if there is none."""
         try:
-            found = json.loads((self._folder / _TRAINING).read_bytes())
+            found = parse_json((self._folder / _TRAINING).read_text("utf-8"))
         except (OSError, ValueError):  # there is none, or it is something else
             return None
         kinds = {"began": int, "next": int, "failures": dict, "finished": bool, "identity": dict}
         if not isinstance(found, dict) or not all(type(found.get(key)) is kind for key, kind in kinds.items()):
             return None
-        known = all(key.isdecimal() and isinstance(text, str) for key, text in found["failures"].items())
+        known = found["next"] >= 0 and all(
+            re.fullmatch(r"[0-9]{1,9}", key) and isinstance(text, str) for key, text in found["failures"].items()
+        )
         # One that has ended is gone on with where it has ended; from an earlier epoch, another training begins.
         goes_on = not found["finished"] or epoch >= found["next"] > 0
         return found if goes_on and known and found["identity"] == self._header["identity"] else None

@@ -9,14 +9,17 @@ import signal
 import subprocess
 import sys
 
+import keras
 import killed
 import numpy as np
 import pytest
 import tensorflow as tf
+from event_files import steps
 from killed import EPOCHS, ORDERS, Killed, Killer, build, train
 from tensorboard.compat.proto.event_pb2 import Event
 
 import keras_advxai as kax
+from keras_advxai.callbacks import FailureWarning
 
 # What the first epochs of a training are warned of is no matter here; see test_telling.py.
 pytestmark = pytest.mark.filterwarnings("ignore::keras_advxai.callbacks.FindingWarning")
@@ -109,6 +112,108 @@ def test_wherever_it_was_killed(model, start, killer, right, order, share, tmp_p
     counts, outcomes = right
     ours = killed_and_resumed(model, start, killer, right, order, round(share * counts[order]), tmp_path)
     check(tmp_path, ours, *outcomes[order])
+
+
+class Script(keras.callbacks.Callback):
+    """Does something at the beginning of some epochs, from 0."""
+
+    def __init__(self, actions):
+        super().__init__()
+        self.actions = actions
+
+    def on_epoch_begin(self, epoch, logs=None):
+        self.actions.get(epoch, lambda: None)()
+
+
+@pytest.fixture
+def fit(model, start):
+    """Trains that model from its first weights, with our callback in a log directory."""
+
+    def fit(log_dir, actions=None, epochs=3, initial_epoch=0, **settings):
+        start()
+        settings = {"epsilons": (0.2,), "noise_control": False, "batch_size": 32, "images": 0, **settings}
+        ours = kax.callbacks.AdversarialEvaluation(killed.images(), log_dir=log_dir, **settings)
+        model.fit(
+            *killed.images(),
+            epochs=epochs,
+            initial_epoch=initial_epoch,
+            verbose=0,
+            callbacks=[Script(actions or {}), ours],
+        )
+        return ours
+
+    return fit
+
+
+def die():
+    raise Killed
+
+
+def accuracies(log_dir):
+    return steps(log_dir / "advxai" / "clean")["advxai/accuracy"]
+
+
+def test_an_epoch_that_could_not_be_logged_is_not_done(fit, tmp_path):
+    clean, aside = tmp_path / "advxai" / "clean", tmp_path / "aside"
+
+    def block():
+        clean.rename(aside)
+        clean.write_text("mine")
+
+    def unblock_and_die():
+        clean.unlink()
+        aside.rename(clean)
+        die()
+
+    with pytest.warns(FailureWarning, match="Logging epoch 2 .* failed"), pytest.raises(Killed):
+        fit(tmp_path, {1: block, 2: unblock_and_die})
+    ours = fit(tmp_path, initial_epoch=2)
+    assert accuracies(tmp_path) == [0, 1, 2]
+    assert sorted(ours.reports) == [0, 1, 2]
+
+
+def test_a_training_that_ended_is_gone_on_with_or_begun_again(fit, tmp_path):
+    first = fit(tmp_path, epochs=2)
+    more = fit(tmp_path, epochs=3, initial_epoch=2)
+    assert {epoch: more.reports[epoch] for epoch in (0, 1)} == first.reports
+    assert sorted(more.reports) == [0, 1, 2]
+    assert accuracies(tmp_path) == [0, 1, 2]
+    assert steps(tmp_path / "advxai" / "hparams")["~advxai_final/accuracy/clean"] == [2]
+    again = fit(tmp_path, epochs=1)
+    assert sorted(again.reports) == [0]
+    assert accuracies(tmp_path) == [0, 0, 1, 2]  # nothing of what had ended is taken away
+    assert [path.name for path in (tmp_path / "advxai" / "epochs").iterdir()] == ["0000.npz"]
+
+
+def test_another_training_in_the_directory_does_not_go_on(fit, tmp_path):
+    with pytest.raises(Killed):
+        fit(tmp_path, {2: die})
+    other = fit(tmp_path, initial_epoch=2, epsilons=(0.1,))
+    assert sorted(other.reports) == [2]
+    assert accuracies(tmp_path) == [0, 1, 2]
+
+
+def test_what_could_not_be_saved_before_is_said_to_be_missing(fit, tmp_path):
+    with pytest.raises(Killed):
+        fit(tmp_path, {1: die})
+    with pytest.warns(kax.callbacks.FindingWarning, match=r"^No report of epoch 2, 3 had been saved when"):
+        ours = fit(tmp_path, initial_epoch=4, epochs=5)
+    assert sorted(ours.reports) == [0, 3, 4]
+    assert accuracies(tmp_path) == [0, 3, 4]
+
+
+def test_with_every_it_is_as_if_it_had_not_been_killed(fit, tmp_path):
+    right = fit(tmp_path / "right", epochs=6, every=3)
+    with pytest.raises(Killed):
+        fit(tmp_path / "logs", {4: die}, epochs=6, every=3)
+    ours = fit(tmp_path / "logs", epochs=6, every=3, initial_epoch=4)
+    assert sorted(ours.reports) == sorted(right.reports) == [0, 2, 5]
+    assert accuracies(tmp_path / "logs") == [0, 2, 5]
+
+
+def test_without_a_log_directory_there_is_nothing_to_go_on_with(fit):
+    ours = fit(None, initial_epoch=2)
+    assert sorted(ours.reports) == [2]
 
 
 @pytest.mark.slow
