@@ -116,6 +116,16 @@ def test_an_evaluation_that_fails_repeats_the_last_values_and_is_marked(acting, 
     assert [float(row[FAILED]) for row in rows] == [0, 1, 1, 0, 0]
 
 
+def test_the_next_epoch_tries_again_whatever_every_says(acting, fit):
+    ours = acting(every=3)
+    script = At({2: breaking(RuntimeError("Broken.")), 3: Acting.does})
+    history = {}
+    assert len(failures(lambda: history.update(fit(script, ours, epochs=(None,) * 6).history))) == 1
+    assert history[FAILED] == [0, 0, 1, 0, 0, 0]
+    assert sorted(ours.reports) == [0, 2, 3, 5]
+    assert sorted(ours.failures) == [2]
+
+
 def test_a_failure_in_the_first_epoch_is_logged_as_worse_than_anything(acting, fit, tmp_path):
     right = fit(acting()).history
     ours = acting()

@@ -24,8 +24,8 @@ from keras_advxai.callbacks import FailureWarning
 # What the first epochs of a training are warned of is no matter here; see test_telling.py.
 pytestmark = pytest.mark.filterwarnings("ignore::keras_advxai.callbacks.FindingWarning")
 
-KILLS = int(os.environ.get("KILLS", "2"))
-"""How many processes are killed for each order of the callbacks. `KILLS=10` was run once."""
+KILLS = int(os.environ.get("KILLS", "1"))
+"""How many processes are killed for each order of the callbacks. `KILLS=3` was run once."""
 POINTS = int(os.environ.get("EVERY_NTH_POINT", "4"))
 """At each how manieth of the points a training is killed within a process. `EVERY_NTH_POINT=1` was run once."""
 
