@@ -53,6 +53,7 @@ class Failures:
     >>> with failures.noted("Drawing"):
     ...     raise ValueError("No such colour.")
     >>> with warnings.catch_warnings(record=True) as caught:
+    ...     warnings.simplefilter("always")
     ...     failures.tell("The report is returned.")
     >>> print(caught[0].message)
     Drawing failed (ValueError: No such colour.). The report is returned.

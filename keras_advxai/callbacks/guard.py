@@ -11,6 +11,7 @@ import tensorflow as tf
 
 from keras_advxai._failures import failure_text
 from keras_advxai.callbacks.telling import Teller
+from keras_advxai.evaluation import EvaluationReport
 from keras_advxai.evaluation.errors import EvaluationError
 
 OnError: TypeAlias = Literal["warn", "raise"]
@@ -44,10 +45,12 @@ class Failure:
     Attributes:
         text: What failed and why, in a line.
         of_memory: Whether the memory was too small.
+        report: Of an evaluation that failed in the middle, the report of what was measured before; else `None`.
     """
 
     text: str
     of_memory: bool
+    report: EvaluationReport | None = None
 
 
 class Guard:
@@ -86,13 +89,14 @@ class Guard:
             interrupt = interrupt_of(error)
             if interrupt is not None:
                 self._close()
+                vars(interrupt)["report"] = getattr(error, "report", None)  # as of one that came by itself
                 raise interrupt from error
             if self._raises:
                 self._close()
                 raise
             text = failure_text(what, _first(error))
             self._untold.append((text, f"{text}. {then}", error))
-            return Failure(text, is_of_memory(error))
+            return Failure(text, is_of_memory(error), error.report if isinstance(error, EvaluationError) else None)
         except BaseException:
             self._close()
             raise

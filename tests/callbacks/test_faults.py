@@ -262,6 +262,32 @@ def test_data_that_cannot_be_read_again(trained, images, evaluation, fit):
     assert ours.report.measurements == ours.reports[1].measurements
 
 
+def test_data_that_fail_in_the_middle_leave_what_was_evaluated_of_all(trained, images, evaluation, fit, tmp_path):
+    class Data(keras.utils.PyDataset):
+        reads = 0
+
+        def __len__(self):
+            return 4
+
+        def __getitem__(self, index):
+            self.reads += 1
+            if self.reads == 4 + 3:
+                raise OSError("No such file.")
+            return tuple(item[16 * index : 16 * index + 16] for item in images)
+
+    ours = evaluation(Data(), max_samples=16, log_dir=tmp_path, images=0)
+    (said,) = failures(lambda: fit(ours, epochs=(None,) * 2))
+    assert said.startswith("The evaluation of all of the data after training failed (OSError: No such file.)")
+    assert sorted(ours.failures) == [2]
+    assert len(ours.report.measurements) == 32
+    assert ours.report.provenance["partial"]["images"] == 32
+    assert kax.EvaluationReport.from_json(tmp_path / "advxai" / "report.json") == ours.report
+    first = tuple(item[:32] for item in images)
+    right = kax.evaluate(trained, first, settings=ours.report.settings, batch_size=16, progress=False)
+    for name, array in right.measurements.arrays.items():
+        np.testing.assert_array_equal(ours.report.measurements.arrays[name], array)
+
+
 def test_a_log_directory_that_is_deleted_in_the_middle(acting, fit, tmp_path):
     logs = tmp_path / "logs"
     ours = acting(log_dir=logs)
