@@ -26,7 +26,9 @@ def write_atomically(path: str | os.PathLike[str], content: bytes) -> None:
         given.write_bytes(content)
         return
     target = pathlib.Path(os.path.realpath(path))
-    temporary = target.with_name(f".{target.name[:100]}.{os.getpid()}.tmp")
+    # A name may have 255 bytes, whatever the number of letters.
+    start = os.fsencode(target.name)[:100].decode("utf-8", "ignore")
+    temporary = target.with_name(f".{start}.{os.getpid()}.tmp")
     try:
         with open(temporary, "wb") as file:
             file.write(content)

@@ -28,8 +28,9 @@ from keras_advxai.settings.arguments import (
     takes_settings,
 )
 from keras_advxai.settings.evaluation_settings import listed
-from keras_advxai.tensorboard.directory import check_log_dir, next_step
-from keras_advxai.tensorboard.writer import ReportWriter
+from keras_advxai.tensorboard.directory import check_log_dir
+from keras_advxai.tensorboard.room import logged_bytes, saved_bytes
+from keras_advxai.tensorboard.saving import log_report
 
 
 @takes_settings(EvaluationSettings)
@@ -57,7 +58,9 @@ def evaluate(
             `(batch, height, width, channels)` in image space; labels are class indices or one-hot. Without
             labels, attacks run against the clean predictions, and the report says so.
         log_dir: Where to write TensorBoard logs and `advxai/report.json`. In the directory of a training, the
-            evaluation is logged one step after the last epoch. Defaults to `None`, nowhere.
+            evaluation is logged one step after the last epoch. Whether it can be written to and has room enough is
+            checked before; what fails nevertheless is said by a `callbacks.FailureWarning`, with its traceback in the
+            log `keras_advxai`, and the report is returned. Defaults to `None`, nowhere.
         class_names: Names of the classes, a sequence or a dictionary by number, for the report and the pictures in
             TensorBoard. Defaults to their numbers.
         progress: Whether to show a progress bar on standard error. Defaults to `True`.
@@ -118,19 +121,19 @@ def evaluate(
     with cached_structure(classifier.model):
         evaluator = Evaluator(classifier, wanted)
         check_class_names(class_names, classifier.classes)
+        batches = audit.read(evaluator, data)
+        if directory is not None:  # before hours of work, and not after
+            check_log_dir(directory, logged_bytes(wanted, figures=True) + saved_bytes(wanted, batches.images or 1))
         report = audit.run(
             evaluator,
-            audit.read(evaluator, data),
+            batches,
             progress=progress,
             class_names=class_names,
             journal=journal,
             on_error=on_error,
         )
     if directory is not None:
-        with ReportWriter(directory, class_names=class_names) as writer:
-            writer.write(report, next_step(directory), figures=True)
-            writer.write_hparams(report)
-        report.to_json(directory / "advxai" / "report.json")
+        log_report(report, directory, class_names)
     return report
 
 

@@ -20,6 +20,12 @@ def test_a_file_is_replaced_and_nothing_else_is_left(tmp_path):
     assert [item.name for item in tmp_path.iterdir()] == ["report.json"]
 
 
+@pytest.mark.parametrize("name", ["a" * 255, "é" * 127, "日" * 85])
+def test_names_as_long_as_a_name_may_be(tmp_path, name):
+    write_atomically(tmp_path / name, b"one")
+    assert [item.name for item in tmp_path.iterdir()] == [name]
+
+
 FULL = """
 import resource, signal, sys
 from keras_advxai._files import write_atomically

@@ -2,36 +2,33 @@
 
 from __future__ import annotations
 
-import dataclasses
 import os
-import shlex
-import time
-import weakref
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any, Unpack
 
 import keras
 
 from keras_advxai import audit
-from keras_advxai._typing import Preprocess
-from keras_advxai.callbacks.cost import EpochClock, Share, cost_text, timed
-from keras_advxai.callbacks.keys import UNMEASURED, check_name, keys, reported_accuracy, values
+from keras_advxai.callbacks.beginning import build, identity
+from keras_advxai.callbacks.cost import EpochClock
+from keras_advxai.callbacks.evaluations import Evaluations
+from keras_advxai.callbacks.guard import Failure, Guard, OnError, check_on_error
+from keras_advxai.callbacks.keys import UNMEASURED, check_name, keys
+from keras_advxai.callbacks.logs import TrainingLogs
+from keras_advxai.callbacks.outcomes import FAILED, Outcomes
+from keras_advxai.callbacks.record import Earlier
+from keras_advxai.callbacks.room import check_room
+from keras_advxai.callbacks.sample import SampleEvaluation
 from keras_advxai.callbacks.siblings import check_keys
-from keras_advxai.callbacks.telling import LOGGER, Teller
+from keras_advxai.callbacks.telling import Teller
 from keras_advxai.callbacks.weights import Weights
-from keras_advxai.data import fingerprint, first_inputs
 from keras_advxai.data.deciding import decided
 from keras_advxai.evaluation import EvaluationReport, EvaluationSettings, Evaluator
-from keras_advxai.evaluation.checks import TRAINING, TrainingEvidence
 from keras_advxai.evaluation.duration import compiling
 from keras_advxai.measurements.unmeasured import cause_text
-from keras_advxai.models import applications
-from keras_advxai.models.compiled import cached_structure
 from keras_advxai.models.inputs import check_class_names, check_flag, check_number, check_whole_number
-from keras_advxai.models.own_preprocessing import own_preprocessor
 from keras_advxai.settings.arguments import EvaluationArguments, takes_settings
 from keras_advxai.tensorboard.directory import check_log_dir
-from keras_advxai.tensorboard.writer import ReportWriter
 
 
 @takes_settings(EvaluationSettings)
@@ -40,9 +37,17 @@ class AdversarialEvaluation(keras.callbacks.Callback):
 
     A fixed random sample of the data is evaluated at the end of every `every`-th epoch, the first one
     included, and all of the data after training. Everything is validated, and compiled, when training
-    begins, so that nothing fails after an epoch has been trained. Training itself is bit-identical to training
-    without the callback, unless both read from one shuffled `tf.data` pipeline, whose order depends on how
-    often it was read.
+    begins. Training itself is bit-identical to training without the callback, unless both read from one shuffled
+    `tf.data` pipeline, whose order depends on how often it was read.
+
+    What fails later does not end the training: an error or a lack of memory in an evaluation, data that cannot be read
+    again, a full disk, a log directory that was deleted. It is said once, as a `FailureWarning`, with its traceback in
+    the log `keras_advxai`. After an evaluation that failed the values of the last one are repeated, and the next epoch
+    tries again, after a memory error in batches of half the size. What could not be logged is logged when it can be.
+
+    With a `log_dir`, a training that was killed and goes on by `BackupAndRestore`, or with an `initial_epoch`, has
+    every epoch once in `reports` and in the logs, wherever in an epoch it was killed. Without one, the reports of the
+    epochs before are lost with the process.
 
     Place it **first** in the list of callbacks, but behind `SwapEMAWeights(swap_on_epoch=True)`, whose averaged
     weights it would not see otherwise. Those after it (EarlyStopping, ModelCheckpoint, CSVLogger, TensorBoard) and
@@ -53,7 +58,8 @@ class AdversarialEvaluation(keras.callbacks.Callback):
       `val_exact_accuracy_<attack>`, that of the images with all labels right; of a regression instead
       `val_change_<attack>`, the mean absolute change of the output;
     - `val_mod_<attack>_<explainer>`: MOD, averaged over the epsilons;
-    - `val_vid_<attack>_<explainer>`: VID, with two epsilons or more.
+    - `val_vid_<attack>_<explainer>`: VID, with two epsilons or more;
+    - `val_evaluation_failed`: 1 after an evaluation that failed, and 0 else.
 
     With several `metrics`, those of the second and further ones end in `_<metric>`. With a `name`, they begin with
     `val_<name>_`. Whatever is no letter or digit in a name, as in the layer `block.1`, is an underscore in the keys, so
@@ -84,13 +90,17 @@ class AdversarialEvaluation(keras.callbacks.Callback):
         log_dir: Where to write TensorBoard logs, beside those of Keras' own callback. Defaults to `None`.
         class_names: Names of the classes, for the pictures in TensorBoard. Defaults to their numbers.
         final: Whether to evaluate all of the data after training. Defaults to `True`.
+        on_error: What is done about an error after the training has begun: `"warn"` and go on, or `"raise"` it.
+            Defaults to `"warn"`.
         settings: {settings}
 
     Attributes:
         settings: The settings of its evaluations.
         report: The report of the last evaluation; of all data after training.
         reports: Epoch to report, without pictures, of one training. A training that begins later at `initial_epoch`
-            goes on from those of the epochs before, if it is of the same model; any other begins with none.
+            goes on from those of the epochs before, if it is of the same model; any other begins with none. Where the
+            evaluation failed, it is the one before, with the finding `evaluation-failed`.
+        failures: Epoch to what failed in its evaluation; the evaluation after training counts as one epoch more.
         earlier_reports: What `reports` held of earlier trainings and holds no more, the latest last.
 
     Raises:
@@ -129,6 +139,7 @@ class AdversarialEvaluation(keras.callbacks.Callback):
         log_dir: str | os.PathLike[str] | None = None,
         class_names: Sequence[str] | None = None,
         final: bool = True,
+        on_error: OnError = "warn",
         settings: EvaluationSettings | None = None,
         **arguments: Unpack[EvaluationArguments],
     ) -> None:
@@ -141,15 +152,32 @@ class AdversarialEvaluation(keras.callbacks.Callback):
         self.log_dir = log_dir
         self.class_names = class_names
         self.final = check_flag("final", final)
+        self.on_error = check_on_error(on_error)
         self.settings = EvaluationSettings.of(settings, arguments)
         self._keys = keys(self.settings, self.name)
-        self.report: EvaluationReport | None = None
-        self.reports: dict[int, EvaluationReport] = {}
-        self.earlier_reports: tuple[dict[int, EvaluationReport], ...] = ()
-        self._reported_model: Callable[[], keras.Model | None] = lambda: None  # of which `reports` are
+        self._outcomes = Outcomes(self.name)
         self._clock = EpochClock()
         self._validated: Weights | None = None
-        self._evaluated: Weights | None = None
+
+    @property
+    def report(self) -> EvaluationReport | None:
+        """The report of the last evaluation; `None` before the first."""
+        return self._outcomes.report
+
+    @property
+    def reports(self) -> dict[int, EvaluationReport]:
+        """Epoch to report."""
+        return self._outcomes.reports
+
+    @property
+    def failures(self) -> dict[int, str]:
+        """Epoch to what failed."""
+        return self._outcomes.failures
+
+    @property
+    def earlier_reports(self) -> tuple[dict[int, EvaluationReport], ...]:
+        """What `reports` held of earlier trainings."""
+        return self._outcomes.earlier
 
     def set_model(self, model: Any) -> None:
         """Take the model that is trained, which Keras gives when `fit` begins.
@@ -169,54 +197,76 @@ class AdversarialEvaluation(keras.callbacks.Callback):
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
         """Validate everything, draw the sample, and compile the step on one batch of it."""
         directory = None if self.log_dir is None else check_log_dir(self.log_dir)
-        settings = self.settings
+        settings, params = self.settings, self.params or {}
         check_keys(self, self._keys)
-        if not self.model.built:  # its first step would do so a moment later
-            own = getattr(self.model, "classifier_settings", None)  # of an `ExplainableModel`
-            preprocess = settings.preprocess if own is None else own["preprocess"]
-            _build(self.model, first_inputs(self.data), preprocess)  # on what the network takes
+        build(self.model, self.data, settings)
         classifier = decided(settings.classifier(self.model), self.data)
         check_class_names(self.class_names, classifier.classes)
-        self._evaluator = Evaluator(classifier, settings)
-        self._batches = audit.read(self._evaluator, self.data)
-        self._sample = self._batches.sampled(self.max_samples, settings.seed)
-        self._teller = Teller(bool((self.params or {}).get("verbose")))
-        self._warm_up()
-        self._writer = None if directory is None else ReportWriter(directory, class_names=self.class_names)
-        self._values: dict[str, float] = {}
-        self._evaluated = None
-        self._is_new = True  # until its first epoch begins
-
-    def _warm_up(self) -> None:
-        """Compile, and see what that takes, and what an image takes then."""
+        evaluator = Evaluator(classifier, settings)
+        batches = audit.read(evaluator, self.data)
+        self._teller = Teller(bool(params.get("verbose")))
+        self._guard = Guard(self.on_error, self._teller, self._close)
+        most = self.max_samples
+        self._sample = SampleEvaluation(evaluator, batches, most, self._teller, self.class_names)
+        self._evaluations = Evaluations(evaluator, batches, self._sample, self._outcomes, self._guard)
+        if directory is not None:
+            evaluations = -(-(params.get("epochs") or 1) // self.every)
+            said = check_room(directory, settings, self._sample.images, batches.images, evaluations)
+        # Keras shows nothing before the first epoch, which comes a minute late.
         large = compiling(self.model)
-        if large:  # Keras shows nothing before the first epoch, which comes a minute late
+        if large:
             self._teller.line(f"Adversarial evaluation: compiling ({large}).")
         # In tf-explain a model that cannot be explained fails at the end of the first epoch, which is paid for by then.
-        first = timed(lambda: self._evaluator.warm_up(self._sample))
-        images = min(self._sample.images or 1, self._sample.batch_size)
-        # A second time only where it is asked for: it is a batch of the evaluation.
-        again = 0.0 if self.max_share is None else timed(lambda: self._evaluator.warm_up(self._sample))
-        self._share = Share(self.max_share, again / images, compiling=first - again)
+        self._sample.warm_up(self.max_share)
+        known = identity(
+            *(self.model, evaluator.settings),
+            name=self.name,
+            every=self.every,
+            max_samples=most,
+            max_share=self.max_share,
+        )
+        self._logs = None if directory is None else TrainingLogs(directory, self.class_names, known)
+        self._outcomes.values = {}
+        self._is_new = True  # until its first epoch begins
+        if directory is not None and said:
+            self._teller.warn("room", said)
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        """Make sure that the epoch can be logged, before it is trained."""
-        if self._writer is not None:
-            self._writer.check_open()
-        if self._is_new:
-            self._set_reports_aside(epoch)
-            self._is_new = False
+        """Make sure that the epochs can be logged, before the first one is trained."""
         self._validated = None
+        if self._is_new:
+            if self._logs is not None:
+                self._logs.check_open()
+            self._begin(epoch)
         self._clock.begin()
 
-    def _set_reports_aside(self, epoch: int) -> None:
-        """Keep the reports of the epochs before, if this training goes on from there, and of the others a trace."""
-        goes_on = self._reported_model() is self.model
-        kept = {before: report for before, report in self.reports.items() if goes_on and before < epoch}
-        if len(kept) < len(self.reports):
-            self.earlier_reports = (*self.earlier_reports, self.reports)
-        self.reports = kept  # another dictionary: whoever holds the old one keeps it whole
-        self._reported_model = weakref.ref(self.model)
+    def _begin(self, epoch: int) -> None:
+        """Find the reports of the epochs before, if this training goes on from there."""
+        self._is_new = False
+        may_go_on = self._outcomes.begin(epoch, self.model)
+        if self._logs is not None:
+            begin = self._logs.begin
+            what = "Reading what a training before has logged"
+            found = self._guard.run(what, lambda: begin(epoch), "This one goes on without it.")
+            if not isinstance(found, Failure) and may_go_on:
+                self._go_on(found.value, epoch)
+            self._guard.tell()
+
+    def _go_on(self, earlier: Earlier, epoch: int) -> None:
+        """Take over the reports of a process that was killed, and make up for the one that it did not come to."""
+        if earlier.reports:
+            self._sample.go_on(self._outcomes.take_over(earlier))
+        missing = [number for number in earlier.missing if number not in self.reports]
+        if epoch - 1 in missing:
+            # `BackupAndRestore` in front of us had saved the epoch, and the process was killed before we came to it.
+            # So the weights are those with which it ended.
+            is_time = self._outcomes.is_time(epoch - 1, self.every)
+            self._log(epoch - 1, self._evaluations.make_up(epoch - 1) if is_time else None)
+        lost = [str(number + 1) for number in missing if number < epoch - 1 and (number + 1) % self.every == 0]
+        if lost:
+            self._teller.warn(
+                "lost", f"No report of epoch {', '.join(lost)} had been saved when an earlier process was killed."
+            )
 
     def on_train_batch_begin(self, batch: int, logs: dict[str, Any] | None = None) -> None:
         """Look at the clock, for what the steps take when they are compiled."""
@@ -235,13 +285,16 @@ class AdversarialEvaluation(keras.callbacks.Callback):
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Evaluate the sample if it is time to, and put the values into `logs`."""
         self._clock.end()
-        # The first epoch in any case: CSVLogger takes its columns from there, and never gets one that comes later.
-        is_time = not self._values or (epoch + 1) % self.every == 0
-        report = self._evaluate_sample(epoch, logs or {}) if is_time else None
-        theirs = sorted(self._values.keys() & (logs or {}).keys())
+        is_time = self._outcomes.is_time(epoch, self.every)
+        after_epoch = self._evaluations.after_epoch
+        report = after_epoch(epoch, logs or {}, self._clock, self._validated) if is_time else None
+        logged = self._evaluations.logged(epoch)
+        theirs = sorted(logged.keys() & (logs or {}).keys())
         if logs is not None:
-            logs.update(self._values)
+            logs.update(logged)
+        self._log(epoch, report)
         # Warnings may be errors to the user, so everything is in its place before.
+        self._guard.tell()
         if theirs:
             self._teller.warn(
                 "keys",
@@ -250,7 +303,7 @@ class AdversarialEvaluation(keras.callbacks.Callback):
             )
         if report is None:
             return
-        missing = [key for key, value in self._values.items() if value == UNMEASURED]
+        missing = [key for key, value in logged.items() if value == UNMEASURED]
         if missing:
             cause = cause_text(report.measurements, {epoch: item.measurements for epoch, item in self.reports.items()})
             self._teller.warn(
@@ -259,80 +312,38 @@ class AdversarialEvaluation(keras.callbacks.Callback):
             )
         self._teller.findings(report.warnings, f"After epoch {epoch + 1}")
 
-    def _evaluate_sample(self, epoch: int, logs: Mapping[str, Any]) -> EvaluationReport:
-        count = self._share.before(self._sample.images or 1, self._clock)
-        if count != self._sample.images:
-            self._sample = self._sample.sampled(count, self.settings.seed)
-        begin = time.perf_counter()
-        with cached_structure(self._evaluator.classifier.model):  # looked at once, not in every batch
-            report = audit.run(self._evaluator, self._sample, progress=False, class_names=self.class_names)
-        taken = time.perf_counter() - begin
-        self._evaluated = Weights.of(self.model)
-        report = self._with_findings(report, logs, of_epoch=True)
-        self.report = report
-        # Without pictures, which would fill the memory epoch by epoch.
-        self.reports[epoch] = dataclasses.replace(report, examples=())
-        self._values = values(report, self.name)
-        if self._writer is not None:
-            self._writer.write(report, epoch)
-        if self._share.evaluations == 0:
-            self._teller.line(cost_text(epoch, taken, count, self._clock.seconds, self._share, self.settings))
-        self._share.after(count, self._clock, taken)
-        return report
-
-    def _with_findings(self, report: EvaluationReport, logs: Mapping[str, Any], of_epoch: bool) -> EvaluationReport:
-        """A report, with what only a training can say of it."""
-        weights = self._validated is None or self._validated.close(Weights.of(self.model))
-        evidence = TrainingEvidence(
-            report.measurements,
-            has_labels=report.provenance["labels"] == "given",
-            # After the training, weights may have been restored, which nobody has validated.
-            reported=reported_accuracy(logs, self._evaluator.classifier) if weights else None,
-            other_weights=of_epoch and not weights,
-        )
-        return dataclasses.replace(report, warnings=(*TRAINING.findings(evidence), *report.warnings))
+    def _log(self, epoch: int, report: EvaluationReport | None) -> None:
+        self._outcomes.following = epoch + 1
+        if self._logs is not None:
+            write = self._logs.write
+            self._guard.run(
+                f"Logging epoch {epoch + 1} to {str(self.log_dir)!r}",
+                lambda: write(epoch, report, self._outcomes),
+                "What could not be written is written after another epoch, when that is possible.",
+            )
 
     def on_train_end(self, logs: dict[str, Any] | None = None) -> None:
         """Evaluate all of the data, save the report, and say how to open TensorBoard."""
-        if self.final and not self._is_evaluated():  # all data would take long after each epoch
-            report = audit.run(
-                self._evaluator,
-                self._batches,
-                progress=self._teller.shows,
-                title="evaluating all of the data",
-                class_names=self.class_names,
+        epochs = (self.params or {}).get("epochs")
+        if self._is_new and self._logs is not None and epochs:
+            self._begin(epochs)  # it was killed after its last epoch, and none was left to train
+        if self.final:
+            self._evaluations.of_all(logs or {}, self._validated)
+        if self._logs is not None:
+            finish = self._logs.finish
+            self._guard.run(
+                f"Logging to {str(self.log_dir)!r} after training",
+                lambda: finish(self._outcomes),
+                "The reports are in the callback's `report` and `reports`.",
             )
-            self.report = self._with_findings(report, logs or {}, of_epoch=False)
-        if self._writer is not None:
-            if self.report is not None:
-                self._writer.write_hparams(self.report)
-                self.report.to_json(self._writer.log_dir / "advxai" / "report.json")
-            self._writer.close()
-            LOGGER.info(
-                "Adversarial evaluation logged. To look at it: tensorboard --logdir %s --samples_per_plugin images=100",
-                shlex.quote(str(self._writer.log_dir)),
-            )
-            self._writer = None
+            self._logs = None
+        self._guard.tell()
         if self.report is not None:
-            self._teller.findings(self.report.warnings, "After training")
+            others = (finding for finding in self.report.warnings if finding.id != FAILED)  # which was said
+            self._teller.findings(others, "After training")
 
-    def _is_evaluated(self) -> bool:
-        """Whether the last report is of all of the data and of the weights as they are."""
-        if self._evaluated is None or self.report is None or self._sample.images != self._batches.images:
-            return False
-        return (
-            Weights.of(self.model).same(self._evaluated)
-            and fingerprint(self._batches) == self.report.provenance["data_sha256"]
-        )
-
-
-def _build(model: keras.Model, x: Any, preprocess: Preprocess) -> None:
-    """Give a model its weights, as its first training step would do a moment later.
-
-    Initial weights come from seeds that the layers were given when they were made, so it does not matter
-    which images come first.
-    """
-    function = applications.image_space(preprocess, None, None, own_preprocessor(model)).function
-    if function is not None and hasattr(x, "shape"):
-        x = function(keras.ops.cast(x, "float32"))
-    model(x, training=False)
+    def _close(self) -> None:
+        """Leave the log directory to others."""
+        if self._logs is not None:
+            self._logs.close()
+            self._logs = None

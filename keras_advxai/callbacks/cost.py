@@ -75,6 +75,10 @@ class Share:
         self._each = each
         self._is_settled = most is None
 
+    def settle(self) -> None:
+        """Leave the number of images as it is."""
+        self._is_settled = True
+
     def before(self, count: int, clock: EpochClock) -> int:
         """How many images of a sample are to be evaluated; one at least.
 

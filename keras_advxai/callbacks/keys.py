@@ -22,6 +22,8 @@ Not NaN: Keras' ModelCheckpoint, EarlyStopping and ReduceLROnPlateau take the fi
 and nothing is ever better than NaN. The blank model of a first epoch would be kept for good.
 """
 
+_FAILED = "evaluation_failed"
+
 _FIGURES = {
     "classification": {"accuracy": "accuracy"},
     "multi_label": {"accuracy": "accuracy", "exact_accuracy": "exact_accuracy"},
@@ -66,8 +68,10 @@ def keys(settings: EvaluationSettings, name: str | None = None) -> set[str]:
     >>> import keras_advxai as kax
     >>> from keras_advxai.callbacks.keys import keys
     >>> settings = kax.EvaluationSettings(explainers=(), noise_control=False)
-    >>> sorted(keys(settings)), sorted(keys(settings, "pale"))
-    (['val_accuracy_clean', 'val_accuracy_fgsm'], ['val_pale_accuracy_clean', 'val_pale_accuracy_fgsm'])
+    >>> sorted(keys(settings))
+    ['val_accuracy_clean', 'val_accuracy_fgsm', 'val_evaluation_failed']
+    >>> sorted(keys(settings, "pale"))
+    ['val_pale_accuracy_clean', 'val_pale_accuracy_fgsm', 'val_pale_evaluation_failed']
     """
     attacks = [item.name for item in settings.attacks_and_controls]
     drifts = _drifts(attacks, (item.name for item in settings.explainers), (item.name for item in settings.metrics))
@@ -84,7 +88,7 @@ def keys(settings: EvaluationSettings, name: str | None = None) -> set[str]:
                 f"'{_start(name)}{end}', because keys have underscores for whatever is no letter or digit. "
                 "Evaluate them by two callbacks, each with a `name` of its own."
             )
-    return {f"{_start(name)}{end}" for end in ends}
+    return {f"{_start(name)}{end}" for end in (*ends, _FAILED)}
 
 
 def values(report: EvaluationReport, name: str | None = None) -> dict[str, float]:
@@ -110,6 +114,40 @@ def values(report: EvaluationReport, name: str | None = None) -> dict[str, float
         for end, (attack, explainer, metric) in drifts:
             found[f"vid_{end}"] = _measured(report.vid(attack, explainer, metric=metric))
     return {f"{_start(name)}{_usable(end)}": value for end, value in found.items()}
+
+
+def unmeasured_values(
+    settings: EvaluationSettings, task: str, has_labels: bool, name: str | None = None
+) -> dict[str, float]:
+    """What is logged where no evaluation has succeeded yet: under the keys of `values`, worse than any value could be.
+
+    Args:
+        settings: The settings.
+        task: What the model is asked for, as the provenance of a report has it.
+        has_labels: Whether the data have labels.
+        name: The name of the callback. Defaults to `None`.
+    """
+    attacks = [item.name for item in settings.attacks_and_controls]
+    figures = _FIGURES[task]
+    found = {"accuracy_clean": -UNMEASURED} if has_labels and "accuracy" in figures else {}
+    for end in figures:
+        found |= dict.fromkeys(
+            (f"{end}_{attack}" for attack in attacks), UNMEASURED if end == "change" else -UNMEASURED
+        )
+    drifts = _drifts(attacks, (item.name for item in settings.explainers), (item.name for item in settings.metrics))
+    for kind in ("mod", "vid") if len(settings.epsilons) > 1 else ("mod",):
+        found |= {f"{kind}_{end}": UNMEASURED for end, _ in drifts}
+    return {f"{_start(name)}{_usable(end)}": value for end, value in found.items()}
+
+
+def failed_value(failed: bool, name: str | None = None) -> dict[str, float]:
+    """What says in the logs whether the evaluation after an epoch has failed.
+
+    Args:
+        failed: Whether it has.
+        name: The name of the callback. Defaults to `None`.
+    """
+    return {f"{_start(name)}{_FAILED}": float(failed)}
 
 
 def reported_accuracy(logs: Mapping[str, Any], classifier: ImageClassifier) -> tuple[str, float] | None:

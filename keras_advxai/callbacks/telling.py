@@ -10,9 +10,8 @@ from collections.abc import Iterable
 
 from tqdm.auto import tqdm
 
+from keras_advxai._failures import LOGGER, FailureWarning, log_failure
 from keras_advxai.measurements.finding import Finding
-
-LOGGER = logging.getLogger("keras_advxai")
 
 
 class FindingWarning(UserWarning):
@@ -56,7 +55,23 @@ class Teller:
             text: The sentence by which it is known again.
             sentence: The sentence to say. Defaults to `text`.
         """
-        key = (id, re.sub(r"\d[\d.]*", "", text))  # with other numbers after each epoch it is the same
-        if key not in self._said:
-            self._said.add(key)
+        if self._is_new(id, text):
             warnings.warn(sentence or text, FindingWarning, stacklevel=2)
+
+    def failure(self, text: str, sentence: str, error: Exception) -> None:
+        """Warn of what failed, and write its traceback to the log, unless that was said already.
+
+        Args:
+            text: What failed and why.
+            sentence: The sentence to say.
+            error: The error.
+        """
+        if self._is_new("failure", text):
+            log_failure(sentence, error)
+            warnings.warn(sentence, FailureWarning, stacklevel=2)
+
+    def _is_new(self, id: str, text: str) -> bool:
+        key = (id, re.sub(r"\d[\d.]*", "", text))  # with other numbers after each epoch it is the same
+        is_new = key not in self._said
+        self._said.add(key)
+        return is_new

@@ -10,14 +10,19 @@ FOLDER = "advxai"
 CHANCE = "chance"
 CLEAN = "clean"
 HPARAMS = "hparams"
+EPOCHS = "epochs"
+REPORT = "report.json"
 
-_RESERVED = (CHANCE, CLEAN, HPARAMS)  # an attack may be called `clean`, too
+_RESERVED = (CHANCE, CLEAN, HPARAMS, EPOCHS)  # an attack may be called `clean`, too
+_LONGEST = 200
+"""Letters of a name: with an epsilon behind it, it is that of a folder, and file systems take 255 bytes."""
 
 
 def safe(name: str) -> str:
     """A name fit for a folder and for a tag: ASCII letters, digits, `.`, `_` and `-`.
 
-    A name that has to be changed gets a checksum of the original, so that different names stay different.
+    A name that has to be changed, or is too long for a folder, gets a checksum of the original, so that different
+    names stay different.
 
     Args:
         name: The name of an attack or explainer.
@@ -29,9 +34,9 @@ def safe(name: str) -> str:
     ('grad_cam', 'my-attack-37cd3d0b')
     """
     cleaned = re.sub(r"[^A-Za-z0-9._-]+", "-", name)
-    if cleaned != name or not cleaned.strip(".") or cleaned in _RESERVED:
+    if cleaned != name or not cleaned.strip(".") or cleaned in _RESERVED or len(cleaned) > _LONGEST:
         # No leading dot: `..` would leave the folder.
-        return f"{cleaned.lstrip('.')}-{zlib.crc32(name.encode('utf-8')):08x}"
+        return f"{cleaned.lstrip('.')[: _LONGEST - 9]}-{zlib.crc32(name.encode('utf-8')):08x}"
     return cleaned
 
 

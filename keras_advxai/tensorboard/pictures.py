@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
+import tensorflow as tf
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from tensorboard.compat.proto.summary_pb2 import Summary
+from tensorboard.plugins.image import metadata
+from tensorboard.util.tensor_util import make_tensor_proto
 
 from keras_advxai.evaluation.report import EvaluationReport
 from keras_advxai.figures import explanation, scores
@@ -57,6 +62,25 @@ def as_pixels(figure: Figure) -> np.ndarray:
     canvas = FigureCanvasAgg(figure)  # pyplot would keep the figure
     canvas.draw()
     return np.asarray(canvas.buffer_rgba())[..., :3].copy()
+
+
+def image_pb(tag: str, pixels: np.ndarray, description: str) -> Any:
+    """A picture as a summary.
+
+    Args:
+        tag: The name of the picture.
+        pixels: `(height, width, 3)` uint8.
+        description: What it shows.
+    """
+    height, width = pixels.shape[:2]
+    png = tf.io.encode_png(pixels).numpy()
+    summary = Summary()
+    summary.value.add(
+        tag=tag,
+        metadata=metadata.create_summary_metadata(display_name=None, description=description),
+        tensor=make_tensor_proto([f"{width}".encode(), f"{height}".encode(), png]),
+    )
+    return summary
 
 
 def _ascii(text: str) -> str:

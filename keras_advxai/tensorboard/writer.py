@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import os
 import pathlib
+import warnings
 import weakref
 from types import TracebackType
 from typing import Any
 
 import numpy as np
-import tensorflow as tf
+from tensorboard.plugins.histogram.summary_v2 import histogram_pb
+from tensorboard.plugins.scalar.summary_v2 import scalar_pb
 
+from keras_advxai._failures import FailureWarning
 from keras_advxai.evaluation.report import EvaluationReport
 from keras_advxai.figures.captions import ClassNames, class_text
 from keras_advxai.models.inputs import check_flag
 from keras_advxai.tensorboard import dashboards, montage, pictures, summaries
+from keras_advxai.tensorboard.event_file import EventFile
 from keras_advxai.tensorboard.names import CHANCE, CLEAN, FOLDER, HPARAMS, runs_by_epsilon, safe
 
 _OPEN: weakref.WeakValueDictionary[pathlib.Path, ReportWriter] = weakref.WeakValueDictionary()
@@ -33,7 +38,12 @@ class ReportWriter:
     ```
 
     Nothing is written to other folders, so `log_dir` may be that of `keras.callbacks.TensorBoard`. What is
-    not known (NaN) is not written. Each run is one event file as long as the writer is open.
+    not known (NaN) is not written. Each run is one event file as long as the writer is open, and all goes well.
+
+    What cannot be written, because the disk is full or the directory has become read-only, waits and is written by
+    the next `write`, `flush` or `close`; only pictures that would fill the memory are dropped. A directory that is
+    deleted is made again, with all numbers that were logged by this writer. Files are open only while something is
+    written to them.
 
     TensorBoard reads the files of a run one after another and never returns to an earlier one, so a directory
     has one writer at a time: making another one closes the first. To continue a training in the same
@@ -66,8 +76,9 @@ class ReportWriter:
     def __init__(self, log_dir: str | os.PathLike[str], *, class_names: ClassNames = None) -> None:
         self.log_dir = pathlib.Path(log_dir).expanduser()
         self.class_names = class_names
-        self._files: dict[str, Any] = {}
+        self._files: dict[str, EventFile] = {}
         self._is_open = True
+        self._has_said = False  # that files are gone
         self._has_layout = False  # one for all steps
         self._step = 0
         place = self.log_dir.resolve()  # a path may be spelt in several ways
@@ -90,24 +101,22 @@ class ReportWriter:
         Raises:
             TypeError: `report` is not a report, `step` not an integer, or a flag not `True` or `False`.
             ValueError: The step is below 0, or the writer is closed.
+            OSError: It could not be written yet. An error in drawing is raised when everything else was written.
         """
         check_flag("images", images)
         check_flag("figures", figures)
         self._step = self._checked(report, step)
-        with tf.summary.record_if(True):  # Keras' TensorBoard callback records only every so many batches.
-            self._write_scalars(CLEAN, summaries.clean_scalars(report))
-            self._write_scalars(CHANCE, summaries.chance_scalars(report))
-            self._write_layout(report)
+        try:
+            # All numbers before the first picture: an error in drawing costs none of them.
+            self._add_numbers(report)
             for attack in report.attacks:
-                runs = runs_by_epsilon(attack, report.epsilons)
-                for epsilon, run in runs.items():
-                    self._write_attack(report, attack, epsilon, run)
-                self._write_scalars(safe(attack), summaries.vid_scalars(report, attack))
+                run = runs_by_epsilon(attack, report.epsilons)[max(report.epsilons)]
                 if images:
-                    self._write_images(report, attack, runs[max(report.epsilons)])
+                    self._add_images(report, attack, run)
                 if figures:
-                    self._write_figures(report, attack, runs[max(report.epsilons)])
-        self._flush()
+                    self._add_figures(report, attack, run)
+        finally:
+            self.flush()
 
     def write_hparams(self, report: EvaluationReport, step: int | None = None) -> None:
         """Write the settings, and the figures at the largest epsilon, for the HParams dashboard.
@@ -119,12 +128,45 @@ class ReportWriter:
         Raises:
             TypeError: `report` is not a report, or `step` not an integer.
             ValueError: The step is below 0, or the writer is closed.
+            OSError: It could not be written yet.
         """
         self._step = self._checked(report, self._step if step is None else step)
-        with tf.summary.record_if(True):
-            self._write_raw(HPARAMS, dashboards.hparams(report, self.log_dir))
-            self._write_scalars(HPARAMS, summaries.final_scalars(report))
-        self._flush()
+        self._add(HPARAMS, dashboards.hparams(report, self.log_dir))
+        self._add_scalars(HPARAMS, summaries.final_scalars(report))
+        self.flush()
+
+    @property
+    def is_open(self) -> bool:
+        """Whether it can write: not after `close`, nor when another one was made for its directory."""
+        return self._is_open
+
+    @property
+    def is_waiting(self) -> bool:
+        """Whether something is still to be written that could not be written before."""
+        return any(file.is_waiting for file in self._files.values())
+
+    def flush(self) -> None:
+        """Write what could not be written before, and what was deleted since.
+
+        Raises:
+            OSError: It cannot be written. It waits on.
+        """
+        errors, were_gone = [], False
+        for file in self._files.values():  # each of them: room for one run is room for one run
+            try:
+                were_gone |= file.flush()
+            except OSError as error:
+                errors.append(error)
+        if errors:
+            raise errors[0]
+        if were_gone and not self._has_said:
+            self._has_said = True
+            warnings.warn(
+                f"Event files in {str(self.log_dir / FOLDER)!r} were deleted. Their numbers were written again, their "
+                "pictures are lost.",
+                FailureWarning,
+                stacklevel=2,
+            )
 
     def check_open(self) -> None:
         """Raise if nothing can be written any more.
@@ -139,9 +181,10 @@ class ReportWriter:
             )
 
     def close(self) -> None:
-        """Close the event files. A closed writer cannot write any more."""
-        for file in self._files.values():
-            file.close()
+        """Write what is waiting, if that is possible. A closed writer cannot write any more."""
+        if self._is_open:
+            with contextlib.suppress(OSError):
+                self.flush()
         self._files.clear()
         self._is_open = False
 
@@ -163,17 +206,27 @@ class ReportWriter:
         self.check_open()
         return int(step)
 
-    def _write_attack(self, report: EvaluationReport, attack: str, epsilon: float, run: str) -> None:
-        rows = [row for row in report.rows if (row.attack, row.epsilon) == (attack, epsilon)]
-        self._write_scalars(run, summaries.attack_scalars(rows))
-        with self._file(run).as_default(self._step):
-            for explainer, metric in itertools.product(report.explainers, report.metrics):
-                values = report.dissimilarity(attack, explainer, epsilon, metric=metric)
-                values = values[np.isfinite(values)]  # as MOD leaves them out
-                if len(values):
-                    tf.summary.histogram(f"advxai_{safe(metric)}/{safe(explainer)}", values)
+    def _add_numbers(self, report: EvaluationReport) -> None:
+        self._add_scalars(CLEAN, summaries.clean_scalars(report))
+        self._add_scalars(CHANCE, summaries.chance_scalars(report))
+        if not self._has_layout:
+            self._add(CLEAN, dashboards.layout(report))
+            self._has_layout = True
+        for attack in report.attacks:
+            for epsilon, run in runs_by_epsilon(attack, report.epsilons).items():
+                self._add_attack(report, attack, epsilon, run)
+            self._add_scalars(safe(attack), summaries.vid_scalars(report, attack))
 
-    def _write_images(self, report: EvaluationReport, attack: str, run: str) -> None:
+    def _add_attack(self, report: EvaluationReport, attack: str, epsilon: float, run: str) -> None:
+        rows = [row for row in report.rows if (row.attack, row.epsilon) == (attack, epsilon)]
+        self._add_scalars(run, summaries.attack_scalars(rows))
+        for explainer, metric in itertools.product(report.explainers, report.metrics):
+            values = report.dissimilarity(attack, explainer, epsilon, metric=metric)
+            values = values[np.isfinite(values)]  # as MOD leaves them out
+            if len(values):
+                self._add(run, histogram_pb(f"advxai_{safe(metric)}/{safe(explainer)}", values))
+
+    def _add_images(self, report: EvaluationReport, attack: str, run: str) -> None:
         # A clean prediction is no label, and one of several does not stand for all.
         named = report.provenance["labels"] == "given" and report.provenance["task"] == "classification"
         largest = max(report.epsilons)
@@ -181,42 +234,22 @@ class ReportWriter:
             if (example.attack, example.epsilon) != (attack, largest) or not montage.is_drawable(example):
                 continue
             label = class_text(example.label, self.class_names) if named else None
-            with self._file(run).as_default(self._step):
-                tf.summary.image(
-                    f"advxai_images/{safe(attack)}/{safe(example.explainer)}/{example.index}",
-                    montage.montage(example, self.class_names)[None],
-                    max_outputs=1,
-                    description=montage.description(example, label),
-                )
+            summary = pictures.image_pb(
+                f"advxai_images/{safe(attack)}/{safe(example.explainer)}/{example.index}",
+                montage.montage(example, self.class_names),
+                montage.description(example, label),
+            )
+            self._add(run, summary, picture=True)
 
-    def _write_figures(self, report: EvaluationReport, attack: str, run: str) -> None:
-        with self._file(run).as_default(self._step):
-            for tag, description, figure in pictures.figures_of(report, attack, self.class_names):
-                pixels = pictures.as_pixels(figure)
-                tf.summary.image(tag, pixels[None], max_outputs=1, description=description)
+    def _add_figures(self, report: EvaluationReport, attack: str, run: str) -> None:
+        for tag, description, figure in pictures.figures_of(report, attack, self.class_names):
+            self._add(run, pictures.image_pb(tag, pictures.as_pixels(figure), description), picture=True)
 
-    def _write_layout(self, report: EvaluationReport) -> None:
-        if not self._has_layout:
-            self._write_raw(CLEAN, dashboards.layout(report))
-            self._has_layout = True
+    def _add_scalars(self, run: str, scalars: dict[str, float]) -> None:
+        for tag, value in scalars.items():
+            self._add(run, scalar_pb(tag, value))
 
-    def _write_scalars(self, run: str, scalars: dict[str, float]) -> None:
-        if scalars:
-            with self._file(run).as_default(self._step):
-                for tag, value in scalars.items():
-                    tf.summary.scalar(tag, value)
-
-    def _write_raw(self, run: str, summary: Any) -> None:
-        with self._file(run).as_default(self._step):
-            tf.summary.experimental.write_raw_pb(summary.SerializeToString())
-
-    def _file(self, run: str) -> Any:
-        # Not before something is written: a writer that is made for nothing leaves no folder.
+    def _add(self, run: str, summary: Any, *, picture: bool = False) -> None:
         if run not in self._files:
-            self._files[run] = tf.summary.create_file_writer(str(self.log_dir / FOLDER / run))
-        return self._files[run]
-
-    def _flush(self) -> None:
-        # TensorBoard is open while the training runs, and shows each epoch at once.
-        for file in self._files.values():
-            file.flush()
+            self._files[run] = EventFile(self.log_dir / FOLDER / run)
+        self._files[run].add(summary, self._step, picture=picture)

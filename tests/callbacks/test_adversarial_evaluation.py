@@ -23,7 +23,7 @@ KEYS = {
     f"val_{key}"
     for attack in ("fgsm", "uniform_noise")
     for key in ("accuracy_clean", f"accuracy_{attack}", f"mod_{attack}_grad_cam", f"vid_{attack}_grad_cam")
-}
+} | {"val_evaluation_failed"}
 
 
 def build(seed: int = 0) -> keras.Model:
@@ -146,6 +146,7 @@ def test_keys_of_further_dissimilarities_end_in_their_name(train_faces, test_fac
     assert keys == {
         "val_accuracy_clean",
         "val_accuracy_fgsm",
+        "val_evaluation_failed",
         *(f"val_{kind}_fgsm_grad_cam{end}" for kind in ("mod", "vid") for end in ("", "_my_function", "_center_shift")),
     }
     for metric in ("my_function", "center_shift"):

@@ -161,4 +161,4 @@ def test_names_that_were_usable_are_as_they_were():
     drifts = [f"{a}_grad_cam{m}" for a in ("fgsm", "pgd", "uniform_noise") for m in ("", "_rank_distance")]
     accuracies = [f"accuracy_{a}" for a in ("clean", "fgsm", "pgd", "uniform_noise")]
     ends = [*accuracies, *(f"{kind}_{end}" for kind in ("mod", "vid") for end in drifts)]
-    assert keys(settings) == {f"val_{end}" for end in ends}
+    assert keys(settings) == {f"val_{end}" for end in (*ends, "evaluation_failed")}

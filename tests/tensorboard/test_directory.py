@@ -6,8 +6,9 @@ import os
 
 import pytest
 import tensorflow as tf
+from disks import most_bytes, small_disk
 
-from keras_advxai.tensorboard.directory import check_log_dir, next_step
+from keras_advxai.tensorboard.directory import check_log_dir, next_step, size_text
 
 
 def test_a_directory_is_neither_made_nor_changed(tmp_path):
@@ -41,3 +42,47 @@ def test_the_next_step_comes_after_the_last_one(tmp_path):
         for step in (0, 3, 7):
             tf.summary.scalar("advxai/accuracy", 0.5, step=step)
     assert next_step(tmp_path) == 8
+
+
+@pytest.mark.parametrize(
+    ("end", "reason"),
+    [
+        ("a" * 256 + "/logs", "aaaaaaaaaaaaaaaaaaaa... is longer than 255 bytes"),
+        ("logs/" + "é" * 128, "is longer than 255 bytes"),
+        ("/".join(["a" * 250] * 16), "the path is longer than 4096 bytes"),
+        ("a\0b", "null character"),
+    ],
+)
+def test_paths_that_cannot_be(tmp_path, end, reason):
+    with pytest.raises(ValueError, match=reason):
+        check_log_dir(f"{tmp_path}/{end}")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_what_is_in_the_way_within_it(tmp_path):
+    (tmp_path / "a" / "advxai" / "report.json").mkdir(parents=True)
+    with pytest.raises(ValueError, match=r"must not have a directory advxai/report\.json"):
+        check_log_dir(tmp_path / "a")
+    (tmp_path / "b").mkdir()
+    (tmp_path / "b" / "advxai").write_text("mine")
+    with pytest.raises(ValueError, match="advxai: it is a file, not a directory"):
+        check_log_dir(tmp_path / "b")
+
+
+def test_room_that_is_not_there(tmp_path):
+    assert check_log_dir(tmp_path, 10_000) == tmp_path
+    with pytest.raises(ValueError, match=r"where there is room.*and about 1000000\.0 GB will be written"):
+        check_log_dir(tmp_path, 10**15)
+    with most_bytes(10_000), pytest.raises(ValueError, match=r"File too large; 20\.0 kB will be written"):
+        check_log_dir(tmp_path, 20_000)
+    with small_disk(tmp_path / "disk", "1M") as disk:
+        assert check_log_dir(disk / "logs", 900_000) == disk / "logs"
+        with pytest.raises(ValueError, match=r"No space left on device; 1\.1 MB will be written"):
+            check_log_dir(disk / "logs", 1_100_000)
+        assert list(disk.iterdir()) == []
+
+
+def test_a_size_as_text():
+    assert [size_text(size) for size in (0, 999, 1000, 123_456, 2e9)] == [
+        *("0 bytes", "999 bytes", "1.0 kB", "123.5 kB", "2.0 GB")
+    ]

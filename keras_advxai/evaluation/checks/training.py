@@ -24,6 +24,7 @@ class TrainingEvidence:
         reported: The key and the value of the accuracy that the training has measured on its validation data; `None`
             where it has measured none.
         other_weights: Whether the validation ran with other weights than the evaluation.
+        failed: What failed, where the measurements are those of an earlier evaluation; `None` where they are not.
 
     Example:
 
@@ -39,10 +40,22 @@ class TrainingEvidence:
     has_labels: bool = True
     reported: tuple[str, float] | None = None
     other_weights: bool = False
+    failed: str | None = None
 
 
 TRAINING: Checks[TrainingEvidence] = Checks()
 """The checks that the callback adds."""
+
+
+@TRAINING.check("evaluation-failed", "error")
+def evaluation_failed(seen: TrainingEvidence) -> str | None:
+    """The evaluation after this epoch failed, and the figures are those of the last one that succeeded.
+
+    The training goes on after an error, as that the memory was too small, and the values of the last evaluation are
+    logged again, with a 1 as `val_evaluation_failed`. What failed is in the callback's `failures`, and its traceback in
+    the log `keras_advxai`. The next epoch tries again, after memory errors in batches of half the size.
+    """
+    return None if seen.failed is None else f"{seen.failed}. The figures are those of the last evaluation before."
 
 
 @TRAINING.check("other-weights", "warning")

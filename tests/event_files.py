@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tensorflow as tf
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+from tensorboard.compat.proto.event_pb2 import Event
 
 
 def folders(log_dir):
@@ -27,3 +28,14 @@ def scalars(log_dir, run):
     """Tag to step to number."""
     found = by_plugin(read(log_dir, run), "scalars")
     return {tag: {step: value.item() for step, value in steps.items()} for tag, steps in found.items()}
+
+
+def steps(folder):
+    """Tag to all the steps at which something was written under it, in whichever file, as often as it was written."""
+    found = {}
+    for path in sorted(folder.glob("*tfevents*")):
+        for record in tf.data.TFRecordDataset(str(path)):
+            event = Event.FromString(record.numpy())
+            for value in event.summary.value:
+                found.setdefault(value.tag, []).append(event.step)
+    return {tag: sorted(numbers) for tag, numbers in found.items()}

@@ -1,0 +1,41 @@
+"""How much room a report will take, before there is one."""
+
+from __future__ import annotations
+
+from keras_advxai.settings.evaluation_settings import EvaluationSettings
+from keras_advxai.tensorboard.pictures import FEW
+
+_SCALAR = 60  # bytes of an event at least, and so on
+_HISTOGRAM = 700
+_PICTURE = 2000
+_FIGURE = 5000
+_HEADER = 2000
+_FLOAT = 10  # letters of a number in JSON, with what stands between
+_SHORT = 3
+
+
+def logged_bytes(settings: EvaluationSettings, *, figures: bool = False) -> int:
+    """What a report takes in event files, at least.
+
+    Args:
+        settings: The settings of the evaluation.
+        figures: Whether figures are drawn, too. Defaults to `False`.
+    """
+    attacks, explainers = len(settings.attacks_and_controls), len(settings.explainers)
+    pairs = explainers * len(settings.metrics)
+    numbers = attacks * len(settings.epsilons) * (_SCALAR * (3 + 3 * pairs) + _HISTOGRAM * pairs)
+    pictures = attacks * explainers * settings.pictured * _PICTURE
+    return numbers + pictures + (attacks * explainers * min(FEW, settings.pictured) * _FIGURE if figures else 0)
+
+
+def saved_bytes(settings: EvaluationSettings, images: int) -> int:
+    """What a report takes as JSON, at least.
+
+    Args:
+        settings: The settings of the evaluation.
+        images: How many images it is of.
+    """
+    conditions = len(settings.attacks_and_controls) * len(settings.epsilons)
+    explainers = len(settings.explainers)
+    of_pair = _SHORT * explainers + _FLOAT * explainers * len(settings.metrics)
+    return _HEADER + images * conditions * (_SHORT + _FLOAT + of_pair)
