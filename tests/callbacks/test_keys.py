@@ -7,10 +7,11 @@ import math
 import keras
 import numpy as np
 import pytest
+from figures.made_report import make_report
 from scripted import BLANK, weights
 
 import keras_advxai as kax
-from keras_advxai.callbacks.keys import keys, reported_accuracy
+from keras_advxai.callbacks.keys import keys, reported_accuracy, unmeasured_values, values
 
 MOD = "val_mod_fgsm_grad_cam"
 pytestmark = pytest.mark.filterwarnings("ignore::keras_advxai.callbacks.FindingWarning")
@@ -162,3 +163,19 @@ def test_names_that_were_usable_are_as_they_were():
     accuracies = [f"accuracy_{a}" for a in ("clean", "fgsm", "pgd", "uniform_noise")]
     ends = [*accuracies, *(f"{kind}_{end}" for kind in ("mod", "vid") for end in drifts)]
     assert keys(settings) == {f"val_{end}" for end in (*ends, "evaluation_failed")}
+
+
+@pytest.mark.parametrize("labels", ["given", "clean prediction"])
+@pytest.mark.parametrize("name", [None, "own"])
+def test_what_has_not_been_measured_has_the_keys_of_what_has(labels, name):
+    report = make_report(labels=labels, attacks=("fgsm", "uniform_noise"))
+    settings = kax.EvaluationSettings(explainers=("grad_cam", "integrated_gradients"), epsilons=report.epsilons)
+    found = unmeasured_values(settings, "classification", labels == "given", name)
+    assert list(found) == list(values(report, name))
+    assert {value for key, value in found.items() if "accuracy" in key} == {-math.inf}
+    assert {value for key, value in found.items() if "accuracy" not in key} == {math.inf}
+    changes = unmeasured_values(settings, "regression", True)
+    assert [key for key in changes if "mod_" not in key and "vid_" not in key] == [
+        *("val_change_fgsm", "val_change_uniform_noise")
+    ]
+    assert set(changes.values()) == {math.inf}
