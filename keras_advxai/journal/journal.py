@@ -45,6 +45,22 @@ class Journal:
     Raises:
         JournalError: It is in use, damaged, of another evaluation, or something else than a journal.
         OSError: It cannot be opened for writing.
+
+    Example:
+
+    >>> import pathlib, tempfile
+    >>> from keras_advxai.evaluation import Coordinates, Measurements
+    >>> from keras_advxai.journal import Journal
+    >>> from keras_advxai.measurements.part import Part
+    >>> coordinates = Coordinates(("fgsm",), (), ("nissim",), ("predicted",), (0.1,), classes=2)
+    >>> found = Measurements.of(coordinates, label=[0, 1], prediction=[[0, 1], [0, 0]])
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = pathlib.Path(folder, "run.journal")
+    ...     with Journal(path, {"model": "net"}) as journal:
+    ...         journal.append(Part(0, (8, 8, 1), found, (), None, {}), data="0" * 64)
+    ...     with Journal(path, {"model": "net"}) as journal:
+    ...         len(journal), journal.images, journal.part(0).measurements.at("label").tolist()
+    (1, 2, [0, 1])
     """
 
     def __init__(self, path: str | os.PathLike[str], identity: Mapping[str, Any]) -> None:
