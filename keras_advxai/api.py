@@ -12,8 +12,10 @@ import keras
 from keras_advxai import audit
 from keras_advxai._typing import OnError, Shape
 from keras_advxai.attacks import Attack
-from keras_advxai.data.deciding import decided
+from keras_advxai.data import Shard
+from keras_advxai.data.deciding import decided, made
 from keras_advxai.evaluation import EvaluationReport, EvaluationSettings, Evaluator
+from keras_advxai.evaluation.runner import Runner, check_runner
 from keras_advxai.explainers import Explainer
 from keras_advxai.explainers import get as get_explainer
 from keras_advxai.measurements.coordinates import SCORES
@@ -43,6 +45,8 @@ def evaluate(
     progress: bool = True,
     journal: str | os.PathLike[str] | None = None,
     on_error: OnError = "raise",
+    shard: tuple[int, int] | None = None,
+    runner: Runner | None = None,
     settings: EvaluationSettings | None = None,
     **arguments: Unpack[EvaluationArguments],
 ) -> EvaluationReport:
@@ -54,9 +58,10 @@ def evaluate(
 
     Args:
         model: A `keras.Model`, or an `ImageClassifier` for a model that needs further settings.
-        data: `(x, y)` arrays, `x` alone, a batched `tf.data.Dataset` or a `keras.utils.PyDataset`. Images are
-            `(batch, height, width, channels)` in image space; labels are class indices or one-hot. Without
-            labels, attacks run against the clean predictions, and the report says so.
+        data: `(x, y)` arrays, `x` alone, a batched `tf.data.Dataset` or a `keras.utils.PyDataset`, or a function that
+            returns one of them, and which a `runner` calls on other machines. Images are `(batch, height, width,
+            channels)` in image space; labels are class indices or one-hot. Without labels, attacks run against the
+            clean predictions, and the report says so.
         log_dir: Where to write TensorBoard logs and `advxai/report.json`. In the directory of a training, the
             evaluation is logged one step after the last epoch. Whether it can be written to and has room enough is
             checked before; what fails nevertheless is said by a `callbacks.FailureWarning`, with its traceback in the
@@ -74,6 +79,14 @@ def evaluate(
         on_error: What to do if a batch behind the first one cannot be read or measured: `"raise"` an `EvaluationError`,
             whose `report` has what was measured before, or return that report, as `"partial"`. Either way it says so in
             its findings, its provenance and when it is printed. Defaults to `"raise"`.
+        shard: Of so many parts of the data, the one of this number, from 0: `(3, 16)` is the fourth of sixteen. Its
+            report says so, and `EvaluationReport.merge` makes the whole of all of them, for the jobs of an array on a
+            cluster, each with a journal and a `log_dir` of its own. Parts are consecutive batches; each measures the
+            batch before its first one once more, at one epsilon, so that *chance* is that of one process. Defaults to
+            `None`, all of the data.
+        runner: What measures the batches, such as `kax.distributed.RayRunner(shards=16)`; `journal` is then a folder
+            that all machines see. Defaults to `None`: they are measured here, on all devices of the
+            `tf.distribute.MirroredStrategy` that the model was made under.
         settings: {settings}
 
     Returns:
@@ -117,11 +130,15 @@ def evaluate(
         raise TypeError(f"Argument `journal` must be the path of a file, or None. Received: journal={journal!r}")
     directory = None if log_dir is None else check_log_dir(log_dir)
     wanted = EvaluationSettings.of(settings, arguments)
+    part = None if shard is None else Shard.of(shard)
+    check_runner(runner, shard)
+    source, data = data, made(data)
     classifier = decided(wanted.classifier(model), data)
     with cached_structure(classifier.model):
         evaluator = Evaluator(classifier, wanted)
         check_class_names(class_names, classifier.classes)
-        batches = audit.read(evaluator, data)
+        batches = audit.read(evaluator, data, part)
+        batches.source = source
         if directory is not None:  # before hours of work, and not after
             check_log_dir(directory, logged_bytes(wanted, figures=True) + saved_bytes(wanted, batches.images or 1))
         report = audit.run(
@@ -131,6 +148,7 @@ def evaluate(
             class_names=class_names,
             journal=journal,
             on_error=on_error,
+            runner=runner,
         )
     if directory is not None:
         log_report(report, directory, class_names)

@@ -9,15 +9,34 @@ from typing import Any
 
 from keras_advxai._typing import OnError
 from keras_advxai.audit.audit import MOST_IMAGES, audit
-from keras_advxai.data.batches import Batches
+from keras_advxai.data import Batches, Shard
 from keras_advxai.evaluation import EvaluationError, EvaluationReport, Evaluator
+from keras_advxai.evaluation.runner import Runner
 from keras_advxai.measurements.finding import Finding
 
 
-def read(evaluator: Evaluator, data: Any) -> Batches:
-    """The data as batches, of which the first images are kept where the settings ask for an audit."""
+def read(evaluator: Evaluator, data: Any, shard: Shard | None = None) -> Batches:
+    """The data as batches, of which the first images are kept where the settings ask for an audit.
+
+    Args:
+        evaluator: The evaluator.
+        data: What `evaluate` takes.
+        shard: One of several parts of the data. Defaults to `None`, all of them.
+
+    Raises:
+        ValueError: An audit is of more images than the first shard has.
+    """
     # Kept while they are read, since a shuffled stream gives others when it is read again.
-    return evaluator.batches(data, remember=MOST_IMAGES if evaluator.settings.checks == "all" else 0)
+    audited = evaluator.settings.checks == "all"
+    batches = evaluator.batches(data, remember=MOST_IMAGES if audited else 0, shard=shard)
+    if shard is not None and audited and batches.total and batches.are_arrays:
+        images = shard.first_has(batches.total) * batches.batch_size
+        if images < min(MOST_IMAGES, batches.whole or 0):
+            raise ValueError(
+                f"checks='all' looks at the first {MOST_IMAGES} images, and the first shard has {images}. Take fewer "
+                f"shards, or checks='cheap'. Received: shard=({shard.index}, {shard.count})"
+            )
+    return batches
 
 
 def run(
@@ -29,6 +48,7 @@ def run(
     class_names: Sequence[str] | Mapping[int, str] | None = None,
     journal: str | os.PathLike[str] | None = None,
     on_error: OnError = "raise",
+    runner: Runner | None = None,
 ) -> EvaluationReport:
     """Evaluate, and audit what was found where the settings ask for it.
 
@@ -40,16 +60,25 @@ def run(
         class_names: Names of the classes, for the report. Defaults to `None`: their numbers.
         journal: See `evaluate`. What the audit finds is not in it: it is run again. Defaults to `None`, none.
         on_error: See `evaluate`. Defaults to `"raise"`.
+        runner: What measures the batches; see `evaluate`. Defaults to `None`.
 
     Raises:
         EvaluationError: A batch failed, or the audit. It has the report of what was measured.
     """
     report = evaluator.run(
-        batches, progress=progress, title=title, class_names=class_names, journal=journal, on_error=on_error
+        batches,
+        progress=progress,
+        title=title,
+        class_names=class_names,
+        journal=journal,
+        on_error=on_error,
+        runner=runner,
     )
-    if evaluator.settings.checks != "all":
-        return report
+    if evaluator.settings.checks != "all" or (batches.shard is not None and batches.shard.index):
+        return report  # an audit is of the first images
     try:
+        if runner is not None:
+            batches.remember_first()
         findings = audit(evaluator.classifier, report, evaluator.settings, batches.remembered)
     except Exception as error:  # of the memory, or of an attack that is not made for other conditions
         failed = f"The audit, checks='all', failed: {error}"
@@ -59,6 +88,9 @@ def run(
         raise EvaluationError(
             f"{failed}\nWhat was measured before is in the `report` of this error.", report
         ) from error
+    if batches.shard is not None:  # the whole will ask which of them its other checks say, too
+        part = {**report.provenance["part"], "audit": [finding.to_dict() for finding in findings]}
+        report = dataclasses.replace(report, provenance={**report.provenance, "part": part})
     said = {finding.id for finding in report.warnings}
     findings = tuple(finding for finding in findings if finding.id not in said)  # of a random model, it is both
     return dataclasses.replace(report, warnings=(*findings, *report.warnings))  # doubts about the model itself first

@@ -11,9 +11,10 @@ import numpy as np
 import tensorflow as tf
 
 from keras_advxai.data import streams
+from keras_advxai.data.given_targets import check_given
+from keras_advxai.data.shards import Shard, Slice
 from keras_advxai.models import ImageClassifier
 from keras_advxai.models.inputs import check_whole_number, describe
-from keras_advxai.models.labels import check_labels
 
 
 class Batches:
@@ -30,11 +31,16 @@ class Batches:
         steps: At most so many batches are read. Defaults to `None`, all of them.
         remember: How many of the first images to keep when they are read, for whoever looks at them again: a stream
             may give others the next time. Defaults to 0.
+        shard: One of several parts of the data, of which no others are read; or that the data are one that was cut out
+            by somebody else. Defaults to `None`, all of the data.
 
     Attributes:
-        images: How many images there are; `None` where a dataset cannot say.
+        images: How many images there are, in the shard; `None` where a dataset cannot say.
         has_labels: Whether there are labels; known after the first batch.
         attack_targets: The target class for each image, `(images,)`; `None` where none are given.
+        shard: The shard; `None` where it is all of the data, or data that somebody else cut out.
+        source: What the data came from, as a runner passes it on: they themselves, or a function that makes them.
+        whole: How many images all shards have; `None` where a dataset cannot say.
         remembered: The first images that were read last, as batches of inputs and labels.
 
     Raises:
@@ -62,6 +68,7 @@ class Batches:
         attack_targets: np.ndarray | None = None,
         remember: int = 0,
         steps: int | None = None,
+        shard: Shard | Slice | None = None,
     ) -> None:
         self.classifier = classifier
         self.batch_size = check_whole_number("batch_size", batch_size, 1)
@@ -71,7 +78,7 @@ class Batches:
         self.ignored_weights = False
         self.remembered: list[tuple[Any, np.ndarray | None]] = []
         self._remember = remember
-        self._data = data
+        self._data = self.source = data
         self._arrays: tuple[Any, Any] | None = None
         if isinstance(data, tf.data.Dataset):
             self._check_dataset(data)
@@ -79,6 +86,9 @@ class Batches:
             self._check_length(streams.batch_count(data), "PyDataset")
         else:
             self._arrays = self._checked_arrays(data)
+        self.whole = self.images
+        self._first, self._offset = 0, 0
+        self._end: int | None = None
         self.attack_targets = attack_targets
         if attack_targets is not None:
             if self._arrays is None:
@@ -89,15 +99,97 @@ class Batches:
                 )
             x, y = self._arrays
             count = len(classifier.images_of(x))
-            self.attack_targets = _check_given(attack_targets, y, count, classifier)[: self.images]
+            self.attack_targets = check_given(attack_targets, y, count, classifier)[: self.images]
+        self._choose(shard)
+
+    @property
+    def total(self) -> int | None:
+        """How many batches the data have, those of all shards; `None` where a dataset cannot say."""
+        if self._arrays is not None:
+            return -(-(self.whole or 0) // self.batch_size)
+        known = [item for item in (streams.batch_count(self._data), self.steps) if item is not None]
+        return int(min(known)) if known and min(known) < math.inf else None
+
+    @property
+    def range(self) -> tuple[int, int | None]:
+        """The number of the first batch that is read, and of the one after the last, `None` for the end of the data."""
+        return self._first, self._end
+
+    @property
+    def are_arrays(self) -> bool:
+        """Whether the data are arrays, and no stream."""
+        return self._arrays is not None
+
+    def _choose(self, shard: Shard | Slice | None) -> None:
+        """Limit what is read to a shard."""
+        self.shard = shard if isinstance(shard, Shard) else None
+        if shard is None:
+            return
+        if isinstance(shard, Slice):
+            self._first = shard.before
+            self._offset = shard.first - shard.before * self.batch_size
+        else:
+            if self.total is None:
+                raise ValueError(
+                    "A shard needs to know how many batches the data have, and the dataset does not say so. Say how "
+                    "many are to be read, as steps=100; or how many there are, by "
+                    "dataset.apply(tf.data.experimental.assert_cardinality(n))."
+                )
+            self._first, self._end = shard.batches(self.total)
+        if self._arrays is not None and self.whole is not None:
+            end = self.whole if self._end is None else min(self.whole, self._end * self.batch_size)
+            self.images = end - self._first * self.batch_size
+
+    def all_arrays(self) -> Iterator[tuple[Any, np.ndarray | None]]:
+        """The batches of arrays, those of all shards."""
+        if self._arrays is not None:
+            yield from self._slices(*self._arrays, 0, self.whole or 0)
+
+    def remember_first(self) -> None:
+        """Read as many of the first images as are to be remembered."""
+        for _ in self:
+            if sum(self._size(x) for x, _ in self.remembered) >= self._remember:
+                break
+
+    def before(self) -> tuple[Any, np.ndarray | None] | None:
+        """The batch before the first one that is read; `None` if that is the first of the data."""
+        if not self._first:
+            return None
+        if self._arrays is not None:
+            x, y = self._arrays
+            chosen = slice((self._first - 1) * self.batch_size, self._first * self.batch_size)
+            return _take(x, chosen), None if y is None else y[chosen]
+        for element in streams.read(self._data, 1, self._first - 1):
+            return self._checked(*self._split(element), self._first - 1)
+        raise ValueError(f"The dataset ends before batch {self._first}, with which the shard begins.")
+
+    def first_image(self, before: tuple[Any, np.ndarray | None] | None) -> int:
+        """The number of the first image that is read.
+
+        Args:
+            before: What `before` returned. The batches of a dataset have the size of this one, all but the last.
+        """
+        size = self.batch_size if self._arrays is not None or before is None else self._size(before[0])
+        return self._offset + self._first * size
+
+    def targets(self, first: int, count: int) -> np.ndarray | None:
+        """The target classes of some images, where they are given.
+
+        Args:
+            first: The number of the first of them.
+            count: How many they are.
+        """
+        begin = first - self._offset
+        return None if self.attack_targets is None else self.attack_targets[begin : begin + count]
+
+    def _size(self, x: Any) -> int:
+        return len(self.classifier.images_of(x))
 
     @property
     def count(self) -> int | None:
-        """How many batches there are; `None` where a dataset cannot say."""
-        if self._arrays is not None:
-            return -(-(self.images or 0) // self.batch_size)
-        known = [item for item in (streams.batch_count(self._data), self.steps) if item is not None]
-        return int(min(known)) if known and min(known) < math.inf else None
+        """How many batches are read; `None` where a dataset cannot say."""
+        end = self.total if self._end is None else self._end
+        return None if end is None else end - self._first
 
     @property
     def length(self) -> int | None:
@@ -116,22 +208,29 @@ class Batches:
 
     def _read(self) -> Iterator[tuple[Any, np.ndarray | None]]:
         if self._arrays is not None:
-            yield from self._slices(*self._arrays)
+            begin = self._first * self.batch_size
+            yield from self._slices(*self._arrays, begin, begin + (self.images or 0))
             return
         count = 0
-        for index, element in enumerate(streams.read(self._data, self.steps)):
+        steps = self.steps if self._end is None else self._end - self._first
+        for index, element in enumerate(streams.read(self._data, steps, self._first)):
             x, y = self._split(element)
             if not all(map(len, keras.tree.flatten(x))):  # of image files of which none could be decoded
                 continue
-            where = f"batch {index} of the data"
-            images = self.classifier.check_images(x, where)
+            x, y = self._checked(x, y, self._first + index)
             if not count:
                 self.has_labels = y is not None
-            yield x, None if y is None else self._labels(y, len(images), f"the labels of {where}")
-            count += len(images)
+            yield x, y
+            count += self._size(x)
         if not count:
             raise ValueError("The dataset is empty. Pass at least one image.")
         self.images = count
+
+    def _checked(self, x: Any, y: Any, index: int) -> tuple[Any, np.ndarray | None]:
+        """A batch of a stream."""
+        where = f"batch {index} of the data"
+        images = self.classifier.check_images(x, where)
+        return x, None if y is None else self._labels(y, len(images), f"the labels of {where}")
 
     def sample(self, count: int, seed: int) -> tuple[Any, np.ndarray | None]:
         """A fixed random sample, as arrays: `(inputs, labels)`, in the order of the data.
@@ -235,37 +334,11 @@ class Batches:
             y = self.classifier.output_of(y)
         return self.classifier.check_labels(y, count, where)
 
-    def _slices(self, x: Any, y: Any) -> Iterator[tuple[Any, np.ndarray | None]]:
-        for start in range(0, self.images or 0, self.batch_size):
-            chosen = slice(start, start + self.batch_size)
+    def _slices(self, x: Any, y: Any, begin: int, end: int) -> Iterator[tuple[Any, np.ndarray | None]]:
+        for start in range(begin, end, self.batch_size):
+            chosen = slice(start, min(end, start + self.batch_size))
             yield _take(x, chosen), None if y is None else y[chosen]
 
 
 def _take(x: Any, chosen: Any) -> Any:
     return keras.tree.map_structure(lambda part: part[chosen], x)
-
-
-def _check_given(
-    targets: np.ndarray, labels: np.ndarray | None, images: int, classifier: ImageClassifier
-) -> np.ndarray:
-    """Targets that were given one for each image, after they were compared with the labels.
-
-    Args:
-        targets: Class indices or one-hot rows.
-        labels: Class indices, `(images,)`; `None` where there are none.
-        images: How many images there are.
-        classifier: Whose classes they are.
-
-    Raises:
-        ValueError: They do not fit the images or the model, or some are the label of their image.
-    """
-    found = check_labels(targets, images, classifier.classes, classifier.binary, "Argument `attack_targets`")
-    same = np.flatnonzero(classifier.kind.is_own(found, labels)) if labels is not None else ()
-    if len(same):
-        few = ", ".join(map(str, same[:5])) + (", ..." if len(same) > 5 else "")
-        raise ValueError(
-            "Argument `attack_targets` must name another class than the label for each image: towards its own class "
-            f"there is nothing to attack. Received: the label for {len(same)} of {images} images, at the indices "
-            f"{few}. attack_targets='least_likely', 'runner_up' and 'random' never do."
-        )
-    return found

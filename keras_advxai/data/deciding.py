@@ -1,4 +1,4 @@
-"""Whether a model says several labels, where nothing but the data tells."""
+"""What has to be known of data before they are read: who makes them, and whether a model says several labels."""
 
 from __future__ import annotations
 
@@ -9,6 +9,22 @@ import keras
 import tensorflow as tf
 
 from keras_advxai.models import ImageClassifier
+
+
+def made(data: Any) -> Any:
+    """The data that a function returns; what is no function as it is.
+
+    Args:
+        data: What `Batches` takes, or a function without arguments that returns it.
+
+    Example:
+
+    >>> from keras_advxai.data.deciding import made
+    >>> made(lambda: [1, 2]), made([1, 2])
+    ([1, 2], [1, 2])
+    """
+    known = isinstance(data, (tf.data.Dataset, keras.utils.PyDataset)) or hasattr(data, "shape")
+    return data if known or not callable(data) else data()
 
 
 def decided(classifier: ImageClassifier, data: Any) -> ImageClassifier:

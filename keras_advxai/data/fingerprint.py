@@ -43,6 +43,45 @@ class Fingerprint:
         return hashlib.sha256(b"".join(part.digest() for part in parts)).hexdigest()
 
 
+class BatchHashes(Fingerprint):
+    """A hash over the hashes of batches, which can be put together from those of parts.
+
+    It depends on the batch size, and is another one than `Fingerprint` has of the same data, which nobody can have who
+    does not see all of them.
+
+    Attributes:
+        batches: The hash of each batch that was added.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.batches: list[str] = []
+
+    def update(self, images: Any, labels: np.ndarray | None, others: Sequence[Any] = ()) -> None:
+        """Add a batch; see `Fingerprint`."""
+        super().update(images, labels, others)
+        one = Fingerprint()
+        one.update(images, labels)
+        self.batches.append(one.hexdigest())
+
+    def hexdigest(self) -> str:
+        """The hash of all that was added."""
+        return of_batches(self.batches)
+
+
+def of_batches(hashes: list[str]) -> str:
+    """The hash of data, of the hashes of all their batches.
+
+    Example:
+
+    >>> from keras_advxai.data.fingerprint import of_batches
+    >>> of_batches(["ab", "cd"])[:16]
+    'batches:b09c5477'
+    """
+    # Said in front: it must not be taken for that of a report that one process made.
+    return "batches:" + hashlib.sha256(" ".join(hashes).encode()).hexdigest()
+
+
 def fingerprint(batches: Batches) -> str:
     """The hash of data, which are read for it; that of an evaluation's report is `provenance["data_sha256"]`.
 
@@ -62,5 +101,17 @@ def fingerprint(batches: Batches) -> str:
     """
     found = Fingerprint()
     for x, y in batches:
+        found.update(batches.classifier.images_of(x), y)
+    return found.hexdigest()
+
+
+def fingerprint_of_all(batches: Batches) -> str:
+    """The hash of arrays as a whole, of which one shard alone is evaluated.
+
+    Args:
+        batches: The shard.
+    """
+    found = Fingerprint()
+    for x, y in batches.all_arrays():
         found.update(batches.classifier.images_of(x), y)
     return found.hexdigest()

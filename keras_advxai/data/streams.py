@@ -40,23 +40,26 @@ def batch_count(data: tf.data.Dataset | keras.utils.PyDataset) -> float | None:
     return math.inf if batches is None else batches
 
 
-def read(data: tf.data.Dataset | keras.utils.PyDataset, steps: int | None = None) -> Iterator[Any]:
+def read(data: tf.data.Dataset | keras.utils.PyDataset, steps: int | None = None, first: int = 0) -> Iterator[Any]:
     """The batches as arrays, each read while the one before is in use.
 
     Args:
         data: A dataset.
         steps: At most so many of them. Defaults to `None`, all.
+        first: The number of the first one that is read. Defaults to 0.
 
     Raises:
         ValueError: It does not say how many it has, nothing else does, and there are more than `MOST_BATCHES`.
     """
     count = batch_count(data)
     if isinstance(data, tf.data.Dataset):
-        limited = data if steps is None else data.take(steps)  # before it is read ahead
+        skipped = data.skip(first) if first else data
+        limited = skipped if steps is None else skipped.take(steps)  # before it is read ahead
         batches: Iterable[Any] = map(as_arrays, limited.prefetch(tf.data.AUTOTUNE))
     else:
-        ends = [int(end) for end in (count, steps) if end is not None and end < math.inf]
-        batches = _read_ahead(min(ends), lambda index: as_arrays(data[index]))
+        most = None if steps is None else first + steps
+        ends = [int(end) for end in (count, most) if end is not None and end < math.inf]
+        batches = _read_ahead(max(0, min(ends) - first), lambda index: as_arrays(data[first + index]))
     for index, batch in enumerate(batches):
         if count is None and steps is None and index == MOST_BATCHES:
             raise ValueError(

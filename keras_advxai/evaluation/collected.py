@@ -28,6 +28,7 @@ class Collected:
     Attributes:
         batches: How many parts there are.
         images: How many images these have.
+        first: The number of the first one in the data.
         shape: The shape of an image of the last one.
         shapes: All shapes of images, each with the size of its batch left out.
         examples: The examples of all parts.
@@ -37,6 +38,7 @@ class Collected:
     def __init__(self, journal: Journal | None = None) -> None:
         self.batches = 0
         self.images = 0
+        self.first = 0
         self.shape: tuple[int, ...] = ()
         self.shapes: set[tuple[int, ...]] = set()
         self.examples: list[Example] = []
@@ -49,14 +51,15 @@ class Collected:
 
     def add(self, part: Part) -> None:
         """Keep what is needed of the next part."""
-        self.batches, self.images, self.shape = self.batches + 1, part.end, part.shape
+        self.first = self.first if self.batches else part.first
+        self.batches, self.images, self.shape = self.batches + 1, self.images + len(part.measurements), part.shape
         self.shapes.add(part.shape)
         self.examples += part.examples
         if part.arriving is not None:
             known = part.arriving if not self.arriving else {key: part.arriving[key] for key in ("mean", "variance")}
             self.arriving.append((known, len(part.measurements)))  # what the layer knows is the same each time
-        if self._left_there and self._journal is not None and part.end <= self._journal.images:
-            self._left_there = part.end
+        if self._left_there and self._journal is not None and self.images <= self._journal.images:
+            self._left_there = self.images
             return
         self._small.append(part.measurements)
         self._bytes += sum(array.nbytes for array in part.measurements.arrays.values())
@@ -84,7 +87,7 @@ class Collected:
         block: list[Measurements] = []
         size = 0
         for part in self._journal.parts() if self._journal is not None else ():
-            if part.end > self._left_there:
+            if part.end - self.first > self._left_there:
                 break
             block.append(part.measurements)
             size += sum(array.nbytes for array in part.measurements.arrays.values())

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 from tqdm.auto import tqdm
 
 from keras_advxai._typing import OnError
-from keras_advxai.data import Batches
-from keras_advxai.evaluation import checks, partial
+from keras_advxai.data import Batches, BatchHashes, Fingerprint, Shard, Slice, fingerprint_of_all
+from keras_advxai.evaluation import checks, merging, partial
 from keras_advxai.evaluation.checks.evidence import Evidence
 from keras_advxai.evaluation.collected import Collected
 from keras_advxai.evaluation.duration import compiling, forecast
@@ -21,14 +22,16 @@ from keras_advxai.evaluation.identity import identity
 from keras_advxai.evaluation.origin import provenance
 from keras_advxai.evaluation.parts import Parts
 from keras_advxai.evaluation.plan import MeasurementPlan
+from keras_advxai.evaluation.replicas import step_for
 from keras_advxai.evaluation.report import EvaluationReport
-from keras_advxai.evaluation.step import Step
+from keras_advxai.evaluation.runner import Runner
+from keras_advxai.evaluation.step import Batch
 from keras_advxai.journal import Journal, JournalError
 from keras_advxai.measurements.part import Part
 from keras_advxai.models import ImageClassifier
 from keras_advxai.models.arriving import Arriving, compared
 from keras_advxai.models.task import CLASSIFICATION
-from keras_advxai.models.variables import non_finite_variables
+from keras_advxai.models.variables import non_finite_variables, weights_hash
 from keras_advxai.ops.compiling import check_eager
 from keras_advxai.settings.attack_targets import target_rule
 from keras_advxai.settings.evaluation_settings import EvaluationSettings
@@ -79,14 +82,15 @@ class Evaluator:
         for explainer in settings.explainers:
             explainer.check_task(classifier)
             explainer.layers(classifier)  # raises for a layer that is not there, before data are read
-        self._step = Step(classifier, self.settings, self.plan)
+        self._step = step_for(classifier, self.settings, self.plan)
 
-    def batches(self, data: Any, remember: int = 0) -> Batches:
+    def batches(self, data: Any, remember: int = 0, shard: Shard | Slice | None = None) -> Batches:
         """The data as batches that fit the classifier; see `Batches`.
 
         Args:
             data: What `evaluate` takes.
             remember: How many of the first images to keep when they are read. Defaults to 0.
+            shard: One of several parts of the data; see `Batches`. Defaults to `None`, all of them.
 
         Raises:
             TypeError: `data` is of a wrong kind.
@@ -95,7 +99,8 @@ class Evaluator:
         """
         given = self.settings.attack_targets
         targets = given if isinstance(given, np.ndarray) else None  # what is no array is a rule, which the plan has
-        batches = Batches(data, self.classifier, self.settings.batch_size, targets, remember, self.settings.steps)
+        steps = None if isinstance(shard, Slice) else self.settings.steps  # who cut it out has counted them
+        batches = Batches(data, self.classifier, self.settings.batch_size, targets, remember, steps, shard)
         self._check_target(batches.has_labels)
         return batches
 
@@ -103,7 +108,7 @@ class Evaluator:
         """Compile the step and run it on one batch, so that whatever can fail does so now."""
         # In a callback that is before the first epoch. Others fail after it, when it has been paid for.
         x, y = next(iter(batches))
-        self._step(x, y, targets=_of_images(batches.attack_targets, 0, len(self.classifier.images_of(x))))
+        self._step(Batch(x, y, targets=batches.targets(0, len(self.classifier.images_of(x)))))
 
     def run(
         self,
@@ -114,6 +119,7 @@ class Evaluator:
         class_names: Sequence[str] | Mapping[int, str] | None = None,
         journal: str | os.PathLike[str] | None = None,
         on_error: OnError = "raise",
+        runner: Runner | None = None,
     ) -> EvaluationReport:
         """Evaluate the model, as its weights are now, on all of the data.
 
@@ -125,6 +131,7 @@ class Evaluator:
             journal: A file to which what is measured is written batch by batch, and from which it goes on; see
                 `evaluate`. Defaults to `None`, none.
             on_error: What to do if a batch fails behind the first one; see `evaluate`. Defaults to `"raise"`.
+            runner: What measures the batches, on other machines. Defaults to `None`: they are measured here.
 
         Returns:
             The report.
@@ -134,13 +141,18 @@ class Evaluator:
             JournalError: The journal does not fit.
         """
         with contextlib.ExitStack() as stack:
-            opened = None
-            if journal is not None:
-                known = identity(self.classifier, self.settings, batches)
-                opened = stack.enter_context(Journal(journal, known))
-            parts, collected = Parts(self._step, opened), Collected(opened)
+            opened = None if runner is not None else self._opened(stack, batches, journal)
+            # Of a part of a stream, and of a stream that others read, nobody has the hash of the whole.
+            in_parts = runner is not None or batches.shard is not None
+            hashes = BatchHashes() if in_parts and not batches.are_arrays else Fingerprint()
+            whole = functools.partial(fingerprint_of_all, batches) if in_parts and batches.are_arrays else None
+            parts, collected = Parts(self._step, opened, hashes, whole), Collected(opened)
+            if runner is None:
+                found: Iterable[Part] = self._shown(batches, parts, progress, title)
+            else:
+                found = runner.parts(self, batches, hashes, progress, title, journal)
             try:
-                for part in self._parts(batches, parts, progress, title):
+                for part in found:
                     collected.add(part)
             except JournalError:
                 raise  # nothing was measured that it does not have
@@ -148,40 +160,81 @@ class Evaluator:
                 if not collected.batches:
                     raise
                 unfinished = partial.entry(error, collected, batches)
-                report = self._report(collected, batches, parts.fingerprint.hexdigest(), class_names, unfinished)
+                report = self._report(collected, batches, parts, class_names, unfinished)
                 if isinstance(error, KeyboardInterrupt):
                     vars(error)["report"] = report
                     raise
                 if on_error == "partial":
                     return report
                 raise EvaluationError(partial.message(error, collected, batches), report) from error
-            return self._report(collected, batches, parts.fingerprint.hexdigest(), class_names)
+            return self._report(collected, batches, parts, class_names)
 
-    def _parts(self, batches: Batches, parts: Parts, progress: bool, title: str) -> Iterator[Part]:
-        """What is found on each batch, in their order."""
-        done = 0  # images, and not batches: a stream has batches of any size
-        known, announced = parts.recorded_images, not progress
-        heading = f"{title} (compiling)"
-        with tqdm(total=batches.images, initial=known, unit="img", desc=heading, disable=not progress) as bar:
+    def measure(self, batches: Batches, hashes: Fingerprint, journal: str | os.PathLike[str] | None) -> Iterator[Part]:
+        """The parts of some batches, in their order.
+
+        Args:
+            batches: The data, from `batches`.
+            hashes: What each batch is added to when it is read.
+            journal: See `run`.
+        """
+        with contextlib.ExitStack() as stack:
+            parts = Parts(self._step, self._opened(stack, batches, journal), hashes)
+            yield from parts.of(*self._read(batches))
+
+    def _opened(
+        self, stack: contextlib.ExitStack, batches: Batches, path: str | os.PathLike[str] | None
+    ) -> Journal | None:
+        """A journal, until the stack is left."""
+        if path is None:
+            return None
+        first = batches.first_image(batches.before())
+        return stack.enter_context(Journal(path, identity(self.classifier, self.settings, batches), first))
+
+    def _read(
+        self, batches: Batches, announce: Callable[[int, Any], None] = lambda done, x: None
+    ) -> tuple[Iterator[Batch], Batch | None]:
+        """The batches as they are measured, and the one before the first of them."""
+        before = batches.before()
+        begin = batches.first_image(before)
+
+        def all_of_them() -> Iterator[Batch]:
+            first = begin  # images, and not batches: a stream has batches of any size
             for x, y in batches:
                 self._check_target(y is not None)  # of a stream it shows only now
-                if not announced and not parts.is_recorded:
-                    self._announce(bar, title, x, None if batches.images is None else batches.images - done)
-                    announced = True
+                announce(first - begin, x)
                 count = len(self.classifier.images_of(x))
-                part = parts.next(x, y, _of_images(batches.attack_targets, done, count))
-                done += count
+                yield Batch(x, y, first, batches.targets(first, count))
+                first += count
+
+        if before is None:
+            return all_of_them(), None
+        count = len(self.classifier.images_of(before[0]))
+        return all_of_them(), Batch(*before, begin - count, batches.targets(begin - count, count))
+
+    def _shown(self, batches: Batches, parts: Parts, progress: bool, title: str) -> Iterator[Part]:
+        """What is found on each batch, in their order, with a bar."""
+        known, announced, done = parts.recorded_images, not progress, 0
+        heading = f"{title} (compiling)"
+        with tqdm(total=batches.images, initial=known, unit="img", desc=heading, disable=not progress) as bar:
+
+            def announce(images: int, x: Any) -> None:
+                nonlocal announced
+                if not announced and not parts.is_recorded:
+                    self._announce(bar, title, x, None if batches.images is None else batches.images - images)
+                    announced = True
+
+            for part in parts.of(*self._read(batches, announce)):
+                done += len(part.measurements)
                 if done > known:
                     bar.set_description_str(title, refresh=False)  # compiled by now
-                    bar.update(count)
+                    bar.update(len(part.measurements))
                 yield part
-        parts.check_end()
 
     def _report(
         self,
         collected: Collected,
         batches: Batches,
-        data_sha256: str,
+        parts: Parts,
         class_names: Sequence[str] | Mapping[int, str] | None,
         unfinished: dict[str, Any] | None = None,
     ) -> EvaluationReport:
@@ -190,7 +243,7 @@ class Evaluator:
         Args:
             collected: All parts.
             batches: The data.
-            data_sha256: The hash of what was read of them.
+            parts: What made the parts, and knows the hash of what it read.
             class_names: Names of the classes.
             unfinished: What `partial.entry` returned where there is more data. Defaults to `None`.
         """
@@ -216,13 +269,19 @@ class Evaluator:
             self.settings,
             self.plan,
             has_labels=batches.has_labels,
-            data_sha256=data_sha256,
+            data_sha256=parts.data_sha256(),
             shape=shape,
             several_sizes=several,
         )
+        part = None
+        if batches.shard is not None:
+            weights = weights_hash(self.classifier.model)
+            arrived = merging.pooled_at(topology.statistics, collected.arriving)
+            place = merging.placed(batches, collected.first, parts.batch_hashes)
+            part = {**place, **merging.known(evidence, collected.shapes, weights, arrived)}
         return EvaluationReport(
             measurements,
-            {**origin, "class_names": _listed(class_names), "partial": unfinished},
+            {**origin, "class_names": _listed(class_names), "partial": unfinished, "part": part},
             checks.findings(evidence),
             tuple(collected.examples),
             self.settings,
@@ -245,11 +304,6 @@ class Evaluator:
                 "target='label' explains the true class, but the data have no labels. Pass (x, y), or "
                 "target='predicted'."
             )
-
-
-def _of_images(values: np.ndarray | None, first: int, count: int) -> np.ndarray | None:
-    """What was given for each image of the data, for some of them."""
-    return None if values is None else values[first : first + count]
 
 
 def _listed(class_names: Sequence[str] | Mapping[int, str] | None) -> list[str]:

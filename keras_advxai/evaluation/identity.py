@@ -38,10 +38,15 @@ def identity(classifier: ImageClassifier, settings: EvaluationSettings, batches:
         "weights": _weights(classifier.model),
         "model": _structure(classifier.model),
         "settings": settings.to_dict(),
-        "data": {"images": batches.length, "batches": batches.count},
+        "data": {"images": batches.length, "batches": batches.count, **_place(batches)},
         "quantities": list(QUANTITIES),  # a user's own may be among them
         "versions": versions(),
     }
+
+
+def _place(batches: Batches) -> dict[str, Any]:
+    """Which of several shards the data are; nothing where they are all of them."""
+    return {} if batches.shard is None else {"shard": batches.shard.index, "shards": batches.shard.count}
 
 
 def _weights(model: keras.Model) -> dict[str, str]:

@@ -56,8 +56,8 @@ class Measure:
 
         Returns:
             `"clean"` and each attack, to quantity, to its values (see `Quantity.gather`), and beside the quantities
-            `"pictures"`, with images and heatmaps, and `"last"` of the clean images. And `"arriving"`, see
-            `models.arriving.moments`.
+            `"pictures"`, with images and heatmaps, and `"border"` and `"last"`, the first and the last heatmap of the
+            clean images. And `"arriving"`, see `models.arriving.moments`.
         """
         plan = self.plan
         shape = tuple(model.images_of(x).shape[1:])
@@ -73,7 +73,12 @@ class Measure:
             plan, model, x, forward.images, forward, labels, y is not None, targets, attackable, None, before
         ).explain()
         found: dict[str, Any] = {
-            "clean": {**_measured(clean), "pictures": _pictures(clean, pictured), "last": clean.last_map}
+            "clean": {
+                **_measured(clean),
+                "pictures": _pictures(clean, pictured),
+                "border": clean.first_map,
+                "last": clean.last_map,
+            }
         }
         arriving = moments(forward)  # of the batch as a whole, and so no quantity of an image
         found |= {} if arriving is None else {"arriving": arriving}

@@ -76,6 +76,11 @@ class Observation:
         return {name: maps[:-1] for name, maps in self._own_maps_and_previous.items()}
 
     @property
+    def first_map(self) -> dict[str, Tensor]:
+        """The first of `own_maps`, `(1, height, width, 1)`, by explainer."""
+        return {name: maps[:1] for name, maps in self.own_maps.items()}
+
+    @property
     def last_map(self) -> dict[str, Tensor]:
         """The last of `own_maps`, `(1, height, width, 1)`, by explainer: what the next batch gets as `previous`."""
         return {name: maps[-1:] for name, maps in self._own_maps_and_previous.items()}

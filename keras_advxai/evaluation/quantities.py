@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -13,7 +14,7 @@ from keras_advxai.evaluation.observation import Observation
 from keras_advxai.explainers import is_blank
 from keras_advxai.measurements.coordinates import SCORES as COMPARED
 from keras_advxai.measurements.quantity import quantity
-from keras_advxai.metrics import nissim
+from keras_advxai.metrics import Dissimilarity, nissim
 from keras_advxai.models.scores import SCORES
 from keras_advxai.ops import norms
 
@@ -96,11 +97,23 @@ def chance_dissimilarity(seen: Observation) -> dict[str, dict[str, Tensor]]:
     """The dissimilarity between the clean heatmaps of the image before and of this one; NaN where either is blank."""
     # Neighbours, and not all pairs: what is left of one batch for the next is one heatmap, whatever the batch size.
     pairs = {name: (seen.preceding_maps[name], maps) for name, maps in seen.own_maps.items()}
+    return chance_of(seen.plan.metrics, pairs)
 
-    def compare(metric: Any, before: Tensor, maps: Tensor) -> Tensor:
+
+def chance_of(
+    metrics: Sequence[Dissimilarity], pairs: Mapping[str, tuple[Tensor, Tensor]]
+) -> dict[str, dict[str, Tensor]]:
+    """What `chance_dissimilarity` measures, of pairs of heatmaps.
+
+    Args:
+        metrics: The dissimilarities.
+        pairs: By explainer, the heatmaps of the images before and those of the images, `(batch, height, width, 1)`.
+    """
+
+    def compare(metric: Dissimilarity, before: Tensor, maps: Tensor) -> Tensor:
         return tf.where(is_blank(before) | is_blank(maps), tf.constant(np.nan, tf.float64), metric(before, maps))
 
-    return {metric.name: {name: compare(metric, *pair) for name, pair in pairs.items()} for metric in seen.plan.metrics}
+    return {metric.name: {name: compare(metric, *pair) for name, pair in pairs.items()} for metric in metrics}
 
 
 @quantity("explainer", "condition", "image", dtype="float32", limits=(0, np.inf), optional=True)

@@ -97,6 +97,8 @@ def _heading(report: EvaluationReport) -> str:
     lines = [f"{source['model']} on {len(report.measurements)} images in [{lower:g}, {upper:g}], {_clean_text(report)}"]
     if source["partial"] is not None:
         lines += textwrap.wrap(_partial_line(source["partial"]), width=110)
+    if source["part"] is not None:
+        lines.append(_part_line(report))
     if source["task"] == "classification":
         lines += textwrap.wrap(_predictions_line(report), width=110)
     if source["preprocess"] == "model":
@@ -118,6 +120,15 @@ def _heading(report: EvaluationReport) -> str:
 def _partial_line(known: dict[str, Any]) -> str:
     of = "" if known["of"] is None else f" of {known['of']}"
     return f"PARTIAL: {known['images']}{of} images, up to batch {known['batch']}, which failed: {known['reason']}"
+
+
+def _part_line(report: EvaluationReport) -> str:
+    part = report.provenance["part"]
+    (index, total), (first, end) = part["shard"], part["batches"]
+    images = f"images {part['first']} to {part['first'] + len(report.measurements) - 1}"
+    of = "" if part["of_images"] is None else f" of {part['of_images']}"
+    batches = f"batches {first} to {end - 1} of {part['of_batches']}"
+    return f"PART {index + 1} of {total}, shard=({index}, {total}): {images}{of}, {batches}."
 
 
 def _predictions_line(report: EvaluationReport) -> str:

@@ -14,6 +14,7 @@ import numpy as np
 from keras_advxai._files import write_atomically
 from keras_advxai._registry import Configuration
 from keras_advxai._typing import Aim, Norm, TargetMode
+from keras_advxai.evaluation.merging import Mergeable
 from keras_advxai.measurements import accuracy as of_accuracy
 from keras_advxai.measurements import archive, row, statistics, storage
 from keras_advxai.measurements import drift as of_drift
@@ -34,7 +35,7 @@ Named: TypeAlias = str | Configuration
 
 
 @dataclasses.dataclass(frozen=True, eq=False, repr=False)
-class EvaluationReport(MeasuredFigures):
+class EvaluationReport(Mergeable, MeasuredFigures):
     """The result of an evaluation: accuracy under attack, and the drift of the explanations.
 
     All figures are computed from `measurements`, so they agree with one another. `str(report)` is a table.

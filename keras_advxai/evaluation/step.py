@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import keras
@@ -21,8 +23,25 @@ from keras_advxai.ops.ssim import window_size
 from keras_advxai.settings.evaluation_settings import EvaluationSettings
 
 
+@dataclasses.dataclass(frozen=True, eq=False)  # `==` of arrays has no truth value
+class Batch:
+    """What is measured at once.
+
+    Attributes:
+        x: The model's inputs.
+        y: The labels, or `None`.
+        first: The number of its first image. Defaults to 0.
+        targets: Classes for targeted attacks to reach, `(batch,)`, where they are given. Defaults to `None`.
+    """
+
+    x: Any
+    y: np.ndarray | None
+    first: int = 0
+    targets: np.ndarray | None = None
+
+
 class Step:
-    """Measures one batch.
+    """Measures one batch after the other.
 
     Args:
         classifier: The classifier.
@@ -36,39 +55,66 @@ class Step:
         self.plan = plan
         self._measure = Measure(plan)
 
-    def __call__(
-        self,
-        x: Any,
-        y: np.ndarray | None,
-        first: int = 0,
-        targets: np.ndarray | None = None,
-        last: dict[str, np.ndarray] | None = None,
-    ) -> Part:
+    def __call__(self, batch: Batch, last: dict[str, np.ndarray] | None = None) -> Part:
         """What is found on one batch.
 
         Args:
-            x: The model's inputs.
-            y: The labels, or `None`.
-            first: The number of the first image. Defaults to 0.
-            targets: Classes for targeted attacks to reach, `(batch,)`, where they are given. Defaults to `None`.
+            batch: The batch.
             last: What the part before has by this name. Defaults to `None`, there is none.
 
         Raises:
             ValueError: The images do not fit an explainer, an attack or a dissimilarity.
         """
-        inputs = keras.tree.map_structure(tf.convert_to_tensor, x)
+        (found,) = self._run([(batch, last or {})], self.settings.epsilons)
+        return self._part(found, batch)
+
+    def last_maps(self, batch: Batch) -> dict[str, np.ndarray]:
+        """The last clean heatmap of a batch by explainer, as its part would have it.
+
+        Args:
+            batch: The batch, of which nothing else is wanted.
+        """
+        if not self.plan.explainers:
+            return {}
+        # By the same trace as the part, so bit by bit the same, but at one epsilon.
+        (found,) = self._run([(batch, {})], self.settings.epsilons[:1])
+        return {name: maps.numpy() for name, maps in found["clean"]["last"].items()}
+
+    def _run(
+        self, given: Sequence[tuple[Batch, dict[str, np.ndarray]]], epsilons: Sequence[float]
+    ) -> list[dict[str, Any]]:
+        """What the compiled step returns for each of some batches, of which each comes with the maps before it."""
+        found = []
+        for batch, last in given:
+            arguments = self._arguments(batch, last, epsilons)
+            # Behind whatever ran the model before, which is not the same the second time.
+            draws.restart(self.settings.seed, batch.first)
+            # The step is its own key: evaluators with equal plans share what is compiled.
+            found.append(self.classifier.compiled(self._measure, self._measure, *arguments))
+        return found
+
+    def parts(self, batches: Iterable[Batch], last: dict[str, np.ndarray] | None = None) -> Iterator[Part]:
+        """What is found on several batches, in their order.
+
+        Args:
+            batches: The batches, which are read as they are needed.
+            last: What the part before the first one has by this name. Defaults to `None`, there is none.
+        """
+        for batch in batches:
+            part = self(batch, last)
+            last = part.last
+            yield part
+
+    def _arguments(self, batch: Batch, last: dict[str, np.ndarray], epsilons: Sequence[float]) -> tuple[Any, ...]:
+        """What `Measure` takes for a batch."""
+        inputs = keras.tree.map_structure(tf.convert_to_tensor, batch.x)
         images = tf.cast(self.classifier.images_of(inputs), tf.float32)
         inputs = self.classifier.with_images(inputs, images)
         self._check(inputs, images)
-        labels, given = (None if item is None else tf.convert_to_tensor(item) for item in (y, targets))
-        epsilons = tf.constant(self.settings.epsilons, tf.float32)  # others take no new trace
-        pictured = tf.constant(min(max(0, self.settings.pictured - first), len(images)))
-        step = self._measure  # its own key: evaluators with equal plans share what is compiled
-        previous = self._previous(images, last or {})
-        # Behind whatever ran the model before, which is not the same the second time.
-        draws.restart(self.settings.seed, first)
-        result = self.classifier.compiled(step, step, inputs, labels, epsilons, pictured, given, previous)
-        return self._part(keras.tree.map_structure(lambda tensor: tensor.numpy(), result), first, images.shape[1:])
+        labels, given = (None if item is None else tf.convert_to_tensor(item) for item in (batch.y, batch.targets))
+        levels = tf.constant(epsilons, tf.float32)  # others take no new trace
+        pictured = tf.constant(min(max(0, self.settings.pictured - batch.first), len(images)))
+        return inputs, labels, levels, pictured, given, self._previous(images, last)
 
     def is_random(self, shape: tuple[int, ...]) -> bool:
         """Whether the model is random when it runs on images of a shape."""
@@ -92,10 +138,13 @@ class Step:
         fitting = {name: maps if maps is not None and maps.shape == shape else None for name, maps in found.items()}
         return {name: tf.zeros(shape) if maps is None else tf.constant(maps) for name, maps in fitting.items()} or None
 
-    def _part(self, found: dict[str, Any], first: int, shape: tuple[int, ...]) -> Part:
+    def _part(self, result: dict[str, Any], batch: Batch) -> Part:
+        """The part that was measured, of what the compiled step returned for a batch."""
+        found = keras.tree.map_structure(lambda tensor: tensor.numpy(), result)
         measurements = Measurements.gather(self._coordinates(found), found)
-        examples = gather_examples(found, measurements, self.classifier, first)
-        return Part(first, tuple(shape), measurements, examples, found.get("arriving"), found["clean"]["last"])
+        examples = gather_examples(found, measurements, self.classifier, batch.first)
+        shape, clean = tuple(self.classifier.images_of(batch.x).shape[1:]), found["clean"]
+        return Part(batch.first, shape, measurements, examples, found.get("arriving"), clean["last"], clean["border"])
 
     def _coordinates(self, found: dict[str, Any]) -> Coordinates:
         """The labels along the dimensions of what was measured of a batch: of all batches the same."""

@@ -37,6 +37,7 @@ class Journal:
         path: The file. It is made if it is not there.
         identity: What the evaluation is of, as plain values by name; see `evaluation.identity`. A journal goes on with
             the same alone.
+        first: The number of the first image, which is not 0 in a shard of the data. Defaults to 0.
 
     Attributes:
         path: The file.
@@ -63,7 +64,8 @@ class Journal:
     (1, 2, [0, 1])
     """
 
-    def __init__(self, path: str | os.PathLike[str], identity: Mapping[str, Any]) -> None:
+    def __init__(self, path: str | os.PathLike[str], identity: Mapping[str, Any], first: int = 0) -> None:
+        self._first = first
         self._file = RecordFile(path)
         self.path = self._file.path
         self.writing = True
@@ -87,7 +89,11 @@ class Journal:
     @property
     def images(self) -> int:
         """How many images these have."""
-        return self._entries[-1].end if self._entries else 0
+        return self._end - self._first
+
+    @property
+    def _end(self) -> int:
+        return self._entries[-1].end if self._entries else self._first
 
     def data(self, number: int) -> str:
         """The hash of all data up to the end of a part."""
@@ -120,7 +126,7 @@ class Journal:
             self.writing = False
             warnings.warn(
                 f"The journal {str(self.path)!r} cannot be written any more: {error}. The evaluation goes on without "
-                f"it; if it is stopped, it can go on from image {self.images}.",
+                f"it; if it is stopped, it can go on from image {self._end}.",
                 stacklevel=2,
             )
             return
@@ -138,8 +144,8 @@ class Journal:
                 continue
             try:
                 part, data = decoded(payload)
-                if part.first != self.images:
-                    raise ValueError(f"`first` must be {self.images}. Received: {part.first}")
+                if part.first != self._end:
+                    raise ValueError(f"`first` must be {self._end}. Received: {part.first}")
                 # Said now, and not when all of them are put together, after hours.
                 none = part.measurements.select(slice(0))
                 alike = Measurements.concat([none if alike is None else alike, none])

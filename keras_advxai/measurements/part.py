@@ -22,6 +22,7 @@ class Part:
         arriving: See `models.arriving.moments`; `None` if the model has no layer with statistics.
         last: The last clean heatmap by explainer, `(1, height, width, 1)`, which the next batch is measured beside;
             empty in a part that was read from a journal.
+        border: The first clean heatmap by explainer, likewise.
     """
 
     first: int
@@ -30,6 +31,7 @@ class Part:
     examples: tuple[Example, ...]
     arriving: dict[str, np.ndarray] | None
     last: dict[str, np.ndarray]
+    border: dict[str, np.ndarray] = dataclasses.field(default_factory=dict)
 
     @property
     def end(self) -> int:

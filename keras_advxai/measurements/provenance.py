@@ -57,6 +57,44 @@ def _partial(value: Any) -> bool:
     return totals and _whole(value["images"]) and _whole(value["batch"]) and is_text(value["reason"])
 
 
+def _part(value: Any) -> bool:
+    """Whether something is what `evaluation.merging` makes of a part: of what it is used for, nothing is missing."""
+    if not isinstance(value, dict) or set(value) != set(_PART):
+        return False
+    return is_plain(value) and all(check(value[name]) for name, check in _PART.items())
+
+
+def _pair(value: Any) -> bool:
+    return _list_of(_whole)(value) and len(value) == 2 and value[0] < value[1]
+
+
+def _moments(value: Any) -> bool:
+    names = ("mean", "variance", "known_mean", "known_variance")
+    if not isinstance(value, dict) or set(value) != {"layer", *names} or not is_text(value["layer"]):
+        return False
+    numbers = _list_of(lambda item: item is None or type(item) is float)
+    return all(numbers(value[name]) for name in names) and len({len(value[name]) for name in names}) == 1
+
+
+_PART: dict[str, Callable[[Any], bool]] = {
+    "shard": _pair,
+    "batches": _pair,
+    "of_batches": _whole,
+    "first": _whole,
+    "of_images": _or_none(_whole),
+    "hashes": _list_of(is_text),
+    "weights_sha256": is_text,
+    "shapes": _list_of(_list_of(_whole)),
+    "has_sample_weights": _flag,
+    "unsure_logits": _flag,
+    "ways_out": _dict_of(is_text),
+    "random": _list_of(is_text),
+    "non_finite_weights": _list_of(is_text),
+    "arriving": _or_none(_moments),
+    "audit": _list_of(lambda item: isinstance(item, dict) and {"id", "severity", "text"} == set(item)),
+}
+"""What is kept of a part of the data, with the check of each entry."""
+
 _FIELDS: dict[str, tuple[Any, str, Callable[[Any], bool]]] = {
     "model": ("model", "a string", is_text),
     "bounds": ([0.0, 1.0], "two finite numbers, the smaller one first", _bounds),
@@ -80,6 +118,7 @@ _FIELDS: dict[str, tuple[Any, str, Callable[[Any], bool]]] = {
     "seed": (0, "an integer", _whole),
     "data_sha256": ("", "a string", is_text),
     "partial": (None, "where and why it stopped, or nothing", _or_none(_partial)),
+    "part": (None, "where a part lies in the whole, or nothing", _or_none(_part)),
     "versions": ({}, "strings by package", _dict_of(is_text)),
     "settings": ({}, "a dictionary of plain values", lambda value: isinstance(value, dict) and is_plain(value)),
 }

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import keras
@@ -74,11 +74,10 @@ def moments(forward: Forward) -> dict[str, Tensor] | None:
     }
 
 
-def compared(layer: str, batches: Sequence[dict[str, np.ndarray]], counts: Sequence[int]) -> Arriving:
-    """The moments of all batches, beside the layer's statistics.
+def pooled(batches: Sequence[Mapping[str, np.ndarray]], counts: Sequence[int]) -> dict[str, np.ndarray]:
+    """The moments of all batches as those of one.
 
     Args:
-        layer: The layer's path.
         batches: What `moments` returned for each batch.
         counts: How many images each has.
     """
@@ -86,7 +85,20 @@ def compared(layer: str, batches: Sequence[dict[str, np.ndarray]], counts: Seque
     means, variances = (np.stack([batch[name] for batch in batches]).astype(float) for name in ("mean", "variance"))
     mean = np.sum(share * means, axis=0)
     variance = np.sum(share * (variances + (means - mean) ** 2), axis=0)
-    known = batches[0]["known_mean"].astype(float), batches[0]["known_variance"].astype(float)
+    known = {name: batches[0][name].astype(float) for name in ("known_mean", "known_variance")}
+    return {"mean": mean, "variance": variance, **known}
+
+
+def compared(layer: str, batches: Sequence[Mapping[str, np.ndarray]], counts: Sequence[int]) -> Arriving:
+    """The moments of all batches, beside the layer's statistics.
+
+    Args:
+        layer: The layer's path.
+        batches: What `moments` returned for each batch.
+        counts: How many images each has.
+    """
+    found = pooled(batches, counts)
+    mean, variance, known = found["mean"], found["variance"], (found["known_mean"], found["known_variance"])
     # Moving averages begin at 0 and 1: after a short training they are a mixture of those and of what arrives.
     shares = np.linspace(0, _MOSTLY_INITIAL, 96)
     mixtures = [_divergence((1 - share) * mean, variance + share * (1 - variance), *known) for share in shares]

@@ -9,13 +9,18 @@ from typing import Any
 
 import keras
 import tensorflow as tf
+from tensorflow.python.ops.resource_variable_ops import ResourceVariable
 
 from keras_advxai._typing import Tensor
 from keras_advxai.models.graph import ancestors
+from keras_advxai.models.replicas import current_replica
 
 _LOCK = threading.Lock()
-_STATE: list[tf.Variable] = []
-"""A seed, and how many numbers were drawn since it was set: one variable for as long as the process lives."""
+_STATE: dict[int, tf.Variable] = {}
+"""By replica, a seed, and how many numbers were drawn since it was set, for as long as the process lives.
+
+Replicas that run at the same time draw from series of their own, each as if it ran by itself.
+"""
 
 _LARGEST = 2**31 - 2  # Keras takes seeds modulo this
 _STATEFUL = re.compile(
@@ -67,15 +72,16 @@ def is_seed(variable: Any) -> bool:
     return getattr(variable, "name", "") == "seed_generator_state" and tuple(variable.shape) == (2,)
 
 
-def restart(seed: int, number: int = 0) -> None:
+def restart(seed: int, number: int = 0, replica: int = 0) -> None:
     """Begin a series of random numbers, the same for the same arguments.
 
     Args:
         seed: A whole number.
         number: The number of the series, such as that of the first image of a batch. Defaults to 0.
+        replica: Which replica of a distribution strategy draws it. Defaults to 0, which is also where there are none.
     """
     # Far apart, so that the numbers of two batches do not meet.
-    _state().assign([seed % _LARGEST, (number << 24) % 2**62])
+    _state(replica).assign([seed % _LARGEST, (number << 24) % 2**62])
 
 
 def random_operations(end: Tensor, scope: Draws) -> tuple[str, ...]:
@@ -122,12 +128,13 @@ def _functions(operation: Any) -> list[str]:
 def _next() -> Tensor:
     """A seed that was not drawn before, `(2,)` int64."""
     # The assignment orders passes as the code does, in loops as well, so that a seed repeats an evaluation.
-    return tf.convert_to_tensor(_state().assign_add([0, 1]))
+    return tf.convert_to_tensor(_state(current_replica()).assign_add([0, 1]))
 
 
-def _state() -> tf.Variable:
+def _state(replica: int) -> tf.Variable:
     with _LOCK:
-        if not _STATE:
+        if replica not in _STATE:
             with tf.init_scope(), tf.device("CPU:0"):  # outside of the graph that happens to be traced
-                _STATE.append(tf.Variable([0, 0], dtype=tf.int64, trainable=False, name="draws"))
-        return _STATE[0]
+                # Not `tf.Variable`, of which a strategy would make copies on all devices, which no replica may change.
+                _STATE[replica] = ResourceVariable([0, 0], dtype=tf.int64, trainable=False, name="draws")
+        return _STATE[replica]

@@ -2,8 +2,29 @@
 
 from __future__ import annotations
 
+import hashlib
+
 import keras
+import numpy as np
 import tensorflow as tf
+
+from keras_advxai.models.draws import is_seed
+
+
+def weights_hash(model: keras.Model) -> str:
+    """A SHA-256 hash over the values of all variables of a model, in their order.
+
+    Args:
+        model: The model.
+    """
+    found = hashlib.sha256()
+    for item in model.variables:
+        if is_seed(item):  # which a training moves on, and evaluations do not read
+            continue
+        array = np.ascontiguousarray(keras.ops.convert_to_numpy(item))
+        found.update(f"{array.dtype} {array.shape} ".encode())
+        found.update(array.tobytes())
+    return found.hexdigest()
 
 
 def non_finite_variables(model: keras.Model) -> tuple[str, ...]:

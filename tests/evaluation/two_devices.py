@@ -1,0 +1,168 @@
+"""Run by `test_replicas.py` in a process of its own, since devices are made before TensorFlow is used."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections import Counter
+from types import SimpleNamespace
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+import keras_advxai as kax
+
+tf.config.set_logical_device_configuration(
+    tf.config.list_physical_devices("CPU")[0], [tf.config.LogicalDeviceConfiguration()] * 2
+)
+STRATEGY = tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"])
+RNG = np.random.default_rng(0)
+X, Y = RNG.random((23, 8, 8, 1), dtype="float32"), RNG.integers(0, 3, 23)
+X[4] = 0  # the first of a batch, and its heatmap is blank
+SETTINGS: dict[str, Any] = {"batch_size": 4, "epsilons": (0.01, 0.1), "progress": False}
+
+
+class Placed(keras.layers.Layer):
+    """Passes its input on, and counts for which devices it is traced."""
+
+    def __init__(self) -> None:
+        super().__init__(name="placed")
+        self.seen = SimpleNamespace(traced=Counter())  # Keras makes an attribute that is a dictionary one of its own
+
+    def call(self, x: Any) -> Any:
+        x = tf.identity(x)
+        self.seen.traced[x.device[-5:]] += 1
+        return x
+
+
+class Noise(keras.layers.Layer):
+    """Noise that is always on, drawn from a generator of the layer's own."""
+
+    def __init__(self) -> None:
+        super().__init__(name="noise")
+        self.generator = keras.random.SeedGenerator(3, name="draws_of_noise")
+
+    def call(self, x: Any) -> Any:
+        return x + 0.1 * keras.random.normal(keras.ops.shape(x), seed=self.generator)
+
+
+def made(*first: keras.layers.Layer, size: int | None = 8) -> keras.Model:
+    keras.utils.set_random_seed(0)
+    layers = keras.layers
+    stack = [
+        layers.Conv2D(4, 3, activation="relu", name="one"),
+        layers.BatchNormalization(name="norm"),
+        layers.Conv2D(4, 3, activation="relu", name="two"),
+        layers.GlobalAveragePooling2D(name="mean"),
+        layers.Dense(3, activation="softmax", name="head"),
+    ]
+    return keras.Sequential([keras.Input((size, size, 1)), *first, *stack], name="net")
+
+
+def pair(*first: type[keras.layers.Layer], size: int | None = 8) -> tuple[keras.Model, keras.Model]:
+    """The same model on one device and on two."""
+    with STRATEGY.scope():
+        mirrored = made(*(kind() for kind in first), size=size)
+    return made(*(kind() for kind in first), size=size), mirrored
+
+
+def check_same(one: kax.EvaluationReport, two: kax.EvaluationReport) -> None:
+    assert one.measurements.arrays.keys() == two.measurements.arrays.keys()
+    for name, values in one.measurements.arrays.items():
+        np.testing.assert_allclose(two.measurements.arrays[name], values, rtol=0, atol=1e-6, err_msg=name)
+    assert one.provenance == two.provenance
+    for before, after in zip(one.warnings, two.warnings, strict=True):
+        assert before == after, (before, after)
+    assert [item.index for item in one.examples] == [item.index for item in two.examples]
+    for before, after in zip(one.examples, two.examples, strict=True):
+        np.testing.assert_allclose(before.adversarial_heatmap, after.adversarial_heatmap, atol=1e-6)
+
+
+def batches_of_every_kind() -> None:
+    one, two = pair(Placed)
+    settings = {**SETTINGS, "metrics": ("nissim", "rank_distance"), "attacks": ("fgsm", "pgd")}
+    check_same(kax.evaluate(one, (X, Y), **settings), kax.evaluate(two, (X, Y), **settings))
+    traced = two.get_layer("placed").seen.traced
+    assert traced["CPU:1"] >= 2, traced  # the clean pass and the adversarial one
+    before = dict(traced)
+    # 23 images: six batches in three rounds, of which the last has three images; and other numbers of them.
+    for count in (1, 3, 4, 7, 20):
+        check_same(
+            kax.evaluate(one, (X[:count], Y[:count]), **settings), kax.evaluate(two, (X[:count], Y[:count]), **settings)
+        )
+    for size in (1, 5, 32):
+        settings = {**settings, "batch_size": size}
+        check_same(kax.evaluate(one, (X, Y), **settings), kax.evaluate(two, (X, Y), **settings))
+    assert dict(two.get_layer("placed").seen.traced) == before  # one trace serves them all
+    check_same(kax.evaluate(one, X, **SETTINGS), kax.evaluate(two, X, **SETTINGS))  # without labels
+    accuracy = {**SETTINGS, "explainers": (), "attacks": "pgd"}
+    check_same(kax.evaluate(one, (X, Y), **accuracy), kax.evaluate(two, (X, Y), **accuracy))
+
+
+def random_models() -> None:
+    one, two = pair(Noise)
+    settings = {**SETTINGS, "attacks": ("fgsm", "pgd"), "explainers": ("grad_cam", "integrated_gradients")}
+    found = kax.evaluate(two, (X, Y), **settings)
+    check_same(kax.evaluate(one, (X, Y), **settings), found)
+    check_same(kax.evaluate(two, (X, Y), **settings), found)
+    other = kax.evaluate(two, (X, Y), **{**settings, "seed": 1})
+    assert not np.array_equal(other.measurements.at("confidence"), found.measurements.at("confidence"))
+
+
+def given_targets_and_streams() -> None:
+    one, two = pair(size=None)
+    targets = {**SETTINGS, "attacks": kax.attacks.PGD(targeted=True), "attack_targets": (Y + 1) % 3}
+    check_same(kax.evaluate(one, (X, Y), **targets), kax.evaluate(two, (X, Y), **targets))
+
+    class Sizes(keras.utils.PyDataset):
+        """Seven batches of two images, of which the third and fourth are larger."""
+
+        def __len__(self) -> int:
+            return 7
+
+        def __getitem__(self, index: int) -> Any:
+            x = X[2 * index : 2 * index + 2]
+            return (np.pad(x, ((0, 0), (1, 1), (1, 1), (0, 0))) if index in (2, 3) else x), Y[2 * index : 2 * index + 2]
+
+    check_same(kax.evaluate(one, Sizes(), **SETTINGS), kax.evaluate(two, Sizes(), **SETTINGS))
+
+
+def scopes() -> None:
+    """A model from outside of the scope inside of it, and the other way round, and as a wrapper."""
+    one, two = pair()
+    expected = kax.evaluate(one, (X, Y), **SETTINGS)
+    with STRATEGY.scope():
+        check_same(expected, kax.evaluate(two, (X, Y), **SETTINGS))
+        check_same(expected, kax.evaluate(one, (X, Y), **SETTINGS))
+    check_same(expected, kax.ExplainableModel(two).evaluate_robustness((X, Y), **SETTINGS))
+
+
+def callbacks() -> None:
+    """The same curves, from a callback; neither traces nor memory grow with the epochs."""
+    histories = [trained(model) for model in pair(Placed)]
+    assert histories[0].keys() == histories[1].keys()
+    for key, values in histories[0].items():
+        np.testing.assert_allclose(histories[1][key], values, atol=1e-5, err_msg=key)
+
+
+def trained(model: keras.Model) -> dict[str, list[float]]:
+    keras.utils.set_random_seed(0)
+    model.get_layer("norm").trainable = False  # each replica would normalise by its own half of a batch
+    model.compile("sgd", "sparse_categorical_crossentropy")
+    seen, counts = model.get_layer("placed").seen, []
+    note = keras.callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: counts.append(dict(seen.traced)))
+    settings = {key: value for key, value in SETTINGS.items() if key != "progress"}
+    evaluation = kax.callbacks.AdversarialEvaluation((X, Y), max_samples=10, **settings)
+    found = model.fit(X[:20], Y[:20], epochs=4, batch_size=10, verbose=0, callbacks=[evaluation, note])
+    assert counts[0] == counts[-1], counts
+    return found.history
+
+
+tf.config.optimizer.set_experimental_options({"disable_meta_optimizer": True})  # half of the time
+CASES = (batches_of_every_kind, random_models, given_targets_and_streams, scopes, callbacks)
+for case in [case for case in CASES if case.__name__ in sys.argv] or CASES:
+    begin = time.perf_counter()
+    case()
+    sys.stdout.write(f"{case.__name__} {time.perf_counter() - begin:.1f} s\n")
