@@ -15,8 +15,8 @@ check_environment()
 __version__ = "0.1.0"
 
 _MODULES = (
-    *("attacks", "audit", "callbacks", "contrib", "data", "datasets", "evaluation", "explainers", "figures", "metrics"),
-    *("pretrained", "testing", "wrappers"),
+    *("attacks", "audit", "callbacks", "contrib", "data", "datasets", "distributed", "evaluation", "explainers"),
+    *("figures", "metrics", "pretrained", "testing", "wrappers"),
 )
 _NAMES = {
     "EvaluationError": "keras_advxai.evaluation",
@@ -45,6 +45,7 @@ __all__ = [
     "contrib",
     "data",
     "datasets",
+    "distributed",
     "evaluate",
     "evaluation",
     "explainers",
@@ -65,6 +66,7 @@ if TYPE_CHECKING:
         contrib,
         data,
         datasets,
+        distributed,
         evaluation,
         explainers,
         figures,

@@ -22,7 +22,7 @@ LAYERS = [
     ["attacks", "measurements"],
     ["contrib", "settings", "journal"],
     ["evaluation", "testing"],
-    ["audit", "figures"],
+    ["audit", "distributed", "figures"],
     ["tensorboard"],
     ["callbacks", "api"],
     ["wrappers"],

@@ -83,7 +83,7 @@ class Batches:
         if isinstance(data, tf.data.Dataset):
             self._check_dataset(data)
         elif isinstance(data, keras.utils.PyDataset):
-            self._check_length(streams.batch_count(data), "PyDataset")
+            streams.check_length(data, "PyDataset", self.steps)
         else:
             self._arrays = self._checked_arrays(data)
         self.whole = self.images
@@ -144,6 +144,22 @@ class Batches:
         """The batches of arrays, those of all shards."""
         if self._arrays is not None:
             yield from self._slices(*self._arrays, 0, self.whole or 0)
+
+    def cut(self, begin: int, end: int) -> tuple[Any, np.ndarray | None, Slice]:
+        """Arrays of some batches and the one before them, for another process: data, attack targets, and their place.
+
+        Args:
+            begin: The number of the first batch.
+            end: The number of the one after the last.
+        """
+        if self._arrays is None:
+            raise TypeError("Only arrays can be cut out.")
+        before = min(begin, 1)
+        size, (x, y) = self.batch_size, self._arrays
+        chosen = slice((begin - before) * size, min(end * size, self.whole or 0))
+        targets = None if self.attack_targets is None else self.attack_targets[chosen]
+        x = _take(x, chosen)
+        return ((x,) if y is None else (x, y[chosen])), targets, Slice(before, begin * size)
 
     def remember_first(self) -> None:
         """Read as many of the first images as are to be remembered."""
@@ -295,7 +311,7 @@ class Batches:
             )
 
     def _check_dataset(self, data: tf.data.Dataset) -> None:
-        self._check_length(streams.batch_count(data), "dataset")
+        streams.check_length(data, "dataset", self.steps)
         spec = data.element_spec
         inputs = spec[0] if isinstance(spec, tuple) else spec
         self._check_inputs(inputs)
@@ -306,15 +322,6 @@ class Batches:
             raise ValueError(
                 f"The dataset must be batched. Received: elements of shape {tuple(image.shape)}. "
                 "Pass dataset.batch(32)."
-            )
-
-    def _check_length(self, batches: float | None, kind: str) -> None:
-        if batches == 0:
-            raise ValueError(f"The {kind} is empty. Pass at least one image.")
-        if batches == math.inf and self.steps is None:  # an evaluation would never end
-            raise ValueError(
-                f"The {kind} is infinite. Say how many of its batches are to be read, such as steps=10."
-                + (" Or leave `repeat` out." if kind == "dataset" else " Or say how many it has by `num_batches`.")
             )
 
     def _split(self, element: Any) -> tuple[Any, Any]:

@@ -40,6 +40,24 @@ def batch_count(data: tf.data.Dataset | keras.utils.PyDataset) -> float | None:
     return math.inf if batches is None else batches
 
 
+def check_length(data: tf.data.Dataset | keras.utils.PyDataset, kind: str, steps: int | None) -> None:
+    """Raise for a dataset that is empty, or infinite where nobody says how much of it is read.
+
+    Args:
+        data: The dataset.
+        kind: What it is called in messages.
+        steps: How many of its batches are read; `None` for all.
+    """
+    batches = batch_count(data)
+    if batches == 0:
+        raise ValueError(f"The {kind} is empty. Pass at least one image.")
+    if batches == math.inf and steps is None:  # an evaluation would never end
+        raise ValueError(
+            f"The {kind} is infinite. Say how many of its batches are to be read, such as steps=10."
+            + (" Or leave `repeat` out." if kind == "dataset" else " Or say how many it has by `num_batches`.")
+        )
+
+
 def read(data: tf.data.Dataset | keras.utils.PyDataset, steps: int | None = None, first: int = 0) -> Iterator[Any]:
     """The batches as arrays, each read while the one before is in use.
 

@@ -1,0 +1,47 @@
+"""Shards as tasks of a local Ray of two workers, of which one is killed."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import os
+import pathlib
+import subprocess
+import sys
+
+import pytest
+
+import keras_advxai as kax
+
+HERE = pathlib.Path(__file__).parent
+NO_RAY = "Ray is not installed; it is part of the extra `test` where there are wheels for it"
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(importlib.util.find_spec("ray") is None, reason=NO_RAY)
+def test_two_workers_find_what_one_process_finds_and_one_of_them_may_die(tmp_path):
+    env = {
+        **os.environ,
+        "PYTHONPATH": os.pathsep.join([str(pathlib.Path(kax.__file__).parents[1]), str(HERE)]),
+        "TF_CPP_MIN_LOG_LEVEL": "3",
+        "RAY_USAGE_STATS_ENABLED": "0",
+    }
+    command = [sys.executable, HERE / "ray_cluster.py", tmp_path]
+    done = subprocess.run(command, env=env, capture_output=True, text=True, timeout=900)
+    assert done.returncode == 0, done.stdout[-1000:] + done.stderr[-4000:]
+    found = json.loads((tmp_path / "found.json").read_text())
+    assert found["arrays"]
+    assert found["bytes"]
+    assert found["examples"]
+    assert "40/40" in done.stderr  # the bar, over all shards
+    # Of five shards with two batches each, all but the first read the batch before, too.
+    assert found["read"] == sorted([*range(10), 1, 3, 5, 7])
+    assert found["killed"]
+    # What died had read 3 and 4, and 5 which was its end; the others were not read again.
+    assert found["read_again"] == sorted([*range(10), 1, 3, 5, 7, 3, 4, 5])
+    assert found["same"]
+    assert "WorkerCrashedError" in found["error"]
+    assert found["partial"] == 16
+    assert found["goes_on"]
+    assert found["journals"] == [True, 5]
+    assert "labels" in found["own_error"]
