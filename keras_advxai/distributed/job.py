@@ -15,8 +15,10 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from keras_advxai.data import Batches, BatchHashes, Fingerprint, Shard, Slice
+from keras_advxai.data import Batches, Fingerprint, Shard
 from keras_advxai.data.deciding import made
+from keras_advxai.data.fingerprint import BatchHashes
+from keras_advxai.data.shards import Slice
 from keras_advxai.evaluation import Evaluator
 from keras_advxai.measurements.part import Part
 from keras_advxai.settings.arguments import FUNCTION_SETTINGS

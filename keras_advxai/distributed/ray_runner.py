@@ -11,7 +11,8 @@ from typing import Any
 
 from tqdm.auto import tqdm
 
-from keras_advxai.data import Batches, BatchHashes, Fingerprint
+from keras_advxai.data import Batches, Fingerprint
+from keras_advxai.data.fingerprint import BatchHashes
 from keras_advxai.distributed.job import Found, Job, Portion, portions, work
 from keras_advxai.evaluation import Evaluator
 from keras_advxai.measurements.part import Part

@@ -12,7 +12,9 @@ import numpy as np
 from tqdm.auto import tqdm
 
 from keras_advxai._typing import OnError
-from keras_advxai.data import Batches, BatchHashes, Fingerprint, Shard, Slice, fingerprint_of_all
+from keras_advxai.data import Batches, Fingerprint, Shard
+from keras_advxai.data.fingerprint import BatchHashes, fingerprint_of_all
+from keras_advxai.data.shards import Slice
 from keras_advxai.evaluation import checks, merging, partial
 from keras_advxai.evaluation.checks.evidence import Evidence
 from keras_advxai.evaluation.collected import Collected

@@ -8,7 +8,8 @@ from typing import Any, Protocol, Self
 
 import numpy as np
 
-from keras_advxai.data import Batches, of_batches
+from keras_advxai.data import Batches
+from keras_advxai.data.fingerprint import of_batches
 from keras_advxai.evaluation import checks
 from keras_advxai.evaluation.checks.evidence import Evidence
 from keras_advxai.measurements.examples import Example

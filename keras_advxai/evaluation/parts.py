@@ -9,7 +9,8 @@ from collections.abc import Callable, Iterable, Iterator
 import keras
 import numpy as np
 
-from keras_advxai.data import BatchHashes, Fingerprint
+from keras_advxai.data import Fingerprint
+from keras_advxai.data.fingerprint import BatchHashes
 from keras_advxai.evaluation.step import Batch, Step
 from keras_advxai.journal import Journal, JournalError
 from keras_advxai.measurements.measurements import Measurements

@@ -12,7 +12,7 @@ import pytest
 import tensorflow as tf
 
 import keras_advxai as kax
-from keras_advxai.data import BatchHashes
+from keras_advxai.data.fingerprint import BatchHashes
 from keras_advxai.distributed.job import Job, portions, work
 
 RNG = np.random.default_rng(0)
@@ -69,7 +69,7 @@ def test_the_report_is_that_of_one_process(model, whole, shards):
 def test_settings_functions_and_targets_arrive(model):
     settings = {
         **SETTINGS,
-        "preprocess": np.negative if False else halved,
+        "preprocess": halved,
         "bounds": (0, 2),
         "attacks": kax.attacks.PGD(targeted=True, steps=2),
         "attack_targets": (Y + 1) % 3,

@@ -13,7 +13,7 @@ import tensorflow as tf
 
 import keras_advxai as kax
 from keras_advxai import EvaluationReport
-from keras_advxai.data import of_batches
+from keras_advxai.data.fingerprint import of_batches
 
 RNG = np.random.default_rng(0)
 X, Y = RNG.random((23, 8, 8, 1), dtype="float32"), RNG.integers(0, 3, 23)
