@@ -123,12 +123,10 @@ class Batches:
     def _choose(self, shard: Shard | Slice | None) -> None:
         """Limit what is read to a shard."""
         self.shard = shard if isinstance(shard, Shard) else None
-        if shard is None:
-            return
         if isinstance(shard, Slice):
             self._first = shard.before
             self._offset = shard.first - shard.before * self.batch_size
-        else:
+        elif shard is not None:
             if self.total is None:
                 raise ValueError(
                     "A shard needs to know how many batches the data have, and the dataset does not say so. Say how "
@@ -137,8 +135,8 @@ class Batches:
                 )
             self._first, self._end = shard.batches(self.total)
         if self._arrays is not None and self.whole is not None:
-            end = self.whole if self._end is None else min(self.whole, self._end * self.batch_size)
-            self.images = end - self._first * self.batch_size
+            ends = [self.whole] if self._end is None else [self.whole, self._end * self.batch_size]
+            self.images = min(ends) - self._first * self.batch_size
 
     def all_arrays(self) -> Iterator[tuple[Any, np.ndarray | None]]:
         """The batches of arrays, those of all shards."""
@@ -154,17 +152,16 @@ class Batches:
         """
         if self._arrays is None:
             raise TypeError("Only arrays can be cut out.")
-        before = min(begin, 1)
-        size, (x, y) = self.batch_size, self._arrays
+        before, size, (x, y) = min(begin, 1), self.batch_size, self._arrays
         chosen = slice((begin - before) * size, min(end * size, self.whole or 0))
         targets = None if self.attack_targets is None else self.attack_targets[chosen]
-        x = _take(x, chosen)
-        return ((x,) if y is None else (x, y[chosen])), targets, Slice(before, begin * size)
+        data = (_take(x, chosen),) if y is None else (_take(x, chosen), y[chosen])
+        return data, targets, Slice(before, begin * size)
 
     def remember_first(self) -> None:
         """Read as many of the first images as are to be remembered."""
         for _ in self:
-            if sum(self._size(x) for x, _ in self.remembered) >= self._remember:
+            if sum(len(self.classifier.images_of(x)) for x, _ in self.remembered) >= self._remember:
                 break
 
     def before(self) -> tuple[Any, np.ndarray | None] | None:
@@ -175,9 +172,11 @@ class Batches:
             x, y = self._arrays
             chosen = slice((self._first - 1) * self.batch_size, self._first * self.batch_size)
             return _take(x, chosen), None if y is None else y[chosen]
-        for element in streams.read(self._data, 1, self._first - 1):
-            return self._checked(*self._split(element), self._first - 1)
-        raise ValueError(f"The dataset ends before batch {self._first}, with which the shard begins.")
+        for number in range(self._first - 1, -1, -1):  # past image files of which none could be decoded
+            for x, y in map(self._split, streams.read(self._data, 1, number)):
+                if all(map(len, keras.tree.flatten(x))):
+                    return self._checked(x, y, number)
+        return None
 
     def first_image(self, before: tuple[Any, np.ndarray | None] | None) -> int:
         """The number of the first image that is read.
@@ -185,7 +184,9 @@ class Batches:
         Args:
             before: What `before` returned. The batches of a dataset have the size of this one, all but the last.
         """
-        size = self.batch_size if self._arrays is not None or before is None else self._size(before[0])
+        if before is None:
+            return self._offset
+        size = self.batch_size if self._arrays is not None else len(self.classifier.images_of(before[0]))
         return self._offset + self._first * size
 
     def targets(self, first: int, count: int) -> np.ndarray | None:
@@ -197,9 +198,6 @@ class Batches:
         """
         begin = first - self._offset
         return None if self.attack_targets is None else self.attack_targets[begin : begin + count]
-
-    def _size(self, x: Any) -> int:
-        return len(self.classifier.images_of(x))
 
     @property
     def count(self) -> int | None:
@@ -237,7 +235,7 @@ class Batches:
             if not count:
                 self.has_labels = y is not None
             yield x, y
-            count += self._size(x)
+            count += len(self.classifier.images_of(x))
         if not count:
             raise ValueError("The dataset is empty. Pass at least one image.")
         self.images = count

@@ -103,12 +103,16 @@ class RayRunner:
             ray.init(address=self.address, runtime_env=found, log_to_driver=False, include_dashboard=False)
         try:
             with tqdm(total=batches.images, unit="img", desc=title, disable=not progress) as bar:
+                first = 0
                 for shard in self._shards(ray, job, divided, shared, bar):
                     batches.has_labels = shard.has_labels
                     batches.ignored_weights |= shard.ignored_weights
                     if isinstance(hashes, BatchHashes):
                         hashes.batches += shard.hashes
-                    yield from shard.parts
+                    for part in shard.parts:
+                        _check_number(evaluator, part, first)
+                        yield part
+                        first += len(part.measurements)
         finally:
             if own:
                 ray.shutdown()
@@ -151,6 +155,15 @@ class _Counter:
 def _task(job: Job, portion: Portion, data: Any, counter: Any) -> Found:
     """What a worker does."""
     return work(job, portion, data, lambda images: counter.set.remote(portion.shard.index, images))
+
+
+def _check_number(evaluator: Evaluator, part: Part, first: int) -> None:
+    """Raise if a part took its images for others, where that matters: in a model that draws random numbers."""
+    if part.first != first and evaluator.classifier.topology(part.shape).random:
+        raise ValueError(
+            f"The model is random, and what it draws depends on how many images come before: a shard took image "
+            f"{first} for image {part.first}. All batches of a dataset but the last must have one size."
+        )
 
 
 def _show(bar: Any, images: int) -> None:

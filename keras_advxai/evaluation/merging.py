@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import itertools
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Protocol, Self
@@ -171,7 +172,12 @@ def merged(
     said = {finding.id for finding in found}
     audited = [Finding.from_dict(item) for part in known for item in part["audit"]]
     findings = (*(finding for finding in audited if finding.id not in said), *found)
-    examples = tuple(example for report in parts for example in report.examples)
+    ends = np.cumsum([len(report.measurements) for report in parts])
+    examples = tuple(
+        dataclasses.replace(example, index=example.index + int(end) - len(report.measurements) - part["first"])
+        for report, part, end in zip(parts, known, ends, strict=True)
+        for example in report.examples
+    )
     return measurements, provenance, findings, examples, settings
 
 
@@ -214,13 +220,19 @@ def _check_alike(one: Report, other: Report) -> None:
         theirs = other.provenance[name]
         if name not in _OF_A_PART and value != theirs:
             raise ValueError(f"{where} were not evaluated alike: {_difference(name, value, theirs)}")
-    ends = one.provenance["part"]["batches"][1], before["first"] + len(one.measurements)
-    begins = after["batches"][0], after["first"]
+    ends, begins = before["batches"][1], after["batches"][0]
     if ends != begins or before["of_batches"] != after["of_batches"]:
         raise ValueError(
-            f"{where} are not consecutive: one ends before batch {ends[0]} of {before['of_batches']}, image {ends[1]}, "
-            f"and the other begins with batch {begins[0]} of {after['of_batches']}, image {begins[1]}. All batches of "
-            "a dataset but the last must have one size, so that each part knows which images come before it."
+            f"{where} are not consecutive: one ends before batch {ends} of {before['of_batches']}, and the other "
+            f"begins with batch {begins} of {after['of_batches']}."
+        )
+    first = before["first"] + len(one.measurements)
+    # What a random model draws for a batch depends on how many images come before.
+    if first != after["first"] and after["random"]:
+        raise ValueError(
+            f"{where} are not consecutive: one ends before image {first}, and the other took its first one for image "
+            f"{after['first']}. All batches of a dataset but the last must have one size, so that each part knows "
+            "which images come before it."
         )
     if not (before["hashes"] or after["hashes"]) and one.provenance["data_sha256"] != other.provenance["data_sha256"]:
         raise ValueError(f"{where} are of different data: their hashes, `data_sha256`, are not the same.")

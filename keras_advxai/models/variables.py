@@ -21,7 +21,7 @@ def weights_hash(model: keras.Model) -> str:
     for item in model.variables:
         if is_seed(item):  # which a training moves on, and evaluations do not read
             continue
-        array = np.ascontiguousarray(keras.ops.convert_to_numpy(item))
+        array = np.ascontiguousarray(tf.convert_to_tensor(item.value).numpy())
         found.update(f"{array.dtype} {array.shape} ".encode())
         found.update(array.tobytes())
     return found.hexdigest()

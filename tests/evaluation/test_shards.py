@@ -131,6 +131,24 @@ def test_a_shard_reads_its_own_batches_and_the_one_before(model):
     assert len(report.measurements) == 8
 
 
+class Damaged(Batches):
+    """The same without some of the images, as files that cannot be decoded: batches of three, of none, and of four."""
+
+    def __getitem__(self, index: int) -> Any:
+        x, y = super().__getitem__(index)
+        kept = {1: slice(3), 3: slice(0)}.get(index, slice(4))
+        return x[kept], y[kept]
+
+
+def test_batches_that_lack_images_are_put_together(model):
+    expected = kax.evaluate(model, Damaged(), **SETTINGS)
+    for count in (2, 3):
+        merged = EvaluationReport.merge(divided(model, Damaged(), count))
+        for name, values in expected.measurements.arrays.items():
+            assert merged.measurements.arrays[name].tobytes() == values.tobytes(), name
+        assert merged.warnings == expected.warnings
+
+
 class Noise(keras.layers.Layer):
     """Noise that is always on."""
 
@@ -222,8 +240,10 @@ def test_what_does_not_belong_together_is_refused(model, whole, parts):
         merge([one, two, kax.evaluate(model, (X, Y), shard=(2, 3), seed=1, **SETTINGS)])
     with pytest.raises(ValueError, match="different data"):
         merge([one, two, kax.evaluate(model, (1 - X, Y), shard=(2, 3), **SETTINGS)])
-    with pytest.raises(ValueError, match=r"not consecutive: one ends before batch 4 of 6, image 16, .* image 15"):
-        merge([one, two, changed(three, first=15)])
+    with pytest.raises(ValueError, match=r"not consecutive: one ends before batch 4 of 6, .* with batch 5 of 6"):
+        merge([one, two, changed(three, batches=[5, 6])])
+    with pytest.raises(ValueError, match=r"not consecutive: one ends before image 16, .* for image 15\. All batches"):
+        merge([one, two, changed(three, first=15, random=["noise"])])
     other = made()
     other.get_layer("one").kernel.assign_add(np.full((3, 3, 1, 4), 1e-7))
     with pytest.raises(ValueError, match="different weights"):
