@@ -27,9 +27,12 @@ class Measure:
 
     Args:
         plan: What is measured.
+        borders: Whether the first clean heatmap is returned, too, for who compares it with that of another batch
+            afterwards. Defaults to `False`.
     """
 
     plan: MeasurementPlan
+    borders: bool = False
 
     @tf.autograph.experimental.do_not_convert  # rewriting took most of the time of tracing
     def __call__(
@@ -56,8 +59,8 @@ class Measure:
 
         Returns:
             `"clean"` and each attack, to quantity, to its values (see `Quantity.gather`), and beside the quantities
-            `"pictures"`, with images and heatmaps, and `"border"` and `"last"`, the first and the last heatmap of the
-            clean images. And `"arriving"`, see `models.arriving.moments`.
+            `"pictures"`, with images and heatmaps, and `"last"`, the last heatmap of the clean images; with `borders`
+            also `"border"`, the first one. And `"arriving"`, see `models.arriving.moments`.
         """
         plan = self.plan
         shape = tuple(model.images_of(x).shape[1:])
@@ -76,8 +79,8 @@ class Measure:
             "clean": {
                 **_measured(clean),
                 "pictures": _pictures(clean, pictured),
-                "border": clean.first_map,
                 "last": clean.last_map,
+                **({"border": clean.first_map} if self.borders else {}),
             }
         }
         arriving = moments(forward)  # of the batch as a whole, and so no quantity of an image

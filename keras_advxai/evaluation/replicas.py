@@ -12,6 +12,7 @@ import numpy as np
 import tensorflow as tf
 
 from keras_advxai._typing import Tensor
+from keras_advxai.evaluation.measure import Measure
 from keras_advxai.evaluation.plan import MeasurementPlan
 from keras_advxai.evaluation.quantities import chance_dissimilarity, chance_of
 from keras_advxai.evaluation.step import Batch, Step
@@ -59,6 +60,7 @@ class ReplicatedStep(Step):
         strategy: tf.distribute.Strategy,
     ) -> None:
         super().__init__(classifier, settings, plan)
+        self._measure = Measure(plan, borders=True)
         self._strategy = strategy
         self._replicas: int = strategy.num_replicas_in_sync
 

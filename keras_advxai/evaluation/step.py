@@ -144,7 +144,9 @@ class Step:
         measurements = Measurements.gather(self._coordinates(found), found)
         examples = gather_examples(found, measurements, self.classifier, batch.first)
         shape, clean = tuple(self.classifier.images_of(batch.x).shape[1:]), found["clean"]
-        return Part(batch.first, shape, measurements, examples, found.get("arriving"), clean["last"], clean["border"])
+        return Part(
+            batch.first, shape, measurements, examples, found.get("arriving"), clean["last"], clean.get("border", {})
+        )
 
     def _coordinates(self, found: dict[str, Any]) -> Coordinates:
         """The labels along the dimensions of what was measured of a batch: of all batches the same."""
