@@ -8,6 +8,7 @@ import functools
 import importlib
 import inspect
 import re
+import reprlib
 import types
 import warnings
 import zlib
@@ -155,11 +156,18 @@ class Registry(Generic[T]):
         """The instance that `serialize` described.
 
         Raises:
+            ValueError: Something in it is unknown or wrong.
             TypeError: The configuration is of something else. (Keras returns some unknown
                 configurations unchanged, and others as classes.)
         """
         self.import_ours(config)
-        instance = keras.saving.deserialize_keras_object(config)
+        try:
+            instance = keras.saving.deserialize_keras_object(config)
+        except Exception as error:  # Keras' own, and those of constructors, according to what is wrong with it
+            raise ValueError(
+                f"Argument `config` must be what `serialize` made of some {self.kind}. Received: "
+                f"{reprlib.repr(config)}. {str(error)[:500]}"
+            ) from error
         # Keras returns dictionaries that it does not know unchanged, and classes as classes.
         if not isinstance(instance, self.base):
             raise TypeError(
@@ -180,6 +188,11 @@ class Registry(Generic[T]):
 
     def _built(self, build: Callable[[], T]) -> T:
         """What a class or a preset builds of its defaults."""
+        if inspect.isabstract(build):
+            raise ValueError(
+                f"{getattr(build, '__name__', build)} is what every {self.kind} is built on, and none itself. Pass a "
+                f"subclass, or one of: {', '.join(sorted(self._known()))}. Received: {build!r}"
+            )
         own = list(_parameters(build).items()) if isinstance(build, type) else []
         missing = [name for name, default in own if default is inspect.Parameter.empty]
         if missing:  # Python would name the constructor, which nobody called

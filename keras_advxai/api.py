@@ -219,7 +219,7 @@ def compare_scores(
     >>> comparison.original.nissim["grad_cam"].shape, bool(comparison.original.zero_gradient.any())
     ((8,), False)
     """
-    given = [get_explainer(item) for item in listed(explainers)]
+    given = [get_explainer(item) for item in listed("explainers", explainers)]
     if not given:
         raise ValueError(f"Argument `explainers` must name at least one explainer. Received: {explainers!r}")
     both = dict.fromkeys(item.with_score(score) for item in given for score in SCORES)

@@ -7,6 +7,7 @@ from typing import Literal, TypeAlias, cast
 
 import numpy as np
 
+from keras_advxai._choice import is_one_of
 from keras_advxai._registry import nearest
 from keras_advxai.models.inputs import check_number
 
@@ -26,7 +27,7 @@ def check_schedule(schedule: str) -> Schedule:
     Raises:
         ValueError: It is not.
     """
-    if schedule not in _SCHEDULES:
+    if not is_one_of(schedule, _SCHEDULES):
         raise ValueError(
             f"Argument `schedule` must be one of {', '.join(_SCHEDULES)}.{nearest(str(schedule), _SCHEDULES)} "
             f"Received: schedule={schedule!r}"

@@ -81,7 +81,7 @@ def randomization(
         Adebayo et al., "Sanity checks for saliency maps", NeurIPS 2018.
     """
     classifier = as_classifier(model)
-    chosen = [explainers_module.get(item) for item in listed(explainers)]
+    chosen = [explainers_module.get(item) for item in listed("explainers", explainers)]
     if not chosen:
         raise ValueError(f"Argument `explainers` must name at least one explainer. Received: {explainers!r}")
     for item in chosen:

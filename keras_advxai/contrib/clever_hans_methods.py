@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
-from typing import Any, Literal, TypeAlias, get_args
+from typing import Any, Literal, TypeAlias, cast, get_args
 
 import numpy as np
 
+from keras_advxai._choice import is_one_of
 from keras_advxai._registry import nearest
 from keras_advxai.models.inputs import check_number, check_whole_number
 
@@ -57,12 +58,10 @@ def check_method(method: str) -> Method:
     Raises:
         ValueError: It is not; the message lists those that do and the nearest.
     """
-    if method == "carlini_wagner_l2":
+    if is_one_of(method, ("carlini_wagner_l2",)):
         raise ValueError(_CARLINI_WAGNER)
-    for known in get_args(Method):
-        if method == known:
-            found: Method = known
-            return found
+    if is_one_of(method, get_args(Method)):
+        return cast(Method, method)
     raise ValueError(
         f"Argument `method` must be one of {', '.join(get_args(Method))}.{nearest(str(method), get_args(Method))} "
         f"Received: method={method!r}"
@@ -70,7 +69,7 @@ def check_method(method: str) -> Method:
 
 
 def _check_loss(name: str, loss: str) -> str:
-    if loss not in _LOSSES:
+    if not is_one_of(loss, _LOSSES):
         raise ValueError(
             f"Argument `{name}` must be one of {', '.join(_LOSSES)}.{nearest(str(loss), _LOSSES)} "
             f"Received: {name}={loss!r}"

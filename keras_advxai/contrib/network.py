@@ -16,10 +16,12 @@ import tensorflow as tf
 from keras_advxai._typing import Tensor
 from keras_advxai.contrib.threads import THREADS
 from keras_advxai.models import Forward, ImageClassifier
+from keras_advxai.models.classifier import OPTIONS
+from keras_advxai.models.classifier import SETTINGS as ALL_SETTINGS
 from keras_advxai.models.heads import VALUES
 
-SETTINGS = ("bounds", "preprocess", "from_logits", "output", "input")
-"""What a classifier is built from again beside its model."""
+SETTINGS = tuple(name for name in ALL_SETTINGS if name not in OPTIONS)
+"""What a classifier is built from again beside its model; how a pass is compiled is another matter."""
 
 EXPLAINED = "explained"
 """The name of the stand-in's layer whose output is that of the explained layer."""

@@ -14,6 +14,7 @@ from keras_advxai.data import streams
 from keras_advxai.data.given_targets import check_given
 from keras_advxai.data.shards import Shard, Slice
 from keras_advxai.models import ImageClassifier
+from keras_advxai.models.arrays import as_array
 from keras_advxai.models.inputs import check_whole_number, describe
 
 
@@ -294,7 +295,7 @@ class Batches:
                 "Argument `data` must be (x, y) arrays, x alone, a batched tf.data.Dataset or a "
                 f"keras.utils.PyDataset. Received: {describe(data)}"
             )
-        x = keras.tree.map_structure(np.asarray, x)
+        x = keras.tree.map_structure(lambda part: as_array(part, "Argument `data`"), x)
         images = self.classifier.check_images(x, "the images of `data`")
         # As `fit` and `evaluate` of Keras, which count batches of arrays, too.
         self.images = len(images) if self.steps is None else min(len(images), self.steps * self.batch_size)

@@ -9,6 +9,7 @@ from typing import Any, Literal, Self, TypeAlias
 import keras
 import tensorflow as tf
 
+from keras_advxai._choice import is_one_of
 from keras_advxai._typing import Score, Shape, Tensor
 from keras_advxai.explainers.explainer import Explainer
 from keras_advxai.models import Forward, ImageClassifier, LayerReference, as_classifier
@@ -79,7 +80,9 @@ class ClassActivationMap(Explainer):
             raise TypeError(
                 f"Argument `layer` must be the name or path of a layer, or the layer. Received: layer={layer!r}"
             )
-        if reshape_transform is not None and reshape_transform != "tokens" and not callable(reshape_transform):
+        if reshape_transform is not None and not (
+            callable(reshape_transform) or is_one_of(reshape_transform, ("tokens",))
+        ):
             raise TypeError(
                 "Argument `reshape_transform` must be 'tokens' or a function of what the layer returns. "
                 f"Received: reshape_transform={reshape_transform!r}"
@@ -125,7 +128,7 @@ class ClassActivationMap(Explainer):
         >>> [explainer.layer for explainer in kax.explainers.GradCAM.every_layer(net)]
         ['conv1', 'conv2']
         """
-        if kind not in ("conv", "all"):
+        if not is_one_of(kind, ("conv", "all")):
             raise ValueError(f"Argument `kind` must be 'conv' or 'all'. Received: kind={kind!r}")
         found = as_classifier(model).topology()
         names = [info.name for info in found.layers.of_kind(kind)]

@@ -6,6 +6,7 @@ from typing import cast, get_args
 
 import numpy as np
 
+from keras_advxai._choice import is_one_of
 from keras_advxai._registry import nearest
 from keras_advxai._typing import Quadrature
 
@@ -20,7 +21,7 @@ def check_method(method: str, steps: int) -> Quadrature:
     """
     known = [*get_args(Quadrature), *_SHORT]
     found = _SHORT.get(method, method) if isinstance(method, str) else method
-    if found not in get_args(Quadrature):
+    if not is_one_of(found, get_args(Quadrature)):
         raise ValueError(
             f"Argument `method` must be one of {', '.join(known)}.{nearest(str(method), known)} "
             f"Received: method={method!r}"

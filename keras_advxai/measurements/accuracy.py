@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from keras_advxai._choice import is_one_of
 from keras_advxai._typing import Norm
 from keras_advxai.measurements import statistics
 from keras_advxai.measurements.measurements import Measurements
@@ -163,7 +164,7 @@ def of_norm(norms: Mapping[str, Norm], norm: Norm | None) -> list[str]:
             f"The report has attacks of several norms, {' and '.join(known)}, whose epsilons do not compare. Say "
             "which as `norm`. Received: norm=None"
         )
-    if norm is not None and norm not in known:
+    if norm is not None and not is_one_of(norm, known):
         raise ValueError(f"The report has attacks of the norm {' and '.join(known)}. Received: norm={norm!r}")
     return [name for name, own in norms.items() if own == (known[0] if norm is None else norm)]
 

@@ -7,6 +7,7 @@ from typing import Any, Literal, TypeAlias
 
 import numpy as np
 
+from keras_advxai._choice import is_one_of
 from keras_advxai._typing import TargetMode
 from keras_advxai.measurements import statistics
 from keras_advxai.measurements.accuracy import flipped
@@ -85,7 +86,7 @@ def mod(
     """
     values = dissimilarity(found, attack, explainer, epsilon, metric=metric, target=target)
     if split is not None:
-        if split not in ("flipped", "kept"):
+        if not is_one_of(split, ("flipped", "kept")):
             raise ValueError(f"Argument `split` must be 'flipped', 'kept' or None. Received: split={split!r}")
         other = flipped(found, attack, epsilon)
         values = values[other if split == "flipped" else ~other]

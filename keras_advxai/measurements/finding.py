@@ -8,6 +8,7 @@ import pathlib
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Generic, Literal, Self, TypeAlias, TypeVar, get_args
 
+from keras_advxai._choice import is_one_of
 from keras_advxai.measurements.reading import is_text, shown
 
 E = TypeVar("E")
@@ -43,7 +44,7 @@ class Finding(str):
         """The sentence, with its name and severity."""
         # A string, so that a list of findings prints as sentences, and `in` finds a word in one.
         found = super().__new__(cls, text)
-        if severity not in get_args(Severity):
+        if not is_one_of(severity, get_args(Severity)):
             raise ValueError(
                 f"Argument `severity` must be one of {', '.join(get_args(Severity))}. Received: severity={severity!r}"
             )
@@ -74,7 +75,7 @@ class Finding(str):
         if not isinstance(config, Mapping) or not all(is_text(config.get(key)) for key in ("id", "text")):
             raise ValueError("`warnings` must hold dictionaries with the strings `id`, `severity` and `text`.")
         severity: Any = config.get("severity")
-        if severity not in get_args(Severity):
+        if not is_one_of(severity, get_args(Severity)):
             raise ValueError(
                 f"`warnings.severity` must be one of {', '.join(get_args(Severity))}. Received: {shown(severity)}"
             )

@@ -310,7 +310,15 @@ def _weights(sample_weight: Tensor | None, values: tf.Tensor) -> tf.Tensor:
     """The weights as a float64 tensor of the shape of the values, `(batch,)`."""
     if sample_weight is None:
         return ops.ones_like(values)
-    weight = ops.cast(ops.convert_to_tensor(sample_weight), "float64")
+    try:
+        weight = ops.convert_to_tensor(sample_weight)
+        if not isinstance(weight, tf.Tensor) or weight.dtype.is_complex:
+            raise TypeError(f"of type {weight.dtype}")
+        weight = ops.cast(weight, "float64")
+    except Exception as error:  # words, objects, rows of several lengths: each has an error of its own
+        raise ValueError(
+            f"Argument `sample_weight` must be numbers. Received: {type(sample_weight).__name__}: {str(error)[:200]}"
+        ) from error
     if weight.shape.rank != 0 and not weight.shape.is_compatible_with(values.shape):
         raise ValueError(
             "Argument `sample_weight` must be a scalar or have the shape (batch,), one weight per pair. "

@@ -65,8 +65,13 @@ def with_blank(distances: tf.Tensor, first: tf.Tensor, second: tf.Tensor) -> tf.
 def _as_maps(name: str, maps: Tensor) -> tf.Tensor:
     try:
         maps = ops.convert_to_tensor(maps)
-    except ValueError as error:  # heatmaps of several sizes, in a list
-        raise ValueError(f"Argument `{name}` must be one array of heatmaps of one size. Received: {error}") from error
+    except Exception as error:  # heatmaps of several sizes in a list, words, objects: each has an error of its own
+        raise ValueError(
+            f"Argument `{name}` must be one array of heatmaps of one size. Received: {str(error)[:200]}"
+        ) from error
+    if not isinstance(maps, tf.Tensor) or not (maps.dtype.is_floating or maps.dtype.is_integer or maps.dtype.is_bool):
+        kind = maps.dtype.name if isinstance(maps, tf.Tensor) else type(maps).__name__
+        raise ValueError(f"Argument `{name}` must be an array of numbers. Received: {kind}")
     if maps.shape.rank == 3 and maps.shape[-1] != 1:  # (batch, steps, 1) is a signal
         maps = maps[..., None]
     if maps.shape.rank not in RANKS or maps.shape[-1] != 1 or 0 in maps.shape[1:]:

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 import keras
 
+from keras_advxai._choice import is_one_of
 from keras_advxai._registry import nearest
 from keras_advxai._typing import Bounds, Preprocess, Shape
 from keras_advxai.models.inputs import check_bounds
@@ -99,14 +100,14 @@ def image_space(
         TypeError: `preprocess` is something else.
         ValueError: The name is unknown, the model has no preprocessing of its own, or the bounds are wrong.
     """
-    if preprocess == OWN and own is None:
+    if is_one_of(preprocess, (OWN,)) and own is None:
         raise ValueError(
             f"preprocess={OWN!r} is the `preprocessor` of the model, which has none. Leave `preprocess` out, or pass a "
             "callable or the name of a module of keras.applications."
         )
-    if own is not None and (preprocess is None or preprocess == OWN):
+    if own is not None and (preprocess is None or is_one_of(preprocess, (OWN,))):
         return ImageSpace(OWN, own, check_bounds(PIXELS if bounds is None else bounds), preprocessor_key(own))
-    if preprocess == NOTHING:
+    if is_one_of(preprocess, (NOTHING,)):
         return ImageSpace(None if own is None else NOTHING, None, check_bounds((0, 1) if bounds is None else bounds))
     if preprocess is not None and not isinstance(preprocess, str) and not callable(preprocess):
         raise TypeError(
@@ -117,6 +118,12 @@ def image_space(
         return ImageSpace(preprocess, preprocess, check_bounds((0, 1) if bounds is None else bounds))
     channels_first = takes is not None and takes[0] == 3 != takes[-1]
     function = preprocess_input(preprocess, channels_first)
+    channels = None if takes is None else takes[0] if channels_first else takes[-1]
+    if takes is not None and (len(takes) != 3 or channels not in (3, None)):  # an error of TensorFlow's, of an index
+        raise ValueError(
+            f"preprocess={preprocess!r} is for images in colour, (height, width, 3), and the model takes "
+            f"{tuple(takes)}. Pass a callable that goes from your images to what the network takes."
+        )
     if check_bounds(PIXELS if bounds is None else bounds) != PIXELS:
         raise ValueError(
             f"preprocess={preprocess!r} takes pixels, so the bounds are (0, 255). Received: bounds={bounds}. "

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
+from typing import Any
 
 
 def check_class_names(class_names: Sequence[str] | Mapping[int, str] | None, classes: int) -> None:
@@ -18,8 +19,14 @@ def check_class_names(class_names: Sequence[str] | Mapping[int, str] | None, cla
     """
     if class_names is None:
         return
-    names = list(class_names.values() if isinstance(class_names, Mapping) else class_names)
-    if isinstance(class_names, str) or not all(isinstance(name, str) for name in names):
+    try:  # of a generator nothing would be left for whoever writes the names, and a set has no order
+        ordered = not isinstance(class_names, (str, bytes, Set)) and len(class_names) >= 0
+        names: list[Any] = (
+            list(class_names.values() if isinstance(class_names, Mapping) else class_names) if ordered else [None]
+        )
+    except Exception:  # numbers, arrays without dimensions, symbolic tensors: each has an error of its own
+        names = [None]
+    if not all(isinstance(name, str) for name in names):
         raise TypeError(
             "Argument `class_names` must be a sequence of strings, or a dictionary of them by class index. "
             f"Received: class_names={class_names!r}"

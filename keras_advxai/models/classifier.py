@@ -14,6 +14,7 @@ import tensorflow as tf
 from keras_advxai._registry import hashable
 from keras_advxai._typing import Bounds, Labels, Preprocess, Reduce, Shape, TaskName, Tensor
 from keras_advxai.models import applications, compiled, heads, inputs, signature
+from keras_advxai.models.arrays import as_tensor
 from keras_advxai.models.autograph import do_not_convert
 from keras_advxai.models.forward import Forward
 from keras_advxai.models.kinds import kind_of
@@ -26,9 +27,9 @@ from keras_advxai.models.summary import ModelSummary, summarize
 from keras_advxai.ops.compiling import check_usable
 from keras_advxai.text import to_be_said
 
-_OPTIONS = ("fold_batch_norm", "jit_compile")  # how a pass is computed, and not what it is
+OPTIONS = ("fold_batch_norm", "jit_compile")  # how a pass is computed, and not what it is
 _UNUSUAL = ("reduce", "labels", "task")  # what most models need nothing said of
-_SETTINGS = ("bounds", "preprocess", "from_logits", "output", "input", *_UNUSUAL, *_OPTIONS)
+SETTINGS = ("bounds", "preprocess", "from_logits", "output", "input", *_UNUSUAL, *OPTIONS)
 
 
 class ImageClassifier(LayeredModel):
@@ -143,7 +144,7 @@ class ImageClassifier(LayeredModel):
         self.preprocess, self.bounds = self._space.preprocess, self._space.bounds
 
     def __repr__(self) -> str:
-        chosen = {key: value for key, value in self._settings().items() if key not in (*_UNUSUAL, *_OPTIONS) or value}
+        chosen = {key: value for key, value in self._settings().items() if key not in (*_UNUSUAL, *OPTIONS) or value}
         return f"ImageClassifier({self.model.name!r}, {', '.join(f'{key}={value!r}' for key, value in chosen.items())})"
 
     @property
@@ -226,8 +227,8 @@ class ImageClassifier(LayeredModel):
 
     def checked(self, x: Tensor, where: str = "`x`") -> Tensor:
         """The inputs as float32 tensors, after the images were checked against shape and bounds."""
-        tensor = tf.cast(tf.convert_to_tensor(self.check_images(x, where)), tf.float32)
-        others = keras.tree.map_structure(tf.convert_to_tensor, x) if is_structure(x) else x
+        tensor = tf.cast(as_tensor(self.check_images(x, where)), tf.float32)
+        others = keras.tree.map_structure(as_tensor, x) if is_structure(x) else x
         checked = self.with_images(others, tensor)
         self.check_output(checked)
         return checked
@@ -290,7 +291,7 @@ class ImageClassifier(LayeredModel):
     def _summary(self, shape: Shape = None) -> ModelSummary:
         """What one traced pass over images of this shape shows; by default, of the shape that the network takes."""
         # Looked at without folding, which has to ask first what can be folded, and without XLA, which hides operations.
-        other: dict[str, Any] = {name: False for name in _OPTIONS if getattr(self, name)}
+        other: dict[str, Any] = {name: False for name in OPTIONS if getattr(self, name)}
         if shape is None:
             # The shape is the network's own then, from which a preprocessing would lead further.
             other |= {"bounds": None, "preprocess": NOTHING}
@@ -308,7 +309,7 @@ class ImageClassifier(LayeredModel):
         return tuple(self.images_of(specs).shape[1:])
 
     def _settings(self) -> dict[str, Any]:
-        return {name: getattr(self, name) for name in _SETTINGS}
+        return {name: getattr(self, name) for name in SETTINGS}
 
     @property
     def assumes_probabilities(self) -> bool:

@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
-import math
 import numbers
+import sys
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence, Set
 from typing import Any
 
 import keras
 import numpy as np
 
 from keras_advxai._typing import Bounds, Norm, Shape, Tensor
-from keras_advxai.models.arrays import as_array
+from keras_advxai.models.arrays import as_array, is_real
 from keras_advxai.models.class_names import check_class_names as check_class_names
 
 _TOLERANCE = 1e-6
 _NARROWEST, _WIDEST = 1e-30, 1e30
+_LEVELS = 1024
+"""So many float32 numbers lie between the bounds at least: four for each grey level of 8 bits."""
+_UNORDERED = (str, bytes, Mapping, Set)
+"""What is iterated over and is none: "01" would be (0, 1), and of a set nobody knows which number comes first."""
 _PREPROCESSED = (
     "The model is known with its `preprocess`, so pass the images as they are before it. (`fit` and `predict` of most "
     "models take them preprocessed; attacks, explainers, evaluations and the callback do not.)"
@@ -57,11 +61,11 @@ def check_bounds(bounds: Bounds) -> Bounds:
     """Return the bounds as two floats.
 
     Raises:
-        ValueError: They are not two finite numbers, the smaller one first.
+        ValueError: They are not two finite numbers, the smaller one first, or float32 has too few between them.
     """
     try:
-        lower, upper = (float(value) for value in bounds)
-    except (TypeError, ValueError):
+        lower, upper = () if isinstance(bounds, _UNORDERED) else (float(value) for value in bounds)
+    except Exception:  # too many, words, integers beyond any float, symbolic tensors: each has an error of its own
         lower = upper = float("nan")
     if not (np.isfinite(lower) and np.isfinite(upper) and lower < upper):
         raise ValueError(
@@ -73,6 +77,11 @@ def check_bounds(bounds: Bounds) -> Bounds:
         raise ValueError(
             f"Argument `bounds` must be {_NARROWEST:g} to {_WIDEST:g} apart, so that float32 can hold pixels and their "
             f"changes. Scale the images. Received: bounds={bounds!r}"
+        )
+    if upper - lower < _LEVELS * np.spacing(np.float32(max(abs(lower), abs(upper)))):
+        raise ValueError(
+            "Argument `bounds` must be so far apart that float32 can hold the levels between them. Subtract the lower "
+            f"bound from the images. Received: bounds={bounds!r}"
         )
     return lower, upper
 
@@ -104,7 +113,7 @@ def check_images(
     """
     images = as_array(x, where)
     # TensorFlow's bfloat16 is no float to NumPy.
-    numeric = np.issubdtype(images.dtype, np.floating) or np.issubdtype(images.dtype, np.integer)
+    numeric = is_real(images) and images.dtype != bool
     if not numeric and images.dtype.name != "bfloat16":
         # An array of arrays, or a ragged tensor.
         ragged = " Images of several sizes are resized to one, or come in batches of one size each."
@@ -222,7 +231,7 @@ def check_number(name: str, value: float, least: float) -> float:
         ValueError: It is something else.
     """
     real = isinstance(value, numbers.Real) and not isinstance(value, bool)
-    if not real or not least <= value < math.inf:
+    if not real or not least <= value <= sys.float_info.max:  # an integer may be larger than any float
         raise ValueError(f"Argument `{name}` must be a number of at least {least}. Received: {name}={value!r}")
     return float(value)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import get_args
 
+from keras_advxai._choice import is_one_of
 from keras_advxai._typing import Labels, TaskName
 from keras_advxai.models.multi_label import MULTI_LABEL
 from keras_advxai.models.regression import REGRESSION
@@ -24,7 +25,7 @@ def kind_of(labels: Labels, task: TaskName, from_logits: bool | None) -> Task:
     known = (("labels", labels, Labels), ("task", task, TaskName))
     for name, value, kinds in known:
         names = [item for part in get_args(kinds) for item in get_args(part)]
-        if value is not None and value not in names:
+        if value is not None and not is_one_of(value, names):
             raise ValueError(
                 f"Argument `{name}` must be one of {', '.join(names)}, or None. Received: {name}={value!r}"
             )

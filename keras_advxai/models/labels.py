@@ -8,7 +8,7 @@ import numpy as np
 import tensorflow as tf
 
 from keras_advxai._typing import Tensor
-from keras_advxai.models.arrays import as_array
+from keras_advxai.models.arrays import as_array, is_real
 
 
 def check_labels(y: Tensor, count: int, classes: int, binary: bool = False, where: str = "`y`") -> np.ndarray:
@@ -31,7 +31,7 @@ def check_labels(y: Tensor, count: int, classes: int, binary: bool = False, wher
         labels = _from_one_hot(labels, classes, binary, where)
     elif labels.ndim == 2:
         labels = labels[:, 0]
-    if labels.ndim != 1 or not (np.issubdtype(labels.dtype, np.number) or labels.dtype == bool):
+    if labels.ndim != 1 or not is_real(labels):
         raise ValueError(
             f"{where} must be class indices, (batch,), or one-hot rows, (batch, {classes}). "
             f"Received: shape={np.shape(y)}, dtype={labels.dtype}"
@@ -84,8 +84,7 @@ def check_multi_hot(y: Any, count: int, labels: int, where: str = "`y`") -> np.n
     rows = as_array(y, where)
     if rows.shape == (count,) and labels == 1:
         rows = rows[:, None]
-    whole = np.issubdtype(rows.dtype, np.number) or rows.dtype == bool
-    if rows.shape != (count, labels) or not whole or not np.all((rows == 0) | (rows == 1)):
+    if rows.shape != (count, labels) or not is_real(rows) or not np.all((rows == 0) | (rows == 1)):
         raise ValueError(
             f"{where} must be a row of 0 and 1 for each of the {count} images, ({count}, {labels}), because the model "
             f"says several labels. Received: shape={np.shape(y)}, dtype={rows.dtype}"
@@ -108,8 +107,7 @@ def check_values(y: Any, count: int, outputs: int, where: str = "`y`") -> np.nda
     values = as_array(y, where)
     if values.shape == (count,) and outputs == 1:
         values = values[:, None]
-    whole = np.issubdtype(values.dtype, np.number) or values.dtype == bool
-    if values.shape != (count, outputs) or not whole or not np.all(np.isfinite(values)):
+    if values.shape != (count, outputs) or not is_real(values) or not np.all(np.isfinite(values)):
         raise ValueError(
             f"{where} must be finite numbers, ({count}, {outputs}), because the model is a regression. Received: "
             f"shape={np.shape(y)}, dtype={values.dtype}"
@@ -125,7 +123,7 @@ def are_several(y: Any, classes: int) -> bool:
         classes: How many classes the model has.
     """
     rows = as_array(y, "The labels")
-    if rows.ndim != 2 or rows.shape[1] != classes or rows.dtype.kind not in "biuf":
+    if rows.ndim != 2 or rows.shape[1] != classes or not is_real(rows):
         return False
     return bool(np.all((rows == 0) | (rows == 1)) and np.any(rows.sum(-1) != 1))
 

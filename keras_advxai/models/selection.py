@@ -7,6 +7,7 @@ from typing import Any, Literal
 
 import keras
 
+from keras_advxai._choice import is_one_of
 from keras_advxai._registry import nearest
 from keras_advxai.text import to_be_said
 
@@ -52,6 +53,11 @@ class Selection:
         return [value if index == key else part for index, part in enumerate(parts)]
 
     def _check_single(self, parts: Any) -> None:
+        if is_structure(parts) and not parts:
+            raise ValueError(
+                f"The {'images' if self.what == 'input' else 'classes'} are missing. Received: an empty "
+                f"{type(parts).__name__}"
+            )
         # Else the first of several images would be taken for the batch, and its shape be the error.
         several = isinstance(parts, (list, tuple)) and len(parts) > 1
         if several and self.what == "input" and len(self.names) == 1:
@@ -77,10 +83,17 @@ class Selection:
                 f"{to_be_said(f'{self.what}=...')} with the name or index of the one with the "
                 f"{'images' if self.what == 'input' else 'classes'}."
             )
-        known = self.chosen is None or not names or self.chosen in names
-        if not known and not (isinstance(self.chosen, int) and -len(names) <= self.chosen < len(names)):
+        if self.chosen is None:
+            return
+        if isinstance(self.chosen, int):
+            known = not isinstance(self.chosen, bool)  # `True` is 1 to Python
+            known = known and (not names or -len(names) <= self.chosen < len(names))
+        else:
+            known = is_one_of(self.chosen, names) if names else isinstance(self.chosen, str)
+        if not known:
+            choice = f"one of {', '.join(names)}" if names else "a name"
             raise ValueError(
-                f"Argument `{self.what}` must be one of {', '.join(names)}, or an index."
+                f"Argument `{self.what}` must be {choice}, or an index."
                 f"{nearest(str(self.chosen), names)} Received: {self.what}={self.chosen!r}"
             )
 

@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 import tensorflow as tf
 from keras import ops
 
+from keras_advxai._choice import is_one_of
 from keras_advxai._typing import Tensor
 
 
@@ -75,7 +76,7 @@ def normalize(maps: Tensor, method: str = "max") -> Tensor:
     >>> heatmaps.normalize(tiny).numpy().ravel().tolist()
     [1.0, 0.5]
     """
-    if method not in ("max", "min_max"):
+    if not is_one_of(method, ("max", "min_max")):
         raise ValueError(f"Argument `method` must be max or min_max. Received: method={method!r}")
     if method == "min_max":
         # For comparison with tf-keras-vis alone: zero stops meaning "no evidence".

@@ -7,6 +7,7 @@ from collections.abc import Callable
 import tensorflow as tf
 from keras import ops
 
+from keras_advxai._choice import is_one_of
 from keras_advxai._registry import nearest
 from keras_advxai._typing import Tensor
 
@@ -150,7 +151,7 @@ def check_loss(loss: str) -> str:
     Raises:
         ValueError: It is not.
     """
-    if loss not in LOSSES:
+    if not is_one_of(loss, LOSSES):
         raise ValueError(
             f"Argument `loss` must be one of {', '.join(LOSSES)}.{nearest(str(loss), LOSSES)} Received: loss={loss!r}"
         )

@@ -12,6 +12,7 @@ import numpy as np
 from keras_advxai import attacks as attacks_module
 from keras_advxai import explainers as explainers_module
 from keras_advxai import metrics as metrics_module
+from keras_advxai._choice import is_one_of
 from keras_advxai._registry import Configuration, Registry, nearest
 from keras_advxai._typing import AttackTargets, Bounds, Checks, Labels, Preprocess, Reduce, TargetMode, TaskName
 from keras_advxai.attacks import Attack, UniformNoise
@@ -82,21 +83,23 @@ class EvaluationSettings(Configuration):
         self.target: TargetMode = _one_of("target", target, get_args(TargetMode))
         self.checks: Checks = _one_of("checks", checks, get_args(Checks))
         self.seed = check_whole_number("seed", seed, 0)
-        self.attacks: tuple[Attack, ...] = tuple(attacks_module.get(item) for item in listed(attacks))
+        self.attacks: tuple[Attack, ...] = tuple(attacks_module.get(item) for item in listed("attacks", attacks))
         if not self.attacks:
             raise ValueError(f"Argument `attacks` must name at least one attack. Received: {attacks!r}")
         self.attack_targets = check_attack_targets(attack_targets, self.attacks)
         norms = {attack.norm for attack in self.attacks}
         self.epsilons = check_epsilons(epsilons, "linf" if "linf" in norms else "l2")  # of L2 alone they may exceed 1
         self.noise_control = check_flag("noise_control", noise_control)
-        self.explainers: tuple[Explainer, ...] = tuple(explainers_module.get(item) for item in listed(explainers))
+        self.explainers: tuple[Explainer, ...] = tuple(
+            explainers_module.get(item) for item in listed("explainers", explainers)
+        )
         for explainer in self.explainers:
             if explainer.signed:
                 raise ValueError(
                     f"An evaluation compares heatmaps in [0, 1]. Received: {explainer!r}, whose heatmaps are signed. "
                     "Leave its `relu` at True."
                 )
-        self.metrics: tuple[Dissimilarity, ...] = tuple(metrics_module.get(item) for item in listed(metrics))
+        self.metrics: tuple[Dissimilarity, ...] = tuple(metrics_module.get(item) for item in listed("metrics", metrics))
         if not self.metrics:
             raise ValueError(f"Argument `metrics` must name at least one dissimilarity. Received: {metrics!r}")
         _check_distinct(self.attacks_and_controls, "attacks")  # reports, figures and logs know each by its name
@@ -180,8 +183,10 @@ class EvaluationSettings(Configuration):
                     f"These settings come from a report, which holds no functions. Received: {key}={function.name!r}. "
                     f"Pass it again: settings=report.settings, {key}=..."
                 )
-        # None and False are the defaults: with them nothing was said that the classifier could contradict.
-        given = {key: getattr(self, key) for key in MODEL_SETTINGS if getattr(self, key) not in (None, False)}
+        # None and False are the defaults: with them nothing was said that the classifier could contradict. Compared by
+        # identity: `output=0` equals False, and names the first of several.
+        said = {key: getattr(self, key) for key in MODEL_SETTINGS}
+        given = {key: value for key, value in said.items() if value is not None and value is not False}
         if not isinstance(own, ImageClassifier):
             built = ImageClassifier(cast(keras.Model, model), **given)
             check_not_regression(model, built)
@@ -256,10 +261,24 @@ class EvaluationSettings(Configuration):
         return cls(**arguments)
 
 
-def listed(items: Any) -> list[Any]:
-    """One name, configuration, function or instance, or several, as a list."""
-    single = isinstance(items, (str, dict, type, Configuration)) or callable(items)  # a dissimilarity of one's own
-    return [items] if single else list(items)
+def listed(name: str, items: Any) -> list[Any]:
+    """One name, configuration, function or instance, or several, as a list.
+
+    Args:
+        name: What the argument is called.
+        items: What was received.
+
+    Raises:
+        TypeError: It is neither one of them nor several.
+    """
+    if isinstance(items, (str, dict, type, Configuration)) or callable(items):  # a dissimilarity of one's own
+        return [items]
+    try:
+        return list(items)
+    except Exception as error:  # of a number, an array without dimensions, a symbolic tensor: each its own
+        raise TypeError(
+            f"Argument `{name}` must be a name or an instance, or several of them in a list. Received: {name}={items!r}"
+        ) from error
 
 
 def _same(value: Any, other: Any) -> bool:
@@ -268,7 +287,7 @@ def _same(value: Any, other: Any) -> bool:
 
 
 def _one_of(name: str, value: Any, known: tuple[Any, ...]) -> Any:
-    if value not in known:
+    if not is_one_of(value, known):
         raise ValueError(f"Argument `{name}` must be one of {', '.join(known)}. Received: {name}={value!r}")
     return value
 

@@ -14,6 +14,7 @@ import tensorflow as tf
 from keras_advxai._registry import Configuration
 from keras_advxai._typing import Tensor
 from keras_advxai.models import ImageClassifier
+from keras_advxai.models.classifier import SETTINGS
 from keras_advxai.testing.state import require, unchanged
 
 _CROSSED = 0.15
@@ -94,10 +95,8 @@ class _ExpectedError(Exception):
 
 def like(classifier: ImageClassifier, *, bounds: Any, preprocess: Any) -> ImageClassifier:
     """The same classifier for other images."""
-    kept = {
-        key: getattr(classifier, key) for key in ("from_logits", "output", "input", "fold_batch_norm", "jit_compile")
-    }
-    return ImageClassifier(classifier.model, bounds=bounds, preprocess=preprocess, **kept)
+    kept = {name: getattr(classifier, name) for name in SETTINGS}
+    return ImageClassifier(classifier.model, **{**kept, "bounds": bounds, "preprocess": preprocess})
 
 
 def take(arrays: Any, chosen: Any) -> Any:
