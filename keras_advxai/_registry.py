@@ -164,7 +164,8 @@ class Registry(Generic[T]):
         try:
             instance = keras.saving.deserialize_keras_object(config)
         except Exception as error:  # Keras' own, and those of constructors, according to what is wrong with it
-            raise ValueError(
+            kind = TypeError if isinstance(error, TypeError) else ValueError
+            raise kind(
                 f"Argument `config` must be what `serialize` made of some {self.kind}. Received: "
                 f"{reprlib.repr(config)}. {str(error)[:500]}"
             ) from error

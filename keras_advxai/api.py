@@ -10,6 +10,7 @@ from typing import Any, Unpack, get_args
 import keras
 
 from keras_advxai import audit
+from keras_advxai._choice import is_one_of
 from keras_advxai._typing import OnError, Shape
 from keras_advxai.attacks import Attack
 from keras_advxai.data import Shard
@@ -122,7 +123,7 @@ def evaluate(
         Chakraborty et al., "Generalizing adversarial explanations with Grad-CAM", CVPR workshops 2022.
     """
     check_flag("progress", progress)
-    if on_error not in get_args(OnError):
+    if not is_one_of(on_error, get_args(OnError)):
         raise ValueError(
             f"Argument `on_error` must be one of {', '.join(get_args(OnError))}. Received: on_error={on_error!r}"
         )

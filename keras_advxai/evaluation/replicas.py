@@ -88,10 +88,12 @@ class ReplicatedStep(Step):
         if len(given) < self._replicas:  # with nothing to measure, a replica measures an image whose result is dropped
             idle = self._arguments(_first_image(given[0][0], self.settings.pictured), {}, epsilons)
             arguments += [idle] * (self._replicas - len(given))
-        for replica, (batch, _) in enumerate(given):
-            draws.restart(self.settings.seed, batch.first, replica)
         run = OnReplicas(self._measure, self._strategy, len(arguments[0]))
-        results: list[dict[str, Any]] = self.classifier.compiled(run, run, *itertools.chain(*arguments))
+        shape = tuple(self.classifier.images_of(arguments[0][0]).shape[1:])
+        with draws.turn(self.is_random(shape)):
+            for replica, (batch, _) in enumerate(given):
+                draws.restart(self.settings.seed, batch.first, replica)
+            results: list[dict[str, Any]] = self.classifier.compiled(run, run, *itertools.chain(*arguments))
         return results[: len(given)]
 
     def _joined(self, parts: list[Part]) -> list[Part]:

@@ -19,6 +19,7 @@ from keras_advxai.measurements.measurements import Measurements
 from keras_advxai.measurements.part import Part
 from keras_advxai.metrics import nissim
 from keras_advxai.models import ImageClassifier, draws
+from keras_advxai.models.arrays import as_tensor
 from keras_advxai.ops.ssim import window_size
 from keras_advxai.settings.evaluation_settings import EvaluationSettings
 
@@ -87,10 +88,12 @@ class Step:
         found = []
         for batch, last in given:
             arguments = self._arguments(batch, last, epsilons)
-            # Behind whatever ran the model before, which is not the same the second time.
-            draws.restart(self.settings.seed, batch.first)
-            # The step is its own key: evaluators with equal plans share what is compiled.
-            found.append(self.classifier.compiled(self._measure, self._measure, *arguments))
+            shape = tuple(self.classifier.images_of(arguments[0]).shape[1:])
+            with draws.turn(self.is_random(shape)):
+                # Behind whatever ran the model before, which is not the same the second time.
+                draws.restart(self.settings.seed, batch.first)
+                # The step is its own key: evaluators with equal plans share what is compiled.
+                found.append(self.classifier.compiled(self._measure, self._measure, *arguments))
         return found
 
     def parts(self, batches: Iterable[Batch], last: dict[str, np.ndarray] | None = None) -> Iterator[Part]:
@@ -107,7 +110,7 @@ class Step:
 
     def _arguments(self, batch: Batch, last: dict[str, np.ndarray], epsilons: Sequence[float]) -> tuple[Any, ...]:
         """What `Measure` takes for a batch."""
-        inputs = keras.tree.map_structure(tf.convert_to_tensor, batch.x)
+        inputs = keras.tree.map_structure(as_tensor, batch.x)
         images = tf.cast(self.classifier.images_of(inputs), tf.float32)
         inputs = self.classifier.with_images(inputs, images)
         self._check(inputs, images)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 import threading
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import keras
@@ -16,6 +17,7 @@ from keras_advxai.models.graph import ancestors
 from keras_advxai.models.replicas import current_replica
 
 _LOCK = threading.Lock()
+_TURN = threading.RLock()
 _STATE: dict[int, tf.Variable] = {}
 """By replica, a seed, and how many numbers were drawn since it was set, for as long as the process lives.
 
@@ -70,6 +72,17 @@ def is_seed(variable: Any) -> bool:
     """Whether a variable is the state of a `keras.random.SeedGenerator`, the global one among them."""
     # The global one belongs to no layer, nor do those in closures and lists, so there is no object to ask.
     return getattr(variable, "name", "") == "seed_generator_state" and tuple(variable.shape) == (2,)
+
+
+@contextlib.contextmanager
+def turn(wanted: bool = True) -> Iterator[None]:
+    """Inside of it, other threads wait with a turn of their own: all take their numbers from the same variables.
+
+    Args:
+        wanted: Whether it is one; a model that draws no numbers need not make anybody wait. Defaults to `True`.
+    """
+    with _TURN if wanted else contextlib.nullcontext():
+        yield
 
 
 def restart(seed: int, number: int = 0, replica: int = 0) -> None:

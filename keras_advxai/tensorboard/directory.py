@@ -41,6 +41,7 @@ def check_log_dir(log_dir: str | os.PathLike[str], needed: int = 0) -> pathlib.P
         needed: How many bytes will be written at least. Defaults to 0.
 
     Raises:
+        TypeError: It is no path.
         ValueError: It cannot be written to, or there is not room enough; the message says which part of the path is in
             the way.
 
@@ -51,6 +52,8 @@ def check_log_dir(log_dir: str | os.PathLike[str], needed: int = 0) -> pathlib.P
     >>> check_log_dir(tempfile.gettempdir() + "/a/b").exists()
     False
     """
+    if not isinstance(log_dir, (str, os.PathLike)):
+        raise TypeError(f"Argument `log_dir` must be a path, or None. Received: log_dir={log_dir!r}")
     path = pathlib.Path(log_dir).expanduser()
     existing = path / FOLDER
     try:

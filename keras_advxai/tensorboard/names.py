@@ -35,8 +35,9 @@ def safe(name: str) -> str:
     """
     cleaned = re.sub(r"[^A-Za-z0-9._-]+", "-", name)
     if cleaned != name or not cleaned.strip(".") or cleaned in _RESERVED or len(cleaned) > _LONGEST:
+        checksum = zlib.crc32(name.encode("utf-8", "surrogatepass"))  # half of a character is a difference, too
         # No leading dot: `..` would leave the folder.
-        return f"{cleaned.lstrip('.')[: _LONGEST - 9]}-{zlib.crc32(name.encode('utf-8')):08x}"
+        return f"{cleaned.lstrip('.')[: _LONGEST - 9]}-{checksum:08x}"
     return cleaned
 
 
