@@ -131,6 +131,7 @@ def test_bounds_may_be_far_from_zero_as_long_as_float32_has_their_levels():
 
 
 def test_an_integer_larger_than_any_float():
+    assert check_number("x", np.float32(0.5), 0) == check_number("x", 0.5, 0.5) == 0.5
     with pytest.raises(ValueError, match="`x` must be a number of at least 0"):
         check_number("x", HUGE, 0)
     for build in (

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import math
 import numbers
-import sys
 import warnings
 from collections.abc import Mapping, Sequence, Set
 from typing import Any
@@ -231,9 +231,13 @@ def check_number(name: str, value: float, least: float) -> float:
         ValueError: It is something else.
     """
     real = isinstance(value, numbers.Real) and not isinstance(value, bool)
-    if not real or not least <= value <= sys.float_info.max:  # an integer may be larger than any float
+    try:
+        number = float(value) if real else math.nan
+    except OverflowError:  # an integer may be larger than any float
+        number = math.inf
+    if not least <= number < math.inf:
         raise ValueError(f"Argument `{name}` must be a number of at least {least}. Received: {name}={value!r}")
-    return float(value)
+    return number
 
 
 def _check_shape(images: np.ndarray, shape: Shape, where: str, rank: int | None) -> None:

@@ -152,6 +152,32 @@ def settings_of(subject: Subject, names: tuple[str, ...], plans: bool) -> st.Sea
     return st.tuples(plan if plans else st.just({}), others).map(lambda parts: {**own, **parts[0], **parts[1]})
 
 
+CLASS_NAMES = literals(
+    ["a", "b", "c"], {0: "a", 1: "b", 2: "c"}, ["a"], ["\ud800"] * 3, "abc", {0: "a"}, {"a", "b", "c"}
+)
+
+
+def among(own: dict[str, list[Given]]) -> st.SearchStrategy[dict[str, Given]]:
+    """At most two of some arguments, of the values that are told or of any."""
+
+    def some(names: list[str]) -> st.SearchStrategy[dict[str, Given]]:
+        return st.fixed_dictionaries(
+            {name: st.one_of(st.sampled_from(own[name]), st.sampled_from(ODD_OBJECTS)) for name in names}
+        )
+
+    return st.lists(st.sampled_from(sorted(own)), max_size=2, unique=True).flatmap(some)
+
+
+def of_evaluate(subject: Subject) -> st.SearchStrategy[dict[str, Given]]:
+    own = {
+        "class_names": CLASS_NAMES,
+        "on_error": literals("raise", "partial", "warn"),
+        "journal": literals("a.journal", "b.journal", "no/folder", "../../up\0"),
+        "log_dir": literals(None, "a" * 300 + "\0", "\ud800"),
+    }
+    return st.tuples(of_evaluation(subject), st.one_of(st.just({}), among(own))).map(lambda p: {**p[0], **p[1]})
+
+
 def of_evaluation(subject: Subject) -> st.SearchStrategy[dict[str, Given]]:
     container = mostly(literal("pair"), st.sampled_from([literal(name) for name in CONTAINERS]))
     return st.tuples(
@@ -172,17 +198,11 @@ def of_callback(subject: Subject) -> st.SearchStrategy[dict[str, Given]]:
         "max_samples": literals(2, 100, 0),
         "max_share": literals(0.5, None, -1, 0),
         "name": literals("pgd", "../up", "a b", ""),
-        "class_names": [*literals(["a", "b", "c"], {0: "a", 1: "b", 2: "c"}, ["a"], ["\ud800"] * 3, "abc", {0: "a"})],
+        "class_names": CLASS_NAMES,
         "final": literals(True, False),
     }
 
-    def some(names: list[str]) -> st.SearchStrategy[dict[str, Given]]:
-        return st.fixed_dictionaries(
-            {name: st.one_of(st.sampled_from(own[name]), st.sampled_from(ODD_OBJECTS)) for name in names}
-        )
-
-    others = st.lists(st.sampled_from(sorted(own)), max_size=2, unique=True).flatmap(some)
-    return st.tuples(of_evaluation(subject), others).map(lambda parts: {**parts[0], **parts[1]})
+    return st.tuples(of_evaluation(subject), among(own)).map(lambda parts: {**parts[0], **parts[1]})
 
 
 def of_comparison(subject: Subject) -> st.SearchStrategy[dict[str, Given]]:
@@ -270,7 +290,7 @@ def of_metric(subject: Subject) -> st.SearchStrategy[dict[str, Given]]:
 ENTRIES: dict[str, Callable[[Subject], st.SearchStrategy[dict[str, Given]]]] = {
     "attack": of_attack,
     "explain": of_explainer,
-    "evaluate": of_evaluation,
+    "evaluate": of_evaluate,
     "compare_scores": of_comparison,
     "callback": of_callback,
     "wrapper": of_classifier,

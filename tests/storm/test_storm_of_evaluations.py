@@ -7,7 +7,8 @@ from squall import EVALUATIONS, storm
 
 
 @pytest.mark.slow
-def test_every_call_is_right_or_refused():
+def test_every_call_is_right_or_refused(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)  # a word is a path, too
     found = storm(EVALUATIONS, 300)
     assert found["right"] > 60
     assert found["refused"] > 60

@@ -1,0 +1,64 @@
+"""The page of promises: the tests that it names exist."""
+
+from __future__ import annotations
+
+import ast
+import pathlib
+import re
+
+import pytest
+
+ROOT = pathlib.Path(__file__).parents[1]
+PAGES = [ROOT / "docs" / "guarantees.md", *sorted((ROOT / "docs" / "guarantees.d").glob("*.md"))]
+ROW = re.compile(r"^\|(?P<promise>.+)\|(?P<tests>[^|]+)\|$")
+NAMED = re.compile(r"`(?:[\w/]+/)?(?:(test_\w+\.py)::)?(test_\w+)(?:\[[^`]*\])?`")
+"""The file may be left out: a name by itself is looked for in all of them."""
+
+
+def names_of(folder: pathlib.Path) -> dict[str, set[str]]:
+    """The names of the tests in each file, also of those in classes."""
+    return {
+        file.name: {
+            node.name
+            for node in ast.walk(ast.parse(file.read_text(encoding="utf-8")))
+            if isinstance(node, ast.FunctionDef) and node.name.startswith("test_")
+        }
+        for file in folder.rglob("test_*.py")
+    }
+
+
+def missing(text: str, known: dict[str, set[str]]) -> list[str]:
+    """One sentence for each promise without a test, and each test that is not there."""
+    found = []
+    for line in text.splitlines():
+        row = ROW.match(line)
+        if row is None or row["promise"].strip() == "promise" or set(row["promise"].strip()) <= set("-: "):
+            continue
+        named = NAMED.findall(row["tests"])
+        if not named:
+            found.append(f"No test holds {row['promise'].strip()!r}.")
+        every = set().union(*known.values())
+        wrong = [(file, name) for file, name in named if name not in (known.get(file, ()) if file else every)]
+        found += [f"There is no {file or 'file'}::{name}." for file, name in wrong]
+    return found
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_each_promise_has_a_test_that_exists(page):
+    assert missing(page.read_text(encoding="utf-8"), names_of(ROOT / "tests")) == []
+
+
+def test_there_are_promises():
+    rows = [line for line in PAGES[0].read_text(encoding="utf-8").splitlines() if ROW.match(line)]
+    assert len(rows) > 40
+
+
+def test_what_would_be_found():
+    known = {"test_a.py": {"test_one"}}
+    header = "| promise | test |\n|---|---|\n"
+    assert missing(f"{header}| It works | `test_a.py::test_one`, `tests/x/test_a.py::test_one[a b]` |", known) == []
+    assert missing(f"{header}| It works | `test_a.py::test_two` |", known) == ["There is no test_a.py::test_two."]
+    assert missing(f"{header}| It works | `test_b.py::test_one` |", known) == ["There is no test_b.py::test_one."]
+    assert missing(f"{header}| It works | `test_one` |", known) == []
+    assert missing(f"{header}| It works | `test_two` |", known) == ["There is no file::test_two."]
+    assert missing(f"{header}| It works | we hope |", known) == ["No test holds 'It works'."]
