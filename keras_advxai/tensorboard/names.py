@@ -34,7 +34,7 @@ def safe(name: str) -> str:
     ('grad_cam', 'my-attack-37cd3d0b')
     """
     cleaned = re.sub(r"[^A-Za-z0-9._-]+", "-", name)
-    if cleaned != name or not cleaned.strip(".") or cleaned in _RESERVED or len(cleaned) > _LONGEST:
+    if cleaned != name or len(name) > _LONGEST or cleaned.startswith(".") or cleaned in ("", *_RESERVED):
         checksum = zlib.crc32(name.encode("utf-8", "surrogatepass"))  # half of a character is a difference, too
         # No leading dot: `..` would leave the folder.
         return f"{cleaned.lstrip('.')[: _LONGEST - 9]}-{checksum:08x}"
