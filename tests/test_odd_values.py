@@ -13,7 +13,7 @@ import tensorflow as tf
 import keras_advxai as kax
 from keras_advxai import attacks, contrib, explainers, metrics
 from keras_advxai.audit import randomization
-from keras_advxai.models.inputs import check_bounds, check_class_names, check_number
+from keras_advxai.models.inputs import check_bounds, check_class_names, check_epsilons, check_number
 from keras_advxai.testing import check_attack
 
 L = keras.layers
@@ -205,6 +205,34 @@ def test_nothing_is_no_image(logits, empty):
     for call in (attacks.FGSM(), explainers.GradCAM()):
         with pytest.raises(ValueError, match=r"The images are missing. Received: an empty"):
             call(logits, empty)
+
+
+@pytest.fixture(scope="module")
+def with_age() -> kax.ImageClassifier:
+    image, age = keras.Input(SHAPE, name="image"), keras.Input((2,), name="age")
+    joined = L.Concatenate()([L.GlobalAveragePooling2D()(conv()(image)), age])
+    return kax.ImageClassifier(keras.Model({"image": image, "age": age}, dense()(joined)), input="image")
+
+
+def test_inputs_beside_the_images(logits, with_age):
+    """Words are refused before anything is computed, and what the model does not take is left out."""
+    right = {"image": X, "age": np.ones((4, 2), "float32")}
+    words = {**right, "age": np.array([["a", "b"]] * 4)}
+    for call in (
+        lambda: attacks.FGSM()(with_age, words),
+        lambda: explainers.GradCAM()(with_age, words),
+        lambda: kax.evaluate(with_age, words, explainers=(), **QUIET),
+    ):
+        with pytest.raises(TypeError, match=r"The inputs of .* must be numbers\. Received: words"):
+            call()
+    expected = attacks.FGSM()(with_age, right)
+    np.testing.assert_array_equal(attacks.FGSM()(with_age, {**right, "height": X[:, 0, 0]}), expected)
+    np.testing.assert_array_equal(attacks.FGSM()(logits, (X,)), attacks.FGSM()(logits, X))
+
+
+def test_an_epsilon_larger_than_any_float32():
+    with pytest.raises(ValueError, match=r"1e\+39 is out of range"):
+        check_epsilons(1e39, "l2")
 
 
 def two_outputs() -> keras.Model:

@@ -323,8 +323,10 @@ class ImageClassifier(LayeredModel):
             inputs: Checked inputs.
 
         Raises:
+            TypeError: Some of the inputs are words, and the model takes none.
             ValueError: The output leaves [0, 1].
         """
+        signature.check_numbers(self.model, inputs)
         shape = tuple(self.images_of(inputs).shape[1:])
         # Once for each shape of images: a look at every batch would double the time of an attack.
         if self.from_logits is None and self.head(shape) == "probability":

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import numbers
+import reprlib
 import warnings
 from collections.abc import Mapping, Sequence, Set
 from typing import Any
@@ -70,7 +71,7 @@ def check_bounds(bounds: Bounds) -> Bounds:
     if not (np.isfinite(lower) and np.isfinite(upper) and lower < upper):
         raise ValueError(
             "Argument `bounds` must be the smallest and the largest value that a pixel may take, such as "
-            f"(0, 1) or (0, 255). Received: bounds={bounds!r}"
+            f"(0, 1) or (0, 255). Received: bounds={reprlib.repr(bounds)[:200]}"
         )
     # Epsilons are shares of the width, and pixels are float32: a level of it is 0 or infinite there.
     if not _NARROWEST <= upper - lower <= _WIDEST or max(abs(lower), abs(upper)) > _WIDEST:
@@ -175,7 +176,7 @@ def check_epsilons(epsilons: float | Sequence[float], norm: Norm = "linf") -> tu
     if not values:
         raise ValueError("Argument `epsilons` must hold at least one epsilon. Received: epsilons=()")
     # A budget in L2 is a sum over all pixels: 3 is usual for ImageNet.
-    largest = 1.0 if norm == "linf" else np.finfo("float32").max
+    largest = 1.0 if norm == "linf" else float(np.finfo("float32").max)  # as float32, it would overflow itself
     for value in values:
         if not 0 <= value <= largest:
             raise ValueError(

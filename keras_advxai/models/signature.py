@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import numbers
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import keras
@@ -59,9 +59,37 @@ def check_preprocessed_shape(
         )
 
 
+def check_numbers(model: keras.Model, x: Any) -> None:
+    """Raise for inputs that are words, where the model does not take any.
+
+    Args:
+        model: The model.
+        x: Its inputs, nested tensors.
+
+    Raises:
+        TypeError: Some of them are.
+    """
+    takes = [spec.dtype for spec in keras.tree.flatten(network_specs(model)) if spec is not None]
+    if tf.string not in takes and any(getattr(part, "dtype", None) == tf.string for part in keras.tree.flatten(x)):
+        raise TypeError(f"The inputs of {model.name!r} must be numbers. Received: words among them")
+
+
 def match_structure(model: keras.Model, x: Any) -> Any:
-    """The inputs in the structure that a model takes, where a single input stands in a list or dictionary."""
+    """The inputs in the structure that a model takes.
+
+    A single input may stand in a list or dictionary, in the model or in what is given; what a functional model does not
+    take is left out of a dictionary, of which Keras would warn in each pass.
+    """
     specs = network_specs(model)
+    if (
+        isinstance(specs, Mapping)
+        and isinstance(x, Mapping)
+        and getattr(model, "inputs", None)
+        and specs.keys() < x.keys()
+    ):
+        return {name: x[name] for name in specs}
+    if specs is not None and not is_structure(specs) and is_structure(x) and len(x) == 1:
+        return specs  # the images take its place
     return specs if not is_structure(x) and is_structure(specs) and len(specs) == 1 else x
 
 
