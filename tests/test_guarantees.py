@@ -11,8 +11,8 @@ import pytest
 ROOT = pathlib.Path(__file__).parents[1]
 PAGES = [ROOT / "docs" / "guarantees.md", *sorted((ROOT / "docs" / "guarantees.d").glob("*.md"))]
 ROW = re.compile(r"^\|(?P<promise>.+)\|(?P<tests>[^|]+)\|$")
-NAMED = re.compile(r"`(?:[\w/]+/)?(?:(test_\w+\.py)::)?(test_\w+)(?:\[[^`]*\])?`")
-"""The file may be left out: a name by itself is looked for in all of them."""
+NAMED = re.compile(r"`(?:[\w/]*?(?P<file>test_\w+\.py))?(?:(?:::)?(?P<name>test_\w+)(?:\[[^`]*\])?)?`")
+"""A file, a test in it, a further test of the file named before (`::test_more`), or a test of any file."""
 
 
 def names_of(folder: pathlib.Path) -> dict[str, set[str]]:
@@ -34,12 +34,15 @@ def missing(text: str, known: dict[str, set[str]]) -> list[str]:
         row = ROW.match(line)
         if row is None or row["promise"].strip() == "promise" or set(row["promise"].strip()) <= set("-: "):
             continue
-        named = NAMED.findall(row["tests"])
+        named = [match for match in NAMED.finditer(row["tests"]) if match["file"] or match["name"]]
         if not named:
             found.append(f"No test holds {row['promise'].strip()!r}.")
-        every = set().union(*known.values())
-        wrong = [(file, name) for file, name in named if name not in (known.get(file, ()) if file else every)]
-        found += [f"There is no {file or 'file'}::{name}." for file, name in wrong]
+        file = None
+        for match in named:
+            file = match["file"] or file
+            there = known.get(file, set()) if file else set().union(*known.values())
+            if (file and file not in known) or (match["name"] and match["name"] not in there):
+                found.append(f"There is no {file or 'file'}::{match['name']}.")
     return found
 
 
@@ -61,4 +64,7 @@ def test_what_would_be_found():
     assert missing(f"{header}| It works | `test_b.py::test_one` |", known) == ["There is no test_b.py::test_one."]
     assert missing(f"{header}| It works | `test_one` |", known) == []
     assert missing(f"{header}| It works | `test_two` |", known) == ["There is no file::test_two."]
+    assert missing(f"{header}| It works | `x/test_a.py`, `::test_one` (`TWICE=2`) |", known) == []
+    assert missing(f"{header}| It works | `x/test_a.py`, `::test_two` |", known) == ["There is no test_a.py::test_two."]
+    assert missing(f"{header}| It works | `test_b.py` |", known) == ["There is no test_b.py::None."]
     assert missing(f"{header}| It works | we hope |", known) == ["No test holds 'It works'."]
