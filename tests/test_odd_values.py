@@ -272,6 +272,22 @@ def test_preprocessing_by_name_is_for_colours(shape):
         kax.ImageClassifier(model, preprocess="resnet50")
 
 
+def test_so_it_is_for_a_model_that_does_not_say_what_it_takes():
+    class Subclassed(keras.Model):
+        def __init__(self):
+            super().__init__()
+            self.flat, self.head = L.Flatten(), dense()
+
+        def call(self, x):
+            return self.head(self.flat(x))
+
+    model = Subclassed()
+    model(X)
+    for call in (attacks.FGSM(), explainers.Saliency()):
+        with pytest.raises(ValueError, match=r"is for images in colour, .* and the model takes \(8, 8, 1\)"):
+            call(kax.ImageClassifier(model, preprocess="resnet50"), 255 * X)
+
+
 def left_half(scores):
     return keras.ops.mean(scores[:, :, :4], axis=(1, 2))
 

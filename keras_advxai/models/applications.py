@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Sequence
 from typing import Any, NamedTuple
 
 import keras
@@ -63,6 +63,24 @@ def preprocess_input(name: str, channels_first: bool = False) -> Callable[[Any],
     return functools.partial(function, data_format="channels_first" if channels_first else "channels_last")
 
 
+def check_colours(preprocess: Preprocess, shape: Sequence[int | None]) -> None:
+    """Raise for images without colours where `preprocess` is the name of a module, which fails with a wrong index.
+
+    Args:
+        preprocess: What the preprocessing is.
+        shape: `(height, width, channels)` of the images, or the channels first.
+
+    Raises:
+        ValueError: They have other dimensions or channels.
+    """
+    named = is_one_of(preprocess, MODES)
+    if named and not (len(shape) == 3 and ({3, None} & {shape[0], shape[-1]})):
+        raise ValueError(
+            f"preprocess={preprocess!r} is for images in colour, (height, width, 3), and the model takes "
+            f"{tuple(shape)}. Pass a callable that goes from your images to what the network takes."
+        )
+
+
 class ImageSpace(NamedTuple):
     """The space in which images are, and how what a network takes is made of them.
 
@@ -118,12 +136,8 @@ def image_space(
         return ImageSpace(preprocess, preprocess, check_bounds((0, 1) if bounds is None else bounds))
     channels_first = takes is not None and takes[0] == 3 != takes[-1]
     function = preprocess_input(preprocess, channels_first)
-    channels = None if takes is None else takes[0] if channels_first else takes[-1]
-    if takes is not None and (len(takes) != 3 or channels not in (3, None)):  # an error of TensorFlow's, of an index
-        raise ValueError(
-            f"preprocess={preprocess!r} is for images in colour, (height, width, 3), and the model takes "
-            f"{tuple(takes)}. Pass a callable that goes from your images to what the network takes."
-        )
+    if takes is not None:
+        check_colours(preprocess, takes)
     if check_bounds(PIXELS if bounds is None else bounds) != PIXELS:
         raise ValueError(
             f"preprocess={preprocess!r} takes pixels, so the bounds are (0, 255). Received: bounds={bounds}. "

@@ -248,6 +248,7 @@ class ImageClassifier(LayeredModel):
         built = self._network_shape()  # the rank holds, if not the sizes
         rank = len(built) + 1 if built and not self._space.reshapes else None
         images = inputs.check_images(self.images_of(x), self.bounds, shape, where, rank=rank, preprocesses=has)
+        applications.check_colours(self.preprocess, images.shape[1:])
         if self._space.reshapes:
             key = (self._identity(), "preprocessed", images.shape[1:])  # once for each shape
             given = self._space.function, images.shape, self._network_shape(declared=True), where
