@@ -78,7 +78,8 @@ class Selection:
                 f"{'images' if self.what == 'input' else 'classes'}."
             )
         known = self.chosen is None or not names or self.chosen in names
-        if not known and not (isinstance(self.chosen, int) and -len(names) <= self.chosen < len(names)):
+        whole = isinstance(self.chosen, int) and not isinstance(self.chosen, bool)  # False is no index
+        if not known and not (whole and -len(names) <= int(self.chosen or 0) < len(names)):
             raise ValueError(
                 f"Argument `{self.what}` must be one of {', '.join(names)}, or an index."
                 f"{nearest(str(self.chosen), names)} Received: {self.what}={self.chosen!r}"

@@ -72,6 +72,9 @@ MODEL_SETTINGS = tuple(ModelArguments.__annotations__)
 FUNCTION_SETTINGS = ("preprocess", "reduce")
 """Those that may be functions, which a file keeps by their names."""
 
+FLAG_SETTINGS = ("fold_batch_norm", "jit_compile")
+"""Those whose default is `False`, which says nothing unless it is passed by name."""
+
 ARGUMENTS = """\
 attacks: Names or instances. Defaults to `("fgsm",)`.
 explainers: Names or instances; an empty tuple measures accuracy alone, and lets iterative attacks stop at their first
