@@ -261,6 +261,7 @@ class Evaluator:
             unsure_logits=self.classifier.assumes_probabilities,
             # A function of the user's may make logits of probabilities, and the other way round.
             from_logits=None if self.classifier.reduce is not None else self.classifier.from_logits,
+            reduces=self.classifier.reduce is not None,
             visible_end=self.classifier.visible_end(shape),
             explainers=self.plan.explainers,
             ways_out={item.name: item.way_out(self.classifier, shape) for item in self.plan.explainers},

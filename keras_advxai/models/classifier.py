@@ -184,6 +184,7 @@ class ImageClassifier(LayeredModel):
     def check_labels(self, y: Any, count: int, where: str = "`y`", shape: Shape = None) -> np.ndarray:
         """Labels, after they were checked; see `Task.check_labels`."""
         found = self._summary(shape)
+        heads.check_no_masks(y, self.reduce, where)
         return self.kind.check_labels(y, count, found.classes, found.binary, where)
 
     def smoothed(self, beta: float | None) -> Self:
@@ -247,6 +248,7 @@ class ImageClassifier(LayeredModel):
         built = self._network_shape()  # the rank holds, if not the sizes
         rank = len(built) + 1 if built and not self._space.reshapes else None
         images = inputs.check_images(self.images_of(x), self.bounds, shape, where, rank=rank, preprocesses=has)
+        inputs.check_others(self._images.others(x), where)
         if self._space.reshapes:
             key = (self._identity(), "preprocessed", images.shape[1:])  # once for each shape
             given = self._space.function, images.shape, self._network_shape(declared=True), where

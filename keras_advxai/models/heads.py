@@ -142,6 +142,25 @@ def check_reduce(reduce: Reduce) -> Reduce:
     return reduce
 
 
+def check_no_masks(y: Any, reduce: Reduce, where: str) -> None:
+    """Raise for labels of positions where `reduce` makes one class of all.
+
+    Args:
+        y: Labels as a user has them.
+        reduce: The function.
+        where: What the labels are called in messages.
+
+    Raises:
+        ValueError: They have a dimension for the positions.
+    """
+    shape = getattr(y, "shape", ())
+    if reduce is not None and len(shape) > 2:
+        raise ValueError(
+            f"{where} must be one class for each image, (batch,), of what `reduce` returns: not masks or labels of "
+            f"positions, as the model is trained on. Received: shape={tuple(shape)}"
+        )
+
+
 def reduced(values: Any, reduce: Reduce) -> Any:
     """What a user's function makes of an output, or of the logits before it; without a function, these themselves.
 

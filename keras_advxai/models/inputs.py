@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import numbers
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import keras
@@ -264,6 +264,26 @@ def _preprocessed_hint(low: float, high: float, upper: float) -> str:
     if upper < 255 and low >= 0 and 16 < high <= 255:
         return "If these are the images as they are before `preprocess`, pass bounds=(0, 255)."
     return _PREPROCESSED
+
+
+def check_others(others: Mapping[str, Any], where: str) -> None:
+    """Raise for NaN or infinity among what a model takes beside the images, which would be an output of NaN.
+
+    Args:
+        others: The other inputs, by their names.
+        where: What the images are called in messages.
+
+    Raises:
+        ValueError: There is some; the message names the input.
+    """
+    for name, value in others.items():
+        part = as_array(value, f"The input {name!r}")
+        floating = np.issubdtype(part.dtype, np.floating) or part.dtype.name == "bfloat16"
+        if floating and part.ndim and not np.all(np.isfinite(part.astype("float32"))):
+            raise ValueError(
+                f"The input {name!r}, beside {where}: NaN or infinite values ({_count_bad(part)}). Clean or drop these "
+                "images."
+            )
 
 
 def _count_bad(images: np.ndarray) -> str:

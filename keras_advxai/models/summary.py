@@ -52,7 +52,7 @@ def summarize(classifier: Traceable, size: tuple[int, ...]) -> ModelSummary:
         output = classifier.output_of(forward.root.output)
         reduced = classifier.reduce is not None and output.shape.rank > 2
         topology = trace_topology(forward.root, forward.images, forward.network_images, forward.raw_logits, reduced)
-        random = random_operations(forward.raw_logits, forward.draws)
+        random = random_operations(forward.raw_logits, forward.draws, classifier.model._flatten_layers())
         seen.update(
             head=forward.head,
             classes=forward.logits.shape[-1],

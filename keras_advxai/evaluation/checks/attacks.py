@@ -97,7 +97,9 @@ def non_finite_gradients(seen: Evidence) -> str | None:
 
     Attacks take such a gradient for zero where it is not finite, and follow the rest of it, so they may be weaker than
     they should be. Explanations that are made of gradients are NaN there. A square root or a logarithm at 0, as of a
-    black pixel, and a division by zero have such gradients: add a small number to what they are taken of.
+    black pixel, and a division by zero have such gradients: add a small number to what they are taken of. The values
+    themselves may be NaN inside of the model, and not at its end: a ReLU may make 0 of NaN, and the clean figures of
+    such images, finite as they are, may mean nothing, too.
     """
     found = seen.measurements
     counts = {attack.name: found.at("non_finite_gradient", attack=attack) for attack in seen.attacks}
@@ -109,7 +111,9 @@ def non_finite_gradients(seen: Evidence) -> str | None:
     return (
         f"The gradient is NaN or infinite on {affected[worst]} of {len(found)} clean images, at {values} values in "
         f"all. It was taken for zero there, so {enumeration(list(affected))} left these alone, and may be weaker than "
-        "attacks should be. Look for a root, a logarithm or a division at 0, and add a small number to what it is of."
+        "attacks should be. Where NaN arises inside of the model and a ReLU swallows it, the clean figures of these "
+        "images may mean nothing, too. Look for a root, a logarithm or a division at 0, and add a small number to "
+        "what it is of."
     )
 
 

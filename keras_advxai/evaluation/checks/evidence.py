@@ -33,6 +33,7 @@ class Evidence:
         ways_out: What to do where an explainer's heatmaps are blank, by its name; empty for nothing that is known.
         unsure_logits: Whether the output was taken for probabilities although nothing says that it is.
         from_logits: What was said of the output, by the user and not by the task; `None` for nothing.
+        reduces: Whether a function of the user's makes scores of classes of the model's output.
         visible_end: What the model's last operation is: `"softmax"`, `"sigmoid"`, `"linear"` or `None`.
         arriving: What arrived at the first layer with statistics of its training; `None` if there is no such layer.
         random: What makes the model random when it runs: names of seed generators and operations.
@@ -47,6 +48,7 @@ class Evidence:
     image_sizes: int = 1
     unsure_logits: bool = False
     from_logits: bool | None = None
+    reduces: bool = False
     visible_end: str | None = None
     explainers: tuple[Explainer, ...] = ()
     arriving: Arriving | None = None
