@@ -22,8 +22,10 @@ class GradientAttack(Attack):
 
     Args:
         norm: `"linf"` or `"l2"`. Defaults to `"linf"`.
-        loss: `"log_odds"`, the logarithm of the odds against the label; `"cross_entropy"`, which has the same
-            direction, but whose gradient underflows to zero on confident models, which then appear robust;
+        loss: `"log_odds"`, the logarithm of the odds against the label; `"cross_entropy"`, which for one class of
+            several has the same direction, but whose gradient underflows to zero on confident models, which then
+            appear robust (of a model of several labels it is another direction, and the stronger one against "all
+            labels right");
             `"margin"`, that of the best other class over the label; or `"dlr"`, it as a fraction of that of the first
             class over the third, for three classes or more. Defaults to `"log_odds"`.
         targeted: Whether the labels are target classes instead of classes to leave. Defaults to `False`.

@@ -287,6 +287,12 @@ class Batches:
         return np.sort(drawn[:count]) if total > count else np.arange(total)
 
     def _checked_arrays(self, data: Any) -> tuple[Any, Any]:
+        if isinstance(data, Iterator):  # which is over after the first round, and says nothing of what it yields
+            raise TypeError(
+                "Argument `data` must be (x, y) arrays, x alone, a batched tf.data.Dataset or a "
+                f"keras.utils.PyDataset. Received: a {type(data).__name__}. Of a Python generator make a dataset: "
+                "tf.data.Dataset.from_generator(function, output_signature=...)."
+            )
         x, y = self._split(data)
         self._check_inputs(x)
         parts = keras.tree.flatten(x)

@@ -259,6 +259,10 @@ class Evaluator:
             has_sample_weights=batches.ignored_weights,
             image_sizes=len(collected.shapes),
             unsure_logits=self.classifier.assumes_probabilities,
+            # A function of the user's may make logits of probabilities, and the other way round.
+            from_logits=None if self.classifier.reduce is not None else self.classifier.from_logits,
+            reduces=self.classifier.reduce is not None,
+            visible_end=self.classifier.visible_end(shape),
             explainers=self.plan.explainers,
             ways_out={item.name: item.way_out(self.classifier, shape) for item in self.plan.explainers},
             random=topology.random,

@@ -103,6 +103,8 @@ def _heading(report: EvaluationReport) -> str:
         lines += textwrap.wrap(_predictions_line(report), width=110)
     if source["preprocess"] == "model":
         lines.append("Images go through the model's own `preprocessor`, as in its `predict`.")
+    if source["task"] == "regression":
+        lines.append("Attacks raise the change of the output from the clean one, not its distance from the targets.")
     lines += _robust_lines(report)
     if report.targeted_attacks:
         lines.append(_targets_line(source["attack_targets"]))

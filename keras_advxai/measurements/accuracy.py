@@ -139,6 +139,9 @@ def mean_change(found: Measurements, attack: Any, epsilon: float) -> float:
 def mean_error(found: Measurements, attack: Any | None = None, epsilon: float | None = None) -> float:
     """The mean absolute error of the outputs of a regression; NaN without labels, and of other models.
 
+    Under an attack it is not the largest error within the budget: attacks raise the change of the output from the clean
+    one, not its distance from the targets, and may well bring it nearer to these.
+
     Args:
         found: What was measured.
         attack: The attack or its name. Defaults to `None`, the clean images.

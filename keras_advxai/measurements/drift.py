@@ -131,7 +131,7 @@ def chance(found: Measurements, explainer: Any, *, metric: Any | None = None) ->
     are as unlike those of the clean images as those of other images are. It is no limit: where most images are of one
     class, whose heatmaps are alike, a flip to another class moves a heatmap further. Each image is compared with the
     one before it, which takes no pass, in data of any order; in data that are sorted by class, both are mostly of one
-    class.
+    class, chance is too small, and the finding `sorted-data` says so: shuffle the data.
 
     Args:
         found: What was measured.

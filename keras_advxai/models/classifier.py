@@ -185,6 +185,7 @@ class ImageClassifier(LayeredModel):
     def check_labels(self, y: Any, count: int, where: str = "`y`", shape: Shape = None) -> np.ndarray:
         """Labels, after they were checked; see `Task.check_labels`."""
         found = self._summary(shape)
+        heads.check_no_masks(y, self.reduce, where)
         return self.kind.check_labels(y, count, found.classes, found.binary, where)
 
     def smoothed(self, beta: float | None) -> Self:
@@ -244,11 +245,11 @@ class ImageClassifier(LayeredModel):
             TypeError: They are not numbers.
             ValueError: They do not fit the model or the bounds.
         """
-        shape, has = self.image_shape, self._space.function is not None
-        built = self._network_shape()  # the rank holds, if not the sizes
-        rank = len(built) + 1 if built and not self._space.reshapes else None
+        shape, has, built = self.image_shape, self._space.function is not None, self._network_shape()
+        rank = len(built) + 1 if built and not self._space.reshapes else None  # it holds, if not the sizes
         images = inputs.check_images(self.images_of(x), self.bounds, shape, where, rank=rank, preprocesses=has)
         applications.check_colours(self.preprocess, images.shape[1:])
+        inputs.check_others(self._images.others(x), where)
         if self._space.reshapes:
             key = (self._identity(), "preprocessed", images.shape[1:])  # once for each shape
             given = self._space.function, images.shape, self._network_shape(declared=True), where

@@ -97,19 +97,29 @@ def restart(seed: int, number: int = 0, replica: int = 0) -> None:
     _state(replica).assign([seed % _LARGEST, (number << 24) % 2**62])
 
 
-def random_operations(end: Tensor, scope: Draws) -> tuple[str, ...]:
-    """What is random among the operations that lead to a tensor: names of seed generators' variables and operations.
+def random_operations(end: Tensor, scope: Draws, layers: Iterable[keras.Layer] = ()) -> tuple[str, ...]:
+    """What is random among the operations that lead to a tensor: names of layers or seed generators, and operations.
 
     Args:
         end: A symbolic tensor, such as the logits.
         scope: The scope in which they were traced.
+        layers: The layers of the model, by which their seed generators are named. Defaults to none.
     """
     before = ancestors(end)
+    # All seed generators of a model are named alike: seed_generator/seed_generator_state.
+    owners = {
+        id(value.state): f"the layer {layer.name!r}"
+        for layer in layers
+        for value in vars(layer).values()
+        if isinstance(value, keras.random.SeedGenerator)
+    }
     # Seeds from inside of a condition or a loop lie in a graph of their own. Whether the tensor depends on what was
     # drawn there is not followed up.
     seeds = zip(scope.seeds, scope.drawn_from, strict=True)
     found = [
-        getattr(item, "path", item.name) for seed, item in seeds if seed.graph is not end.graph or _in(seed, before)
+        owners.get(id(item), getattr(item, "path", item.name))
+        for seed, item in seeds
+        if seed.graph is not end.graph or _in(seed, before)
     ]
     found += [operation.name for operation in _with_functions(before.values()) if _STATEFUL.match(operation.type)]
     return tuple(dict.fromkeys(found))

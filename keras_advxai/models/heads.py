@@ -42,7 +42,7 @@ def find_logits(output: Any, from_logits: bool | None, reduce: Reduce = None) ->
         return reduced(output, reduce), "linear"
     final = source(output).op
     # A softmax over the groups of a reshaped output has probabilities of each group; the classes have none together.
-    whole = final.type != "Softmax" or final.inputs[0].shape[-1] == output.shape[-1]
+    whole = _is_whole(final, output)
     # From the logits, a saturated softmax (one class at 1.0 in float32) still has a gradient.
     if final.type in ("Softmax", "Sigmoid") and whole:
         # Keras notes the logits on the output of a layer's softmax. Where a reshape follows, they lack the shape of
@@ -63,6 +63,26 @@ def find_logits(output: Any, from_logits: bool | None, reduce: Reduce = None) ->
         )
     # The user's function knows the output, and not its logarithm.
     return log_of(reduced(output, reduce)), "probability"
+
+
+def visible_end(output: Any) -> str | None:
+    """What a model's last operation is, whatever is said of the output: `"softmax"`, `"sigmoid"` or `"linear"`.
+
+    Args:
+        output: The model's output, traced into a graph.
+
+    Returns:
+        The name; `None` for another operation, such as a softmax over the groups of a reshaped output.
+    """
+    final = source(output).op
+    if final.type in ("Softmax", "Sigmoid"):
+        return final.type.lower() if _is_whole(final, output) else None
+    return "linear" if _is_affine(final) else None
+
+
+def _is_whole(final: Any, output: Any) -> bool:
+    """Whether an operation is a sigmoid, or a softmax over all classes, and not one over parts of the output."""
+    return bool(final.type != "Softmax" or final.inputs[0].shape[-1] == output.shape[-1])
 
 
 def check_probabilities(output: Any) -> None:
@@ -120,6 +140,25 @@ def check_reduce(reduce: Reduce) -> Reduce:
             f"Received: reduce={reduce!r}"
         )
     return reduce
+
+
+def check_no_masks(y: Any, reduce: Reduce, where: str) -> None:
+    """Raise for labels of positions where `reduce` makes one class of all.
+
+    Args:
+        y: Labels as a user has them.
+        reduce: The function.
+        where: What the labels are called in messages.
+
+    Raises:
+        ValueError: They have a dimension for the positions.
+    """
+    shape = getattr(y, "shape", ())
+    if reduce is not None and len(shape) > 2:
+        raise ValueError(
+            f"{where} must be one class for each image, (batch,), of what `reduce` returns: not masks or labels of "
+            f"positions, as the model is trained on. Received: shape={tuple(shape)}"
+        )
 
 
 def reduced(values: Any, reduce: Reduce) -> Any:

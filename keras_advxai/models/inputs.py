@@ -280,6 +280,26 @@ def _preprocessed_hint(low: float, high: float, upper: float) -> str:
     return _PREPROCESSED
 
 
+def check_others(others: Mapping[str, Any], where: str) -> None:
+    """Raise for NaN or infinity among what a model takes beside the images, which would be an output of NaN.
+
+    Args:
+        others: The other inputs, by their names.
+        where: What the images are called in messages.
+
+    Raises:
+        ValueError: There is some; the message names the input.
+    """
+    for name, value in others.items():
+        part = as_array(value, f"The input {name!r}")
+        floating = np.issubdtype(part.dtype, np.floating) or part.dtype.name == "bfloat16"
+        if floating and part.ndim and not np.all(np.isfinite(part.astype("float32"))):
+            raise ValueError(
+                f"The input {name!r}, beside {where}: NaN or infinite values ({_count_bad(part)}). Clean or drop these "
+                "images."
+            )
+
+
 def _count_bad(images: np.ndarray) -> str:
     bad = ~np.isfinite(np.asarray(images, dtype="float32")).reshape(len(images), -1).all(axis=1)
     return f"in {int(bad.sum())} of {len(images)} images, the first at index {int(np.argmax(bad))}"

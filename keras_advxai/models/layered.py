@@ -61,6 +61,14 @@ class LayeredModel(abc.ABC):
         """The kind of head: `"softmax"`, `"sigmoid"`, `"linear"` or `"probability"`."""
         return self._summary(shape).head
 
+    def visible_end(self, shape: Shape = None) -> str | None:
+        """What the last operation is, whatever is said of the output: `"softmax"`, `"sigmoid"`, `"linear"` or `None`.
+
+        Args:
+            shape: `(height, width, channels)` of the images, for a model that leaves them open.
+        """
+        return self._summary(shape).visible_end
+
     def comparing_scores(self, shape: Shape = None) -> tuple[Score, ...]:
         """The scores that leave out what is evidence for or against all classes alike, which the logit counts.
 

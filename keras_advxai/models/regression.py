@@ -152,11 +152,13 @@ def regression_loss(model: Any, output: str | int | None = None) -> str | None:
     'mean_squared_error'
     """
     loss = getattr(model, "loss", None)
+    names = list(getattr(model, "output_names", None) or ())
     if isinstance(loss, Mapping):
+        if isinstance(output, int) and -len(names) <= output < len(names):
+            output = names[output]  # and not the first of the losses, which may be that of another output
         loss = loss.get(output) if isinstance(output, str) else next(iter(loss.values()), None)
     elif isinstance(loss, (list, tuple)):
-        names = list(getattr(model, "output_names", None) or ())
-        index = names.index(output) if output in names else output or 0
+        index = names.index(output) if output in names else 0 if output is None else output
         loss = loss[index] if isinstance(index, int) and -len(loss) <= index < len(loss) else None
     if isinstance(loss, str):
         try:

@@ -42,6 +42,16 @@ class Selection:
         self._check_single(parts)
         return parts[self._key(parts)] if is_structure(parts) else parts
 
+    def others(self, parts: Any) -> dict[str, Any]:
+        """The other ones among `parts`, by their names, or by their indices where they have none."""
+        if not is_structure(parts):
+            return {}
+        key = self._key(parts)
+        if isinstance(parts, Mapping):
+            return {str(name): part for name, part in parts.items() if name != key}
+        names = self.names if len(self.names) == len(parts) else [str(index) for index in range(len(parts))]
+        return {name: part for index, (name, part) in enumerate(zip(names, parts, strict=True)) if index != key}
+
     def replace(self, parts: Any, value: Any) -> Any:
         """`parts` with `value` for the chosen one; `value` itself if `parts` is not a structure."""
         if not is_structure(parts):

@@ -7,6 +7,7 @@ from typing import Any
 
 import tensorflow as tf
 
+from keras_advxai.models import heads
 from keras_advxai.models.discovery import trace_topology
 from keras_advxai.models.draws import random_operations
 from keras_advxai.models.forward import Forward, Traceable
@@ -24,12 +25,14 @@ class ModelSummary:
         classes: How many classes the model has; one sigmoid unit counts as two.
         binary: Whether the model ends in one unit that counts as two classes.
         topology: The layers between the images and the classes.
+        visible_end: What the last operation is, whatever is said of the output; see `heads.visible_end`.
     """
 
     head: str
     classes: int
     binary: bool
     topology: Topology
+    visible_end: str | None
 
 
 def summarize(classifier: Traceable, size: tuple[int, ...]) -> ModelSummary:
@@ -46,14 +49,16 @@ def summarize(classifier: Traceable, size: tuple[int, ...]) -> ModelSummary:
     def look(x: Any) -> None:
         forward = Forward(classifier, x)
         # Scores of positions or boxes, and not of the image.
-        reduced = classifier.reduce is not None and classifier.output_of(forward.root.output).shape.rank > 2
+        output = classifier.output_of(forward.root.output)
+        reduced = classifier.reduce is not None and output.shape.rank > 2
         topology = trace_topology(forward.root, forward.images, forward.network_images, forward.raw_logits, reduced)
-        random = random_operations(forward.raw_logits, forward.draws)
+        random = random_operations(forward.raw_logits, forward.draws, classifier.model._flatten_layers())
         seen.update(
             head=forward.head,
             classes=forward.logits.shape[-1],
             binary=forward.raw_logits.shape[-1] < forward.logits.shape[-1],
             topology=dataclasses.replace(topology, random=random),
+            visible_end=heads.visible_end(output),
         )
 
     # A subclassed model has no graph until it is called, so the pass is traced, and its graph thrown away, for all.

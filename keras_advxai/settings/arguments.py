@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import functools
 import inspect
 import re
 from collections.abc import Callable, Sequence
-from typing import Any, TypedDict, TypeVar
+from typing import Any, TypedDict, TypeVar, cast
 
 from keras_advxai._typing import AttackTargets, Bounds, Checks, Labels, Preprocess, Reduce, TargetMode, TaskName
 from keras_advxai.attacks import Attack
@@ -71,6 +72,9 @@ MODEL_SETTINGS = tuple(ModelArguments.__annotations__)
 
 FUNCTION_SETTINGS = ("preprocess", "reduce")
 """Those that may be functions, which a file keeps by their names."""
+
+FLAG_SETTINGS = ("fold_batch_norm", "jit_compile")
+"""Those whose default is `False`, which says nothing unless it is passed by name."""
 
 ARGUMENTS = """\
 attacks: Names or instances. Defaults to `("fgsm",)`.
@@ -151,10 +155,38 @@ def takes_settings(settings: type, indent: int = 8, without: Sequence[str] = ())
         declared = list(inspect.signature(constructor).parameters.values())[1:]
         taken = [item for item in declared if item.name not in without]
         fixed = [item for item in own.parameters.values() if item.kind is not inspect.Parameter.VAR_KEYWORD]
-        function.__signature__ = own.replace(parameters=[*fixed, *taken])  # instead of **arguments
+        told: Any = _telling(function, getattr(target, "__name__", ""), own)
+        told.__signature__ = own.replace(parameters=[*fixed, *taken])  # instead of **arguments
+        if not isinstance(target, type):
+            return cast(T, told)
+        type.__setattr__(target, "__init__", told)
         return target
 
     return decorate
+
+
+def _telling(function: Callable[..., Any], name: str, signature: inspect.Signature) -> Callable[..., Any]:
+    """The function, with an error of ours for labels that are passed beside the images, as `fit` takes them.
+
+    Args:
+        function: The function.
+        name: What it is called by users.
+        signature: Its signature.
+    """
+    kinds = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
+    names = [item.name for item in signature.parameters.values() if item.kind in kinds]
+
+    @functools.wraps(function)
+    def call(*args: Any, **kwargs: Any) -> Any:
+        if len(args) > len(names):
+            raise TypeError(
+                f"{name} takes the images and labels as one argument: pass (x, y) as `data`, and settings by their "
+                f"names. Received: {len(args) - len(names)} more positional argument"
+                f"{'s' if len(args) > len(names) + 1 else ''} behind `{names[-1]}`"
+            )
+        return function(*args, **kwargs)
+
+    return call
 
 
 def _documentation(without: Sequence[str]) -> str:

@@ -24,7 +24,13 @@ from keras_advxai.models import ImageClassifier
 from keras_advxai.models.coercion import check_not_regression
 from keras_advxai.models.inputs import check_bounds, check_epsilons, check_flag, check_whole_number
 from keras_advxai.models.kinds import kind_of
-from keras_advxai.settings.arguments import FUNCTION_SETTINGS, MODEL_SETTINGS, EvaluationArguments, documented
+from keras_advxai.settings.arguments import (
+    FLAG_SETTINGS,
+    FUNCTION_SETTINGS,
+    MODEL_SETTINGS,
+    EvaluationArguments,
+    documented,
+)
 from keras_advxai.settings.attack_targets import check_attack_targets
 from keras_advxai.settings.restoring import LostFunction, function_name, restored
 
@@ -119,6 +125,7 @@ class EvaluationSettings(Configuration):
         kind_of(labels, task, from_logits)  # what is wrong with them is said before there is a model
         self.fold_batch_norm = check_flag("fold_batch_norm", fold_batch_norm)
         self.jit_compile = check_flag("jit_compile", jit_compile)
+        self._said: frozenset[str] = frozenset()  # what was passed by name, whatever its value; see `of`
 
     @classmethod
     def of(cls, settings: EvaluationSettings | None, arguments: EvaluationArguments) -> EvaluationSettings:
@@ -137,11 +144,12 @@ class EvaluationSettings(Configuration):
                 raise TypeError(
                     f"There is no argument `{name}`.{nearest(name, known)} The settings are: {', '.join(known)}"
                 )
-        if settings is None:
-            return cls(**arguments)
-        if not isinstance(settings, EvaluationSettings):
+        if settings is not None and not isinstance(settings, EvaluationSettings):
             raise TypeError(f"Argument `settings` must be an EvaluationSettings. Received: settings={settings!r}")
-        return cls(**{**settings.get_config(), **arguments})  # such as a `preprocess` that no file holds
+        config: Any = {} if settings is None else settings.get_config()
+        found = cls(**{**config, **arguments})  # such as a `preprocess` that no file holds
+        object.__setattr__(found, "_said", frozenset(arguments))  # no part of what it is equal by
+        return found
 
     @property
     def controls(self) -> tuple[Attack, ...]:
@@ -183,10 +191,7 @@ class EvaluationSettings(Configuration):
                     f"These settings come from a report, which holds no functions. Received: {key}={function.name!r}. "
                     f"Pass it again: settings=report.settings, {key}=..."
                 )
-        # None and False are the defaults: with them nothing was said that the classifier could contradict. Compared by
-        # identity: `output=0` equals False, and names the first of several.
-        said = {key: getattr(self, key) for key in MODEL_SETTINGS}
-        given = {key: value for key, value in said.items() if value is not None and value is not False}
+        given = {key: getattr(self, key) for key in MODEL_SETTINGS if self._is_given(key)}
         if not isinstance(own, ImageClassifier):
             built = ImageClassifier(cast(keras.Model, model), **given)
             check_not_regression(model, built)
@@ -200,6 +205,14 @@ class EvaluationSettings(Configuration):
                 f"{', '.join(f'{key}={value!r}' for key, value in apart.items())}. Set them where it is built."
             )
         return own
+
+    def _is_given(self, key: str) -> bool:
+        """Whether a setting of the model says something, which the classifier might contradict."""
+        value = getattr(self, key)
+        # By identity: 0 is an index, and from_logits=False says that the output is probabilities.
+        if value is None:
+            return False
+        return bool(value) or key not in FLAG_SETTINGS or key in self._said
 
     def seen_as(self, classifier: ImageClassifier) -> EvaluationSettings:
         """The same settings, with what a classifier knows of its model.

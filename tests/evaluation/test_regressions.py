@@ -51,6 +51,16 @@ def test_what_is_measured(model, report):
     assert report.mean_change("fgsm", 0.1) > 3 * report.mean_change("uniform_noise", 0.1)
 
 
+def test_the_error_under_attack_is_not_the_largest():
+    """Up, where images may change further, are the targets: what changes the output most brings it to them."""
+    model, x = helpers.linear_model(np.ones((144, 1), "float32"), SHAPE), np.full((3, *SHAPE), 0.05, "float32")
+    found = kax.evaluate(model, (x, np.full(3, 144 * 0.15)), explainers=(), **{**SETTINGS, "epsilons": (0.1,)})
+    assert found.mean_change("fgsm", 0.1) == pytest.approx(144 * 0.1, rel=1e-4)
+    assert found.mean_error() == pytest.approx(144 * 0.1, rel=1e-4)
+    assert found.mean_error("fgsm", 0.1) == pytest.approx(0, abs=1e-3)  # downwards, to 0, it would be 144 * 0.15
+    assert "not the largest error" in (kax.EvaluationReport.mean_error.__doc__ or "")
+
+
 def test_the_change_of_a_linear_model_is_known():
     kernel = np.random.default_rng(0).normal(size=(144, 1)).astype("float32")
     x = (0.3 + 0.4 * X).astype("float32")
@@ -92,6 +102,7 @@ def test_drift_is_as_ever(model, report):
 def test_the_table_and_files(report, tmp_path):
     text = str(report)
     assert f"a regression of 1 number, clean mean absolute error {report.mean_error():.4g}" in text
+    assert "Attacks raise the change of the output from the clean one, not its distance from the targets.\n" in text
     assert "accuracy" not in text
     row = next(line for line in text.splitlines() if line.strip().startswith("0.1"))
     assert row.split()[1] == f"{report.mean_change('fgsm', 0.1):.4g}"

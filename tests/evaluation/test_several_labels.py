@@ -252,14 +252,15 @@ def test_all_checks(y):
     """None of them speaks of a sound model: what is run again is compared label by label."""
     model = build()
     found = kax.evaluate(model, (X, y), explainers=(), checks="all", **SETTINGS)
-    assert {finding.id for finding in found.warnings} <= {"few-images", "depends-on-scale"}
+    assert {finding.id for finding in found.warnings} <= {"few-images", "depends-on-scale", "log-odds-of-all-labels"}
 
 
 def test_the_callback_and_tensorboard(y, tmp_path):
     model = build()
     model.compile("sgd", "binary_crossentropy")
     callback = kax.callbacks.AdversarialEvaluation((X, y), log_dir=tmp_path, final=False, epsilons=EPSILONS)
-    history = model.fit(X, y, epochs=1, verbose=0, callbacks=[callback]).history
+    with pytest.warns(kax.callbacks.FindingWarning, match="fgsm raises the log-odds of all labels alike"):
+        history = model.fit(X, y, epochs=1, verbose=0, callbacks=[callback]).history
     report = callback.report
     assert history["val_accuracy_fgsm"] == [report.accuracy("fgsm", 0.1)]
     assert history["val_exact_accuracy_fgsm"] == [report.exact_accuracy("fgsm", 0.1)]

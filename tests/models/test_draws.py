@@ -190,9 +190,9 @@ def test_the_seed_repeats_an_evaluation_and_another_one_does_not(model):
 @pytest.mark.parametrize(
     ("layer", "word"),
     [
-        (AlwaysDropout(0.5), "seed_generator_state"),
+        (AlwaysDropout(0.5), "by the layer 'always_dropout"),
         (KerasNoise(), "seed_generator_state"),
-        (SometimesNoise(), "seed_generator_state"),
+        (SometimesNoise(), "by the layer 'sometimes_noise'"),
         (TensorFlowNoise(), "[Rr]andom_?[Nn]ormal|RandomStandardNormal"),
         (FixedNoise(), None),
         (keras.layers.Dropout(0.5), None),

@@ -10,6 +10,9 @@ from __future__ import annotations
 from keras_advxai.evaluation.checks import settings
 
 # isort: split
+from keras_advxai.evaluation.checks import data
+
+# isort: split
 from keras_advxai.evaluation.checks import values
 
 # isort: split
@@ -23,7 +26,18 @@ from keras_advxai.evaluation.checks.evidence import CHECKS, Evidence
 from keras_advxai.evaluation.checks.training import TRAINING, TrainingEvidence
 from keras_advxai.measurements.finding import Finding
 
-__all__ = ["CHECKS", "TRAINING", "Evidence", "TrainingEvidence", "attacks", "drift", "findings", "settings", "values"]
+__all__ = [
+    "CHECKS",
+    "TRAINING",
+    "Evidence",
+    "TrainingEvidence",
+    "attacks",
+    "data",
+    "drift",
+    "findings",
+    "settings",
+    "values",
+]
 
 
 def findings(evidence: Evidence) -> tuple[Finding, ...]:

@@ -10,20 +10,22 @@ References:
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 
 from keras_advxai.attacks import Attack, Ensemble, MinimumNormAttack, MultiTargetPGD
 from keras_advxai.evaluation.checks.evidence import Evidence, check
 from keras_advxai.measurements import accuracy
-from keras_advxai.measurements.outcomes import Numbers, outcomes
+from keras_advxai.measurements.outcomes import Numbers, SeveralLabels, outcomes
 from keras_advxai.text import enumeration, epsilon_text, percent_text
 
 _POINT = 0.01 + 1e-9  # a point is no difference, whatever its rounding
 _FEW_IMAGES = 100
 _UNUSED = 0.9
 _TOLERANCE = 1e-4
+_ALIKE = "its loss raises the log-odds of all labels alike; pass loss='cross_entropy'."
+_ALIKE_ADVICE = f"{_ALIKE[0].upper()}{_ALIKE[1:]}"
 
 
 @check("budget-exceeded", "error")
@@ -95,7 +97,9 @@ def non_finite_gradients(seen: Evidence) -> str | None:
 
     Attacks take such a gradient for zero where it is not finite, and follow the rest of it, so they may be weaker than
     they should be. Explanations that are made of gradients are NaN there. A square root or a logarithm at 0, as of a
-    black pixel, and a division by zero have such gradients: add a small number to what they are taken of.
+    black pixel, and a division by zero have such gradients: add a small number to what they are taken of. The values
+    themselves may be NaN inside of the model, and not at its end: a ReLU may make 0 of NaN, and the clean figures of
+    such images, finite as they are, may mean nothing, too.
     """
     found = seen.measurements
     counts = {attack.name: found.at("non_finite_gradient", attack=attack) for attack in seen.attacks}
@@ -107,7 +111,32 @@ def non_finite_gradients(seen: Evidence) -> str | None:
     return (
         f"The gradient is NaN or infinite on {affected[worst]} of {len(found)} clean images, at {values} values in "
         f"all. It was taken for zero there, so {enumeration(list(affected))} left these alone, and may be weaker than "
-        "attacks should be. Look for a root, a logarithm or a division at 0, and add a small number to what it is of."
+        "attacks should be. Where NaN arises inside of the model and a ReLU swallows it, the clean figures of these "
+        "images may mean nothing, too. Look for a root, a logarithm or a division at 0, and add a small number to "
+        "what it is of."
+    )
+
+
+@check("log-odds-of-all-labels", "warning")
+def log_odds_of_all_labels(seen: Evidence) -> str | None:
+    """The model says several labels, and no attack with gradients has the loss `"cross_entropy"`.
+
+    One wrong label is enough for an image not to have all labels right. The log-odds and the margin, summed over the
+    labels, raise all of them alike, also those that are wrong already or far from their boundary, which costs nothing
+    and gains nothing; cross-entropy turns to the labels that are right and near it. So `exact_accuracy` and
+    `robust_accuracy` under log-odds may be far too high: 35 % where plain FGSM on cross-entropy left 27 %. That is no
+    sign of masked gradients. For the share of labels that are right, the log-odds may be the stronger ones: run both.
+    """
+    if not isinstance(outcomes(seen.measurements), SeveralLabels) or seen.measurements.coordinates.classes < 2:
+        return None
+    followed = [attack for attack in seen.attacks if _follows_gradients(attack) and not attack.targeted]
+    if not followed or not all(_sums_log_odds(attack) for attack in followed):
+        return None
+    names = enumeration([attack.name for attack in followed])
+    return (
+        f"{names} raise{'s' if len(followed) == 1 else ''} the log-odds of all labels alike, so the share of images "
+        "with all labels right may be far too high. Add an attack with loss='cross_entropy', which turns to the labels "
+        "that are near to be wrong: FGSM(loss='cross_entropy')."
     )
 
 
@@ -178,10 +207,11 @@ def black_box_stronger(seen: Evidence) -> Iterator[str]:
         alone = seen.successes[attack.name] & ~np.any([seen.successes[item.name] for item in others], axis=0)
         if alone.any():
             most = alone.sum(axis=1).argmax()
+            alike = any(map(_all_labels_alike(seen), others))
+            reason = "their loss" + _ALIKE[len("its loss") :] if alike else "gradients may be masked."
             yield (
                 f"{attack.name}, which uses no gradients, succeeds on {int(alone[most].sum())} images at epsilon "
-                f"{epsilon_text(float(seen.epsilons[most]))} on which no attack with gradients does: gradients may be "
-                "masked."
+                f"{epsilon_text(float(seen.epsilons[most]))} on which no attack with gradients does: {reason}"
             )
 
 
@@ -216,6 +246,7 @@ def _weaker(
     seen: Evidence, stronger: Iterator[Attack] | Sequence[Attack], weaker: Sequence[Attack], advice: str
 ) -> Iterator[str]:
     """For each attack that should be stronger than others, by how much it is weaker than the strongest of these."""
+    alike = _all_labels_alike(seen)
     for attack in stronger:
         own = seen.successes[attack.name].mean(axis=1)
         # Shares and not images: one attack may rightly turn others than another does.
@@ -225,13 +256,24 @@ def _weaker(
             epsilon = float(seen.epsilons[gaps[worst].argmax()])
             yield (
                 f"{attack.name} succeeds on fewer images than {worst}, by {_points(float(gaps[worst].max()))} at "
-                f"epsilon {epsilon_text(epsilon)}. {advice}"
+                f"epsilon {epsilon_text(epsilon)}. {_ALIKE_ADVICE if alike(attack) else advice}"
             )
 
 
 def _follows_gradients(attack: Attack) -> bool:
     """Whether it attacks the label, with gradients; an attack on an explanation may leave labels unchanged."""
     return attack.aim == "label" and attack.uses_gradients
+
+
+def _sums_log_odds(attack: Attack) -> bool:
+    """Whether it raises a loss that is a sum of log-odds over the labels, where there are several."""
+    return getattr(attack, "loss", None) in ("log_odds", "margin")
+
+
+def _all_labels_alike(seen: Evidence) -> Callable[[Attack], bool]:
+    """A function of an attack: whether it raises the log-odds of several labels, which is the weaker attack on all."""
+    several = isinstance(outcomes(seen.measurements), SeveralLabels)
+    return lambda attack: several and _sums_log_odds(attack)
 
 
 def _takes_steps(attack: Attack) -> bool:

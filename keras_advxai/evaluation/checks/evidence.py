@@ -32,6 +32,9 @@ class Evidence:
         explainers: The explainers, as far as they are known.
         ways_out: What to do where an explainer's heatmaps are blank, by its name; empty for nothing that is known.
         unsure_logits: Whether the output was taken for probabilities although nothing says that it is.
+        from_logits: What was said of the output, by the user and not by the task; `None` for nothing.
+        reduces: Whether a function of the user's makes scores of classes of the model's output.
+        visible_end: What the model's last operation is: `"softmax"`, `"sigmoid"`, `"linear"` or `None`.
         arriving: What arrived at the first layer with statistics of its training; `None` if there is no such layer.
         random: What makes the model random when it runs: names of seed generators and operations.
         non_finite_weights: Names of the model's variables that hold NaN or infinity.
@@ -44,6 +47,9 @@ class Evidence:
     has_sample_weights: bool = False
     image_sizes: int = 1
     unsure_logits: bool = False
+    from_logits: bool | None = None
+    reduces: bool = False
+    visible_end: str | None = None
     explainers: tuple[Explainer, ...] = ()
     arriving: Arriving | None = None
     random: tuple[str, ...] = ()

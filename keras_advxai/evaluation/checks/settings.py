@@ -40,6 +40,37 @@ def unsure_logits(seen: Evidence) -> str | None:
     )
 
 
+@check("probabilities-as-logits", "warning")
+def probabilities_as_logits(seen: Evidence) -> str | None:
+    """The model ends in a softmax or sigmoid, and `from_logits=True` says that its output is logits.
+
+    Probabilities were taken for logits, then: all confidences lie close together, and attacks follow a gradient that
+    vanishes where the model is sure, so that they look weak and the model robust. Leave `from_logits` out: the logits
+    are what flows into the activation.
+    """
+    if not seen.from_logits or seen.visible_end not in ("softmax", "sigmoid"):
+        return None
+    return (
+        f"The model ends in a {seen.visible_end}, and from_logits=True takes its probabilities for logits: confidences "
+        "are wrong, and attacks weaker than they should be. Leave `from_logits` out."
+    )
+
+
+@check("logits-as-probabilities", "warning")
+def logits_as_probabilities(seen: Evidence) -> str | None:
+    """The model ends in a linear layer, and `from_logits=False` says that its output is probabilities.
+
+    The logarithms of logits were taken for logits, then, and of those that are negative nothing is left: confidences
+    are wrong, and gradients are zero in part. Leave `from_logits` out.
+    """
+    if seen.from_logits is not False or seen.visible_end != "linear":
+        return None
+    return (
+        "The model ends in a linear layer, without a softmax or sigmoid, and from_logits=False takes its logits for "
+        "probabilities: confidences are wrong, and gradients zero in part. Leave `from_logits` out."
+    )
+
+
 @check("unlike-training", "warning")
 def unlike_training(seen: Evidence) -> str | None:
     """What arrives at the first layer with moving statistics is far from what it was trained on.

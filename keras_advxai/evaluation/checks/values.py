@@ -101,7 +101,8 @@ def one_class(seen: Evidence) -> str | None:
     """The model predicts one class for all images, which have several.
 
     Its accuracy under attack is then the share of that class. Either it is not trained, or the images do not arrive
-    in the range that it was trained on: look at `bounds` and `preprocess`.
+    in the range that it was trained on: look at `bounds` and `preprocess`. Or a function as `reduce` makes one class of
+    all outputs, such as the background of a segmentation, by a mean over too large a region.
     """
     predicted = np.unique(seen.measurements.at("prediction"))
     if (
@@ -110,7 +111,7 @@ def one_class(seen: Evidence) -> str | None:
         return None
     return (
         f"The model predicts class {int(predicted[0])} for all clean images, whatever their labels: its figures say "
-        "nothing of robustness. Look at `bounds` and `preprocess`, and at the training."
+        f"nothing of robustness. Look at {'`reduce`, ' * seen.reduces}`bounds` and `preprocess`, and at the training."
     )
 
 

@@ -1,0 +1,73 @@
+"""What is said of the output, against what the model visibly ends in."""
+
+from __future__ import annotations
+
+import keras
+import numpy as np
+import pytest
+
+import keras_advxai as kax
+
+L = keras.layers
+X = np.random.default_rng(0).random((6, 6, 6, 1), dtype="float32")
+IDS = {"unsure-logits", "probabilities-as-logits", "logits-as-probabilities"}
+
+
+def network(*head):
+    return keras.Sequential([L.Input((6, 6, 1)), L.Conv2D(3, 3), L.GlobalAveragePooling2D(), *head])
+
+
+def found(model, **settings):
+    given = {"explainers": (), "epsilons": (0.05,), "noise_control": False, "progress": False, **settings}
+    warnings = {finding.id: finding for finding in kax.evaluate(model, X, **given).warnings}
+    return {id: warnings[id] for id in IDS & set(warnings)}
+
+
+HEADS = {
+    "softmax": lambda: network(L.Dense(3, activation="softmax")),
+    "softmax layer, reshaped": lambda: network(L.Dense(3), L.Softmax(), L.Reshape((3,))),
+    "sigmoid": lambda: network(L.Dense(1, activation="sigmoid")),
+    "linear": lambda: network(L.Dense(3)),
+    "scaled": lambda: network(L.Dense(3), L.Rescaling(0.5)),
+}
+
+
+@pytest.mark.parametrize("head", HEADS)
+def test_what_contradicts_the_head_is_told_and_what_agrees_is_not(head):
+    model = HEADS[head]()
+    ends_linear = head in ("linear", "scaled")
+    wrong = found(model, from_logits=not ends_linear)
+    assert list(wrong) == ["logits-as-probabilities" if ends_linear else "probabilities-as-logits"]
+    (finding,) = wrong.values()
+    assert finding.severity == "warning"
+    assert "ends in a " + ("linear" if ends_linear else head.split()[0]) in finding
+    assert found(model) == {}
+    assert found(model, from_logits=ends_linear) == {}
+
+
+def test_several_labels_from_probabilities_are_told():
+    model = network(L.Dense(3, activation="sigmoid"))
+    assert list(found(model, labels="multi", from_logits=True)) == ["probabilities-as-logits"]
+    assert found(model, labels="multi") == {}
+
+
+def test_what_cannot_be_seen_is_believed():
+    model = network(L.Dense(4), L.Reshape((2, 2)), L.Softmax(), L.Reshape((4,)))  # a softmax over parts of the output
+    assert found(model, from_logits=True) == found(model, from_logits=False) == {}
+    softplus = network(L.Dense(3, activation="softplus"))
+    assert found(softplus, from_logits=True) == found(softplus, from_logits=False) == {}
+
+
+def test_a_function_of_the_users_may_make_logits_of_probabilities_and_regressions_have_none():
+    softmax = network(L.Dense(3, activation="softmax"))
+    assert found(softmax, from_logits=True, reduce=lambda p: keras.ops.log(p)) == {}
+    assert found(network(L.Dense(1, activation="sigmoid")), task="regression") == {}
+
+
+def test_probabilities_as_logits_have_flat_confidences():
+    model = HEADS["softmax"]()
+    model.layers[-1].kernel.assign(10 * model.layers[-1].kernel)
+    given = {"explainers": (), "epsilons": (0.05,), "progress": False}
+    right, wrong = (kax.evaluate(model, X, **given, from_logits=said) for said in (None, True))
+    np.testing.assert_allclose(right.measurements.at("confidence"), model.predict(X, verbose=0).max(axis=-1), rtol=1e-5)
+    assert np.all(wrong.measurements.at("confidence") <= np.exp(1) / (np.exp(1) + 2) + 1e-6)
