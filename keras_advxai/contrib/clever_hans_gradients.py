@@ -19,7 +19,7 @@ _ORDERS = {"linf": np.inf, "l2": 2}
 
 
 def _cross_entropy(logits: Tensor, labels: Tensor) -> Tensor:
-    """cleverhans' own, to the last bit: ours rounds the label's part of the gradient less."""
+    """Cleverhans' own, to the last bit: ours rounds the label's part of the gradient less."""
     return tf.nn.sparse_softmax_cross_entropy_with_logits(labels, logits)
 
 
