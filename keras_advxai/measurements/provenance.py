@@ -87,6 +87,7 @@ _PART: dict[str, Callable[[Any], bool]] = {
     "shapes": _list_of(_list_of(_whole)),
     "has_sample_weights": _flag,
     "unsure_logits": _flag,
+    "visible_end": _or_none(is_text),
     "ways_out": _dict_of(is_text),
     "random": _list_of(is_text),
     "non_finite_weights": _list_of(is_text),

@@ -71,3 +71,11 @@ def test_probabilities_as_logits_have_flat_confidences():
     right, wrong = (kax.evaluate(model, X, **given, from_logits=said) for said in (None, True))
     np.testing.assert_allclose(right.measurements.at("confidence"), model.predict(X, verbose=0).max(axis=-1), rtol=1e-5)
     assert np.all(wrong.measurements.at("confidence") <= np.exp(1) / (np.exp(1) + 2) + 1e-6)
+
+
+def test_reports_of_shards_that_are_put_together_tell_it_too():
+    model, x = HEADS["softmax"](), np.concatenate([X, X])
+    given = {"explainers": (), "epsilons": (0.05,), "noise_control": False, "progress": False, "batch_size": 6}
+    parts = [kax.evaluate(model, x, shard=(index, 2), from_logits=True, **given) for index in range(2)]
+    whole = kax.EvaluationReport.merge(parts)
+    assert "probabilities-as-logits" in [finding.id for finding in whole.warnings]
