@@ -259,7 +259,9 @@ def test_an_input_or_output_that_is_no_name_and_no_index(logits, value):
             kax.ImageClassifier(logits, **{name: value})
 
 
-@pytest.mark.parametrize("value", [3, np.array(2), {"a", "b"}, b"ab", iter(["a", "b"]), {0: "a", 1: 2}], ids=repr)
+@pytest.mark.parametrize(
+    "value", [3, np.array(2), {"a", "b"}, b"ab", iter("ab"), {0: "a", 1: 2}], ids=lambda value: type(value).__name__
+)
 def test_class_names_that_are_none(value):
     with pytest.raises(TypeError, match="Argument `class_names` must be"):
         check_class_names(value, 2)
