@@ -12,6 +12,7 @@ import tensorflow as tf
 
 from keras_advxai.data import streams
 from keras_advxai.data.given_targets import check_given
+from keras_advxai.data.sampling import chosen, reservoir, take
 from keras_advxai.data.shards import Shard, Slice
 from keras_advxai.models import ImageClassifier
 from keras_advxai.models.arrays import as_array
@@ -154,9 +155,9 @@ class Batches:
         if self._arrays is None:
             raise TypeError("Only arrays can be cut out.")
         before, size, (x, y) = min(begin, 1), self.batch_size, self._arrays
-        chosen = slice((begin - before) * size, min(end * size, self.whole or 0))
-        targets = None if self.attack_targets is None else self.attack_targets[chosen]
-        data = (_take(x, chosen),) if y is None else (_take(x, chosen), y[chosen])
+        part = slice((begin - before) * size, min(end * size, self.whole or 0))
+        targets = None if self.attack_targets is None else self.attack_targets[part]
+        data = (take(x, part),) if y is None else (take(x, part), y[part])
         return data, targets, Slice(before, begin * size)
 
     def remember_first(self) -> None:
@@ -171,8 +172,8 @@ class Batches:
             return None
         if self._arrays is not None:
             x, y = self._arrays
-            chosen = slice((self._first - 1) * self.batch_size, self._first * self.batch_size)
-            return _take(x, chosen), None if y is None else y[chosen]
+            part = slice((self._first - 1) * self.batch_size, self._first * self.batch_size)
+            return take(x, part), None if y is None else y[part]
         for number in range(self._first - 1, -1, -1):  # past image files of which none could be decoded
             for x, y in map(self._split, streams.read(self._data, 1, number)):
                 if all(map(len, keras.tree.flatten(x))):
@@ -217,7 +218,7 @@ class Batches:
         left = self._remember
         for x, y in self._read():
             if left > 0:
-                self.remembered.append((_take(x, slice(left)), None if y is None else y[:left]))
+                self.remembered.append((take(x, slice(left)), None if y is None else y[:left]))
                 left -= len(self.classifier.images_of(x))
             yield x, y
 
@@ -254,37 +255,16 @@ class Batches:
             count: At most so many images.
             seed: Seed of the drawing.
         """
-        generator = np.random.default_rng(seed)
-        if self._arrays is not None:
-            x, y = self._arrays
-            chosen = self._chosen(count, seed)
-            return _take(x, chosen), None if y is None else y[chosen]
-        kept: list[tuple[int, Any, Any]] = []
-        seen = 0
-        for x, y in self:
-            for position in range(len(self.classifier.images_of(x))):
-                # Reservoir sampling: how long a stream is shows at its end, and it may not fit into memory.
-                slot = seen if seen < count else int(generator.integers(0, seen + 1))
-                item = (seen, _take(x, [position]), None if y is None else y[position])
-                if slot < len(kept):
-                    kept[slot] = item
-                elif slot < count:
-                    kept.append(item)
-                seen += 1
-        kept.sort(key=lambda item: item[0])  # in the order of the data, as of arrays
-        x = keras.tree.map_structure(lambda *parts: np.concatenate(parts), *(item[1] for item in kept))
-        return x, np.stack([item[2] for item in kept]) if self.has_labels else None
+        if self._arrays is None:
+            return reservoir(self, count, seed)
+        x, y = self._arrays
+        which = chosen(self.images or 0, count, seed)
+        return take(x, which), None if y is None else y[which]
 
     def sampled(self, count: int, seed: int) -> Batches:
         """A fixed random sample, as batches; see `sample`."""
-        targets = None if self.attack_targets is None else self.attack_targets[self._chosen(count, seed)]
+        targets = None if self.attack_targets is None else self.attack_targets[chosen(self.images or 0, count, seed)]
         return Batches(self.sample(count, seed), self.classifier, self.batch_size, targets, self._remember)
-
-    def _chosen(self, count: int, seed: int) -> np.ndarray:
-        """The indices of a sample of arrays."""
-        total = self.images or 0
-        drawn = np.random.default_rng(seed).permutation(total)  # the global generator is the training's
-        return np.sort(drawn[:count]) if total > count else np.arange(total)
 
     def _checked_arrays(self, data: Any) -> tuple[Any, Any]:
         if isinstance(data, Iterator):  # which is over after the first round, and says nothing of what it yields
@@ -348,9 +328,5 @@ class Batches:
 
     def _slices(self, x: Any, y: Any, begin: int, end: int) -> Iterator[tuple[Any, np.ndarray | None]]:
         for start in range(begin, end, self.batch_size):
-            chosen = slice(start, min(end, start + self.batch_size))
-            yield _take(x, chosen), None if y is None else y[chosen]
-
-
-def _take(x: Any, chosen: Any) -> Any:
-    return keras.tree.map_structure(lambda part: part[chosen], x)
+            part = slice(start, min(end, start + self.batch_size))
+            yield take(x, part), None if y is None else y[part]

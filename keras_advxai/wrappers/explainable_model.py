@@ -25,10 +25,7 @@ from keras_advxai.wrappers.wrappable import check_settings, check_wrappable
 
 def _of_inner(name: str, summary: str) -> property:
     def get(self: ExplainableModel) -> Any:
-        try:
-            return getattr(self.inner, name)
-        except AttributeError:
-            return getattr(super(ExplainableModel, self), name)
+        return getattr(self.inner if hasattr(self.inner, name) else super(ExplainableModel, self), name)
 
     return property(get, doc=summary)
 
@@ -314,13 +311,11 @@ class ExplainableModel(keras.Model):
 
     def predict(self, *args: Any, **kwargs: Any) -> Any:
         """As the `predict` of the inner model."""
-        own = overridden(self.inner, PREDICTION)
-        return self.inner.predict(*args, **kwargs) if own else super().predict(*args, **kwargs)
+        return (self.inner if overridden(self.inner, PREDICTION) else super()).predict(*args, **kwargs)
 
     def predict_on_batch(self, x: Any) -> Any:
         """As the `predict_on_batch` of the inner model."""
-        own = overridden(self.inner, PREDICTION)
-        return self.inner.predict_on_batch(x) if own else super().predict_on_batch(x)
+        return (self.inner if overridden(self.inner, PREDICTION) else super()).predict_on_batch(x)
 
     def export(self, *args: Any, **kwargs: Any) -> None:
         """Export the inner model; see `keras.Model.export`."""

@@ -26,9 +26,9 @@ def predicted(model, x) -> np.ndarray:
     return kax.ImageClassifier(model).forward(x).predictions.numpy()
 
 
-def same(first, second, share: float = 0.005) -> bool:
+def same(first, second, share: float = 0.005, apart: float = 1e-5) -> bool:
     """Equal, but for pixels whose gradient is zero up to rounding."""
-    return np.mean(np.abs(np.asarray(first) - second) > 1e-5) < share
+    return np.mean(np.abs(np.asarray(first) - second) > apart) < share
 
 
 @pytest.mark.parametrize("activation", [None, "softmax"])
@@ -95,7 +95,8 @@ def test_it_equals_cleverhans(norm, epsilon, step_size, targeted, ends_in_logits
         sanity_checks=False,
     ).numpy()
     found = attack(ends_in_logits, x, y, epsilon)
-    assert same(found, expected)
+    # cleverhans' cross-entropy rounds the label's part of its gradient where the model is confident.
+    assert same(found, expected, apart=1e-3 * epsilon)
     assert np.abs(found - x).max() > 0.01
 
 

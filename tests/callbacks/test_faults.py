@@ -209,11 +209,6 @@ def test_errors_are_raised_where_they_are_asked_for(acting, fit, when, tmp_path)
         limits.__exit__(None, None, None)
 
 
-def test_on_error_is_one_of_two(evaluation, images):
-    with pytest.raises(ValueError, match=r"`on_error` must be one of 'warn', 'raise'\. Received: on_error='ignore'"):
-        evaluation(images, on_error="ignore")
-
-
 def test_training_is_bit_identical_where_evaluations_fail(images):
     outcomes = []
     for ours in (None, "ours"):

@@ -96,3 +96,8 @@ def test_pages_of_tensorflow_are_left_out():
     assert failure_text("It", error) == "It failed (ResourceExhaustedError: OOM when allocating tensor with shape[3])"
     short = failure_text("It", RuntimeError("a" * 1000))
     assert short == f"It failed (RuntimeError: {'a' * 300} ...)"
+
+
+def test_on_error_is_one_of_two(evaluation, images):
+    with pytest.raises(ValueError, match=r"`on_error` must be one of 'warn', 'raise'\. Received: on_error='ignore'"):
+        evaluation(images, on_error="ignore")

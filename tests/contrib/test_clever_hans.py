@@ -37,9 +37,9 @@ GRADIENT_METHODS = (
 SPSA = {"nb_iter": 3, "spsa_samples": 8}
 
 
-def same(first, second, share: float = 0.005) -> bool:
+def same(first, second, share: float = 0.005, apart: float = 1e-5) -> bool:
     """Equal, but for pixels whose gradient is zero up to rounding."""
-    return np.mean(np.abs(np.asarray(first) - second) > 1e-5) < share
+    return np.mean(np.abs(np.asarray(first) - second) > apart) < share
 
 
 def predicted(model, x) -> np.ndarray:
@@ -77,7 +77,8 @@ def test_it_equals_ours(method, norm, loss, targeted, model, few):
     found = CleverHans(method, **theirs, **common)(model, x, y, epsilon)
     expected = ours(**own, **common)(model, x, y, epsilon)
     assert np.abs(found - x).max() > 0.01
-    assert same(found, expected, 0.01)
+    # cleverhans' cross-entropy rounds the label's part of its gradient where the model is confident.
+    assert same(found, expected, 0.01, 1e-5 if loss == "log_odds" else 1e-3 * epsilon)
 
 
 def by_hand(method, model, x, y, epsilon, norm, targeted):

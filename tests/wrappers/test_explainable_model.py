@@ -208,7 +208,7 @@ def test_a_pretrained_model_needs_nothing_but_the_name_of_its_module():
         (lambda: "resnet50", {}, TypeError, r"must be a keras\.Model .* Received: builtins\.str\."),
         (functional, {"bounds": (1, 0)}, ValueError, r"bounds=\(1, 0\)"),
         (functional, {"preprocess": "mobilnet"}, ValueError, "mobilenet"),
-        (functional, {"preprocess": "resnet50", "bounds": (0, 1)}, ValueError, "takes pixels"),
+        (functional, {"preprocess": "resnet50", "bounds": (0, 1)}, ValueError, "images in colour"),
         (two_heads, {"input": "image"}, ValueError, "2 outputs, coarse, fine"),
         (unbuilt, {"bounds": (1, 0)}, ValueError, r"bounds=\(1, 0\)"),
         (unbuilt, {"preprocess": "mobilnet"}, ValueError, "mobilenet"),
