@@ -83,5 +83,5 @@ class Failures:
         """
         if self._texts:
             warnings.warn(
-                f"{'; '.join(self._texts)}. {then}", FailureWarning, stacklevel=4
+                f"{'; '.join(self._texts)}. {then}", FailureWarning, stacklevel=5
             )  # where `evaluate` was called

@@ -64,7 +64,9 @@ def preprocess_input(name: str, channels_first: bool = False) -> Callable[[Any],
 
 
 def check_colours(preprocess: Preprocess, shape: Sequence[int | None]) -> None:
-    """Raise for images without colours where `preprocess` is the name of a module, which fails with a wrong index.
+    """Raise for images without colours where `preprocess` names a module with a mean for each colour.
+
+    Keras fails there with a wrong index.
 
     Args:
         preprocess: What the preprocessing is.
@@ -73,8 +75,9 @@ def check_colours(preprocess: Preprocess, shape: Sequence[int | None]) -> None:
     Raises:
         ValueError: They have other dimensions or channels.
     """
-    named = is_one_of(preprocess, MODES)
-    if named and not (len(shape) == 3 and ({3, None} & {shape[0], shape[-1]})):
+    # The others scale all channels alike, so that a network for gray images may have been trained with them.
+    by_colour = is_one_of(preprocess, MODES) and MODES[str(preprocess)] in ("caffe", "torch")
+    if by_colour and not (len(shape) == 3 and ({3, None} & {shape[0], shape[-1]})):
         raise ValueError(
             f"preprocess={preprocess!r} is for images in colour, (height, width, 3), and the model takes "
             f"{tuple(shape)}. Pass a callable that goes from your images to what the network takes."

@@ -311,11 +311,12 @@ class ExplainableModel(keras.Model):
 
     def predict(self, *args: Any, **kwargs: Any) -> Any:
         """As the `predict` of the inner model."""
-        return (self.inner if overridden(self.inner, PREDICTION) else super()).predict(*args, **kwargs)
+        own = overridden(self.inner, PREDICTION)
+        return self.inner.predict(*args, **kwargs) if own else super().predict(*args, **kwargs)
 
     def predict_on_batch(self, x: Any) -> Any:
         """As the `predict_on_batch` of the inner model."""
-        return (self.inner if overridden(self.inner, PREDICTION) else super()).predict_on_batch(x)
+        return self.inner.predict_on_batch(x) if overridden(self.inner, PREDICTION) else super().predict_on_batch(x)
 
     def export(self, *args: Any, **kwargs: Any) -> None:
         """Export the inner model; see `keras.Model.export`."""

