@@ -109,5 +109,6 @@ def test_memory_and_pace_of_many_images(tmp_path, journal):
     assert found["growth"] < 50
     assert found["after saving"] < 50
     assert found["mapped"] == journal
-    assert found["pace"][1] > 0.7 * found["pace"][0]  # 0.95 by itself, and others may be at work
-    assert found["saving"] < 0.05 * found["evaluating"]
+    if "ADVXAI_IMAGES" in os.environ:  # by whoever has the machine to himself: no other test is to look at the clock
+        assert found["pace"][1] > 0.95 * found["pace"][0]
+        assert found["saving"] < 0.02 * found["evaluating"]
