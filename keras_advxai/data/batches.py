@@ -176,7 +176,7 @@ class Batches:
             return take(x, part), None if y is None else y[part]
         for number in range(self._first - 1, -1, -1):  # past image files of which none could be decoded
             for x, y in map(self._split, streams.read(self._data, 1, number)):
-                if all(map(len, keras.tree.flatten(x))):
+                if not streams.is_empty(x):
                     return self._checked(x, y, number)
         return None
 
@@ -231,7 +231,7 @@ class Batches:
         steps = self.steps if self._end is None else self._end - self._first
         for index, element in enumerate(streams.read(self._data, steps, self._first)):
             x, y = self._split(element)
-            if not all(map(len, keras.tree.flatten(x))):  # of image files of which none could be decoded
+            if streams.is_empty(x):  # of image files of which none could be decoded
                 continue
             x, y = self._checked(x, y, self._first + index)
             if not count:

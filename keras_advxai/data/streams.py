@@ -106,6 +106,11 @@ def first_inputs(data: Any) -> Any:
     return keras.tree.map_structure(lambda part: part[:1], inputs)
 
 
+def is_empty(x: Any) -> bool:
+    """Whether a batch has no images, as one of image files of which none could be decoded."""
+    return any(np.shape(part)[:1] == (0,) for part in keras.tree.flatten(x))
+
+
 def as_arrays(element: Any) -> Any:
     """The tensors of a batch as arrays."""
     return keras.tree.map_structure(np.asarray, element)

@@ -56,6 +56,10 @@ class RecordFile:
         except OSError as error:
             said = f"Argument `journal` must be a file that can be written. {error.strerror}"
             raise type(error)(error.errno, said, os.fspath(path)) from error
+        except ValueError as error:  # no file is called so
+            raise JournalError(
+                f"Argument `journal` must be a path, {error}. Received: journal={str(path)!r}"
+            ) from error
         self._new = False
         self._file = open(descriptor, "r+b", buffering=0)  # noqa: SIM115 (closed by `close`)
         try:

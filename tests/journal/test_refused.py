@@ -221,6 +221,13 @@ def test_one_that_was_killed_as_it_began_begins_again(net, data, tmp_path, conte
     assert len(records(path)) == 2
 
 
+def test_a_path_that_is_none(net, data):
+    with pytest.raises(
+        ValueError, match=r"Argument `journal` must be a path, embedded null byte. Received: journal='a"
+    ):
+        kax.evaluate(net, data, journal="a\0b", **SETTINGS)
+
+
 def test_places_where_nothing_can_be_written(net, data, tmp_path):
     Counting.runs = 0
     settings = {**SETTINGS, "attacks": [Counting()]}
