@@ -17,6 +17,17 @@ HERE = pathlib.Path(__file__).parent
 NO_RAY = "Ray is not installed; it is part of the extra `test`"
 
 
+PROBE = "import ray; ray.init(num_cpus=1, include_dashboard=False); assert ray.get(ray.remote(lambda: 1).remote()) == 1"
+
+
+def starts(env):
+    """Whether Ray runs anything at all here: in some containers its own processes find no ports or no memory."""
+    try:
+        return subprocess.run([sys.executable, "-c", PROBE], env=env, capture_output=True, timeout=180).returncode == 0
+    except subprocess.TimeoutExpired:
+        return False
+
+
 @pytest.mark.slow
 @pytest.mark.skipif(importlib.util.find_spec("ray") is None, reason=NO_RAY)
 def test_two_workers_find_what_one_process_finds_and_one_of_them_may_die(tmp_path):
@@ -27,6 +38,8 @@ def test_two_workers_find_what_one_process_finds_and_one_of_them_may_die(tmp_pat
         "RAY_USAGE_STATS_ENABLED": "0",
         "RAY_AUTH_MODE": "disabled",  # else it writes a token into the home directory
     }
+    if not starts(env):
+        pytest.skip("Ray by itself does not start on this machine")
     command = [sys.executable, HERE / "ray_cluster.py", tmp_path]
     done = subprocess.run(command, env=env, capture_output=True, text=True, timeout=900)
     assert done.returncode == 0, done.stdout[-1000:] + done.stderr[-4000:]
