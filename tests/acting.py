@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import ClassVar
 
+import keras
 import numpy as np
 import tensorflow as tf
 
 import keras_advxai as kax
+from keras_advxai.callbacks import FailureWarning
 
 
 class Acting(kax.attacks.FGSM):
@@ -35,3 +38,29 @@ class Acting(kax.attacks.FGSM):
         """From now on, and nothing else."""
         cls.actions[:] = actions
         cls.sizes.clear()
+
+
+class At(keras.callbacks.Callback):
+    """Does something at the beginning of some epochs, from 0."""
+
+    def __init__(self, actions):
+        super().__init__()
+        self.actions = actions
+
+    def on_epoch_begin(self, epoch, logs=None):
+        self.actions.get(epoch, lambda: None)()
+
+
+def breaking(error):
+    def act(_):
+        raise error
+
+    return lambda: Acting.does(act)
+
+
+def failures(call):
+    """The warnings of ours in a call."""
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        call()
+    return [str(item.message) for item in caught if item.category is FailureWarning]

@@ -9,7 +9,7 @@ import pathlib
 import tempfile
 import uuid
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, cast
 
 import keras
 import numpy as np
@@ -21,7 +21,7 @@ from keras_advxai.data.fingerprint import BatchHashes
 from keras_advxai.data.shards import Slice
 from keras_advxai.evaluation import Evaluator
 from keras_advxai.measurements.part import Part
-from keras_advxai.settings.arguments import FUNCTION_SETTINGS
+from keras_advxai.settings.arguments import FUNCTION_SETTINGS, EvaluationArguments
 from keras_advxai.settings.evaluation_settings import EvaluationSettings
 
 _LOADED: dict[str, tuple[EvaluationSettings, Evaluator]] = {}
@@ -82,7 +82,7 @@ class Job:
         model = _loaded(self.model) if known is None else known.classifier.model
         given = {} if targets is None else {"attack_targets": targets.tolist()}
         settings = EvaluationSettings.from_dict({**self.settings, **given})
-        settings = EvaluationSettings.of(settings, self.functions)  # type: ignore[arg-type]  # the names are settings
+        settings = EvaluationSettings.of(settings, cast(EvaluationArguments, self.functions))
         if known is not None and before == settings:
             return known
         evaluator = Evaluator(settings.classifier(model), settings)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import io
 import os
 import pathlib
 import stat
@@ -61,7 +62,7 @@ class RecordFile:
                 f"Argument `journal` must be a path, {error}. Received: journal={str(path)!r}"
             ) from error
         self._new = False
-        self._file = open(descriptor, "r+b", buffering=0)  # noqa: SIM115 (closed by `close`)
+        self._file = io.FileIO(descriptor, "r+")  # without a buffer: what is written is out of the process
         try:
             self._begin()
         except BaseException:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 import pathlib
 import tempfile
@@ -31,13 +32,13 @@ def on_disk(blocks: Iterable[Measurements], images: int, folder: pathlib.Path) -
     files: dict[str, IO[bytes]] = {}
     first: Measurements | None = None
     begin = 0
-    try:
+    with contextlib.ExitStack() as stack:  # what is mapped stays when the files are closed
         for block in blocks:
             first = block.select(slice(0)) if first is None else first
             Measurements.concat([first, block.select(slice(0))])  # raises where they are not alike
             for name, array in block.arrays.items():
                 if name not in files:
-                    files[name] = tempfile.TemporaryFile(dir=folder)  # noqa: SIM115 (closed below)
+                    files[name] = stack.enter_context(tempfile.TemporaryFile(dir=folder))
                 # Written and not mapped: to a mapped file on a full disk the answer is a signal, and not an error.
                 for row, values in enumerate(array.reshape(-1, len(block))):
                     files[name].seek((row * images + begin) * array.itemsize)
@@ -56,6 +57,3 @@ def on_disk(blocks: Iterable[Measurements], images: int, folder: pathlib.Path) -
             else:
                 arrays[name] = np.empty(shape, item.dtype)  # without explainers; nothing cannot be mapped
         return Measurements(known, arrays)
-    finally:
-        for file in files.values():
-            file.close()  # what is mapped stays

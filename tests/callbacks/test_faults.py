@@ -12,7 +12,7 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-from acting import Acting
+from acting import Acting, At, breaking, failures
 from disks import fill, most_bytes, small_disk
 from event_files import steps
 
@@ -28,17 +28,6 @@ FAILED = "val_evaluation_failed"
 ATTACK = Acting()
 
 
-class At(keras.callbacks.Callback):
-    """Does something at the beginning of some epochs, from 0."""
-
-    def __init__(self, actions):
-        super().__init__()
-        self.actions = actions
-
-    def on_epoch_begin(self, epoch, logs=None):
-        self.actions.get(epoch, lambda: None)()
-
-
 @pytest.fixture
 def acting(evaluation, images):
     """Our callback, with an attack that does other things, too."""
@@ -50,21 +39,6 @@ def acting(evaluation, images):
         )
 
     return acting
-
-
-def breaking(error):
-    def act(_):
-        raise error
-
-    return lambda: Acting.does(act)
-
-
-def failures(call):
-    """The warnings of ours in a call."""
-    with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always")
-        call()
-    return [str(item.message) for item in caught if item.category is FailureWarning]
 
 
 def logged(log_dir):

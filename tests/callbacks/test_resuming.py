@@ -9,11 +9,11 @@ import signal
 import subprocess
 import sys
 
-import keras
 import killed
 import numpy as np
 import pytest
 import tensorflow as tf
+from acting import At
 from event_files import steps
 from killed import EPOCHS, ORDERS, Killed, Killer, build, train
 from tensorboard.compat.proto.event_pb2 import Event
@@ -114,17 +114,6 @@ def test_wherever_it_was_killed(model, start, killer, right, order, share, tmp_p
     check(tmp_path, ours, *outcomes[order])
 
 
-class Script(keras.callbacks.Callback):
-    """Does something at the beginning of some epochs, from 0."""
-
-    def __init__(self, actions):
-        super().__init__()
-        self.actions = actions
-
-    def on_epoch_begin(self, epoch, logs=None):
-        self.actions.get(epoch, lambda: None)()
-
-
 @pytest.fixture
 def fit(model, start):
     """Trains that model from its first weights, with our callback in a log directory."""
@@ -138,7 +127,7 @@ def fit(model, start):
             epochs=epochs,
             initial_epoch=initial_epoch,
             verbose=0,
-            callbacks=[Script(actions or {}), ours],
+            callbacks=[At(actions or {}), ours],
         )
         return ours
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import pathlib
 import random
 import re
 import subprocess
@@ -13,6 +12,7 @@ import time
 import interrupted
 import numpy as np
 import pytest
+from disks import fill, small_disk
 from stopping import assert_same_report
 
 from keras_advxai import EvaluationReport
@@ -20,8 +20,6 @@ from keras_advxai.journal import Journal, JournalError, record_file
 from keras_advxai.journal.record_file import RecordFile
 
 KILLS = int(os.environ.get("ADVXAI_KILLS", "3"))
-FULL_DISK = os.environ.get("ADVXAI_FULL_DISK")
-"""A folder on a disk of about 200 KB."""
 
 
 def command(*arguments):
@@ -79,19 +77,15 @@ def test_a_limit_of_the_size_of_files_costs_the_journal_alone(whole, tmp_path):
     assert_same_report(interrupted.evaluate(journal=tmp_path / "run.journal"), whole)  # with room it goes on
 
 
-@pytest.mark.skipif(not FULL_DISK, reason="needs a small disk, named by ADVXAI_FULL_DISK")
-def test_a_full_disk_costs_the_journal_alone(whole):
-    folder = pathlib.Path(str(FULL_DISK))
-    ballast, journal = folder / "ballast", folder / "run.journal"
-    free = os.statvfs(folder).f_bavail * os.statvfs(folder).f_frsize
-    ballast.write_bytes(bytes(free - 60_000))
-    with pytest.warns(UserWarning, match="No space left on device. The evaluation goes on without it") as said:
-        found = interrupted.evaluate(journal=journal)
-    assert len([item for item in said if "journal" in str(item.message)]) == 1
-    assert_same_report(found, whole)
-    ballast.unlink()
-    assert_same_report(interrupted.evaluate(journal=journal), whole)
-    journal.unlink()
+def test_a_full_disk_costs_the_journal_alone(whole, tmp_path):
+    with small_disk(tmp_path / "disk", "260K") as folder:
+        ballast, journal = fill(folder, 60_000), folder / "run.journal"
+        with pytest.warns(UserWarning, match="No space left on device. The evaluation goes on without it") as said:
+            found = interrupted.evaluate(journal=journal)
+        assert len([item for item in said if "journal" in str(item.message)]) == 1
+        assert_same_report(found, whole)
+        ballast.unlink()
+        assert_same_report(interrupted.evaluate(journal=journal), whole)
 
 
 def test_a_disk_that_is_full_when_it_begins_is_an_error(tmp_path):
