@@ -19,7 +19,7 @@ _MODULES = (
     *("figures", "metrics", "pretrained", "testing", "wrappers"),
 )
 _NAMES = {
-    "EvaluationError": "keras_advxai.evaluation",
+    "EvaluationError": "keras_advxai.execution",
     "EvaluationReport": "keras_advxai.evaluation",
     "EvaluationSettings": "keras_advxai.evaluation",
     "ExplainableModel": "keras_advxai.wrappers",
@@ -76,7 +76,8 @@ if TYPE_CHECKING:
         wrappers,
     )
     from keras_advxai.api import compare_scores, evaluate, layers, list_layers
-    from keras_advxai.evaluation import EvaluationError, EvaluationReport, EvaluationSettings
+    from keras_advxai.evaluation import EvaluationReport, EvaluationSettings
+    from keras_advxai.execution import EvaluationError
     from keras_advxai.models import ImageClassifier
     from keras_advxai.wrappers import ExplainableModel
 

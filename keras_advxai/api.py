@@ -15,8 +15,9 @@ from keras_advxai._typing import OnError, Shape
 from keras_advxai.attacks import Attack
 from keras_advxai.data import Shard
 from keras_advxai.data.deciding import decided, made
-from keras_advxai.evaluation import EvaluationReport, EvaluationSettings, Evaluator
-from keras_advxai.evaluation.runner import Runner, check_runner
+from keras_advxai.evaluation import EvaluationReport, EvaluationSettings
+from keras_advxai.execution import Evaluator
+from keras_advxai.execution.runner import Runner, check_runner
 from keras_advxai.explainers import Explainer
 from keras_advxai.explainers import get as get_explainer
 from keras_advxai.measurements.coordinates import SCORES

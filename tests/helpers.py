@@ -15,7 +15,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from keras_advxai.evaluation import EvaluationSettings, Evaluator
+from keras_advxai.evaluation import EvaluationSettings
+from keras_advxai.execution import Evaluator
 
 SHAPE = (25, 25, 1)
 HEADS = ("softmax", "sigmoid", "linear")

@@ -20,8 +20,9 @@ LAYERS = [
     ["models"],
     ["explainers", "metrics", "data", "datasets", "pretrained"],
     ["attacks", "measurements"],
-    ["contrib", "settings", "journal"],
+    ["checks", "contrib", "settings", "journal"],
     ["evaluation", "testing"],
+    ["execution"],
     ["audit", "distributed", "figures"],
     ["tensorboard"],
     ["callbacks", "api"],
@@ -100,7 +101,7 @@ def test_every_part_of_the_package_has_a_layer():
         ("ops/norms.py", "import keras_advxai.models.classifier", "models/classifier.py"),
         ("explainers/grad_cam.py", "from keras_advxai.attacks.fgsm import FGSM", "attacks/fgsm.py"),
         ("explainers/grad_cam.py", "from keras_advxai import metrics", "metrics/__init__.py"),
-        ("attacks/fgsm.py", "def f():\n    from keras_advxai.evaluation import Evaluator", "evaluation/__init__.py"),
+        ("attacks/fgsm.py", "def f():\n    from keras_advxai.execution import Evaluator", "execution/__init__.py"),
         ("models/forward.py", "if TYPE_CHECKING:\n    from keras_advxai.attacks import Attack", "attacks/__init__.py"),
         ("models/forward.py", "import keras_advxai", "__init__.py"),
         ("_typing.py", "from keras_advxai.ops import norms", "ops/norms.py"),
@@ -114,7 +115,7 @@ def test_a_planted_violation_is_found_and_both_files_are_named(tmp_path, file, s
         "explainers/grad_cam",
         "metrics/__init__",
         "attacks/fgsm",
-        "evaluation/__init__",
+        "execution/__init__",
         "attacks/__init__",
         "__init__",
     ):
@@ -226,7 +227,7 @@ def test_another_backend_is_refused_before_anything_else(backend):
     """Keras is not even imported: it would fail for want of that backend, and say nothing of ours."""
     code = (
         "import importlib, sys\n"
-        "for name in ('', '.attacks', '.explainers', '.metrics', '.models', '.callbacks', '.evaluation', '.api'):\n"
+        "for name in ('', '.attacks', '.explainers', '.metrics', '.models', '.callbacks', '.execution', '.api'):\n"
         "    try:\n"
         "        importlib.import_module('keras_advxai' + name)\n"
         "    except ImportError as error:\n"

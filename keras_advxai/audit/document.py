@@ -8,8 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from keras_advxai import audit
-from keras_advxai.evaluation import checks
+from keras_advxai import audit, checks
 from keras_advxai.measurements.finding import DOCUMENT, Check
 
 _CHEAP = """\

@@ -10,8 +10,9 @@ from typing import Any
 from keras_advxai._typing import OnError
 from keras_advxai.audit.audit import MOST_IMAGES, audit
 from keras_advxai.data import Batches, Shard
-from keras_advxai.evaluation import EvaluationError, EvaluationReport, Evaluator
-from keras_advxai.evaluation.runner import Runner
+from keras_advxai.evaluation import EvaluationReport
+from keras_advxai.execution import EvaluationError, Evaluator
+from keras_advxai.execution.runner import Runner
 from keras_advxai.measurements.finding import Finding
 
 

@@ -23,8 +23,9 @@ from keras_advxai.callbacks.siblings import check_keys
 from keras_advxai.callbacks.telling import Teller
 from keras_advxai.callbacks.weights import Weights
 from keras_advxai.data.deciding import decided
-from keras_advxai.evaluation import EvaluationReport, EvaluationSettings, Evaluator
-from keras_advxai.evaluation.duration import compiling
+from keras_advxai.evaluation import EvaluationReport, EvaluationSettings
+from keras_advxai.execution import Evaluator
+from keras_advxai.execution.duration import compiling
 from keras_advxai.measurements.unmeasured import cause_text
 from keras_advxai.models.inputs import check_class_names, check_flag, check_number, check_whole_number
 from keras_advxai.settings.arguments import EvaluationArguments, takes_settings

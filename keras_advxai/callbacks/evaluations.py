@@ -14,7 +14,8 @@ from keras_advxai.callbacks.validated import with_findings
 from keras_advxai.callbacks.weights import Weights
 from keras_advxai.data import fingerprint
 from keras_advxai.data.batches import Batches
-from keras_advxai.evaluation import EvaluationReport, Evaluator
+from keras_advxai.evaluation import EvaluationReport
+from keras_advxai.execution import Evaluator
 
 
 class Evaluations:

@@ -12,7 +12,7 @@ import tensorflow as tf
 from keras_advxai._failures import failure_text
 from keras_advxai.callbacks.telling import Teller
 from keras_advxai.evaluation import EvaluationReport
-from keras_advxai.evaluation.errors import EvaluationError
+from keras_advxai.execution.errors import EvaluationError
 
 OnError: TypeAlias = Literal["warn", "raise"]
 

@@ -10,8 +10,8 @@ import keras
 
 from keras_advxai.callbacks.keys import failed_value, values
 from keras_advxai.callbacks.record import Earlier
+from keras_advxai.checks import TRAINING, TrainingEvidence
 from keras_advxai.evaluation import EvaluationReport
-from keras_advxai.evaluation.checks import TRAINING, TrainingEvidence
 
 FAILED = "evaluation-failed"
 """The finding of a report that stands for one that failed."""

@@ -10,7 +10,8 @@ from keras_advxai.callbacks.cost import EpochClock, Share, cost_text, timed
 from keras_advxai.callbacks.guard import is_of_memory
 from keras_advxai.callbacks.telling import Teller
 from keras_advxai.data.batches import Batches
-from keras_advxai.evaluation import EvaluationReport, Evaluator
+from keras_advxai.evaluation import EvaluationReport
+from keras_advxai.execution import Evaluator
 from keras_advxai.models.compiled import cached_structure
 
 

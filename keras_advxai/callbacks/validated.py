@@ -8,8 +8,8 @@ from typing import Any
 
 from keras_advxai.callbacks.keys import reported_accuracy
 from keras_advxai.callbacks.weights import Weights
+from keras_advxai.checks import TRAINING, TrainingEvidence
 from keras_advxai.evaluation import EvaluationReport
-from keras_advxai.evaluation.checks import TRAINING, TrainingEvidence
 from keras_advxai.models import ImageClassifier
 
 

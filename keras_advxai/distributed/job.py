@@ -19,7 +19,7 @@ from keras_advxai.data import Batches, Fingerprint, Shard
 from keras_advxai.data.deciding import made
 from keras_advxai.data.fingerprint import BatchHashes
 from keras_advxai.data.shards import Slice
-from keras_advxai.evaluation import Evaluator
+from keras_advxai.execution import Evaluator
 from keras_advxai.measurements.part import Part
 from keras_advxai.settings.arguments import FUNCTION_SETTINGS, EvaluationArguments
 from keras_advxai.settings.evaluation_settings import EvaluationSettings

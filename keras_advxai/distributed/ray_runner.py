@@ -14,7 +14,7 @@ from tqdm.auto import tqdm
 from keras_advxai.data import Batches, Fingerprint
 from keras_advxai.data.fingerprint import BatchHashes
 from keras_advxai.distributed.job import Found, Job, Portion, portions, work
-from keras_advxai.evaluation import Evaluator
+from keras_advxai.execution import Evaluator
 from keras_advxai.measurements.part import Part
 from keras_advxai.models.inputs import check_whole_number
 
@@ -90,7 +90,7 @@ class RayRunner:
         title: str,
         journal: str | os.PathLike[str] | None,
     ) -> Iterator[Part]:
-        """What is found on each batch, in their order; see `keras_advxai.evaluation.runner.Runner`."""
+        """What is found on each batch, in their order; see `keras_advxai.execution.runner.Runner`."""
         ray = _ray()
         job = Job.of(evaluator, self.imports)
         if journal is not None:

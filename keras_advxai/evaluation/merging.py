@@ -9,10 +9,10 @@ from typing import Any, Protocol, Self
 
 import numpy as np
 
+from keras_advxai import checks
+from keras_advxai.checks.evidence import Evidence
 from keras_advxai.data import Batches
 from keras_advxai.data.fingerprint import of_batches
-from keras_advxai.evaluation import checks
-from keras_advxai.evaluation.checks.evidence import Evidence
 from keras_advxai.measurements.examples import Example
 from keras_advxai.measurements.finding import Finding
 from keras_advxai.measurements.measurements import Measurements

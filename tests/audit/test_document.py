@@ -9,9 +9,8 @@ import urllib.parse
 
 import pytest
 
-from keras_advxai import audit
+from keras_advxai import audit, checks
 from keras_advxai.audit.document import document
-from keras_advxai.evaluation import checks
 from keras_advxai.measurements.finding import DOCUMENT, Finding
 
 ROOT = pathlib.Path(__file__).parents[2]

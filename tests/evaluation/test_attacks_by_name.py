@@ -11,7 +11,8 @@ import pytest
 
 import keras_advxai as kax
 from keras_advxai.attacks.registry import REGISTRY
-from keras_advxai.evaluation import EvaluationSettings, Evaluator
+from keras_advxai.evaluation import EvaluationSettings
+from keras_advxai.execution import Evaluator
 
 L = keras.layers
 WITHOUT_DEFAULTS = "ensemble"

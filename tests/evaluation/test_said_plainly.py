@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 
 import keras_advxai as kax
+from keras_advxai.checks import Evidence, findings
 from keras_advxai.evaluation import Coordinates, Measurements
-from keras_advxai.evaluation.checks import Evidence, findings
 
 L = keras.layers
 X, Y = helpers.random_images(4, (6, 6, 1)), np.array([0, 1, 1, 0])

@@ -12,7 +12,8 @@ import pytest
 import tensorflow as tf
 
 import keras_advxai as kax
-from keras_advxai.evaluation import EvaluationSettings, Evaluator
+from keras_advxai.evaluation import EvaluationSettings
+from keras_advxai.execution import Evaluator
 from keras_advxai.measurements.statistics import wilson_interval
 
 SHAPE, LABELS = (12, 12, 1), 3

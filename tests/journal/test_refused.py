@@ -98,7 +98,7 @@ def test_the_same_model_built_again_is_the_same(data, begun):
 
 def test_other_versions(net, data, begun, monkeypatch):
     known = origin.versions()
-    monkeypatch.setattr("keras_advxai.evaluation.identity.versions", lambda: {**known, "numpy": "3.1"})
+    monkeypatch.setattr("keras_advxai.execution.identity.versions", lambda: {**known, "numpy": "3.1"})
     refused(net, Source(*data, SIZES), begun, "versions: numpy '.*' in the journal, and '3.1' now")
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from keras_advxai.attacks import Attack, Ensemble, MinimumNormAttack
-from keras_advxai.evaluation.checks.evidence import Evidence, check
+from keras_advxai.checks.evidence import Evidence, check
 from keras_advxai.measurements import drift
 from keras_advxai.measurements.budget import WHOLE, budget_used
 from keras_advxai.text import epsilon_text, percent_text

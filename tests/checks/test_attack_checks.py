@@ -8,9 +8,9 @@ import tensorflow as tf
 
 import keras_advxai as kax
 from keras_advxai.attacks import DDN, FGSM, PGD, Ensemble, ExplanationPGD, MultiTargetPGD, Square, UniformNoise
+from keras_advxai.checks import Evidence, findings
 from keras_advxai.contrib import CleverHans
 from keras_advxai.evaluation import Coordinates, Measurements
-from keras_advxai.evaluation.checks import Evidence, findings
 
 COUNT = 200
 EPSILONS = (0.1, 0.2)

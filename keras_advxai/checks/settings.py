@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from keras_advxai.evaluation.checks.evidence import Evidence, check
+from keras_advxai.checks.evidence import Evidence, check
 from keras_advxai.measurements.outcomes import Numbers, outcomes
 from keras_advxai.text import enumeration, epsilon_text, to_be_said
 

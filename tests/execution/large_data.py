@@ -19,7 +19,7 @@ import keras
 import numpy as np
 
 import keras_advxai as kax
-from keras_advxai.evaluation import collected
+from keras_advxai.execution import collected
 
 SHAPE, BATCH = (8, 8, 1), 50
 MARK = 2_000

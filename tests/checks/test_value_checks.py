@@ -9,8 +9,8 @@ import tensorflow as tf
 
 import keras_advxai as kax
 from keras_advxai.attacks import UniformNoise
+from keras_advxai.checks import Evidence, findings
 from keras_advxai.evaluation import Coordinates, Measurements
-from keras_advxai.evaluation.checks import Evidence, findings
 
 L = keras.layers
 

@@ -11,23 +11,25 @@ from typing import Any
 import numpy as np
 from tqdm.auto import tqdm
 
+from keras_advxai import checks
 from keras_advxai._typing import OnError
+from keras_advxai.checks.evidence import Evidence
 from keras_advxai.data import Batches, Fingerprint, Shard
 from keras_advxai.data.fingerprint import BatchHashes, fingerprint_of_all
 from keras_advxai.data.shards import Slice
-from keras_advxai.evaluation import checks, merging, partial
-from keras_advxai.evaluation.checks.evidence import Evidence
-from keras_advxai.evaluation.collected import Collected
-from keras_advxai.evaluation.duration import compiling, forecast
-from keras_advxai.evaluation.errors import EvaluationError
-from keras_advxai.evaluation.identity import identity
+from keras_advxai.evaluation import merging
 from keras_advxai.evaluation.origin import provenance
-from keras_advxai.evaluation.parts import Parts
 from keras_advxai.evaluation.plan import MeasurementPlan
-from keras_advxai.evaluation.replicas import step_for
 from keras_advxai.evaluation.report import EvaluationReport
-from keras_advxai.evaluation.runner import Runner
 from keras_advxai.evaluation.step import Batch
+from keras_advxai.execution import partial
+from keras_advxai.execution.collected import Collected
+from keras_advxai.execution.duration import compiling, forecast
+from keras_advxai.execution.errors import EvaluationError
+from keras_advxai.execution.identity import identity
+from keras_advxai.execution.parts import Parts
+from keras_advxai.execution.replicas import step_for
+from keras_advxai.execution.runner import Runner
 from keras_advxai.journal import Journal, JournalError
 from keras_advxai.measurements.part import Part
 from keras_advxai.models import ImageClassifier

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 import keras_advxai as kax
+from keras_advxai.checks import Evidence, findings
 from keras_advxai.evaluation import Coordinates, Measurements
-from keras_advxai.evaluation.checks import Evidence, findings
 
 L = keras.layers
 FGSM = kax.attacks.FGSM

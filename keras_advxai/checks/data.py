@@ -7,7 +7,7 @@ import math
 import numpy as np
 from scipy import stats
 
-from keras_advxai.evaluation.checks.evidence import Evidence, check
+from keras_advxai.checks.evidence import Evidence, check
 from keras_advxai.measurements.outcomes import Numbers, OneClass, outcomes
 from keras_advxai.measurements.statistics import wilson_interval
 from keras_advxai.text import percent_text

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from evaluation.checks.test_attack_checks import COUNT, EPSILONS, found, outcome
+from checks.test_attack_checks import COUNT, EPSILONS, found, outcome
 
 from keras_advxai.attacks import DDN, FGSM, PGD, Ensemble, ExplanationPGD, UniformNoise
+from keras_advxai.checks import Evidence, findings
 from keras_advxai.evaluation import Coordinates, Measurements
-from keras_advxai.evaluation.checks import Evidence, findings
 
 OVER = np.array([[0.5], [1.0]])
 

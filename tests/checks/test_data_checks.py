@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 
 import keras_advxai as kax
+from keras_advxai.checks import Evidence, findings
+from keras_advxai.checks.data import _equal_neighbours
 from keras_advxai.evaluation import Coordinates, Measurements
-from keras_advxai.evaluation.checks import Evidence, findings
-from keras_advxai.evaluation.checks.data import _equal_neighbours
 
 L = keras.layers
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import keras_advxai as kax
-from keras_advxai.evaluation.duration import forecast
+from keras_advxai.execution.duration import forecast
 from keras_advxai.explainers import GradCAM, IntegratedGradients, SmoothGrad
 from keras_advxai.text import duration_text
 

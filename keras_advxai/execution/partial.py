@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from keras_advxai.data import Batches
-from keras_advxai.evaluation.collected import Collected
+from keras_advxai.execution.collected import Collected
 from keras_advxai.measurements.reading import reason
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from keras_advxai.evaluation.checks.evidence import Evidence, check
+from keras_advxai.checks.evidence import Evidence, check
 from keras_advxai.measurements import completeness as sums
 from keras_advxai.measurements.outcomes import outcomes
 from keras_advxai.text import percent_text

@@ -29,7 +29,7 @@ class TrainingEvidence:
     Example:
 
     >>> from keras_advxai.evaluation import Coordinates, Measurements
-    >>> from keras_advxai.evaluation.checks import TRAINING, TrainingEvidence
+    >>> from keras_advxai.checks import TRAINING, TrainingEvidence
     >>> coordinates = Coordinates((), (), ("nissim",), ("predicted",), (0.1,), classes=2)
     >>> found = Measurements.of(coordinates, label=[0] * 20, prediction=[[1] * 20], confidence=[[0.6] * 20])
     >>> [finding.id for finding in TRAINING.findings(TrainingEvidence(found, reported=("val_accuracy", 0.9)))]

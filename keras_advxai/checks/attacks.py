@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator, Sequence
 import numpy as np
 
 from keras_advxai.attacks import Attack, Ensemble, MinimumNormAttack, MultiTargetPGD
-from keras_advxai.evaluation.checks.evidence import Evidence, check
+from keras_advxai.checks.evidence import Evidence, check
 from keras_advxai.measurements import accuracy
 from keras_advxai.measurements.outcomes import Numbers, SeveralLabels, outcomes
 from keras_advxai.text import enumeration, epsilon_text, percent_text

@@ -16,8 +16,8 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "journal"))
 
 from journal_mutations import IDENTITY, make_parts
 
-from keras_advxai.evaluation import collected
-from keras_advxai.evaluation.collected import Collected
+from keras_advxai.execution import collected
+from keras_advxai.execution.collected import Collected
 from keras_advxai.journal import Journal
 from keras_advxai.measurements import Measurements
 

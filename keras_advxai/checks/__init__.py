@@ -7,23 +7,23 @@ from __future__ import annotations
 
 # Checks speak in the order in which they are declared: first what the evaluation was given, then what came of it. So
 # these lines are no matter of the alphabet.
-from keras_advxai.evaluation.checks import settings
+from keras_advxai.checks import settings
 
 # isort: split
-from keras_advxai.evaluation.checks import data
+from keras_advxai.checks import data
 
 # isort: split
-from keras_advxai.evaluation.checks import values
+from keras_advxai.checks import values
 
 # isort: split
-from keras_advxai.evaluation.checks import attacks
+from keras_advxai.checks import attacks
 
 # isort: split
-from keras_advxai.evaluation.checks import drift
+from keras_advxai.checks import drift
 
 # isort: split
-from keras_advxai.evaluation.checks.evidence import CHECKS, Evidence
-from keras_advxai.evaluation.checks.training import TRAINING, TrainingEvidence
+from keras_advxai.checks.evidence import CHECKS, Evidence
+from keras_advxai.checks.training import TRAINING, TrainingEvidence
 from keras_advxai.measurements.finding import Finding
 
 __all__ = [
@@ -49,7 +49,7 @@ def findings(evidence: Evidence) -> tuple[Finding, ...]:
     Example:
 
     >>> from keras_advxai.evaluation import Coordinates, Measurements
-    >>> from keras_advxai.evaluation.checks import Evidence, findings
+    >>> from keras_advxai.checks import Evidence, findings
     >>> coordinates = Coordinates((), (), ("nissim",), ("predicted",), (0.1,), classes=2)
     >>> found = Measurements.of(coordinates, label=[1, 0], prediction=[[0, 0]], confidence=[[0.6, 0.7]])
     >>> [finding.id for finding in findings(Evidence(found, attacks=()))]

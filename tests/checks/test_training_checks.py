@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from keras_advxai.checks import TRAINING, TrainingEvidence
 from keras_advxai.evaluation import Coordinates, Measurements
-from keras_advxai.evaluation.checks import TRAINING, TrainingEvidence
 
 
 def evidence(right, count, reported, **known):
