@@ -83,13 +83,10 @@ def test_all_pairs_can_be_planned(model):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("first", NAMES)
-def test_all_pairs_run(first, model, data):
-    """In one of their two orders each, half of a name's pairs in the one and half in the other."""
-    place = NAMES.index(first)
-    for second in NAMES[place + 1 :]:
-        pair = [first, second] if (place + NAMES.index(second)) % 2 else [second, first]
-        check(run(model, data, pair, noise_control=False), pair)
+@pytest.mark.parametrize("pair", itertools.pairwise([*NAMES, NAMES[0]]), ids=" ".join)
+def test_pairs_run(pair, model, data):
+    """Each with its neighbour; all pairs in both orders stand in the two lists of all names above."""
+    check(run(model, data, list(pair), noise_control=False), list(pair))
 
 
 @pytest.mark.parametrize("name", [name if name == "deep_fool" else helpers.slow(name) for name in NAMES])

@@ -98,7 +98,7 @@ def assert_says(report: EvaluationReport, told: dict[str, Any]) -> None:
     ]
 
 
-def read(mutation: Mutation, folder: Any) -> str:
+def read(mutation: Mutation, folder: Any, thorough: bool) -> str:
     """Whether a changed file is refused, or right; anything else is a failure."""
     path = folder / "report"
     path.write_bytes(mutation.content)
@@ -113,18 +113,19 @@ def read(mutation: Mutation, folder: Any) -> str:
         return "refused"
     assert mutation.told is not None
     assert_says(report, mutation.told)
-    exercise(report)
+    if thorough:
+        exercise(report)
     return "right"
 
 
 def count(number: int, folder: Any, seed: int = 0) -> Counter[str]:
-    """How many of some mutations are refused, and how many are right."""
+    """How many of some mutations are refused, and how many are right; of every fifth of these everything is asked."""
     report = make_report()
     report.save(folder / "compact")
     found: Counter[str] = Counter()
     for index, mutation in enumerate(mutations(report, (folder / "compact").read_bytes(), number, seed)):
         try:
-            found[read(mutation, folder)] += 1
+            found[read(mutation, folder, thorough=found["right"] % 5 == 0)] += 1
         except Exception as error:
             error.add_note(f"mutation {index}: {mutation.kind}")
             raise

@@ -109,12 +109,10 @@ def members(group: str) -> list[str]:
 
 
 def cases(group: str) -> list[Any]:
-    """The constructors of a group, with how many positions their maps have: one of each family 2 by 2, all 3 by 3."""
+    """The constructors of a group, with how many positions their maps have, 3 by 3 but for those of every run."""
     names = members(group)
-    pairs = [(name, 2) for name in names if name in REPRESENTATIVES] + [(name, 3) for name in names]
-    return [
-        pytest.param(*pair, marks=() if pair[0] in EVERY_TIME and pair[1] == 2 else pytest.mark.slow) for pair in pairs
-    ]
+    quick = [pytest.param(name, 2) for name in names if name in EVERY_TIME]
+    return [*quick, *(helpers.slow(name, 3) for name in names)]
 
 
 def side(name: str, cells: int) -> int:
