@@ -45,7 +45,7 @@ test-slow: $(VENV)/.installed-$(TEST_EXTRAS)  ## Run the slow ones: all applicat
 # What compares computations with one another, with the kernels of an older processor than this one. Without half
 # precision: TensorFlow asks the processor for it, and not the kernels.
 KERNEL_ISA ?= AVX2
-KERNEL_TESTS = tests/test_contracts.py tests/test_composition.py tests/ops tests/explainers
+KERNEL_TESTS = tests/test_contracts.py tests/test_composition.py tests/ops tests/explainers/test_integrated_gradients.py
 
 test-kernels: $(VENV)/.installed-$(TEST_EXTRAS)  ## Run some tests as on another processor (KERNEL_ISA=AVX2)
 	ONEDNN_MAX_CPU_ISA=$(KERNEL_ISA) $(BIN)/python -m pytest -m "not slow" -k "not mixed" $(PYTEST_ARGS) $(KERNEL_TESTS)

@@ -14,7 +14,6 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-
 from tensorflow.python.framework.ops import gradient_registry
 
 from keras_advxai.evaluation import EvaluationSettings

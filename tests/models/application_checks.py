@@ -76,26 +76,8 @@ GROUPS = {
 }
 """Test file `test_applications_....py` to how the names of its constructors begin; all take about the same time."""
 
-REPRESENTATIVES = (
-    "ConvNeXtTiny",
-    "DenseNet121",
-    "EfficientNetB0",
-    "EfficientNetV2B0",
-    "InceptionResNetV2",
-    "InceptionV3",
-    "MobileNet",
-    "MobileNetV2",
-    "MobileNetV3Small",
-    "NASNetMobile",
-    "ResNet50",
-    "ResNet50V2",
-    "VGG16",
-    "Xception",
-)
-"""One of each family."""
-
 EVERY_TIME = ("MobileNetV2",)
-"""Those of them that are not slow: with residual sums, and BatchNormalization to fold."""
+"""What is not slow: with residual sums, and BatchNormalization to fold."""
 
 
 def constructors() -> set[str]:
@@ -109,10 +91,10 @@ def members(group: str) -> list[str]:
 
 
 def cases(group: str) -> list[Any]:
-    """The constructors of a group, with how many positions their maps have, 3 by 3 but for those of every run."""
+    """The constructors of a group, with the side of their maps: 2 where it is quick or the convolutions are slow."""
     names = members(group)
     quick = [pytest.param(name, 2) for name in names if name in EVERY_TIME]
-    return [*quick, *(helpers.slow(name, 3) for name in names)]
+    return [*quick, *(helpers.slow(name, 2 if name.startswith("ConvNeXt") else 3) for name in names)]
 
 
 def side(name: str, cells: int) -> int:
