@@ -97,6 +97,9 @@ class Console:
                 said.add(text)
                 self.warn(text)
 
-        with warnings.catch_warnings(), contextlib.redirect_stdout(sys.stderr):
+        with contextlib.ExitStack() as stack:
+            stack.enter_context(warnings.catch_warnings())
+            nowhere = stack.enter_context(open(os.devnull, "w", encoding="utf-8"))
+            stack.enter_context(contextlib.redirect_stdout(nowhere if self.quiet else sys.stderr))
             warnings.showwarning = show
             yield

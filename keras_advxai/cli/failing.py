@@ -100,11 +100,12 @@ def as_options(text: str) -> str:
     text = re.sub(rf"Received: ({names})=", "Received: ", text)
     text = re.sub(rf"`({names})`", lambda found: _RENAMED[found[1]], text)
     text = text.replace("unsafe=True", "--unsafe")
-    return re.sub(
+    text = re.sub(
         rf"\b({names})=('[^']*'|None|\.\.\.)",
         lambda found: f"{_RENAMED[found[1]]} {found[2].strip(chr(39)).lower()}",
         text,
     )
+    return text.replace("or None", "or none") if "--weights" in text else text
 
 
 def of_error(error: BaseException) -> Failure:

@@ -54,7 +54,7 @@ def look(classifier: ImageClassifier, x: Any, y: Any = None) -> FirstLook:
     """
     import numpy as np
 
-    from keras_advxai.evaluation.checks.settings import unlike_training_text
+    from keras_advxai.checks.settings import unlike_training_text
     from keras_advxai.models.arriving import compared
 
     inputs = classifier.checked(x, "the images")

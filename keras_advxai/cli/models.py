@@ -48,10 +48,10 @@ def load(
     if name in _PRETRAINED:
         model = getattr(kax.pretrained, name)()
         return kax.ImageClassifier(model, **{"bounds": PIXELS, **settings})
-    if of_files and preprocess is None and not _brings_bounds(name):
+    if of_files:
         settings = {"bounds": PIXELS, **settings}
     close = nearest(name, _PRETRAINED, 0.8)
-    if close and not _brings_bounds(name) and not pathlib.Path(name).expanduser().exists():
+    if close and not _is_application(name) and not pathlib.Path(name).expanduser().exists():
         raise Failure(f"There is no model {name!r}.{close}")
     wanted = {"none": None}.get(weights.lower(), weights)
     try:
@@ -61,6 +61,10 @@ def load(
             raise
         # Of a function of the user's, which may do anything.
         raise Failure(f"The model {name} failed: {type(error).__name__}: {one_line(str(error))}") from error
+    # A function may return a classifier, which has its own.
+    for key, value in given.items():
+        if value is not None and getattr(found, key) != value:
+            raise Failure(f"The classifier that {name} returns has {key} of its own: leave out --{key}.")
     return found
 
 
@@ -86,11 +90,6 @@ def names_of_classes(
     if len(names) != classes:
         raise Failure(f"--class-names: {path} has {len(names)} names, and the model has {classes} classes.")
     return names
-
-
-def _brings_bounds(name: str) -> bool:
-    """Whether bounds come with the model: with a name, a function, or a preprocessor inside of a file."""
-    return _is_application(name) or (":" in name and not pathlib.Path(name).expanduser().exists())
 
 
 def _is_application(name: str) -> bool:

@@ -37,7 +37,7 @@ class Command(click.Command):
         except KeyboardInterrupt as error:
             if console.debug:
                 raise
-            raise Failure(f"Interrupted. {getattr(error, 'kept', 'Nothing was kept.')}", INTERRUPTED) from error
+            raise Failure(f"Interrupted. {_kept(ctx, error)}", INTERRUPTED) from error
         except (click.ClickException, click.exceptions.Exit):
             if console.debug:
                 _show_traceback()
@@ -46,6 +46,14 @@ class Command(click.Command):
             if console.debug:
                 _show_traceback()
             raise of_error(error) from error
+
+
+def _kept(ctx: click.Context, error: BaseException) -> str:
+    """A sentence on what is kept of a command that was interrupted."""
+    journal = ctx.params.get("journal")
+    if journal is not None and journal.exists():  # of an earlier time
+        return getattr(error, "kept", f"What is in {journal} is kept: the same command goes on from there.")
+    return getattr(error, "kept", "Nothing was kept.")
 
 
 def _show_traceback() -> None:

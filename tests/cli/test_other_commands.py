@@ -97,6 +97,20 @@ def test_names_of_classes_are_given_only_where_they_are_known(here):
     assert models.names_of_classes(here / "index.json", classifier, "model.keras", "none") == ("cat", "dog", "cow")
 
 
+def test_bounds_of_the_models_of_a_function(here, run):
+    (here / "two_models.py").write_text(
+        "import keras\nimport keras_advxai as kax\n\n\ndef plain():\n"
+        "    return keras.models.load_model('model.keras')\n\n\ndef own():\n    return kax.ImageClassifier(plain(), bounds=(-1, 1))\n"
+    )
+    assert models.load("two_models:plain").bounds == (0, 255)  # as the files of images have them
+    assert models.load("two_models:plain", of_files=False).bounds == (0, 1)
+    assert models.load("two_models:plain", bounds=(0.0, 2.0)).bounds == (0, 2)
+    assert models.load("two_models:own").bounds == (-1, 1)
+    code, _, err = run("layers", "two_models:own", "--bounds", "0", "1", "--quiet")
+    assert (code, err.count("\n")) == (2, 1)
+    assert "The classifier that two_models:own returns has bounds of its own: leave out --bounds." in err
+
+
 @pytest.mark.slow
 def test_demo_with_photographs(run, tmp_path):
     code, out, err = run("demo", "--photographs", "--output", tmp_path / "new")
