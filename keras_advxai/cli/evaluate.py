@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from keras_advxai.cli import images, limits, models, writing
+from keras_advxai.cli import images, models, writing
 from keras_advxai.cli.choosing import NONE, chosen_explainers
+from keras_advxai.cli.concluding import conclude
 from keras_advxai.cli.console import Console
-from keras_advxai.cli.failing import DOUBTFUL, FAILED_LIMIT, Failure, as_options
+from keras_advxai.cli.failing import DOUBTFUL, Failure, as_options, printable
 from keras_advxai.cli.first_look import SHOWN, FirstLook, look
 from keras_advxai.cli.kinds import Epsilon, Path, Shard, Share
 from keras_advxai.cli.options import Command, image_options, layer_option, model_options
@@ -136,18 +137,11 @@ def evaluate(console: Console, /, **options: Any) -> int:
         report = _evaluated(console, classifier, settings, found, options)
     for name, reason in getattr(found.data, "skipped", {}).items():
         console.warn(f"{name} was left out: {reason}")
-    console.show(f"\n{report}")
-    written = [] if options["output"] is None else writing.write(report, options["output"])
-    if written:
-        console.show(f"\n{writing.listed(written)}")
+    console.show()
     if options["log_dir"] is not None:
-        console.say(f"\nTensorBoard shows more: tensorboard --logdir {options['log_dir']}")
-    failed = limits.broken(report, options["min_accuracy"], options["max_mod"])
-    files = [str(path) for path, _ in written]
-    console.finish({"predictions": predictions, "failed": failed, "files": files, **writing.summary(report)})
-    if failed:
-        raise Failure(" ".join(failed), FAILED_LIMIT)
-    return 0
+        console.say(f"TensorBoard shows more: tensorboard --logdir {options['log_dir']}")
+    wanted = {key: options[key] for key in ("output", "min_accuracy", "max_mod")}
+    return conclude(console, report, **wanted, predictions=predictions)
 
 
 def _check(options: dict[str, Any]) -> None:
@@ -238,7 +232,7 @@ def _kept(error: BaseException, output: pathlib.Path | None, journal: pathlib.Pa
         images_done = "" if report is None else f"What was measured of {len(report.measurements)} images"
         said.append(f"{images_done or 'What was measured'} is in {journal}: the same command goes on from there.")
     if output is not None and report is not None:
-        writing.write(report, output, pictures=False)
+        writing.write(report, output, [], pictures=False)
         said.append(f"The report of {len(report.measurements)} images is in {output}.")
     return " ".join(said) or "Nothing was kept; with --journal FILE, the same command goes on where it stopped."
 
@@ -256,9 +250,10 @@ def _predictions(seen: FirstLook, found: images.Images) -> list[dict[str, Any]]:
         top = seen.top(place, 1)
         index, share = top[0] if top else (-1, float("nan"))
         name = found.class_names[index] if found.class_names and index >= 0 else None
+        name = f"output {index}" if share != share and index >= 0 else name  # of a regression, which has no classes
         rows.append(
             {
-                "file": found.names[place] if place < len(found.names) else f"image {place}",
+                "file": printable(found.names[place]) if place < len(found.names) else f"image {place}",
                 "class": index,
                 "name": name,
                 "confidence": None if share != share else share,

@@ -10,7 +10,7 @@ import click
 from keras_advxai.cli import images, models, writing
 from keras_advxai.cli.choosing import chosen_explainers
 from keras_advxai.cli.console import Console
-from keras_advxai.cli.failing import Failure, as_options
+from keras_advxai.cli.failing import Failure, as_options, printable
 from keras_advxai.cli.first_look import FirstLook, look
 from keras_advxai.cli.kinds import Epsilon, Path
 from keras_advxai.cli.options import Command, image_options, layer_option, model_options
@@ -81,14 +81,17 @@ def explain(console: Console, /, files: tuple[pathlib.Path, ...], **options: Any
             console.warn(f"The preprocessing looks wrong. {as_options(doubt)}")
         comparison = _compared(console, classifier, x, names, options)
         after = look(classifier, _adversarial(comparison, classifier))
-        written = _write(comparison, files, names, options["output"])
     results = []
     for place, path in enumerate(files):
         rows = [_top(seen, place, names) for seen in (before, after)]
         console.show(_table(path, rows, options["attack"], options["epsilon"]))
         results.append({"file": str(path), "original": rows[0], "adversarial": rows[1]})
-    console.show(writing.listed(written))
-    console.finish({"images": results, "files": [str(path) for path, _ in written]})
+    written: list[tuple[pathlib.Path, str]] = []
+    try:
+        _write(comparison, files, names, options["output"], written)
+        console.show(writing.listed(written))
+    finally:  # what was found is not lost to a full disk
+        console.finish({"images": results, "files": [str(path) for path, _ in written]})
     return 0
 
 
@@ -155,19 +158,24 @@ def _table(path: pathlib.Path, rows: list[list[dict[str, Any]]], attack: str, ep
     lines = [[cell(side, rank) for side in rows] for rank in range(max(1, *map(len, rows)))]
     width = max(len(left) for left, _ in lines)
     heads = f"  {'original':<{width}}   {attack} at epsilon {epsilon_text(epsilon)}"
-    return "\n".join([str(path), heads, *(f"  {left:<{width}}   {right}".rstrip() for left, right in lines), ""])
+    return "\n".join(
+        [printable(str(path)), heads, *(f"  {left:<{width}}   {right}".rstrip() for left, right in lines), ""]
+    )
 
 
 def _write(
-    comparison: ScoreComparison, files: tuple[pathlib.Path, ...], names: tuple[str, ...] | None, folder: pathlib.Path
-) -> list[tuple[pathlib.Path, str]]:
-    """The figures of each image."""
+    comparison: ScoreComparison,
+    files: tuple[pathlib.Path, ...],
+    names: tuple[str, ...] | None,
+    folder: pathlib.Path,
+    written: list[tuple[pathlib.Path, str]],
+) -> None:
+    """Draw the figures of each image, and add what was written to a list."""
     from keras_advxai import figures
     from keras_advxai.text import epsilon_text
 
     folder.mkdir(parents=True, exist_ok=True)
     condition = f"{comparison.attack} at {epsilon_text(comparison.epsilon)}"  # a card has 54 letters in a line
-    written = []
     stems = [path.stem for path in files]
     for place, path in enumerate(files):
         own: list[Example] = [example for example in comparison.examples if example.index == place]
@@ -175,13 +183,12 @@ def _write(
         drawn = []
         for example in own:
             if example.explainer in comparison.pairs:
-                title = f"{path.name}: {example.explainer}, {condition}"
+                title = f"{printable(path.name)}: {example.explainer}, {condition}"
                 figure = figures.explanation(example, class_names=names, images=True, title=title)
                 drawn.append((example.explainer, "the image, and where the model looks", figure))
-        title = f"{path.name}: {condition}"
+        title = f"{printable(path.name)}: {condition}"
         both = figures.scores(own, comparison.pairs, class_names=names, title=title)
         drawn.append(("softmax", "the same with and without the softmax", both))
         for name, what, figure in drawn:
             figure.savefig(folder / f"{stem}_{name}.png")
             written.append((folder / f"{stem}_{name}.png", what))
-    return written

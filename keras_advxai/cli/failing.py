@@ -68,6 +68,18 @@ def one_line(text: str) -> str:
     return " ".join(text.split())
 
 
+def printable(name: str) -> str:
+    r"""A name as one line that any terminal can show: of a file it may be any bytes.
+
+    Example:
+
+    >>> from keras_advxai.cli.failing import printable
+    >>> print(printable("cat.png"), printable("a\nb.png"))
+    cat.png a\nb.png
+    """
+    return "".join(letter if letter.isprintable() else ascii(letter)[1:-1] for letter in name)
+
+
 def nearest(name: str, known: Iterable[str], cutoff: float = 0.5) -> str:
     """A sentence that names the known name nearest to another one, or an empty string.
 

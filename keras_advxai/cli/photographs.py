@@ -5,8 +5,8 @@ from __future__ import annotations
 import pathlib
 from typing import TYPE_CHECKING
 
+from keras_advxai.cli.concluding import conclude
 from keras_advxai.cli.console import Console
-from keras_advxai.cli.writing import listed, summary, write
 
 if TYPE_CHECKING:
     from keras_advxai.evaluation import EvaluationReport
@@ -54,10 +54,9 @@ def with_photographs(console: Console, output: pathlib.Path, seed: int) -> int:
             progress=console.progress,
         )
     console.show(_outcomes(report, files, names))
-    console.show(f"\n{report}")
-    written = write(report, output)
-    console.show(f"\n{listed(written)}\n{_GUIDE}")
-    console.finish({"files": [str(path) for path, _ in written], **summary(report)})
+    console.show()
+    conclude(console, report, output=output, min_accuracy=None, max_mod=None)
+    console.show(_GUIDE)
     return 0
 
 

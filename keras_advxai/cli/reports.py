@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import pathlib
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from keras_advxai.cli import limits, writing
+from keras_advxai.cli import writing
+from keras_advxai.cli.concluding import conclude
 from keras_advxai.cli.console import Console
-from keras_advxai.cli.failing import FAILED_LIMIT, Failure
+from keras_advxai.cli.failing import Failure
 from keras_advxai.cli.kinds import Path, Share
 from keras_advxai.cli.options import Command, several
 
@@ -44,19 +45,18 @@ _options = several(
 @click.pass_obj
 def show(
     console: Console,
+    /,
     report: pathlib.Path,
-    output: pathlib.Path | None,
-    min_accuracy: float | None,
-    max_mod: float | None,
+    **options: Any,
 ) -> int:
     """Show a report that was saved: its table, and with --output its figures.
 
     REPORT is a file, report.npz or report.json, or the folder with it. The images and their heatmaps are not in it.
     """
-    writing.check_folder(output)
+    writing.check_folder(options["output"])
     with console.working():
         found = read(report)
-    return _finish(console, found, output, min_accuracy, max_mod)
+    return conclude(console, found, **options)
 
 
 @click.command("merge", cls=Command, short_help="Make one report of the parts of an evaluation.", epilog=_MERGE)
@@ -65,16 +65,15 @@ def show(
 @click.pass_obj
 def merge(
     console: Console,
+    /,
     parts: tuple[pathlib.Path, ...],
-    output: pathlib.Path | None,
-    min_accuracy: float | None,
-    max_mod: float | None,
+    **options: Any,
 ) -> int:
     """Make one report of the parts of an evaluation, which --shard made.
 
     A PART is a file, report.npz or report.json, or the folder with it.
     """
-    writing.check_folder(output)
+    writing.check_folder(options["output"])
     with console.working():
         from keras_advxai.evaluation import EvaluationReport
 
@@ -83,7 +82,7 @@ def merge(
             if report.provenance["part"] is None:
                 raise Failure(f"{path} is the report of all of its data, and no part: parts are made by --shard.")
         found = EvaluationReport.merge(reports)
-    return _finish(console, found, output, min_accuracy, max_mod)
+    return conclude(console, found, **options)
 
 
 def read(path: pathlib.Path) -> EvaluationReport:
@@ -106,21 +105,3 @@ def read(path: pathlib.Path) -> EvaluationReport:
         return EvaluationReport.load(path) if path.suffix.lower() == ".npz" else EvaluationReport.from_json(path)
     except ValueError as error:
         raise Failure(f"{path} is no report that can be read: {error}") from error
-
-
-def _finish(
-    console: Console,
-    report: EvaluationReport,
-    output: pathlib.Path | None,
-    min_accuracy: float | None,
-    max_mod: float | None,
-) -> int:
-    console.show(str(report))
-    written = [] if output is None else writing.write(report, output)
-    if written:
-        console.show(f"\n{writing.listed(written)}")
-    failed = limits.broken(report, min_accuracy, max_mod)
-    console.finish({"failed": failed, "files": [str(path) for path, _ in written], **writing.summary(report)})
-    if failed:
-        raise Failure(" ".join(failed), FAILED_LIMIT)
-    return 0

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import pathlib
 import tempfile
@@ -10,7 +9,7 @@ from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
 from keras_advxai._files import write_atomically
-from keras_advxai.cli.failing import Failure
+from keras_advxai.cli.failing import Failure, printable
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -97,39 +96,31 @@ def figures(report: EvaluationReport) -> Iterator[tuple[str, str, Figure]]:
         yield f"examples_{explainer}", f"images before and after {attack}, and where the model looks", shown
 
 
-def write(report: EvaluationReport, folder: pathlib.Path, pictures: bool = True) -> list[tuple[pathlib.Path, str]]:
+def write(
+    report: EvaluationReport, folder: pathlib.Path, written: list[tuple[pathlib.Path, str]], pictures: bool = True
+) -> None:
     """Write the files and figures of a report. What was there by these names is replaced.
 
     Args:
         report: The report.
         folder: Where to. It is made if it is not there.
+        written: To which each file that was written is added, with what is in it.
         pictures: Whether to draw. Defaults to `True`.
-
-    Returns:
-        The files, with what is in each.
 
     Raises:
         OSError: They cannot be written.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    written = []
     for name, what, save in FORMATS.values():
         save(report, folder / name)
         written.append((folder / name, what))
     for name, what, figure in figures(report) if pictures else ():
-        path = folder / f"{name}.png"
-        figure.savefig(path, dpi=_DPI)
-        written.append((path, what))
-    return written
+        figure.savefig(folder / f"{name}.png", dpi=_DPI)
+        written.append((folder / f"{name}.png", what))
 
 
 def listed(written: list[tuple[pathlib.Path, str]]) -> str:
     """The files that were written, a line for each."""
-    width = max(len(path.name) for path, _ in written)
-    lines = [f"  {path.name:<{width}}  {what}" for path, what in written]
-    return "\n".join([f"Written to {written[0][0].parent}:", *lines])
-
-
-def as_json(value: Any) -> Any:
-    """A value as JSON has it, NaN as null."""
-    return json.loads(json.dumps(value, default=str), parse_constant=lambda _: None)
+    width = max(len(printable(path.name)) for path, _ in written)
+    lines = [f"  {printable(path.name):<{width}}  {what}" for path, what in written]
+    return "\n".join([f"Written to {printable(str(written[0][0].parent))}:", *lines])

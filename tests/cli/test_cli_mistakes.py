@@ -149,8 +149,12 @@ def test_an_unexpected_error_is_one_line_and_its_traceback_in_a_file(run, monkey
 
     monkeypatch.setattr("matplotlib.figure.Figure.savefig", broken)  # nobody expects it of matplotlib
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
-    code, _, err = run("show", "old", "--quiet", "--output", tmp_path / "new")
+    code, out, err = run("show", "old", "--quiet", "--json", "--output", tmp_path / "new")
     assert (code, err.count("\n")) == (70, 1)
+    result = json.loads(out)  # what was found is not lost
+    assert result["clean_accuracy"] == 1
+    assert [pathlib.Path(file).name for file in result["files"]] == ["report.npz", "report.json", "table.txt"]
+    assert all(pathlib.Path(file).is_file() for file in result["files"])
     (file,) = tmp_path.glob("*.txt")
     assert "An unexpected KeyError: 'a key' This is most likely a bug." in err
     assert str(file) in err

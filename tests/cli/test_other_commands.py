@@ -13,39 +13,31 @@ MODEL = ("--model", "model.keras", "--bounds", "0", "1")
 
 
 def test_explain_draws_each_explainer_and_the_softmax(run, here, tmp_path):
-    names = ("--class-names", "names.txt", "--explainer", "grad_cam", "--explainer", "saliency", "--epsilon", "0.4")
-    files = ("colours/red/0.png", "colours/blue/0.png", "colours/blue/1.png")
+    odd = tmp_path / "a\nb\udcff.png"  # a name is any bytes
+    odd.write_bytes((here / "colours" / "blue" / "1.png").read_bytes())
+    names = ("--class-names", "names.txt", "--explainer", "grad_cam", "--epsilon", "0.4")
+    files = ("colours/red/0.png", "colours/blue/0.png", odd)
     code, out, err = run("explain", *files, *MODEL, *names, "--output", tmp_path / "new", "--quiet")
     assert (code, err) == (0, "")
     blocks = out.split("\n\n")
-    assert [block.splitlines()[0] for block in blocks[:3]] == list(files)
+    assert [block.splitlines()[0] for block in blocks[:3]] == [*files[:2], f"{tmp_path}/a\\nb\\udcff.png"]
     heading, first, second, third = (line.split() for line in blocks[0].splitlines()[1:])
     assert heading == ["original", "fgsm", "at", "epsilon", "0.4"]
     assert first[:3][-1] == "red"
     assert {row[2] for row in (first, second, third)} == {"red", "green", "blue"}
     assert float(first[0]) > 90 > float(first[3])  # it is less sure, or of another colour, after the attack
-    stems = ("0_0", "0_1", "1")  # two files have one name
-    drawn = {f"{stem}_{name}.png" for stem in stems for name in ("grad_cam", "saliency", "softmax")}
+    stems = ("0_0", "0_1", "a\nb\udcff")  # two files have one name
+    drawn = {f"{stem}_{name}.png" for stem in stems for name in ("grad_cam", "softmax")}
     assert {path.name for path in (tmp_path / "new").iterdir()} == drawn
     assert all(path.read_bytes().startswith(PNG) for path in (tmp_path / "new").iterdir())
-    assert all(f"  {name} " in out for name in drawn)
+    assert all(f"  {name.encode('unicode_escape', 'surrogatepass').decode()} " in out for name in drawn)
 
 
 def test_explain_warns_of_a_wrong_preprocessing_and_speaks_json(run, tmp_path):
     dark = tmp_path / "dark.png"
     Image.new("RGB", (16, 16), (3, 2, 1)).save(dark)
-    command = (
-        "explain",
-        dark,
-        *MODEL[:2],
-        "--explainer",
-        "saliency",
-        "--output",
-        tmp_path / "new",
-        "--json",
-        "--quiet",
-    )
-    code, out, err = run(*command)
+    command = ("explain", dark, *MODEL[:2], "--explainer", "saliency", "--output", tmp_path / "new")
+    code, out, err = run(*command, "--json", "--quiet")
     assert code == 0
     found = json.loads(out)
     assert [item["file"] for item in found["images"]] == [str(dark)]
@@ -98,10 +90,12 @@ def test_names_of_classes_are_given_only_where_they_are_known(here):
 
 
 def test_bounds_of_the_models_of_a_function(here, run):
-    (here / "two_models.py").write_text(
-        "import keras\nimport keras_advxai as kax\n\n\ndef plain():\n"
-        "    return keras.models.load_model('model.keras')\n\n\ndef own():\n    return kax.ImageClassifier(plain(), bounds=(-1, 1))\n"
+    lines = (
+        "import keras, keras_advxai as kax",
+        "plain = lambda: keras.models.load_model('model.keras')",
+        "own = lambda: kax.ImageClassifier(plain(), bounds=(-1, 1))",
     )
+    (here / "two_models.py").write_text("\n".join(lines))
     assert models.load("two_models:plain").bounds == (0, 255)  # as the files of images have them
     assert models.load("two_models:plain", of_files=False).bounds == (0, 1)
     assert models.load("two_models:plain", bounds=(0.0, 2.0)).bounds == (0, 2)
