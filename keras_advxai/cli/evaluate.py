@@ -125,12 +125,13 @@ def evaluate(console: Console, /, **options: Any) -> int:
     with console.working():
         classifier, settings, found = _loaded(options)
         seen = look(classifier, found.look, found.labels)
-        first = seen if found.shown is found.look else look(classifier, found.shown)
-    predictions = _predictions(first, found)
+        predictions = _predictions(look(classifier, found.shown), found)
     console.show(_predictions_text(predictions, found.count))
-    if seen.doubts:
-        text = f"The preprocessing looks wrong. {' '.join(as_options(doubt) for doubt in seen.doubts)}"
+    doubts = [as_options(doubt) for doubt in seen.doubts]
+    if doubts:
+        text = f"The preprocessing looks wrong. {' '.join(doubts)}"
         if not options["yes"]:
+            console.finish({"predictions": predictions, "doubts": doubts})
             raise Failure(f"{text} To go on nevertheless, say --yes.", DOUBTFUL)
         console.warn(text)
     with console.working():
@@ -141,7 +142,7 @@ def evaluate(console: Console, /, **options: Any) -> int:
     if options["log_dir"] is not None:
         console.say(f"TensorBoard shows more: tensorboard --logdir {options['log_dir']}")
     wanted = {key: options[key] for key in ("output", "min_accuracy", "max_mod")}
-    return conclude(console, report, **wanted, predictions=predictions)
+    return conclude(console, report, **wanted, predictions=predictions, doubts=doubts)
 
 
 def _check(options: dict[str, Any]) -> None:

@@ -87,6 +87,8 @@ def test_a_wrong_preprocessing_ends_it_before_the_attack(run, tmp_path):
     assert "--yes" in err
     assert err.count("\n") == 1
     assert not (tmp_path / "out").exists()
+    code, out, _ = run(*wrong, "--quiet", "--json")
+    assert (code, json.loads(out)["doubts"][0][:28]) == (3, "What arrives at layer 'norm'")
     code, out, err = run(*wrong, "--quiet", "--yes")
     assert code == 0
     assert err.startswith("keras-advxai: warning: The preprocessing looks wrong.")
