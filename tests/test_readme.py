@@ -6,6 +6,7 @@ import pathlib
 import re
 import shlex
 
+import click
 import keras
 import numpy as np
 import pytest
@@ -14,7 +15,7 @@ from tensorboard import program
 
 import keras_advxai
 from keras_advxai import __version__
-from keras_advxai.cli import _parser
+from keras_advxai.cli.program import program as cli
 
 ROOT = pathlib.Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -72,7 +73,8 @@ def _check_make(words, setup_cfg):
 
 
 def _check_cli(words, setup_cfg):
-    assert _parser().parse_args(words[1:]).run is not None
+    command = cli.commands[words[1]]
+    command.make_context(words[1], words[2:], parent=click.Context(cli))  # raises for what is not understood
 
 
 def _check_pip(words, setup_cfg):
@@ -93,6 +95,7 @@ def _check_tensorboard(words, setup_cfg):
 
 CHECKS = {
     "make": _check_make,
+    "keras-advxai": _check_cli,
     ".venv/bin/keras-advxai": _check_cli,
     ".venv/bin/pip": _check_pip,
     ".venv/bin/python": _check_python,
@@ -101,7 +104,10 @@ CHECKS = {
 }
 
 
-def test_shell_commands_exist(setup_cfg):
+def test_shell_commands_exist(setup_cfg, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for name in ("photos", "test", "cat.jpg"):  # what the commands are about
+        (tmp_path / name).touch()
     commands = [shlex.split(line, comments=True) for _, block in _blocks("sh") for line in block.splitlines()]
     assert [words[:2] for words in commands[:2]] == [["make", "demo"], ["make", "test"]]
     for words in commands:

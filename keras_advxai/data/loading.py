@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from keras_advxai._typing import Bounds
 from keras_advxai.data import files
 from keras_advxai.data.image_files import ImageFiles
 from keras_advxai.data.pictures import Picture
@@ -32,6 +33,7 @@ def load(
     limit: int | None = None,
     classes: Sequence[str] | None = None,
     strict: bool = False,
+    bounds: Bounds = (0.0, 255.0),
 ) -> Any:
     """Images and labels from a path, in the form that `evaluate` takes.
 
@@ -55,6 +57,8 @@ def load(
             Defaults to `None`: alphabetical order; what are all numbers are classes by number.
         strict: Whether a file that cannot be decoded is an error. Defaults to `False`: it is left out, and stands in
             `skipped`.
+        bounds: The range that the pixels of image files are scaled to, for a model that takes pixels in [0, 1], say.
+            Defaults to `(0, 255)`, as they are in the files.
 
     Returns:
         `ImageFiles`, a `keras.utils.PyDataset` with the files' `names`, `class_names` and what was `skipped`; `(x, y)`
@@ -79,7 +83,7 @@ def load(
     ((2, 24, 24, 3), [0, 1], ('cat/first.png', 'dog/first.png'), ('cat', 'dog'))
     """
     place = pathlib.Path(path).expanduser()
-    picture = Picture(_sides(size), crop, channels)
+    picture = Picture(_sides(size), crop, channels, bounds)
     batch_size = check_whole_number("batch_size", batch_size, 1)
     if limit is not None:
         limit = check_whole_number("limit", limit, 1)

@@ -9,7 +9,8 @@ import warnings
 import numpy as np
 from PIL import Image, ImageOps
 
-from keras_advxai.models.inputs import check_flag, check_whole_number
+from keras_advxai._typing import Bounds
+from keras_advxai.models.inputs import check_bounds, check_flag, check_whole_number
 
 MOST_PIXELS = 100_000_000
 """A file that says it has more is not decoded: a few kilobytes can claim to be terabytes."""
@@ -31,15 +32,18 @@ class Picture:
         crop: Which part is resized: `True`, the middle of the image with the proportions of `size`, so that nothing is
             stretched; a number below 1, that share of it; `False`, the whole image, which is stretched.
         channels: 3 for colour, 1 for gray.
+        bounds: What the levels 0 and 255 become.
     """
 
     size: tuple[int, int] | None = None
     crop: bool | float = True
     channels: int = 3
+    bounds: Bounds = (0.0, 255.0)
 
     def __post_init__(self) -> None:
         if self.channels not in (1, 3):
             raise ValueError(f"Argument `channels` must be 1 or 3. Received: channels={self.channels!r}")
+        object.__setattr__(self, "bounds", check_bounds(self.bounds))
         for side in self.size or ():
             check_whole_number("size", side, 1)
         if isinstance(self.crop, (bool, np.bool_)):
@@ -51,7 +55,7 @@ class Picture:
             )
 
     def read(self, path: pathlib.Path) -> np.ndarray:
-        """The pixels of a file, upright, `(height, width, channels)` float32 in [0, 255].
+        """The pixels of a file, upright, `(height, width, channels)` float32 within the bounds.
 
         Args:
             path: A file that Pillow can read. Of an animation or of several pages, the first one counts.
@@ -80,8 +84,17 @@ class Picture:
         if self.channels == 1 and scaled.mode == "RGB":
             scaled = scaled.convert("L")
         # Bicubic resizing overshoots at edges, which 8 bits cut off by themselves.
-        pixels = np.clip(np.asarray(scaled, "float32"), 0, 255)
+        pixels = self._scaled(np.clip(np.asarray(scaled, "float32"), 0, 255))
         return pixels if pixels.ndim == 3 else np.repeat(pixels[..., None], self.channels, axis=-1)
+
+    def _scaled(self, levels: np.ndarray) -> np.ndarray:
+        """Levels in [0, 255] scaled to the bounds."""
+        low, high = self.bounds
+        if self.bounds == (0, 255):
+            return levels
+        # Rounding may lead past a bound, which an evaluation would refuse.
+        scaled: np.ndarray = np.clip(low + levels * np.float32((high - low) / 255), low, high).astype("float32")
+        return scaled
 
     def _box(self, image: Image.Image, height: int, width: int) -> tuple[float, float, float, float]:
         """The part of the image that is resized: left, top, right and bottom."""

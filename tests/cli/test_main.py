@@ -1,23 +1,23 @@
+import json
 import os
+import pathlib
 import subprocess
 import sys
 
-import pytest
+import click
 
 from keras_advxai import __version__
 from keras_advxai.cli import main
+from keras_advxai.cli.document import with_reference
+from keras_advxai.cli.failing import CODES, nearest
+from keras_advxai.cli.program import program
 
 _HELP_WITHOUT_HEAVY_IMPORTS = """
-import sys, time
-start = time.process_time()
+import sys
 from keras_advxai.cli import main
-try:
-    main({arguments!r})
-except SystemExit as stop:
-    code = stop.code
-elapsed = time.process_time() - start
-heavy = sorted({{"keras", "tensorflow", "numpy", "matplotlib", "skimage", "rich"}} & set(sys.modules))
-print(code, heavy, elapsed < 0.5, file=sys.stderr)
+codes = {main([*command, "--help"]) for command in COMMANDS} | {main(["--version"]), main(["version"])}
+heavy = {"keras", "tensorflow", "numpy", "matplotlib", "skimage", "rich", "PIL", "tqdm"} & set(sys.modules)
+print(sorted(codes), sorted(heavy), file=sys.stderr)
 """
 
 
@@ -32,32 +32,70 @@ def _python(*arguments, **variables):
     )
 
 
-@pytest.mark.parametrize("arguments", [["--help"], ["demo", "--help"], ["--version"]])
-def test_help_loads_nothing_heavy_and_is_quick(arguments):
-    done = _python("-c", _HELP_WITHOUT_HEAVY_IMPORTS.format(arguments=arguments))
-    assert done.stderr.split("\n")[-2] == "0 [] True"
+def test_help_and_versions_load_nothing_heavy():
+    commands = [[], *([name] for name in program.commands)]
+    done = _python("-c", _HELP_WITHOUT_HEAVY_IMPORTS.replace("COMMANDS", repr(commands)))
+    assert done.stderr.split("\n")[-2] == "[0] []"
 
 
-def test_help_names_the_commands_and_the_options_of_the_demo(capsys):
-    with pytest.raises(SystemExit, match="0"):
-        main(["--help"])
-    assert "demo" in capsys.readouterr().out
-    with pytest.raises(SystemExit, match="0"):
-        main(["demo", "--help"])
+def test_help_names_the_commands_and_each_has_examples(capsys):
+    assert main(["--help"]) == 0
     text = capsys.readouterr().out
-    for option in ("--output DIR", "--epochs N", "--seed N", "(default: keras-advxai-demo)"):
-        assert option in text
+    wanted = "evaluate explain layers attacks explainers metrics show merge demo version"
+    assert list(program.commands) == wanted.split()
+    for name in program.commands:
+        assert f"\n  {name} " in text
+        assert main([name, "--help"]) == 0
+        own = capsys.readouterr().out
+        assert own.startswith(f"Usage: keras-advxai {name}")
+        assert "--quiet" in own
+        assert "--json" in own
+        if name != "version":
+            assert f"  keras-advxai {name}" in own.partition("Examples:")[2]
+        assert max(map(len, own.splitlines())) <= 100
 
 
-def test_version(capsys):
-    with pytest.raises(SystemExit, match="0"):
-        main(["--version"])
+def test_every_example_is_understood(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for name in (
+        "test",
+        "results/report.npz",
+        "part0",
+        "part1",
+        "test.csv",
+        "photos/a.jpg",
+        "cat.jpg",
+        "face.png",
+        "names.txt",
+    ):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()
+    count = 0
+    for command in (program, *program.commands.values()):
+        text = (command.epilog or "").replace("\\\n", " ")
+        for line in text.splitlines():
+            words = line.replace("*", "a").split()
+            if words[:1] != ["keras-advxai"]:
+                continue
+            own = program.commands[words[1]]
+            own.make_context(words[1], words[2:], parent=click.Context(program))  # raises for what is not understood
+            count += 1
+    assert count > 15
+
+
+def test_version_says_what_it_runs_on(capsys):
+    assert main(["--version"]) == 0
     assert capsys.readouterr().out == f"keras-advxai {__version__}\n"
+    assert main(["version", "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert found["keras-advxai"] == __version__
+    assert found["keras"].startswith("3.")
+    assert found["tensorflow"].startswith("2.")
 
 
 def test_runs_as_a_module():
     done = _python("-m", "keras_advxai", "--version")
-    assert (done.returncode, done.stdout) == (0, f"keras-advxai {__version__}\n")
+    assert (done.returncode, done.stdout, done.stderr) == (0, f"keras-advxai {__version__}\n", "")
 
 
 def test_without_a_command_it_shows_the_help_and_fails(capsys):
@@ -67,35 +105,6 @@ def test_without_a_command_it_shows_the_help_and_fails(capsys):
     assert "demo" in captured.err
 
 
-@pytest.mark.parametrize(
-    ("arguments", "message"),
-    [
-        (["dem"], "invalid choice: 'dem'"),
-        (["demo", "--epochs", "0"], "--epochs: must be an integer of at least 1"),
-        (["demo", "--epochs", "1.5"], "--epochs: invalid integer value: '1.5'"),
-        (["demo", "--seed", "-1"], "--seed: must be an integer of at least 0"),
-        (["demo", "--seed", "4294967296"], "below 2**32: 4294967296"),
-        (["demo", "--colour"], "unrecognized arguments: --colour"),
-    ],
-)
-def test_wrong_arguments_are_named(arguments, message, capsys):
-    with pytest.raises(SystemExit, match="2"):
-        main(arguments)
-    assert message in capsys.readouterr().err
-
-
-def test_an_output_that_is_a_file_is_an_error_of_one_line(tmp_path, capsys):
-    path = tmp_path / "taken"
-    path.write_text("mine")
-    assert main(["demo", "--output", str(path)]) == 2
-    captured = capsys.readouterr()
-    assert captured.out == ""
-    assert captured.err.startswith("keras-advxai: error: ")
-    assert captured.err.count("\n") == 1
-    assert str(path) in captured.err
-    assert path.read_text() == "mine"
-
-
 def test_another_backend_is_refused_before_anything_is_computed(tmp_path):
     done = _python("-m", "keras_advxai", "demo", "--output", str(tmp_path / "new"), KERAS_BACKEND="jax")
     assert done.returncode != 0
@@ -103,10 +112,13 @@ def test_another_backend_is_refused_before_anything_is_computed(tmp_path):
     assert not (tmp_path / "new").exists()
 
 
-def test_an_interruption_ends_without_a_traceback(monkeypatch, tmp_path, capsys):
-    def interrupt(*_, **__):
-        raise KeyboardInterrupt
+def test_nothing_is_near_to_a_name_of_another_kind():
+    assert nearest("zzz", ["evaluate"]) == ""
+    assert set(CODES) == {0, 1, 2, 3, 70, 130}
 
-    monkeypatch.setattr("pathlib.Path.mkdir", interrupt)
-    assert main(["demo", "--output", str(tmp_path / "new")]) == 130
-    assert capsys.readouterr().err == ""
+
+def test_the_page_of_the_command_line_is_current():
+    page = (pathlib.Path(__file__).parents[2] / "docs" / "command_line.md").read_text(encoding="utf-8")
+    assert page == with_reference(page)  # else: make command-line-document
+    for name in program.commands:
+        assert f"\n## {name}\n" in page

@@ -196,3 +196,19 @@ def test_sizes_that_differ_in_a_batch_are_said(tmp_path):
     with pytest.raises(ValueError, match=r"these files have several, such as 8x8, 9x8. Pass a `size`, or batch_size=1"):
         kax.data.load(tmp_path)[0]
     assert [len(kax.data.load(tmp_path, batch_size=1)[index]) for index in range(2)] == [1, 1]
+
+
+def test_pixels_are_scaled_to_the_bounds(animals):
+    as_they_are, _ = kax.data.load(animals, size=20)[0]
+    scaled, _ = kax.data.load(animals, size=20, bounds=(-1, 1))[0]
+    assert scaled.dtype == np.float32
+    np.testing.assert_allclose(scaled, as_they_are / 127.5 - 1, atol=1e-6)
+    assert np.abs(scaled).max() <= 1
+    with pytest.raises(ValueError, match="`bounds` must be"):
+        kax.data.load(animals, bounds=(1, 1))
+
+
+def test_a_name_of_two_classes_is_refused(animals):
+    with pytest.raises(ValueError, match="There are several classes 'cat': 0, 2"):
+        kax.data.load(animals, classes=("cat", "dog", "cat"))
+    assert kax.data.load(animals, classes=("cat", "dog", "cow", "cow")).labels is not None  # no folder is named so

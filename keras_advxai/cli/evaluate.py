@@ -1,0 +1,276 @@
+"""`keras-advxai evaluate`: accuracy under attack and drift of the explanations, of a model and images."""
+
+from __future__ import annotations
+
+import pathlib
+import time
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from keras_advxai.cli import images, models, writing
+from keras_advxai.cli.choosing import NONE, chosen_explainers
+from keras_advxai.cli.concluding import conclude
+from keras_advxai.cli.console import Console
+from keras_advxai.cli.failing import DOUBTFUL, Failure, as_options, printable
+from keras_advxai.cli.first_look import SHOWN, FirstLook, look
+from keras_advxai.cli.kinds import Epsilon, Path, Shard, Share
+from keras_advxai.cli.options import Command, image_options, layer_option, model_options
+
+if TYPE_CHECKING:
+    from keras_advxai.evaluation import EvaluationReport, EvaluationSettings
+    from keras_advxai.models import ImageClassifier
+
+_EXAMPLES = """
+\b
+Examples:
+  keras-advxai evaluate --model efficientnet_lite0 --data photos
+  keras-advxai evaluate --model MobileNetV2 --data photos --epsilon 2/255 --output results
+  keras-advxai evaluate --model my.keras --data test.csv --bounds 0 1 \\
+      --attack fgsm --attack pgd --explainer grad_cam --explainer integrated_gradients
+  keras-advxai evaluate --model my.keras --data test --min-accuracy 0.3 --max-mod 0.2 --json
+  keras-advxai evaluate --model my.keras --data test --journal run.journal
+"""
+
+
+@click.command(
+    "evaluate", cls=Command, short_help="Measure accuracy under attack and drift of explanations.", epilog=_EXAMPLES
+)
+@model_options
+@click.option(
+    "--data",
+    required=True,
+    type=Path(exists=True),
+    metavar="DIR|CSV|NPZ",
+    help="The images: a folder, with a sub-folder for each class or without labels; a table with a path and a label in "
+    "each line; an .npz file with x and y; or a folder that tf.data.Dataset.save wrote.",
+)
+@click.option(
+    "--attack", "attacks", multiple=True, default=["fgsm"], show_default=True, metavar="NAME", help="See `attacks`."
+)
+@click.option(
+    "--epsilon",
+    "epsilons",
+    multiple=True,
+    type=Epsilon(),
+    default=["1/255", "2/255", "4/255", "8/255"],
+    show_default=True,
+    metavar="E",
+    help="A budget, as a fraction of the pixels' range: 2/255 or 0.01.",
+)
+@click.option(
+    "--explainer",
+    "explainers",
+    multiple=True,
+    default=["grad_cam"],
+    show_default=True,
+    metavar="NAME|none",
+    help="See `explainers`. With none, accuracy alone is measured.",
+)
+@layer_option
+@click.option(
+    "--metric", "metrics", multiple=True, default=["nissim"], show_default=True, metavar="NAME", help="See `metrics`."
+)
+@click.option(
+    "--noise/--no-noise", default=True, show_default=True, help="Whether to measure the same under random noise."
+)
+@image_options
+@click.option("--limit", type=click.IntRange(min=1), metavar="N", help="At most so many images, spread over all.")
+@click.option(
+    "--batch-size",
+    type=click.IntRange(min=1),
+    default=32,
+    show_default=True,
+    metavar="N",
+    help="How many images go through the model at once; fewer take less memory.",
+)
+@click.option(
+    "--seed",
+    type=click.IntRange(0, 2**32 - 1),
+    default=0,
+    show_default=True,
+    metavar="N",
+    help="Seed of the noise and of the intervals.",
+)
+@click.option(
+    "--checks",
+    type=click.Choice(["cheap", "all"]),
+    default="cheap",
+    show_default=True,
+    help="Whether to run the model and the attacks again to see what the figures are worth.",
+)
+@click.option("--journal", type=Path(), metavar="FILE", help="Keep what is done there, and go on from it.")
+@click.option("--ray", is_flag=True, help="Measure the batches as tasks of Ray, on its cluster or all cores.")
+@click.option(
+    "--shard", type=Shard(), metavar="N/OF", help="Evaluate one part of the data, 0/16 to 15/16; see `merge`."
+)
+@click.option("--log-dir", type=Path(), metavar="DIR", help="Where to write logs for TensorBoard.")
+@click.option("--output", type=Path(), metavar="DIR", help="Where to write the report, the table and figures.")
+@click.option(
+    "--min-accuracy",
+    type=Share(),
+    metavar="SHARE",
+    help="End with exit code 1 where the robust accuracy at the largest epsilon is lower.",
+)
+@click.option("--max-mod", type=Share(), metavar="MOD", help="End with exit code 1 where any attack's MOD is larger.")
+@click.option("-y", "--yes", is_flag=True, help="Go on although the preprocessing looks wrong.")
+@click.pass_obj
+def evaluate(console: Console, /, **options: Any) -> int:
+    """Measure how accuracy falls and how far explanations drift under attack.
+
+    First the predictions for some images are shown; where the preprocessing looks wrong, it ends there, with exit code
+    3. Then come the table, what is to be known of it, and the files.
+    """
+    _check(options)
+    with console.working():
+        classifier, settings, found = _loaded(options)
+        seen = look(classifier, found.look, found.labels)
+        predictions = _predictions(look(classifier, found.shown), found)
+    console.show(_predictions_text(predictions, found.count))
+    doubts = [as_options(doubt) for doubt in seen.doubts]
+    if doubts:
+        text = f"The preprocessing looks wrong. {' '.join(doubts)}"
+        if not options["yes"]:
+            console.finish({"predictions": predictions, "doubts": doubts})
+            raise Failure(f"{text} To go on nevertheless, say --yes.", DOUBTFUL)
+        console.warn(text)
+    with console.working():
+        report = _evaluated(console, classifier, settings, found, options)
+    for name, reason in getattr(found.data, "skipped", {}).items():
+        console.warn(f"{name} was left out: {reason}")
+    console.show()
+    if options["log_dir"] is not None:
+        console.say(f"TensorBoard shows more: tensorboard --logdir {options['log_dir']}")
+    wanted = {key: options[key] for key in ("output", "min_accuracy", "max_mod")}
+    return conclude(console, report, **wanted, predictions=predictions, doubts=doubts)
+
+
+def _check(options: dict[str, Any]) -> None:
+    """Raise for what is wrong, as far as it shows without TensorFlow."""
+    writing.check_folder(options["output"])
+    writing.check_folder(options["log_dir"], "--log-dir")
+    if options["journal"] is not None:
+        writing.check_folder(options["journal"].parent, "--journal")
+    if options["ray"] and options["shard"] is not None:
+        raise click.UsageError("--ray makes the shards by itself: leave out one of --ray and --shard.")
+    bounds = options["bounds"]
+    if bounds is not None and not bounds[0] < bounds[1]:
+        raise Failure(f"--bounds must be the lower and the upper bound, such as 0 1. Received: {bounds[0]} {bounds[1]}")
+    without = [name for name in options["explainers"] if name.lower() != NONE]
+    if options["max_mod"] is not None and not without:
+        raise click.UsageError("--max-mod is a limit on explanations, and --explainer none measures none.")
+    if without and len(without) < len(options["explainers"]):
+        raise click.UsageError("--explainer none cannot stand beside other explainers.")
+
+
+def _loaded(options: dict[str, Any]) -> tuple[ImageClassifier, EvaluationSettings, images.Images]:
+    """The model, what is to be measured, and the images."""
+    name, weights = options["model"], options["weights"]
+    how = {key: options[key] for key in ("weights", "preprocess", "bounds", "unsafe")}
+    classifier = models.load(name, **how, of_files=images.are_files(options["data"]))
+    settings = _settings(classifier, options)
+    names = models.names_of_classes(options["class_names"], classifier, name, weights)
+    reading = images.Reading(options["size"], options["crop"], options["batch_size"], options["limit"], names)
+    return classifier, settings, images.load(options["data"], classifier, reading, SHOWN)
+
+
+def _settings(classifier: ImageClassifier, options: dict[str, Any]) -> EvaluationSettings:
+    """What is to be measured, as far as it can be checked before there are images."""
+    import keras_advxai as kax
+
+    settings = kax.EvaluationSettings(
+        attacks=list(options["attacks"]),
+        epsilons=sorted(set(options["epsilons"])),
+        explainers=chosen_explainers(classifier, options["explainers"], options["layer"]),
+        metrics=list(options["metrics"]),
+        noise_control=options["noise"],
+        checks=options["checks"],
+        seed=options["seed"],
+        batch_size=options["batch_size"],
+    )
+    for explainer in settings.explainers:
+        explainer.layers(classifier)  # raises for one that is not there
+    return settings
+
+
+def _evaluated(
+    console: Console,
+    classifier: ImageClassifier,
+    settings: EvaluationSettings,
+    found: images.Images,
+    options: dict[str, Any],
+) -> EvaluationReport:
+    import keras_advxai as kax
+
+    runner: Any = kax.distributed.RayRunner(shards=_shards(found)) if options["ray"] else None
+    journal = options["journal"]
+    began = time.time()
+    try:
+        return kax.evaluate(
+            classifier,
+            found.data,
+            settings=settings,
+            class_names=found.class_names,
+            log_dir=options["log_dir"],
+            journal=journal,
+            shard=options["shard"],
+            runner=runner,
+            progress=console.progress,
+        )
+    except kax.EvaluationError as error:
+        kept = _kept(error, options["output"], journal, began)
+        raise Failure(f"{as_options(str(error).partition(chr(10))[0])} {kept}") from error
+    except KeyboardInterrupt as error:
+        vars(error)["kept"] = _kept(error, options["output"], journal, began)
+        raise
+
+
+def _kept(error: BaseException, output: pathlib.Path | None, journal: pathlib.Path | None, began: float) -> str:
+    """A sentence on what was kept of an evaluation that ended early, after it was."""
+    report: EvaluationReport | None = getattr(error, "report", None)
+    said = []
+    if journal is not None and journal.exists() and (report is not None or journal.stat().st_mtime >= began - 1):
+        images_done = "" if report is None else f"What was measured of {len(report.measurements)} images"
+        said.append(f"{images_done or 'What was measured'} is in {journal}: the same command goes on from there.")
+    if output is not None and report is not None:
+        writing.write(report, output, [], pictures=False)
+        said.append(f"The report of {len(report.measurements)} images is in {output}.")
+    return " ".join(said) or "Nothing was kept; with --journal FILE, the same command goes on where it stopped."
+
+
+def _shards(found: images.Images) -> int:
+    """Into how many parts the data are divided: at most one for each batch."""
+    batches = getattr(found.data, "num_batches", None)
+    return max(1, min(16, batches or 16))
+
+
+def _predictions(seen: FirstLook, found: images.Images) -> list[dict[str, Any]]:
+    """The most probable class of each image that is shown."""
+    rows = []
+    for place in range(min(SHOWN, len(seen.predictions))):
+        top = seen.top(place, 1)
+        index, share = top[0] if top else (-1, float("nan"))
+        name = found.class_names[index] if found.class_names and index >= 0 else None
+        name = f"output {index}" if share != share and index >= 0 else name  # of a regression, which has no classes
+        rows.append(
+            {
+                "file": printable(found.names[place]) if place < len(found.names) else f"image {place}",
+                "class": index,
+                "name": name,
+                "confidence": None if share != share else share,
+            }
+        )
+    return rows
+
+
+def _predictions_text(rows: list[dict[str, Any]], count: int | None) -> str:
+    from keras_advxai.text import percent_text
+
+    width = max((len(row["file"]) for row in rows), default=0)
+    lines = []
+    for row in rows:
+        said = row["name"] or ("no class: the output is not finite" if row["class"] < 0 else f"class {row['class']}")
+        share = "" if row["confidence"] is None else f"{percent_text(row['confidence']):>8}  "
+        lines.append(f"  {row['file']:<{width}}  {share}{said}")
+    of_all = "" if count is None or count <= len(rows) else f" for the first {len(rows)} of {count} images"
+    return "\n".join([f"Predictions{of_all}:", *lines])

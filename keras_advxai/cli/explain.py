@@ -1,0 +1,194 @@
+"""`keras-advxai explain`: where a model looks in an image, before and after an attack, with and without the softmax."""
+
+from __future__ import annotations
+
+import pathlib
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from keras_advxai.cli import images, models, writing
+from keras_advxai.cli.choosing import chosen_explainers
+from keras_advxai.cli.console import Console
+from keras_advxai.cli.failing import Failure, as_options, printable
+from keras_advxai.cli.first_look import FirstLook, look
+from keras_advxai.cli.kinds import Epsilon, Path
+from keras_advxai.cli.options import Command, image_options, layer_option, model_options
+
+if TYPE_CHECKING:
+    from keras_advxai.evaluation import Example
+    from keras_advxai.measurements.scores import ScoreComparison
+    from keras_advxai.models import ImageClassifier
+
+_TOP = 5
+_EXAMPLES = """
+\b
+Examples:
+  keras-advxai explain cat.jpg --model efficientnet_lite0
+  keras-advxai explain photos/*.jpg --model MobileNetV2 --epsilon 8/255 --output explained
+  keras-advxai explain face.png --model my.keras --bounds 0 1 --class-names names.txt
+"""
+
+
+@click.command(
+    "explain", cls=Command, short_help="Show where a model looks, before and after an attack.", epilog=_EXAMPLES
+)
+@click.argument("files", nargs=-1, required=True, type=Path(exists=True), metavar="IMAGE...")
+@model_options
+@click.option("--attack", default="fgsm", show_default=True, metavar="NAME", help="See `attacks`.")
+@click.option(
+    "--epsilon",
+    type=Epsilon(),
+    default="2/255",
+    show_default=True,
+    metavar="E",
+    help="The budget of the attack, as a fraction of the pixels' range.",
+)
+@click.option(
+    "--explainer",
+    "explainers",
+    multiple=True,
+    default=["grad_cam", "integrated_gradients"],
+    show_default=True,
+    metavar="NAME",
+    help="See `explainers`.",
+)
+@layer_option
+@image_options
+@click.option(
+    "--output",
+    type=Path(),
+    default="keras-advxai-explain",
+    show_default=True,
+    metavar="DIR",
+    help="Where to write the figures.",
+)
+@click.pass_obj
+def explain(console: Console, /, files: tuple[pathlib.Path, ...], **options: Any) -> int:
+    """Show where a model looks in images, before and after an attack.
+
+    For each image there are the most probable classes, a figure for each explainer, and one with and without the
+    softmax.
+    """
+    for path in files:
+        if not path.is_file():
+            raise Failure(f"{path} is a folder. Name the images, such as {path}/*.jpg.")
+    writing.check_folder(options["output"])
+    with console.working():
+        classifier, x, names = _loaded(files, options)
+        before = look(classifier, x)
+        for doubt in before.doubts:
+            console.warn(f"The preprocessing looks wrong. {as_options(doubt)}")
+        comparison = _compared(console, classifier, x, names, options)
+        after = look(classifier, _adversarial(comparison, classifier))
+    results = []
+    for place, path in enumerate(files):
+        rows = [_top(seen, place, names) for seen in (before, after)]
+        console.show(_table(path, rows, options["attack"], options["epsilon"]))
+        results.append({"file": str(path), "original": rows[0], "adversarial": rows[1]})
+    written: list[tuple[pathlib.Path, str]] = []
+    try:
+        _write(comparison, files, names, options["output"], written)
+        console.show(writing.listed(written))
+    finally:  # what was found is not lost to a full disk
+        console.finish({"images": results, "files": [str(path) for path, _ in written]})
+    return 0
+
+
+def _loaded(
+    files: tuple[pathlib.Path, ...], options: dict[str, Any]
+) -> tuple[ImageClassifier, Any, tuple[str, ...] | None]:
+    import numpy as np
+
+    from keras_advxai.data.pictures import Picture
+
+    how = {key: options[key] for key in ("weights", "preprocess", "bounds", "unsafe")}
+    classifier = models.load(options["model"], **how)
+    names = models.names_of_classes(options["class_names"], classifier, options["model"], options["weights"])
+    height, width, channels = images.pixels_of(classifier, options["size"])
+    picture = Picture((height, width), options["crop"], channels, classifier.bounds)
+    return classifier, np.stack([picture.read(path) for path in files]), names
+
+
+def _compared(
+    console: Console, classifier: ImageClassifier, x: Any, names: tuple[str, ...] | None, options: dict[str, Any]
+) -> ScoreComparison:
+    import keras_advxai as kax
+
+    return kax.compare_scores(
+        classifier,
+        x,
+        explainers=chosen_explainers(classifier, options["explainers"], options["layer"]),
+        attack=options["attack"],
+        epsilon=options["epsilon"],
+        images=len(x),
+        class_names=names,
+        progress=console.progress,
+    )
+
+
+def _adversarial(comparison: ScoreComparison, classifier: ImageClassifier) -> Any:
+    """The adversarial images, in the order of the files."""
+    import numpy as np
+
+    found = {example.index: example.adversarial for example in comparison.examples}
+    low, high = classifier.bounds
+    shares = np.stack([found[index] for index in sorted(found)])
+    return np.clip(low + shares * np.float32(high - low), low, high).astype("float32")
+
+
+def _top(seen: FirstLook, place: int, names: tuple[str, ...] | None) -> list[dict[str, Any]]:
+    return [
+        {"class": index, "name": names[index] if names else None, "probability": None if share != share else share}
+        for index, share in seen.top(place, _TOP)
+    ]
+
+
+def _table(path: pathlib.Path, rows: list[list[dict[str, Any]]], attack: str, epsilon: float) -> str:
+    """The most probable classes of an image, and beside them those of its adversarial version."""
+    from keras_advxai.text import epsilon_text, percent_text
+
+    def cell(side: list[dict[str, Any]], rank: int) -> str:
+        if rank >= len(side):
+            return "" if rank else "no class: the output is not finite"
+        item = side[rank]
+        share = "" if item["probability"] is None else f"{percent_text(item['probability']):>8}  "
+        return f"{share}{item['name'] or 'class ' + str(item['class'])}"
+
+    lines = [[cell(side, rank) for side in rows] for rank in range(max(1, *map(len, rows)))]
+    width = max(len(left) for left, _ in lines)
+    heads = f"  {'original':<{width}}   {attack} at epsilon {epsilon_text(epsilon)}"
+    return "\n".join(
+        [printable(str(path)), heads, *(f"  {left:<{width}}   {right}".rstrip() for left, right in lines), ""]
+    )
+
+
+def _write(
+    comparison: ScoreComparison,
+    files: tuple[pathlib.Path, ...],
+    names: tuple[str, ...] | None,
+    folder: pathlib.Path,
+    written: list[tuple[pathlib.Path, str]],
+) -> None:
+    """Draw the figures of each image, and add what was written to a list."""
+    from keras_advxai import figures
+    from keras_advxai.text import epsilon_text
+
+    folder.mkdir(parents=True, exist_ok=True)
+    condition = f"{comparison.attack} at {epsilon_text(comparison.epsilon)}"  # a card has 54 letters in a line
+    stems = [path.stem for path in files]
+    for place, path in enumerate(files):
+        own: list[Example] = [example for example in comparison.examples if example.index == place]
+        stem = path.stem if stems.count(path.stem) == 1 else f"{path.stem}_{place}"
+        drawn = []
+        for example in own:
+            if example.explainer in comparison.pairs:
+                title = f"{printable(path.name)}: {example.explainer}, {condition}"
+                figure = figures.explanation(example, class_names=names, images=True, title=title)
+                drawn.append((example.explainer, "the image, and where the model looks", figure))
+        title = f"{printable(path.name)}: {condition}"
+        both = figures.scores(own, comparison.pairs, class_names=names, title=title)
+        drawn.append(("softmax", "the same with and without the softmax", both))
+        for name, what, figure in drawn:
+            figure.savefig(folder / f"{stem}_{name}.png")
+            written.append((folder / f"{stem}_{name}.png", what))

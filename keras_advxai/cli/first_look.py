@@ -1,0 +1,90 @@
+"""A first look at the predictions, before anything is attacked."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from keras_advxai.models import ImageClassifier
+
+SHOWN = 10
+
+
+@dataclasses.dataclass(frozen=True)
+class FirstLook:
+    """What a model says of images as they are.
+
+    Attributes:
+        predictions: The class of each image, `(images,)`; -1 where the output is not finite.
+        probabilities: Of all classes, `(images, classes)`.
+        doubts: Sentences on what speaks for a wrong preprocessing.
+    """
+
+    predictions: np.ndarray
+    probabilities: np.ndarray
+    doubts: tuple[str, ...]
+
+    def top(self, image: int, count: int) -> list[tuple[int, float]]:
+        """The most probable classes of an image, with their probabilities.
+
+        Args:
+            image: Which image.
+            count: How many classes.
+        """
+        if self.predictions[image] < 0:
+            return []
+        values = self.probabilities[image]
+        order = values.argsort()[::-1][:count]
+        return [(int(index), float(values[index])) for index in order]
+
+
+def look(classifier: ImageClassifier, x: Any, y: Any = None) -> FirstLook:
+    """What the model says of images, and whether they arrive in it as those of its training did.
+
+    Args:
+        classifier: The model.
+        x: The images.
+        y: Their labels. Defaults to `None`.
+
+    Raises:
+        ValueError: The images do not fit the model.
+    """
+    import numpy as np
+
+    from keras_advxai.checks.settings import unlike_training_text
+    from keras_advxai.models.arriving import compared
+
+    inputs = classifier.checked(x, "the images")
+    found = classifier.compiled("first look", _pass, inputs)
+    finite = found["finite"].numpy()
+    predictions = np.where(finite, found["strongest"].numpy(), -1)
+    doubts = []
+    layer = classifier.topology(tuple(inputs.shape[1:])).statistics
+    if layer is not None and "mean" in found:
+        moments = {name: found[name].numpy() for name in ("mean", "variance", "known_mean", "known_variance")}
+        doubts.append(unlike_training_text(compared(layer, [moments], [len(predictions)])))
+    if y is not None and np.ndim(y) == 1 and len(np.unique(y)) > 1 and len(predictions) > 2:
+        only = np.unique(predictions)
+        if len(only) == 1 and only[0] >= 0:
+            doubts.append(
+                f"The model predicts class {only[0]} for all of {len(predictions)} images, whatever their labels. Look "
+                "at `preprocess` and `bounds`, and at the training."
+            )
+    if not finite.any():
+        doubts.append("The model's outputs are NaN or infinite for all images. Look at `preprocess` and `bounds`.")
+    return FirstLook(predictions, found["probabilities"].numpy(), tuple(filter(None, doubts)))
+
+
+def _pass(classifier: ImageClassifier, x: Any) -> dict[str, Any]:
+    from keras_advxai.models.arriving import moments
+
+    forward = classifier.forward(x)
+    return {
+        "probabilities": forward.probabilities,
+        "strongest": forward.strongest,
+        "finite": forward.finite,
+        **(moments(forward) or {}),
+    }

@@ -1,0 +1,81 @@
+"""`keras-advxai attacks`, `explainers` and `metrics`: what is known by name."""
+
+from __future__ import annotations
+
+import contextlib
+import importlib
+import inspect
+from typing import Any
+
+import click
+
+from keras_advxai.cli.console import Console
+from keras_advxai.cli.options import Command
+
+
+def known_attacks() -> dict[str, str]:
+    """The attacks that a name means, with what they do."""
+    importlib.import_module("keras_advxai.attacks")  # which registers them
+    from keras_advxai.attacks.registry import REGISTRY
+
+    return _known(REGISTRY)
+
+
+def known_explainers() -> dict[str, str]:
+    """The explainers that a name means, with what they show."""
+    importlib.import_module("keras_advxai.explainers")  # which registers them
+    from keras_advxai.explainers.registry import REGISTRY
+
+    return _known(REGISTRY)
+
+
+def known_metrics() -> dict[str, str]:
+    """The dissimilarities that a name means, with what they compare."""
+    from keras_advxai import metrics
+
+    return {metric.name: _summary(metric.function) for metric in metrics.declared()}
+
+
+def _known(registry: Any) -> dict[str, str]:
+    """Whatever is built by its name alone; of other packages what is not imported before it is asked for."""
+    found = {}
+    own = [name for name, cls in registry.classes.items() if ".contrib." not in cls.__module__]
+    for name in (*own, *registry.presets):
+        with contextlib.suppress(ValueError):  # what needs arguments, which a name does not give
+            built = registry.get(name)
+            parts = ", ".join(part.name for part in built.attacks) if name in registry.presets else ""
+            found[name] = f"An ensemble: {parts}." if parts else _summary(type(built))
+    for name, place in registry.elsewhere.items():
+        if place.rpartition(":")[2].islower():  # a function that needs nothing, and no class that does
+            package = place.partition(":")[0].rpartition(".")[2]
+            found[name] = f"Another package's, by keras_advxai.contrib.{package}."
+    return found
+
+
+def _summary(documented: Any) -> str:
+    """The first sentence of a docstring."""
+    text = inspect.getdoc(documented) or ""
+    return " ".join(text.partition("\n\n")[0].split())
+
+
+def _command(name: str, what: str, option: str, find: Any) -> click.Command:
+    example = (
+        f"\n\b\nExamples:\n  keras-advxai {name}\n  keras-advxai evaluate --model my.keras --data photos {option}\n"
+    )
+
+    @click.command(name, cls=Command, epilog=example, help=f"List the {what} that have a name.")
+    @click.pass_obj
+    def run(console: Console) -> int:
+        with console.working():
+            found = find()
+        width = max(map(len, found))
+        console.show("\n".join(f"{key:<{width}}  {text}" for key, text in found.items()))
+        console.finish(found)
+        return 0
+
+    return run
+
+
+attacks = _command("attacks", "attacks", "--attack pgd", known_attacks)
+explainers = _command("explainers", "explainers", "--explainer saliency", known_explainers)
+metrics = _command("metrics", "dissimilarities of two heatmaps", "--metric rank_distance", known_metrics)

@@ -1,0 +1,124 @@
+"""From the options to a model, its bounds and the names of its classes."""
+
+from __future__ import annotations
+
+import json
+import pathlib
+from typing import TYPE_CHECKING, Any
+
+from keras_advxai.cli.failing import Failure, is_ours, nearest, one_line
+
+if TYPE_CHECKING:
+    from keras_advxai.models import ImageClassifier
+
+_PRETRAINED = ("efficientnet_lite0",)
+"""The models of `kax.pretrained`."""
+
+PIXELS = (0.0, 255.0)
+_IMAGENET = 1000
+
+
+def load(
+    name: str,
+    *,
+    weights: str = "imagenet",
+    preprocess: str | None = None,
+    bounds: tuple[float, float] | None = None,
+    unsafe: bool = False,
+    of_files: bool = True,
+) -> ImageClassifier:
+    """The classifier that the options mean.
+
+    Args:
+        name: What `--model` says.
+        weights: What `--weights` says. Defaults to `"imagenet"`.
+        preprocess: What `--preprocess` says. Defaults to `None`.
+        bounds: What `--bounds` says. Defaults to `None`.
+        unsafe: Whether code in a file may be run. Defaults to `False`.
+        of_files: Whether the images are files of pixels, in [0, 255] unless `bounds` says otherwise. Defaults to
+            `True`.
+
+    Raises:
+        Failure: Nothing is loaded; the message says why.
+    """
+    import keras_advxai as kax
+
+    given: dict[str, Any] = {"preprocess": preprocess, "bounds": bounds}
+    settings = {key: value for key, value in given.items() if value is not None}
+    if name in _PRETRAINED:
+        model = getattr(kax.pretrained, name)()
+        return kax.ImageClassifier(model, **{"bounds": PIXELS, **settings})
+    if of_files:
+        settings = {"bounds": PIXELS, **settings}
+    close = nearest(name, _PRETRAINED, 0.8)
+    if close and not _is_application(name) and not pathlib.Path(name).expanduser().exists():
+        raise Failure(f"There is no model {name!r}.{close}")
+    wanted = {"none": None}.get(weights.lower(), weights)
+    try:
+        found: ImageClassifier = kax.load_model(name, weights=wanted, unsafe=unsafe, **settings)
+    except Exception as error:
+        if is_ours(error):
+            raise
+        # Of a function of the user's, which may do anything.
+        raise Failure(f"The model {name} failed: {type(error).__name__}: {one_line(str(error))}") from error
+    # A function may return a classifier, which has its own.
+    for key, value in given.items():
+        if value is not None and getattr(found, key) != value:
+            raise Failure(f"The classifier that {name} returns has {key} of its own: leave out --{key}.")
+    return found
+
+
+def names_of_classes(
+    path: pathlib.Path | None, classifier: ImageClassifier, name: str, weights: str
+) -> tuple[str, ...] | None:
+    """The names of the classes: of a file, or of ImageNet's where the weights are; `None` where nobody knows.
+
+    Args:
+        path: What `--class-names` says.
+        classifier: The classifier.
+        name: What `--model` says.
+        weights: What `--weights` says.
+
+    Raises:
+        Failure: The file does not hold a name for each class.
+    """
+    classes = classifier.classes
+    if path is None:
+        by_name = name in _PRETRAINED or (_is_application(name) and weights == "imagenet")
+        return _imagenet_names() if by_name and classes == _IMAGENET else None
+    names = _read_names(path)
+    if len(names) != classes:
+        raise Failure(f"--class-names: {path} has {len(names)} names, and the model has {classes} classes.")
+    return names
+
+
+def _is_application(name: str) -> bool:
+    import keras
+
+    return name[:1].isupper() and callable(getattr(keras.applications, name, None))
+
+
+def _imagenet_names() -> tuple[str, ...] | None:
+    from keras_advxai.pretrained import imagenet_class_names
+
+    try:
+        return imagenet_class_names()
+    except ImportError:  # numbers will do
+        return None
+
+
+def _read_names(path: pathlib.Path) -> tuple[str, ...]:
+    """Names from a text with a line for each, or a JSON list or dictionary, such as Keras' `imagenet_class_index`."""
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+        if path.suffix.lower() != ".json":
+            return tuple(line.strip() for line in text.splitlines() if line.strip())
+        found = json.loads(text)
+        if isinstance(found, dict):
+            found = [found[str(index)] for index in range(len(found))]
+        return tuple(str(item[-1] if isinstance(item, list) else item) for item in found)
+    except (UnicodeDecodeError, ValueError, TypeError, KeyError) as error:
+        raise Failure(
+            f"--class-names: {path} must be text with a line for each class, or the JSON of a list or of a dictionary "
+            f"by number: {error}"
+        ) from error

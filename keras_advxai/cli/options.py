@@ -1,0 +1,139 @@
+"""The options that several commands have."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import click
+
+from keras_advxai.cli.console import Console
+from keras_advxai.cli.failing import INTERRUPTED, Failure, of_error
+from keras_advxai.cli.kinds import Path, Size
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+class Command(click.Command):
+    """A command with `--quiet`, `--json` and `--debug`, whose errors are one line each.
+
+    The function is called with a `Console` before what the options give. What a `KeyboardInterrupt` leaves is said by
+    its attribute `kept`, if it has one.
+    """
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.params += [
+            click.Option(["--json", "as_json"], is_flag=True, help="Print the result as JSON, and nothing else."),
+            click.Option(["-q", "--quiet"], is_flag=True, help="Show no progress and no hints."),
+            click.Option(["--debug"], is_flag=True, help="Show the traceback of an error."),
+        ]
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run it, and turn whatever it raises into a `Failure`."""
+        ctx.obj = console = Console(**{name: ctx.params.pop(name) for name in ("quiet", "as_json", "debug")})
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt as error:
+            if console.debug:
+                raise
+            raise Failure(f"Interrupted. {_kept(ctx, error)}", INTERRUPTED) from error
+        except (click.ClickException, click.exceptions.Exit):
+            if console.debug:
+                _show_traceback()
+            raise
+        except Exception as error:  # whatever comes, nobody is shown pages of it
+            if console.debug:
+                _show_traceback()
+            raise of_error(error) from error
+
+
+def _kept(ctx: click.Context, error: BaseException) -> str:
+    """A sentence on what is kept of a command that was interrupted."""
+    journal = ctx.params.get("journal")
+    if journal is not None and journal.exists():  # of an earlier time
+        return getattr(error, "kept", f"What is in {journal} is kept: the same command goes on from there.")
+    return getattr(error, "kept", "Nothing was kept.")
+
+
+def _show_traceback() -> None:
+    import traceback
+
+    click.echo(traceback.format_exc(), err=True)
+
+
+def several(*options: Callable[[F], F]) -> Callable[[F], F]:
+    """Several options as one decorator, in their order."""
+
+    def decorate(function: F) -> F:
+        for option in reversed(options):
+            function = option(function)
+        return function
+
+    return decorate
+
+
+MODEL_HELP = (
+    "The model: a name of keras.applications such as MobileNetV2, a name of kax.pretrained such as efficientnet_lite0, "
+    "a file of Keras (.keras, .h5), the folder of a SavedModel, or module:function."
+)
+
+model_settings = several(
+    click.option(
+        "--weights",
+        default="imagenet",
+        show_default=True,
+        metavar="imagenet|FILE|none",
+        help="The weights of a model of keras.applications.",
+    ),
+    click.option(
+        "--preprocess",
+        metavar="NAME",
+        help="The module of keras.applications whose preprocessing the model takes, such as resnet50. Models by name "
+        "bring their own.",
+    ),
+    click.option(
+        "--bounds",
+        nargs=2,
+        type=float,
+        metavar="LOW HIGH",
+        help="The range of the pixels that the model takes, before any preprocessing; image files are scaled to it.  "
+        "[default: 0 255 of image files, 0 1 of arrays]",
+    ),
+    click.option("--unsafe", is_flag=True, help="Run code that is in the file of the model. Only if you trust it."),
+)
+"""How the model is loaded and seen."""
+
+model_options = several(click.option("--model", required=True, metavar="MODEL", help=MODEL_HELP), model_settings)
+"""Which model, and how it is seen."""
+
+image_options = several(
+    click.option(
+        "--size",
+        type=Size(),
+        metavar="N|HxW",
+        help="The size of the images, of a model that takes any.  [default: what the model takes]",
+    ),
+    click.option(
+        "--crop/--no-crop",
+        default=True,
+        show_default=True,
+        help="Whether to take the middle of a photograph, or to stretch all of it.",
+    ),
+    click.option(
+        "--class-names",
+        type=Path(exists=True),
+        metavar="FILE",
+        help="The names of the classes: a line for each, or JSON.  [default: those of ImageNet, or of the sub-folders]",
+    ),
+)
+"""How image files are read, and what the classes are called."""
+
+layer_option = click.option(
+    "--layer",
+    default="default",
+    show_default=True,
+    metavar="default|every|NAME",
+    help="The layer that Grad-CAM and its kin look at: see `layers`.",
+)
+"""Where explainers that look at a layer look."""

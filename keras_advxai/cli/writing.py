@@ -1,0 +1,126 @@
+"""What a report leaves in a folder."""
+
+from __future__ import annotations
+
+import os
+import pathlib
+import tempfile
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any
+
+from keras_advxai._files import write_atomically
+from keras_advxai.cli.failing import Failure, printable
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+    from keras_advxai.evaluation import EvaluationReport
+
+_DPI = 100
+_PICTURED = 6
+
+
+def check_folder(path: pathlib.Path | None, option: str = "--output") -> None:
+    """Raise if nothing can be written to a folder, which need not be there. Nothing is left in it.
+
+    Args:
+        path: The folder; `None` for none.
+        option: What gives it. Defaults to `"--output"`.
+
+    Raises:
+        Failure: It cannot be written to.
+    """
+    if path is None:
+        return
+    existing = path
+    try:
+        while not os.path.lexists(existing) and existing != existing.parent:
+            existing = existing.parent
+        if not existing.is_dir():
+            raise Failure(f"{option}: {existing} is a file, and no folder.")
+        with tempfile.TemporaryFile(dir=existing):  # to write is the only proof
+            pass
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        raise Failure(f"{option}: nothing can be written to {path}: {reason}") from error
+
+
+def summary(report: EvaluationReport) -> dict[str, Any]:
+    """A report as plain values, without what was measured of each image."""
+    found = report.to_dict()
+    found.pop("measurements")
+    return found
+
+
+def _json(report: EvaluationReport, path: pathlib.Path) -> None:
+    report.to_json(path)
+
+
+def _npz(report: EvaluationReport, path: pathlib.Path) -> None:
+    report.save(path)
+
+
+def _text(report: EvaluationReport, path: pathlib.Path) -> None:
+    write_atomically(path, f"{report}\n".encode())
+
+
+FORMATS: dict[str, tuple[str, str, Callable[[EvaluationReport, pathlib.Path], None]]] = {
+    "npz": ("report.npz", "all that was measured, for keras-advxai show and EvaluationReport.load", _npz),
+    "json": ("report.json", "the same as text, for other programs", _json),
+    "txt": ("table.txt", "the table above", _text),
+}
+"""The files of a report: name, what is in it, and what writes it."""
+
+
+def figures(report: EvaluationReport) -> Iterator[tuple[str, str, Figure]]:
+    """The figures of a report: name, what is shown, and the figure. Without examples there are fewer.
+
+    Args:
+        report: The report.
+    """
+    from keras_advxai import figures as drawn
+    from keras_advxai.text import epsilon_text
+
+    names = report.provenance.get("class_names") or None
+    yield "drift", "accuracy and MOD against epsilon", drawn.drift(report)
+    layered = [name for name in report.explainers if len(report.provenance["layers"].get(name, ())) == 1]
+    if len(layered) > 1:
+        yield "depth", "MOD at each layer", drawn.depth(report)
+    if not report.examples:
+        return
+    attack, epsilon = report.attacks[0], max(report.epsilons)
+    for explainer in report.explainers[:_PICTURED]:
+        examples = report.select(attack=attack, explainer=explainer, epsilon=epsilon)[:_PICTURED]
+        title = f"{explainer}, {attack} at epsilon {epsilon_text(epsilon)}"
+        shown = drawn.comparison(examples, class_names=names, title=title)
+        yield f"examples_{explainer}", f"images before and after {attack}, and where the model looks", shown
+
+
+def write(
+    report: EvaluationReport, folder: pathlib.Path, written: list[tuple[pathlib.Path, str]], pictures: bool = True
+) -> None:
+    """Write the files and figures of a report. What was there by these names is replaced.
+
+    Args:
+        report: The report.
+        folder: Where to. It is made if it is not there.
+        written: To which each file that was written is added, with what is in it.
+        pictures: Whether to draw. Defaults to `True`.
+
+    Raises:
+        OSError: They cannot be written.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, what, save in FORMATS.values():
+        save(report, folder / name)
+        written.append((folder / name, what))
+    for name, what, figure in figures(report) if pictures else ():
+        figure.savefig(folder / f"{name}.png", dpi=_DPI)
+        written.append((folder / f"{name}.png", what))
+
+
+def listed(written: list[tuple[pathlib.Path, str]]) -> str:
+    """The files that were written, a line for each."""
+    width = max(len(printable(path.name)) for path, _ in written)
+    lines = [f"  {printable(path.name):<{width}}  {what}" for path, what in written]
+    return "\n".join([f"Written to {printable(str(written[0][0].parent))}:", *lines])

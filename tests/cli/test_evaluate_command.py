@@ -1,0 +1,176 @@
+import json
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import keras_advxai as kax
+
+PNG = b"\x89PNG\r\n\x1a\n"
+COMMAND = ("evaluate", "--model", "model.keras", "--bounds", "0", "1", "--data", "colours")
+QUICK = (*COMMAND, "--explainer", "none", "--no-noise", "--epsilon", "0.1")
+
+
+def test_everything_that_the_function_returns_is_shown_and_written(run, here, tmp_path):
+    out, logs = tmp_path / "out", tmp_path / "logs"
+    settings = ("--no-noise", "--epsilon", "2/255", "--epsilon", "0.1", "--layer", "conv")
+    code, shown, err = run(*COMMAND, *settings, "--output", out, "--log-dir", logs)
+    assert code == 0
+    first, _, rest = shown.partition("\n\n")
+    lines = first.splitlines()
+    assert lines[0] == "Predictions for the first 10 of 12 images:"
+    names = [f"{colour}/{number}.png" for colour in ("blue", "green", "red") for number in range(4)]
+    assert [line.split()[0] for line in lines[1:]] == names[:10]
+    assert [line.split()[-1] for line in lines[1:]] == [name.partition("/")[0] for name in names[:10]]
+    assert "evaluating" in err
+    assert f"tensorboard --logdir {logs}" in err
+    assert (logs / "advxai" / "report.json").exists()
+    written = {path.name for path in out.iterdir()}
+    assert written >= {"report.npz", "report.json", "table.txt", "drift.png"}
+    assert any(name.startswith("examples_grad_cam") for name in written)
+    for name in written:
+        assert f"  {name} " in rest
+        assert name.endswith(".png") == (out / name).read_bytes().startswith(PNG)
+
+    data = kax.data.load(here / "colours", size=16, bounds=(0, 1))
+    direct = kax.evaluate(
+        kax.load_model(here / "model.keras", bounds=(0, 1)),
+        data,
+        epsilons=(2 / 255, 0.1),
+        explainers=kax.explainers.GradCAM(layer="conv"),
+        noise_control=False,
+        class_names=data.class_names,
+        progress=False,
+    )
+    assert str(direct) in rest
+    assert (out / "table.txt").read_text() == f"{direct}\n"
+    assert kax.EvaluationReport.load(out / "report.npz") == direct
+    assert kax.EvaluationReport.from_json(out / "report.json") == direct
+
+    code, shown, _ = run("show", out, "--output", tmp_path / "again", "--min-accuracy", "0", "--max-mod", "1")
+    assert code == 0
+    assert str(direct) in shown
+    assert {path.name for path in (tmp_path / "again").iterdir()} >= {"report.npz", "table.txt", "drift.png"}
+    code, shown, err = run("show", out / "report.json", "--json", "--quiet", "--max-mod", "0")
+    assert (code, err.count("\n")) == (1, 1)
+    (failed,) = json.loads(shown)["failed"]
+    assert failed == err.partition("error: ")[2].strip()
+    assert failed.startswith("The MOD of grad_cam_conv under fgsm at 0.1 is 0.")
+    assert failed.endswith(", and --max-mod allows 0.")
+
+
+def test_json_is_alone_on_standard_output_and_limits_give_the_exit_code(run):
+    attacks = ("--attack", "fgsm", "--attack", "bim", "--epsilon", "0.3")
+    code, out, err = run(*QUICK, *attacks, "--json", "--quiet", "--min-accuracy", "0.9")
+    found = json.loads(out)
+    assert (code, err.count("\n")) == (1, 1)
+    assert err.startswith("keras-advxai: error: The robust accuracy at 0.3 is ")
+    assert found["failed"] == [err.partition("error: ")[2].strip()]
+    assert found["clean_accuracy"] == 1
+    assert {(row["attack"], row["epsilon"]) for row in found["rows"]} == {
+        (attack, epsilon) for attack in ("fgsm", "bim") for epsilon in (0.1, 0.3)
+    }
+    assert "measurements" not in found
+    first = found["predictions"][0]
+    assert (first["file"], first["class"], first["name"]) == ("blue/0.png", 0, "blue")
+    assert 0.9 < first["confidence"] < 1
+
+
+def test_a_wrong_preprocessing_ends_it_before_the_attack(run, tmp_path):
+    wrong = [item for item in QUICK if item not in ("--bounds", "0", "1")]  # 255 times as bright as it was trained on
+    code, out, err = run(*wrong, "--quiet", "--output", tmp_path / "out")
+    assert code == 3
+    assert out.startswith("Predictions")
+    assert "accuracy" not in out
+    assert err.startswith("keras-advxai: error: The preprocessing looks wrong. What arrives at layer 'norm' is unlike")
+    assert "--preprocess and --bounds" in err
+    assert "--yes" in err
+    assert err.count("\n") == 1
+    assert not (tmp_path / "out").exists()
+    code, out, _ = run(*wrong, "--quiet", "--json")
+    assert (code, json.loads(out)["doubts"][0][:28]) == (3, "What arrives at layer 'norm'")
+    code, out, err = run(*wrong, "--quiet", "--yes")
+    assert code == 0
+    assert err.startswith("keras-advxai: warning: The preprocessing looks wrong.")
+    assert "unlike-training" in out
+
+
+def test_tables_arrays_limits_and_names(run):
+    same = ("--model", "model.keras", "--bounds", "0", "1", "--explainer", "none", "--no-noise", "--epsilon", "0.1")
+    rows = {}
+    for name, data in {
+        "table": ("--data", "table.csv", "--class-names", "names.txt", "--limit", "3"),
+        "arrays": ("--data", "arrays.npz", "--yes", "--limit", "4"),
+    }.items():
+        code, out, _ = run("evaluate", *same, *data, "--json")
+        assert code == 0
+        rows[name] = json.loads(out)
+    assert rows["table"]["clean_accuracy"] == 1
+    shown = [(row["file"], row["name"]) for row in rows["table"]["predictions"]]
+    assert shown == [(f"colours/{name}/0.png", name) for name in ("blue", "green", "red")]
+    assert [row["file"] for row in rows["arrays"]["predictions"]] == [f"image {number}" for number in range(4)]
+    assert rows["arrays"]["predictions"][0]["name"] is None
+
+
+def test_parts_make_the_whole(run, tmp_path):
+    parts = [tmp_path / f"part{number}" for number in range(2)]
+    for number, part in enumerate(parts):
+        assert run(*QUICK, "--batch-size", "4", "--shard", f"{number}/2", "--output", part, "--quiet")[0] == 0
+    assert run(*QUICK, "--batch-size", "4", "--output", tmp_path / "one", "--quiet")[0] == 0
+    code, out, _ = run("merge", *parts, "--output", tmp_path / "whole")
+    assert code == 0
+    one, whole = (kax.EvaluationReport.load(tmp_path / name / "report.npz") for name in ("one", "whole"))
+    assert whole.to_dict()["rows"] == one.to_dict()["rows"]
+    assert str(whole) in out
+    code, _, err = run("merge", parts[0], "--quiet")
+    assert (code, err.count("\n")) == (2, 1)
+
+
+def test_an_interruption_keeps_the_journal_and_the_same_command_goes_on(run, monkeypatch, tmp_path):
+    opened = Image.open
+    count = 0
+
+    def interrupted(*arguments, **settings):
+        nonlocal count
+        count += 1
+        if count == 12 + 4 + 2:  # behind those that were looked at, and the first batch
+            raise KeyboardInterrupt
+        return opened(*arguments, **settings)
+
+    command = (*QUICK, "--batch-size", "4", "--quiet")
+    with monkeypatch.context() as patch:
+        patch.setattr(Image, "open", interrupted)
+        code, _, err = run(*command, "--journal", "run.journal", "--output", tmp_path / "out")
+        assert code == 130
+        kept = "What was measured of 4 images is in run.journal: the same command goes on from there."
+        report = f"The report of 4 images is in {tmp_path / 'out'}."
+        assert err == f"keras-advxai: error: Interrupted. {kept} {report}\n"
+        count = 0
+        code, _, err = run(*command)
+        assert (code, err.count("\n")) == (130, 1)
+        assert "Nothing was kept; with --journal FILE" in err
+    assert len(kax.EvaluationReport.load(tmp_path / "out" / "report.npz").measurements) == 4
+    assert run(*command, "--journal", "run.journal", "--output", tmp_path / "out")[0] == 0
+    assert run(*command, "--output", tmp_path / "one")[0] == 0
+    one, resumed = (kax.EvaluationReport.load(tmp_path / name / "report.npz") for name in ("one", "out"))
+    assert resumed == one
+
+
+def test_a_file_that_turns_out_to_be_broken_is_left_out(run, tmp_path):
+    for number in range(3):
+        pixels = np.full((16, 16, 3), 100 + number, "uint8")
+        Image.fromarray(pixels).save(tmp_path / f"{number}.png")
+    (tmp_path / "1.png").write_bytes(b"nothing")
+    command = [item if item != "colours" else tmp_path for item in QUICK]
+    code, out, err = run(*command, "--yes", "--json", "--quiet")
+    assert code == 0
+    assert [row["file"] for row in json.loads(out)["predictions"]] == ["0.png", "2.png"]
+    assert "1.png" in err
+
+
+@pytest.mark.slow
+def test_ray_finds_the_same(run, tmp_path):
+    for name, extra in {"one": (), "ray": ("--ray",)}.items():
+        assert run(*QUICK, "--batch-size", "6", "--output", tmp_path / name, "--quiet", *extra)[0] == 0
+    one, ray = (kax.EvaluationReport.load(tmp_path / name / "report.npz") for name in ("one", "ray"))
+    assert ray.to_dict()["rows"] == one.to_dict()["rows"]
