@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import pathlib
 import tempfile
 from collections.abc import Iterator
@@ -66,10 +67,16 @@ def _without_optimizer(path: pathlib.Path) -> Iterator[pathlib.Path]:
     for graph in found.meta_graphs:
         for node in graph.object_graph_def.nodes:
             del node.slot_variables[:]
+    logger = logging.getLogger("tensorflow")
+    level = logger.level
     with tempfile.TemporaryDirectory() as folder:
         other = pathlib.Path(folder)
         (other / "saved_model.pb").write_bytes(found.SerializeToString())
         for part in path.iterdir():
             if part.name != "saved_model.pb":
                 (other / part.name).symlink_to(part.resolve())
-        yield other
+        logger.setLevel(logging.ERROR)  # it names each array of the optimizer that nothing takes from the checkpoint
+        try:
+            yield other
+        finally:
+            logger.setLevel(level)
