@@ -34,7 +34,8 @@ def new_table(title: str, first: str, others: Iterable[str]) -> Table:
 def to_text(table: Table) -> str:
     """A table as ASCII text."""
     # Names are text: a layer may be called "[conv]", which would be a style and vanish.
-    plain: dict[str, Any] = {"markup": False, "emoji": False, "highlight": False}
+    # In a notebook, rich would show the table by itself, and the text would lack it.
+    plain: dict[str, Any] = {"markup": False, "emoji": False, "highlight": False, "force_jupyter": False}
     # Wider than any table, or rich would wrap its cells to the width of the terminal that happens to be there.
     console = Console(file=io.StringIO(), width=1000, color_system=None, legacy_windows=False, **plain)
     console.print(table)

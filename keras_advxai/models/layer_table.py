@@ -48,7 +48,9 @@ class LayerTable(tuple[LayerInfo, ...]):
             shape = "x".join("?" if size is None else str(size) for size in info.shape)
             note = "default" if info.default else f"same as {info.same_as}" if info.same_as else ""
             table.add_row(info.name, info.kind, shape, note)
-        console = Console(file=io.StringIO(), width=1000, color_system=None, legacy_windows=False)
+        # A layer may be called "[conv]", which would be a style; in a notebook, rich would show the table by itself.
+        plain: dict[str, Any] = {"markup": False, "emoji": False, "highlight": False, "force_jupyter": False}
+        console = Console(file=io.StringIO(), width=1000, color_system=None, legacy_windows=False, **plain)
         console.print(table)
         text: Any = console.file
         return "\n".join(line.rstrip() for line in text.getvalue().splitlines())

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib
+import json
 import os
 import pathlib
 import sys
 import zipfile
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NoReturn
 
 import h5py
 import keras
@@ -16,6 +18,8 @@ import keras
 from keras_advxai._registry import nearest
 from keras_advxai.models.classifier import ImageClassifier
 from keras_advxai.models.inputs import check_flag
+from keras_advxai.models.older_files import from_architecture, readable, version_of
+from keras_advxai.models.saved_model import reason, saved_model
 
 _WAYS = (
     "the name of a model of keras.applications, such as 'MobileNetV2'; a file of Keras, .keras or the older .h5; the "
@@ -27,8 +31,13 @@ _MAGIC = (
     (b"TFL3", 4, "a TensorFlow Lite model, which has no gradients. Pass the Keras model that it was made of"),
     (b"\x80\x02", 0, "a pickle, which is not opened. Save the model by model.save('model.keras')"),
     (b"\x80\x04", 0, "a pickle, which is not opened. Save the model by model.save('model.keras')"),
-    (b"{", 0, "text. If it is the architecture of a model: keras.models.model_from_json, and then model.save"),
+    (b"{", 0, "json"),
 )
+_ENDINGS = {
+    ".onnx": "a model of ONNX, which Keras cannot read. Pass the Keras model that it was made of",
+    ".pb": "a graph of TensorFlow. Of a SavedModel, pass the folder that it lies in",
+}
+_FOLDER = f"a folder without a saved_model.pb. Pass {_WAYS}"
 
 
 def load_model(
@@ -43,10 +52,14 @@ def load_model(
     | source | what is loaded |
     |---|---|
     | `"MobileNetV2"` and the 39 others of `keras.applications` | with its preprocessing and the bounds (0, 255) |
-    | `"model.keras"` | what Keras 3 saved, in safe mode: a file that holds code is refused |
-    | `"model.h5"`, `"model.hdf5"` | what Keras 1 to 3 saved there, without its optimizer, which others cannot read |
+    | `"model.keras"` | what Keras 3 or tf.keras 2 saved, in safe mode: a file that holds code is refused |
+    | `"model.h5"`, `"model.hdf5"` | the same; without its optimizer, which other versions cannot read |
+    | `"model.json"` | what `model.to_json()` returned, with `weights="weights.h5"` |
     | a folder with a `saved_model.pb` | its serving function, by `keras.layers.TFSMLayer`; see below |
     | `"module:function"` | what the function of an importable module returns: a `keras.Model` or an `ImageClassifier` |
+
+    What a file is, its content says, whatever its name. Models of Keras 2 predict what they did there: what Keras 3
+    reads otherwise or not at all is rewritten in a copy.
 
     A SavedModel can be attacked, and explained by Integrated Gradients and the other explainers that look at the image.
     It has no layers, so class activation maps have nothing to look at: `explainers="integrated_gradients"`.
@@ -54,7 +67,7 @@ def load_model(
     Args:
         source: The name, the path or the function.
         weights: Of a name: `"imagenet"`, which Keras downloads and keeps; a path of weights that fit; or `None`, at
-            random. Defaults to `"imagenet"`.
+            random. Of a JSON file: the path of its weights. Defaults to `"imagenet"`.
         unsafe: Whether code in a file may be run, which whoever made the file has chosen: a `Lambda` layer of a Keras
             file, any operation of a SavedModel. Defaults to `False`.
         **settings: Those of `ImageClassifier`, such as `bounds` and `preprocess`, which a file does not know.
@@ -81,7 +94,7 @@ def load_model(
         return ImageClassifier(_application(text, builder, weights), **{"preprocess": module, **settings})
     path = pathlib.Path(text).expanduser()
     if path.exists():
-        return ImageClassifier(_from_file(path, unsafe), **settings)
+        return ImageClassifier(_from_file(path, weights, unsafe), **settings)
     module, colon, function = text.partition(":")
     if colon and function.isidentifier():
         return _from_function(module, function, settings)
@@ -98,7 +111,7 @@ def _application(name: str, builder: Callable[..., keras.Model], weights: str | 
         model = builder(weights=given)
     except Exception as error:  # of Keras' download: whatever the network says
         raise ValueError(
-            f"The ImageNet weights of {name} could not be downloaded: {_first_line(error)}. Pass weights=... with "
+            f"The ImageNet weights of {name} could not be downloaded: {reason(error)}. Pass weights=... with "
             "the path of a file of weights, or None for weights at random."
         ) from error
     if given == weights:
@@ -109,7 +122,7 @@ def _application(name: str, builder: Callable[..., keras.Model], weights: str | 
     try:
         model.load_weights(path)
     except Exception as error:  # Keras', h5py's and others, according to what does not fit
-        raise ValueError(f"The weights in {str(path)!r} do not fit {name}: {_first_line(error)}") from error
+        raise ValueError(f"The weights in {str(path)!r} do not fit {name}: {reason(error)}") from error
     return model
 
 
@@ -135,22 +148,56 @@ def _from_function(module: str, function: str, settings: dict[str, Any]) -> Imag
     return ImageClassifier(model, **settings)
 
 
-def _from_file(path: pathlib.Path, unsafe: bool) -> keras.Model:
+def _from_file(path: pathlib.Path, weights: str | os.PathLike[str] | None, unsafe: bool) -> keras.Model:
     if path.is_dir():
-        return _saved_model(path, unsafe)
+        return saved_model(path, unsafe) if (path / "saved_model.pb").exists() else _no_model(path, _FOLDER)
     what = _kind(path)
-    if what not in ("keras", "h5"):
-        raise ValueError(f"{str(path)!r} is {what}.")
+    if what == "json":
+        opened = from_architecture(path, _weights_of(path, weights))
+    elif what in ("keras", "h5"):
+        opened = readable(path, what)
+    else:
+        return _no_model(path, what)
     try:
-        model: keras.Model = keras.models.load_model(path, compile=False, safe_mode=not unsafe)
+        with opened as file:
+            model: keras.Model = keras.models.load_model(file, compile=False, safe_mode=not unsafe)
     except Exception as error:  # Keras' own are of many kinds, according to what it does not know
         if not unsafe and "safe_mode" in str(error):
             raise ValueError(
                 f"{str(path)!r} holds code, such as a Lambda layer, which would be run. Pass unsafe=True if you trust "
                 "whoever made it."
             ) from error
-        raise ValueError(f"{str(path)!r} is a model that this Keras cannot read: {_first_line(error)}") from error
+        raise ValueError(
+            f"{str(path)!r} is a model that this Keras cannot read: {reason(error)}.{_advice(path, what)}"
+        ) from error
     return model
+
+
+def _no_model(path: pathlib.Path, what: str) -> NoReturn:
+    raise ValueError(f"{str(path)!r} is {what}.")
+
+
+def _weights_of(path: pathlib.Path, weights: str | os.PathLike[str] | None) -> pathlib.Path:
+    found = None if weights in ("imagenet", None) else pathlib.Path(os.fspath(weights or "")).expanduser()
+    if found is None or not h5py.is_hdf5(found):
+        said = "" if found is None else f" Received: {str(found)!r}, which is no HDF5 file"
+        raise ValueError(
+            f"{str(path)!r} is the architecture of a model. Pass weights=... with the file of its weights.{said}"
+        )
+    return found
+
+
+def _advice(path: pathlib.Path, what: str) -> str:
+    """What to do about a file of Keras 1 or 2 whose layers Keras 3 has not."""
+    version = ""
+    with contextlib.suppress(Exception):  # of a file that is damaged, which has been said
+        version = "" if what == "json" else version_of(path, what)
+    if not version.startswith(("1.", "2.")):
+        return ""
+    return (
+        f" Keras {version} wrote it. Load it there, or by the package tf-keras, and save it by model.export('folder') "
+        "or model.save('folder', save_format='tf'): the folder is a SavedModel, which can be attacked."
+    )
 
 
 def _kind(path: pathlib.Path) -> str:
@@ -160,6 +207,8 @@ def _kind(path: pathlib.Path) -> str:
     found = next((what for magic, place, what in _MAGIC if begin[place:].startswith(magic)), None)
     if found == "zip":
         return _kind_of_zip(path)
+    if found == "json":
+        return _kind_of_text(path)
     if found == "HDF5":
         with h5py.File(path) as file:
             if "model_config" in file.attrs:
@@ -168,7 +217,15 @@ def _kind(path: pathlib.Path) -> str:
             "a file of weights without a model. Load them into their model: model.load_weights(path), or "
             "weights=... beside the name of one of keras.applications"
         )
-    return found or f"no model. Pass {_WAYS}"
+    return found or _ENDINGS.get(path.suffix.lower()) or f"no model. Pass {_WAYS}"
+
+
+def _kind_of_text(path: pathlib.Path) -> str:
+    with contextlib.suppress(ValueError):
+        found = json.loads(path.read_text(encoding="utf-8"))
+        if "class_name" in found and "config" in found:
+            return "json"
+    return "text, and no architecture of a model, as model.to_json() returns it"
 
 
 def _kind_of_zip(path: pathlib.Path) -> str:
@@ -182,28 +239,3 @@ def _kind_of_zip(path: pathlib.Path) -> str:
     if any(name.endswith("data.pkl") for name in names):
         return "a model of PyTorch, which Keras cannot read"
     return "a zip file without a model in it: a .keras file has a config.json"
-
-
-def _saved_model(path: pathlib.Path, unsafe: bool) -> keras.Model:
-    if not (path / "saved_model.pb").exists():
-        raise ValueError(f"{str(path)!r} is a folder without a saved_model.pb. Pass {_WAYS}.")
-    if not unsafe:
-        raise ValueError(
-            f"{str(path)!r} is a SavedModel, whose operations may read and write files. Pass unsafe=True if you trust "
-            "whoever made it."
-        )
-    try:
-        layer = keras.layers.TFSMLayer(path, call_endpoint="serving_default")
-    except Exception as error:  # TensorFlow's own, of whatever is wrong with the folder
-        raise ValueError(f"{str(path)!r} cannot be read as a SavedModel: {_first_line(error)}") from error
-    specs = list(layer.call_endpoint_fn.structured_input_signature[1].values())
-    if len(specs) != 1:
-        raise ValueError(f"The serving function of {str(path)!r} must take images alone. It takes {len(specs)} inputs.")
-    image = keras.Input(tuple(specs[0].shape[1:]), dtype=specs[0].dtype.name)
-    outputs = keras.tree.flatten(layer(image))
-    return keras.Model(image, outputs[0] if len(outputs) == 1 else outputs, name="saved_model")
-
-
-def _first_line(error: Exception) -> str:
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    return lines[0].rstrip(".") if lines else type(error).__name__

@@ -4,6 +4,7 @@ import pathlib
 import subprocess
 import sys
 
+import nbformat
 import pytest
 
 from keras_advxai import EvaluationReport
@@ -59,3 +60,29 @@ def test_evaluate_after_training(tmp_path):
 def test_every_example_is_tested():
     names = {path.stem for path in EXAMPLES.glob("*.py")}
     assert {f"test_{name}" for name in names} <= set(globals())
+
+
+def test_the_notebooks(tmp_path):
+    done = subprocess.run(
+        [sys.executable, str(EXAMPLES.parent / "tests" / "notebooks.py"), str(EXAMPLES), str(tmp_path)],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=600,
+        env={**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3", "PYTHONPATH": str(EXAMPLES.parent)},
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    kept, executed = (
+        [nbformat.read(path, 4) for path in sorted(folder.glob("*.ipynb"))] for folder in (EXAMPLES, tmp_path)
+    )
+    assert len(kept) == len(executed) == 2
+    for one, other in zip(kept, executed, strict=True):
+        assert kinds_of_outputs(one) == kinds_of_outputs(other), "run `make notebooks`"
+    assert sum(path.stat().st_size for path in EXAMPLES.glob("*.ipynb")) < 1_000_000
+
+
+def kinds_of_outputs(notebook):
+    """What each cell shows: text, a table, a picture."""
+    cells = [cell for cell in notebook.cells if cell.cell_type == "code"]
+    return [[sorted(item.get("data", [item.output_type])) for item in cell.outputs] for cell in cells]
