@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import functools
 import math
+import re
 from collections.abc import Sequence
+
+_NO_LETTERS = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
+"""Control characters, ends of lines, and halves of characters, which no file can hold."""
 
 
 def epsilon_text(epsilon: float) -> str:
@@ -59,6 +63,46 @@ def duration_text(seconds: float) -> str:
     if seconds < 90:
         return f"{max(1, round(seconds))} s"
     return f"{round(seconds / 60)} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
+
+
+def is_line(text: str) -> bool:
+    r"""Whether a text is one line that a table can show and a file can hold.
+
+    Example:
+
+    >>> from keras_advxai.text import is_line
+    >>> is_line("Käse 1.png"), is_line("a\nb"), is_line("\ud800")
+    (True, False, False)
+    """
+    return _NO_LETTERS.search(text) is None
+
+
+def one_line(text: str) -> str:
+    r"""A text as one line: what cannot be shown or written stands there as Python writes it.
+
+    Example:
+
+    >>> from keras_advxai.text import one_line
+    >>> one_line("a\tb")
+    'a\\tb'
+    """
+    return _NO_LETTERS.sub(lambda found: found[0].encode("unicode_escape").decode("ascii"), text)
+
+
+def ending(name: str, longest: int) -> str:
+    """A name, of a long one the end, as of a path.
+
+    Args:
+        name: The name.
+        longest: How many characters may be left.
+
+    Example:
+
+    >>> from keras_advxai.text import ending
+    >>> ending("dogs/first.png", 20), ending("photographs/dogs/first.png", 20)
+    ('dogs/first.png', '...hs/dogs/first.png')
+    """
+    return name if len(name) <= longest else f"...{name[3 - longest :]}"
 
 
 def shortened(name: str) -> str:

@@ -68,6 +68,8 @@ class Measurements:
             given, shape = np.asarray(arrays.pop(name)), item.shape(coordinates, images)
             if given.shape != shape:
                 raise ValueError(f"The quantity {name!r} must have the shape {shape}. Received: {given.shape}")
+            if item.is_text and given.dtype.kind != "U":  # NumPy would make "2" of 2, and "None" of None
+                raise ValueError(f"The quantity {name!r} must be of strings. Received: {given.dtype}")
             whole = np.can_cast(given.dtype, item.dtype, "same_kind") or np.array_equal(given, given.astype(item.dtype))
             if given.size and not whole:  # NumPy would make 2.9 a 2
                 raise ValueError(f"The quantity {name!r} must be of {item.dtype}. Received: {given.dtype}")
