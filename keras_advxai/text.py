@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import math
 import re
 from collections.abc import Sequence
@@ -137,13 +136,3 @@ def to_be_said(*ways: str) -> str:
     'output=... (to evaluate, the callback, ExplainableModel or ImageClassifier)'
     """
     return f"{' or '.join(ways)} (to evaluate, the callback, ExplainableModel or ImageClassifier)"
-
-
-@functools.singledispatch
-def as_text(value: object) -> str:
-    """What `str(value)` shows of a result: a table.
-
-    Results (reports, profiles, comparisons) do not know how they are drawn. What draws them registers itself here, so
-    that a result can be printed although nothing in its own file knows of tables.
-    """
-    return repr(value)

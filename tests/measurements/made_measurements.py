@@ -33,7 +33,7 @@ def make_measurements(images: int = 5, seed: int = 0, coordinates: Coordinates =
         if item.dtype == "bool":
             arrays[name] = draw.random(shape) < 0.2
         elif item.is_text:
-            arrays[name] = np.array([f"{'ä' * index}/{draw.integers(100)}.png" for index in range(images)])
+            arrays[name] = np.array([f"{'ä' * index}/{seed}.png" for index in range(images)])
         elif item.dtype == "int32":
             arrays[name] = draw.integers(0, known.classes, shape).astype("int32")
         else:
