@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence, Set
 from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
@@ -51,7 +51,8 @@ def check_names(names: Any, images: int, where: str = "Argument `names`") -> np.
         ValueError: There are more or fewer than images, or one cannot be shown and written.
     """
     try:
-        listed = None if isinstance(names, (str, bytes, dict, set)) else [_text(name) for name in names]
+        ordered = not isinstance(names, (str, bytes, Mapping, Set)) and len(names) >= 0  # a generator may never end
+        listed = [_text(name) for name in names] if ordered else None
     except Exception:  # numbers, generators that fail, symbolic tensors: each has an error of its own
         listed = None
     if listed is None or not all(isinstance(name, str) for name in listed):

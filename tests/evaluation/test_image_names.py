@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import pathlib
 
@@ -198,6 +199,7 @@ def test_samples_of_data_and_data_that_are_shuffled(model, table):
         ("abcdefghijk", TypeError, r"must be a sequence of strings, one for each image. Received: names of type str"),
         (range(11), TypeError, "must be a sequence of strings"),
         (7, TypeError, "must be a sequence of strings"),
+        (itertools.repeat("a"), TypeError, "must be a sequence of strings"),
         (["a"] * 10 + [""], ValueError, r"lines of text of up to 1024 characters.* Received: '' at the index 10"),
         (["a\nb"] * 11, ValueError, r"Received: 'a\\nb' at the index 0"),
         (["\ud800"] * 11, ValueError, "at the index 0"),
