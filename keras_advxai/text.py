@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-import functools
 import math
+import re
 from collections.abc import Sequence
+
+_NO_LETTERS = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
+"""Control characters, ends of lines, and halves of characters, which no file can hold."""
 
 
 def epsilon_text(epsilon: float) -> str:
@@ -61,6 +64,46 @@ def duration_text(seconds: float) -> str:
     return f"{round(seconds / 60)} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
 
 
+def is_line(text: str) -> bool:
+    r"""Whether a text is one line that a table can show and a file can hold.
+
+    Example:
+
+    >>> from keras_advxai.text import is_line
+    >>> is_line("Käse 1.png"), is_line("a\nb"), is_line("\ud800")
+    (True, False, False)
+    """
+    return _NO_LETTERS.search(text) is None
+
+
+def one_line(text: str) -> str:
+    r"""A text as one line: what cannot be shown or written stands there as Python writes it.
+
+    Example:
+
+    >>> from keras_advxai.text import one_line
+    >>> one_line("a\tb")
+    'a\\tb'
+    """
+    return _NO_LETTERS.sub(lambda found: found[0].encode("unicode_escape").decode("ascii"), text)
+
+
+def ending(name: str, longest: int) -> str:
+    """A name, of a long one the end, as of a path.
+
+    Args:
+        name: The name.
+        longest: How many characters may be left.
+
+    Example:
+
+    >>> from keras_advxai.text import ending
+    >>> ending("dogs/first.png", 20), ending("photographs/dogs/first.png", 20)
+    ('dogs/first.png', '...hs/dogs/first.png')
+    """
+    return name if len(name) <= longest else f"...{name[3 - longest :]}"
+
+
 def shortened(name: str) -> str:
     """A name as Python writes it, in a message; of a long one the beginning.
 
@@ -93,13 +136,3 @@ def to_be_said(*ways: str) -> str:
     'output=... (to evaluate, the callback, ExplainableModel or ImageClassifier)'
     """
     return f"{' or '.join(ways)} (to evaluate, the callback, ExplainableModel or ImageClassifier)"
-
-
-@functools.singledispatch
-def as_text(value: object) -> str:
-    """What `str(value)` shows of a result: a table.
-
-    Results (reports, profiles, comparisons) do not know how they are drawn. What draws them registers itself here, so
-    that a result can be printed although nothing in its own file knows of tables.
-    """
-    return repr(value)

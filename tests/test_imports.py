@@ -16,7 +16,7 @@ PACKAGE = Path(keras_advxai.__file__).parent
 
 LAYERS = [
     ["_typing", "_backend", "_choice", "_registry", "_files", "_failures", "text"],
-    ["ops"],
+    ["ops", "tables"],
     ["models"],
     ["explainers", "metrics", "data", "datasets", "pretrained"],
     ["attacks", "measurements"],

@@ -16,20 +16,21 @@ from keras_advxai.execution.runner import Runner
 from keras_advxai.measurements.finding import Finding
 
 
-def read(evaluator: Evaluator, data: Any, shard: Shard | None = None) -> Batches:
+def read(evaluator: Evaluator, data: Any, shard: Shard | None = None, names: Any = None) -> Batches:
     """The data as batches, of which the first images are kept where the settings ask for an audit.
 
     Args:
         evaluator: The evaluator.
         data: What `evaluate` takes.
         shard: One of several parts of the data. Defaults to `None`, all of them.
+        names: What the images of arrays are called. Defaults to `None`.
 
     Raises:
         ValueError: An audit is of more images than the first shard has.
     """
     # Kept while they are read, since a shuffled stream gives others when it is read again.
     audited = evaluator.settings.checks == "all"
-    batches = evaluator.batches(data, remember=MOST_IMAGES if audited else 0, shard=shard)
+    batches = evaluator.batches(data, remember=MOST_IMAGES if audited else 0, shard=shard, names=names)
     if shard is not None and audited and batches.total and batches.are_arrays:
         images = shard.first_has(batches.total) * batches.batch_size
         if images < min(MOST_IMAGES, batches.whole or 0):

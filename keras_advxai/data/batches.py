@@ -12,11 +12,14 @@ import tensorflow as tf
 
 from keras_advxai.data import streams
 from keras_advxai.data.given_targets import check_given
-from keras_advxai.data.sampling import chosen, reservoir, take
+from keras_advxai.data.names import check_names, given_names
+from keras_advxai.data.sampling import Read, chosen, reservoir, take
 from keras_advxai.data.shards import Shard, Slice
 from keras_advxai.models import ImageClassifier
 from keras_advxai.models.arrays import as_array
 from keras_advxai.models.inputs import check_whole_number, describe
+
+_KINDS = "Argument `data` must be (x, y) arrays, x alone, a batched tf.data.Dataset or a keras.utils.PyDataset."
 
 
 class Batches:
@@ -30,6 +33,8 @@ class Batches:
         classifier: What the images and labels have to fit.
         batch_size: How many images a batch of arrays has; datasets keep their own batches.
         attack_targets: For targeted attacks, a class for each image of arrays. Defaults to `None`.
+        names: What the images of arrays are called, one string for each; what a dataset calls its own, `named` says,
+            see `data.names.Named`. Defaults to `None`, nobody knows.
         steps: At most so many batches are read. Defaults to `None`, all of them.
         remember: How many of the first images to keep when they are read, for whoever looks at them again: a stream
             may give others the next time. Defaults to 0.
@@ -40,6 +45,7 @@ class Batches:
         images: How many images there are, in the shard; `None` where a dataset cannot say.
         has_labels: Whether there are labels; known after the first batch.
         attack_targets: The target class for each image, `(images,)`; `None` where none are given.
+        names: What each image of arrays is called, `(images,)`; `None` where nobody knows, or a dataset does.
         shard: The shard; `None` where it is all of the data, or data that somebody else cut out.
         source: What the data came from, as a runner passes it on: they themselves, or a function that makes them.
         whole: How many images all shards have; `None` where a dataset cannot say.
@@ -71,6 +77,7 @@ class Batches:
         remember: int = 0,
         steps: int | None = None,
         shard: Shard | Slice | None = None,
+        names: Any = None,
     ) -> None:
         self.classifier = classifier
         self.batch_size = check_whole_number("batch_size", batch_size, 1)
@@ -91,7 +98,7 @@ class Batches:
         self.whole = self.images
         self._first, self._offset = 0, 0
         self._end: int | None = None
-        self.attack_targets = attack_targets
+        self.attack_targets, self.names = attack_targets, names
         if attack_targets is not None:
             if self._arrays is None:
                 raise ValueError(
@@ -102,6 +109,9 @@ class Batches:
             x, y = self._arrays
             count = len(classifier.images_of(x))
             self.attack_targets = check_given(attack_targets, y, count, classifier)[: self.images]
+        if names is not None:
+            given = None if self._arrays is None else len(classifier.images_of(self._arrays[0]))
+            self.names = given_names(names, data, given)
         self._choose(shard)
 
     @property
@@ -143,10 +153,10 @@ class Batches:
     def all_arrays(self) -> Iterator[tuple[Any, np.ndarray | None]]:
         """The batches of arrays, those of all shards."""
         if self._arrays is not None:
-            yield from self._slices(*self._arrays, 0, self.whole or 0)
+            yield from ((x, y) for x, y, _ in self._slices(*self._arrays, 0, self.whole or 0))
 
-    def cut(self, begin: int, end: int) -> tuple[Any, np.ndarray | None, Slice]:
-        """Arrays of some batches and the one before them, for another process: data, attack targets, and their place.
+    def cut(self, begin: int, end: int) -> tuple[Any, np.ndarray | None, np.ndarray | None, Slice]:
+        """Arrays of some batches and the one before them, for another process: data, attack targets, names, and place.
 
         Args:
             begin: The number of the first batch.
@@ -156,9 +166,9 @@ class Batches:
             raise TypeError("Only arrays can be cut out.")
         before, size, (x, y) = min(begin, 1), self.batch_size, self._arrays
         part = slice((begin - before) * size, min(end * size, self.whole or 0))
-        targets = None if self.attack_targets is None else self.attack_targets[part]
+        targets, names = (None if item is None else item[part] for item in (self.attack_targets, self.names))
         data = (take(x, part),) if y is None else (take(x, part), y[part])
-        return data, targets, Slice(before, begin * size)
+        return data, targets, names, Slice(before, begin * size)
 
     def remember_first(self) -> None:
         """Read as many of the first images as are to be remembered."""
@@ -175,7 +185,8 @@ class Batches:
             part = slice((self._first - 1) * self.batch_size, self._first * self.batch_size)
             return take(x, part), None if y is None else y[part]
         for number in range(self._first - 1, -1, -1):  # past image files of which none could be decoded
-            for x, y in map(self._split, streams.read(self._data, 1, number)):
+            for element, _ in streams.read(self._data, 1, number):
+                x, y = self._split(element)
                 if not streams.is_empty(x):
                     return self._checked(x, y, number)
         return None
@@ -214,30 +225,36 @@ class Batches:
 
     def __iter__(self) -> Iterator[tuple[Any, np.ndarray | None]]:
         """Yields the inputs, with images `(batch, height, width, channels)`, and labels `(batch,)` or `None`."""
+        return ((x, y) for x, y, _ in self.named())
+
+    def named(self) -> Iterator[Read]:
+        """Yields the inputs, the labels and the names of the images, `(batch,)` or `None`."""
         self.remembered = []  # of this round only: a shuffled stream gives others each time
         left = self._remember
-        for x, y in self._read():
+        for x, y, names in self._read():
             if left > 0:
                 self.remembered.append((take(x, slice(left)), None if y is None else y[:left]))
                 left -= len(self.classifier.images_of(x))
-            yield x, y
+            yield x, y, names
 
-    def _read(self) -> Iterator[tuple[Any, np.ndarray | None]]:
+    def _read(self) -> Iterator[Read]:
         if self._arrays is not None:
             begin = self._first * self.batch_size
             yield from self._slices(*self._arrays, begin, begin + (self.images or 0))
             return
         count = 0
         steps = self.steps if self._end is None else self._end - self._first
-        for index, element in enumerate(streams.read(self._data, steps, self._first)):
+        for index, (element, known) in enumerate(streams.read(self._data, steps, self._first)):
             x, y = self._split(element)
             if streams.is_empty(x):  # of image files of which none could be decoded
                 continue
             x, y = self._checked(x, y, self._first + index)
             if not count:
                 self.has_labels = y is not None
-            yield x, y
-            count += len(self.classifier.images_of(x))
+            images = len(self.classifier.images_of(x))
+            names = None if known is None else check_names(known, images, f"`named({self._first + index})` of the data")
+            yield x, y, names
+            count += images
         if not count:
             raise ValueError("The dataset is empty. Pass at least one image.")
         self.images = count
@@ -255,32 +272,32 @@ class Batches:
             count: At most so many images.
             seed: Seed of the drawing.
         """
+        return self._drawn(count, seed)[:2]
+
+    def _drawn(self, count: int, seed: int) -> Read:
         if self._arrays is None:
-            return reservoir(self, count, seed)
-        x, y = self._arrays
+            return reservoir(self.named(), count, seed)
         which = chosen(self.images or 0, count, seed)
-        return take(x, which), None if y is None else y[which]
+        y, names = (None if item is None else item[which] for item in (self._arrays[1], self.names))
+        return take(self._arrays[0], which), y, names
 
     def sampled(self, count: int, seed: int) -> Batches:
         """A fixed random sample, as batches; see `sample`."""
         targets = None if self.attack_targets is None else self.attack_targets[chosen(self.images or 0, count, seed)]
-        return Batches(self.sample(count, seed), self.classifier, self.batch_size, targets, self._remember)
+        x, y, names = self._drawn(count, seed)
+        return Batches((x, y), self.classifier, self.batch_size, targets, self._remember, names=names)
 
     def _checked_arrays(self, data: Any) -> tuple[Any, Any]:
         if isinstance(data, Iterator):  # which is over after the first round, and says nothing of what it yields
             raise TypeError(
-                "Argument `data` must be (x, y) arrays, x alone, a batched tf.data.Dataset or a "
-                f"keras.utils.PyDataset. Received: a {type(data).__name__}. Of a Python generator make a dataset: "
+                f"{_KINDS} Received: a {type(data).__name__}. Of a Python generator make a dataset: "
                 "tf.data.Dataset.from_generator(function, output_signature=...)."
             )
         x, y = self._split(data)
         self._check_inputs(x)
         parts = keras.tree.flatten(x)
         if not parts or not all(hasattr(part, "shape") for part in parts):
-            raise TypeError(
-                "Argument `data` must be (x, y) arrays, x alone, a batched tf.data.Dataset or a "
-                f"keras.utils.PyDataset. Received: {describe(data)}"
-            )
+            raise TypeError(f"{_KINDS} Received: {describe(data)}")
         x = keras.tree.map_structure(lambda part: as_array(part, "Argument `data`"), x)
         images = self.classifier.check_images(x, "the images of `data`")
         # As `fit` and `evaluate` of Keras, which count batches of arrays, too.
@@ -326,7 +343,8 @@ class Batches:
             y = self.classifier.output_of(y)
         return self.classifier.check_labels(y, count, where)
 
-    def _slices(self, x: Any, y: Any, begin: int, end: int) -> Iterator[tuple[Any, np.ndarray | None]]:
+    def _slices(self, x: Any, y: Any, begin: int, end: int) -> Iterator[Read]:
         for start in range(begin, end, self.batch_size):
             part = slice(start, min(end, start + self.batch_size))
-            yield take(x, part), None if y is None else y[part]
+            labels, names = (None if item is None else item[part] for item in (y, self.names))
+            yield take(x, part), labels, names

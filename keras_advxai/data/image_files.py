@@ -8,6 +8,7 @@ import keras
 import numpy as np
 
 from keras_advxai.data.files import Files
+from keras_advxai.data.names import file_name
 from keras_advxai.data.pictures import ImageFileError, Picture
 
 
@@ -49,6 +50,7 @@ class ImageFiles(keras.utils.PyDataset):
         self.labels = None if files.labels is None else np.array(files.labels, "int32")
         self.class_names = files.class_names
         self.skipped: dict[str, str] = {}
+        self._kept: dict[int, tuple[int, ...]] = {}
 
     @property
     def num_batches(self) -> int:
@@ -60,7 +62,12 @@ class ImageFiles(keras.utils.PyDataset):
 
     def names_of(self, index: int) -> tuple[str, ...]:
         """The names of the images of a batch, less those that could not be decoded when it was read."""
-        return tuple(self.names[place] for place in self._places(index) if self.names[place] not in self.skipped)
+        return tuple(self.names[place] for place in self._kept.get(index, self._places(index)))
+
+    def named(self, index: int) -> tuple[Any, tuple[str, ...]]:
+        """One batch as it is read, and for each image in it the name of the file as a line of text."""
+        batch = self[index]  # which a subclass may make otherwise
+        return batch, tuple(map(file_name, self.names_of(index)))
 
     def __getitem__(self, index: int) -> Any:
         """One batch: images `(batch, height, width, channels)`, float32 within the bounds, and their labels, if any.
@@ -89,6 +96,7 @@ class ImageFiles(keras.utils.PyDataset):
             )
         side = self._picture.size or (1, 1)
         batch = np.stack(images) if images else np.zeros((0, *side, self._picture.channels), "float32")
+        self._kept[index] = tuple(kept)
         return batch if self.labels is None else (batch, self.labels[kept])
 
     def _places(self, index: int) -> range:

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, TypeAlias
 
 import keras
 import numpy as np
+
+Read: TypeAlias = tuple[Any, np.ndarray | None, np.ndarray | None]
+"""Inputs with their labels and the names of their images, `(batch,)` each, where there are any."""
 
 
 def chosen(total: int, count: int, seed: int) -> np.ndarray:
@@ -27,8 +30,8 @@ def chosen(total: int, count: int, seed: int) -> np.ndarray:
     return np.sort(drawn[:count]) if total > count else np.arange(total)
 
 
-def reservoir(batches: Iterable[tuple[Any, np.ndarray | None]], count: int, seed: int) -> tuple[Any, np.ndarray | None]:
-    """A random sample of a stream, as arrays in its order: inputs and labels.
+def reservoir(batches: Iterable[Read], count: int, seed: int) -> Read:
+    """A random sample of a stream, as arrays in its order: inputs, labels and names.
 
     How long a stream is shows at its end, and it may not fit into memory.
 
@@ -38,12 +41,13 @@ def reservoir(batches: Iterable[tuple[Any, np.ndarray | None]], count: int, seed
         seed: Seed of the drawing.
     """
     generator = np.random.default_rng(seed)
-    kept: list[tuple[int, Any, Any]] = []
+    kept: list[tuple[int, Any, Any, Any]] = []
     seen = 0
-    for x, y in batches:
+    for x, y, names in batches:
         for position in range(len(keras.tree.flatten(x)[0])):
             slot = seen if seen < count else int(generator.integers(0, seen + 1))
-            item = (seen, take(x, [position]), None if y is None else y[position])
+            own = [None if item is None else item[position] for item in (y, names)]
+            item = (seen, take(x, [position]), *own)
             if slot < len(kept):
                 kept[slot] = item
             elif slot < count:
@@ -51,7 +55,8 @@ def reservoir(batches: Iterable[tuple[Any, np.ndarray | None]], count: int, seed
             seen += 1
     kept.sort(key=lambda item: item[0])
     x = keras.tree.map_structure(lambda *parts: np.concatenate(parts), *(item[1] for item in kept))
-    return x, None if kept[0][2] is None else np.stack([item[2] for item in kept])
+    labels = None if kept[0][2] is None else np.stack([item[2] for item in kept])
+    return x, labels, None if kept[0][3] is None else np.array([item[3] for item in kept])
 
 
 def take(x: Any, which: Any) -> Any:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent import futures
 from typing import Any
 
 import keras
 import numpy as np
 import tensorflow as tf
+
+from keras_advxai.data.names import Named
 
 MOST_BATCHES = 10_000
 """After so many batches, a dataset that does not say how many it has is taken for infinite."""
@@ -58,8 +60,10 @@ def check_length(data: tf.data.Dataset | keras.utils.PyDataset, kind: str, steps
         )
 
 
-def read(data: tf.data.Dataset | keras.utils.PyDataset, steps: int | None = None, first: int = 0) -> Iterator[Any]:
-    """The batches as arrays, each read while the one before is in use.
+def read(
+    data: tf.data.Dataset | keras.utils.PyDataset, steps: int | None = None, first: int = 0
+) -> Iterator[tuple[Any, Sequence[str] | None]]:
+    """The batches as arrays, with the names of their images or `None`, each read while the one before is in use.
 
     Args:
         data: A dataset.
@@ -73,11 +77,11 @@ def read(data: tf.data.Dataset | keras.utils.PyDataset, steps: int | None = None
     if isinstance(data, tf.data.Dataset):
         skipped = data.skip(first) if first else data
         limited = skipped if steps is None else skipped.take(steps)  # before it is read ahead
-        batches: Iterable[Any] = map(as_arrays, limited.prefetch(tf.data.AUTOTUNE))
+        batches: Iterable[Any] = ((as_arrays(batch), None) for batch in limited.prefetch(tf.data.AUTOTUNE))
     else:
         most = None if steps is None else first + steps
         ends = [int(end) for end in (count, most) if end is not None and end < math.inf]
-        batches = _read_ahead(max(0, min(ends) - first), lambda index: as_arrays(data[first + index]))
+        batches = _read_ahead(max(0, min(ends) - first), lambda index: _item(data, first + index))
     for index, batch in enumerate(batches):
         if count is None and steps is None and index == MOST_BATCHES:
             raise ValueError(
@@ -114,6 +118,12 @@ def is_empty(x: Any) -> bool:
 def as_arrays(element: Any) -> Any:
     """The tensors of a batch as arrays."""
     return keras.tree.map_structure(np.asarray, element)
+
+
+def _item(data: keras.utils.PyDataset, index: int) -> tuple[Any, Sequence[str] | None]:
+    """A batch with the names of its images; `None` where the data have no names."""
+    batch, names = data.named(index) if isinstance(data, Named) else (data[index], None)
+    return as_arrays(batch), names
 
 
 def _read_ahead(count: int, read: Callable[[int], Any]) -> Iterator[Any]:

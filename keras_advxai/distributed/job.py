@@ -100,6 +100,7 @@ class Portion:
         data: Arrays that were cut out; `None` where all of the data are sent beside it, or who makes them.
         cut: Where the arrays lie in the whole.
         targets: The target class of each image of the arrays, where they are given.
+        names: What each image of the arrays is called, where it is known.
         journal: The file of the shard's journal; `None` for none.
     """
 
@@ -107,6 +108,7 @@ class Portion:
     data: Any
     cut: Slice | None = None
     targets: Any | None = None
+    names: Any | None = None
     journal: str | None = None
 
 
@@ -161,10 +163,11 @@ def portions(
         cut = batches.cut(begin, end) if batches.are_arrays and not callable(batches.source) else None
         if cut is None:
             targets = evaluator.settings.attack_targets
-            yield Portion(shard, None, None, targets if isinstance(targets, np.ndarray) else None, path)
+            given = targets if isinstance(targets, np.ndarray) else None
+            yield Portion(shard, None, None, given, batches.names, path)
         else:
-            data, targets, place = cut
-            yield Portion(shard, data, place, targets, path)
+            data, targets, names, place = cut
+            yield Portion(shard, data, place, targets, names, path)
 
 
 def work(job: Job, portion: Portion, data: Any, tell: Callable[[int], None] = lambda images: None) -> Found:
@@ -177,7 +180,8 @@ def work(job: Job, portion: Portion, data: Any, tell: Callable[[int], None] = la
         tell: Is called with the number of images that were measured, after each batch. Defaults to nothing.
     """
     evaluator = job.evaluator(portion.targets)
-    batches = evaluator.batches(made(data) if portion.cut is None else portion.data, shard=portion.cut or portion.shard)
+    given = made(data) if portion.cut is None else portion.data
+    batches = evaluator.batches(given, shard=portion.cut or portion.shard, names=portion.names)
     hashes = Fingerprint() if batches.are_arrays else BatchHashes()
     parts, images = [], 0
     for part in evaluator.measure(batches, hashes, portion.journal):

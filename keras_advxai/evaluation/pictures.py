@@ -29,6 +29,7 @@ def gather_examples(
     for offset, original in enumerate(clean["images"]):  # a batch has more images than pictures
         image = _picture(classifier, original)  # once, not for each explainer and epsilon
         of_image = found.select([offset])
+        name = str(of_image.at("name")[0])
         for attack in known.attacks:
             after = batch[attack]["pictures"]
             adversarial = [_picture(classifier, images[offset]) for images in after["images"]]
@@ -53,6 +54,7 @@ def gather_examples(
                             confidence=float(of_image.at("confidence")[0]),
                             adversarial_confidence=float(of_image.at("confidence", **where)[0]),
                             dissimilarity=float(apart[0]),
+                            name=name,
                         )
                     )
     return tuple(examples)

@@ -10,6 +10,7 @@ import tensorflow as tf
 
 from keras_advxai._typing import Tensor
 from keras_advxai.attacks import FGSM, Attack, GradientAttack, MinimumNormAttack
+from keras_advxai.data.names import LONGEST
 from keras_advxai.evaluation.observation import Observation
 from keras_advxai.explainers import is_blank
 from keras_advxai.measurements.coordinates import SCORES as COMPARED
@@ -21,6 +22,11 @@ from keras_advxai.ops import norms
 _TOLERANCE = 1e-6
 _USUAL = FGSM()
 """The attack with the usual loss."""
+
+
+@quantity("image", dtype="str", unknown="", limits=(1, LONGEST), optional=True)
+def name(seen: Observation) -> None:
+    """What each image is called, such as its file. The data say it, and the step adds it to what is measured."""
 
 
 @quantity("image", dtype="int32", unknown=-1, limits=(0, "classes"))

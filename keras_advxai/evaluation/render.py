@@ -1,31 +1,25 @@
-"""A report as a table that a person can read."""
+"""A report as a person reads it: a heading, tables, findings."""
 
 from __future__ import annotations
 
 import itertools
-import math
 import textwrap
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from rich.table import Table
 
 from keras_advxai.evaluation.report import EvaluationReport
-from keras_advxai.measurements.accuracy import is_minimum_norm
-from keras_advxai.measurements.completeness import promises_completeness
-from keras_advxai.measurements.render import finding_text, metric_text, render_profile
-from keras_advxai.measurements.row import Row, accuracy_row
-from keras_advxai.measurements.tables import new_table, to_text
-from keras_advxai.text import as_text, enumeration, epsilon_text, number_text, percent_text, range_text, value_text
+from keras_advxai.evaluation.tables import accuracy_table, aims_table, drift_table
+from keras_advxai.measurements.render import remark, render_profile
+from keras_advxai.tables import Table, contents
+from keras_advxai.tables.contents import Parts
+from keras_advxai.tables.table import Remark
+from keras_advxai.text import enumeration, epsilon_text, percent_text, value_text
 
 _MOST_TABLES = 8
 """With more explainers than this, each of one layer, there is one line for each instead of a table."""
 
 _MOST_CLASSES = 3
-
-_AIMS = {"explanation": "explanation", "label": "label", "noise": "noise"}
-"""What the columns of attacks are headed with, in their order."""
 
 _TARGETS = {
     "predicted": "each image's own prediction",
@@ -41,54 +35,30 @@ _TARGET_RULES: dict[str | int, str] = {
 }
 
 
-def _share(name: str) -> Callable[[Row], str]:
-    return lambda row: percent_text(getattr(row, name))
-
-
-_COLUMNS: dict[str, dict[str, Callable[[Row], str]]] = {
-    "classification": {
-        "accuracy": _share("accuracy"),
-        "flipped": _share("flip_rate"),
-        "success": _share("attack_success_rate"),
-    },
-    "multi_label": {
-        "labels\nright": _share("accuracy"),
-        "all\nright": _share("exact_accuracy"),
-        "labels\nflipped": _share("flip_rate"),
-        "success": _share("attack_success_rate"),
-    },
-    "regression": {"mean\nchange": lambda row: value_text(row.mean_change)},
-}
-"""For each task, the columns that are not about heatmaps."""
-
-
-@as_text.register  # `str(report)` finds it by this, and the report does not know its table
-def render(report: EvaluationReport) -> str:
-    """The report as aligned ASCII text: a heading, the rows, VID, warnings.
+@contents.register  # `str(report)` and files find it by this, and the report does not know its tables
+def render(report: EvaluationReport) -> Parts:
+    """The report: a heading, the rows, VID, warnings.
 
     Args:
         report: The report.
     """
-    parts = [_heading(report)]
+    parts: list[str | Table | Remark] = [_heading(report)]
     # A depth needs one layer.
     single = all(len(report.provenance["layers"].get(name, ())) == 1 for name in report.explainers)
     if len(report.explainers) > _MOST_TABLES and single:
-        parts.append(to_text(_accuracy_table(report)))
-        parts += [
-            render_profile(report.depth_profile(attack, metric=metric))
-            for metric in report.metrics
-            for attack in report.attacks
-        ]
+        parts.append(accuracy_table(report))
+        for metric, attack in itertools.product(report.metrics, report.attacks):
+            parts += render_profile(report.depth_profile(attack, metric=metric))
     elif report.explainers:
         pairs = itertools.product(report.explainers, report.metrics)
-        parts += [to_text(_drift_table(report, explainer, metric)) for explainer, metric in pairs]
+        parts += [drift_table(report, explainer, metric) for explainer, metric in pairs]
         # One table for each norm, because epsilons of two norms do not compare.
         aimed = {report.norms[attack]: None for attack, aim in report.aims.items() if aim == "explanation"}
-        parts += [to_text(_aims_table(report, norm)) for norm in aimed]
+        parts += [aims_table(report, norm) for norm in aimed]
     else:
-        parts.append(to_text(_accuracy_table(report)))
-    parts += map(finding_text, report.warnings)
-    return "\n\n".join(parts)
+        parts.append(accuracy_table(report))
+    parts += map(remark, report.warnings)
+    return tuple(parts)
 
 
 def _heading(report: EvaluationReport) -> str:
@@ -199,94 +169,3 @@ def _robust_lines(report: EvaluationReport) -> list[str]:
         title = f"{what}{f' ({norm})' if len(norms) > 1 else ''}, the worst case over {attacks}"
         lines += textwrap.wrap(f"{title}: {', '.join(shares)}.", width=110)  # as wide as a table
     return lines
-
-
-def _drift_table(report: EvaluationReport, explainer: str, metric: str) -> Table:
-    layers = ", ".join(report.provenance["layers"].get(explainer, ()))
-    title = f"{explainer}{metric_text(metric)}{f' at layer {layers}' if layers else ''}"
-    if promises_completeness(report.measurements, explainer):
-        gap = report.completeness(explainer)
-        title += f", completeness gap: median {percent_text(gap.median)}, largest {percent_text(gap.largest)}"
-    chance = report.chance(explainer, metric=metric)
-    title += "" if math.isnan(chance) else f", chance {number_text(chance)}"
-    table = _table(title, report)
-    drift = (
-        "budget\nused",
-        "MOD",
-        "of\nchance",
-        "95 %\ninterval",
-        "std",
-        "MOD\nflipped",
-        "MOD\nkept",
-        "MOD clean\ntarget",
-        "blank",
-    )
-    for name in drift:
-        table.add_column(name, justify="right")
-    for attack in report.attacks:
-        nearest = " (nearest misclassified)" if is_minimum_norm(report.measurements, attack) else ""
-        table.add_row(f"{attack}{nearest}")
-        for row in report.rows:
-            if (row.attack, row.explainer, row.metric) == (attack, explainer, metric):
-                table.add_row(*_accuracy_cells(row, report), *_drift_cells(row))
-        # VID is a spread over all epsilons, so it stands below them and in no row of theirs.
-        interval = report.vid_interval(attack, explainer, metric=metric)
-        spread = number_text(report.vid(attack, explainer, metric=metric)), "", range_text(*interval)
-        before = [""] * (len(_columns(report)) + 1)
-        table.add_row("  VID", *before, *spread, end_section=True)
-    return table
-
-
-def _aims_table(report: EvaluationReport, norm: str) -> Table:
-    """MOD beside one another: of attacks on the explanation, of attacks on the label, and of noise, all of one norm."""
-    attacks = [attack for attack in report.attacks if report.norms[attack] == norm]
-    # What is meant to move explanations stands first, what must not be taken for it last.
-    order = sorted(attacks, key=lambda attack: list(_AIMS).index(report.aims[attack]))
-    table = new_table(
-        f"MOD by what was aimed at{f' ({norm})' if len(set(report.norms.values())) > 1 else ''}",
-        "explainer and\nepsilon",
-        [*(f"{_AIMS[report.aims[attack]]}:\n{attack}" for attack in order), "chance"],
-    )
-    for explainer in report.explainers:
-        table.add_row(explainer)
-        for epsilon in report.epsilons:
-            mods = (number_text(report.mod(attack, explainer, epsilon)) for attack in order)
-            chance = number_text(report.chance(explainer))
-            table.add_row(f"  {epsilon_text(epsilon)}", *mods, chance, end_section=epsilon == report.epsilons[-1])
-    return table
-
-
-def _accuracy_table(report: EvaluationReport) -> Table:
-    table = _table("", report)
-    for attack in report.attacks:
-        table.add_row(attack)
-        for epsilon in report.epsilons:
-            row = accuracy_row(report.measurements, attack, epsilon)
-            table.add_row(*_accuracy_cells(row, report), end_section=epsilon == report.epsilons[-1])
-    return table
-
-
-def _accuracy_cells(row: Row, report: EvaluationReport) -> tuple[str, ...]:
-    return (f"  {epsilon_text(row.epsilon)}", *(cell(row) for cell in _columns(report).values()))
-
-
-def _columns(report: EvaluationReport) -> dict[str, Callable[[Row], str]]:
-    """The columns that are not about heatmaps."""
-    reached = {"target\nreached": _share("targeted_success_rate")} if report.targeted_attacks else {}
-    return {**_COLUMNS[report.provenance["task"]], **reached}
-
-
-def _drift_cells(row: Row) -> tuple[str, ...]:
-    others = (row.std, row.mod_flipped, row.mod_kept, row.mod_clean)
-    return (
-        percent_text(row.budget_used, 0),  # a table is to fit into 120 columns
-        number_text(row.mod),
-        percent_text(row.relative_mod, 0),
-        range_text(row.mod_low, row.mod_high),
-        *(number_text(value) for value in others),
-        percent_text(row.blank_rate),
-    )
-
-
-def _table(title: str, report: EvaluationReport) -> Table:
-    return new_table(title, "attack and\nepsilon", list(_columns(report)))

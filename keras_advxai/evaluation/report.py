@@ -22,20 +22,22 @@ from keras_advxai.measurements.depth import DepthProfile, depth_profile
 from keras_advxai.measurements.examples import Example
 from keras_advxai.measurements.figures import MeasuredFigures
 from keras_advxai.measurements.finding import Finding
-from keras_advxai.measurements.measurements import Measurements, Samples
+from keras_advxai.measurements.measurements import Measurements
 from keras_advxai.measurements.provenance import checked_provenance, fitting
 from keras_advxai.measurements.row import Row, pandas
+from keras_advxai.measurements.samples import Samples
 from keras_advxai.measurements.schema import SCHEMA
 from keras_advxai.measurements.scores import ScoreComparison, compare
 from keras_advxai.measurements.summary import summary
 from keras_advxai.settings.evaluation_settings import EvaluationSettings
-from keras_advxai.text import as_text
+from keras_advxai.tables import Tabulated, to_csv
+from keras_advxai.tables.contents import written
 
 Named: TypeAlias = str | Configuration
 
 
 @dataclasses.dataclass(frozen=True, eq=False, repr=False)
-class EvaluationReport(Mergeable, MeasuredFigures):
+class EvaluationReport(Mergeable, MeasuredFigures, Tabulated):
     """The result of an evaluation: accuracy under attack, and the drift of the explanations.
 
     All figures are computed from `measurements`, so they agree with one another. `str(report)` is a table.
@@ -67,7 +69,7 @@ class EvaluationReport(Mergeable, MeasuredFigures):
 
     @property
     def samples(self) -> Samples:
-        """What was measured, image by image: a sequence of one dictionary for each."""
+        """What was measured, image by image: a sequence of one dictionary for each, and a table for files."""
         return Samples(self.measurements)
 
     @property
@@ -240,9 +242,6 @@ class EvaluationReport(Mergeable, MeasuredFigures):
         what = f"attacks={self.attacks}, explainers={self.explainers}, epsilons={self.epsilons}"
         return f"EvaluationReport({len(self.measurements)} images, {what})"
 
-    def __str__(self) -> str:
-        return as_text(self)
-
     def __eq__(self, other: object) -> bool:
         return isinstance(other, EvaluationReport) and self.to_json() == other.to_json()  # there NaN is null
 
@@ -324,6 +323,13 @@ class EvaluationReport(Mergeable, MeasuredFigures):
             ImportError: pandas is not installed.
         """
         return pandas().DataFrame([dataclasses.asdict(item) for item in self.rows])
+
+    def to_csv(self, path: str | os.PathLike[str] | None = None) -> str:
+        """The rows as comma-separated values, also written to `path` if one is given, whole or not at all.
+
+        What each image has is `report.samples.to_csv()`. NaN is empty.
+        """
+        return written(to_csv([row.rows_table(self.rows)]), path)
 
     def _mods(self, attack: Named, explainer: Named, metric: Any | None = None) -> np.ndarray:
         known = self.measurements.coordinates

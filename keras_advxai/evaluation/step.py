@@ -33,12 +33,14 @@ class Batch:
         y: The labels, or `None`.
         first: The number of its first image. Defaults to 0.
         targets: Classes for targeted attacks to reach, `(batch,)`, where they are given. Defaults to `None`.
+        names: What the images are called, `(batch,)`, where it is known. Defaults to `None`.
     """
 
     x: Any
     y: np.ndarray | None
     first: int = 0
     targets: np.ndarray | None = None
+    names: np.ndarray | None = None
 
 
 class Step:
@@ -144,6 +146,7 @@ class Step:
     def _part(self, result: dict[str, Any], batch: Batch) -> Part:
         """The part that was measured, of what the compiled step returned for a batch."""
         found = keras.tree.map_structure(lambda tensor: tensor.numpy(), result)
+        found["clean"] |= {} if batch.names is None else {"name": batch.names}
         measurements = Measurements.gather(self._coordinates(found), found)
         examples = gather_examples(found, measurements, self.classifier, batch.first)
         shape, clean = tuple(self.classifier.images_of(batch.x).shape[1:]), found["clean"]

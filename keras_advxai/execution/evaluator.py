@@ -88,13 +88,14 @@ class Evaluator:
             explainer.layers(classifier)  # raises for a layer that is not there, before data are read
         self._step = step_for(classifier, self.settings, self.plan)
 
-    def batches(self, data: Any, remember: int = 0, shard: Shard | Slice | None = None) -> Batches:
+    def batches(self, data: Any, remember: int = 0, shard: Shard | Slice | None = None, names: Any = None) -> Batches:
         """The data as batches that fit the classifier; see `Batches`.
 
         Args:
             data: What `evaluate` takes.
             remember: How many of the first images to keep when they are read. Defaults to 0.
             shard: One of several parts of the data; see `Batches`. Defaults to `None`, all of them.
+            names: What the images of arrays are called; see `Batches`. Defaults to `None`.
 
         Raises:
             TypeError: `data` is of a wrong kind.
@@ -104,7 +105,7 @@ class Evaluator:
         given = self.settings.attack_targets
         targets = given if isinstance(given, np.ndarray) else None  # what is no array is a rule, which the plan has
         steps = None if isinstance(shard, Slice) else self.settings.steps  # who cut it out has counted them
-        batches = Batches(data, self.classifier, self.settings.batch_size, targets, remember, steps, shard)
+        batches = Batches(data, self.classifier, self.settings.batch_size, targets, remember, steps, shard, names)
         self._check_target(batches.has_labels)
         return batches
 
@@ -203,11 +204,11 @@ class Evaluator:
 
         def all_of_them() -> Iterator[Batch]:
             first = begin  # images, and not batches: a stream has batches of any size
-            for x, y in batches:
+            for x, y, names in batches.named():
                 self._check_target(y is not None)  # of a stream it shows only now
                 announce(first - begin, x)
                 count = len(self.classifier.images_of(x))
-                yield Batch(x, y, first, batches.targets(first, count))
+                yield Batch(x, y, first, batches.targets(first, count), names)
                 first += count
 
         if before is None:

@@ -111,6 +111,12 @@ class Parts:
                 "evaluation goes on with data that are the same in the same order each time: leave `shuffle` out, or "
                 "shuffle with a seed and reshuffle_each_iteration=False. Or name another file, to begin again."
             )
+        known = part.measurements.arrays.get("name")
+        if (None if known is None else known.tolist()) != (None if batch.names is None else batch.names.tolist()):
+            raise JournalError(
+                f"The images of batch {self._number} have other names in the journal {str(journal.path)!r}, or none. "
+                "Pass the names that it was begun with, or name another file, to begin again."
+            )
         return part
 
     def _measured(self, batches: Iterable[Batch], last: dict[str, np.ndarray] | None) -> Iterator[Part]:

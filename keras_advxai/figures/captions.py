@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import TypeAlias
 
 from keras_advxai.measurements.examples import Example
+from keras_advxai.text import ending
 
 ClassNames: TypeAlias = Sequence[str] | Mapping[int, str] | None
 """The names of the classes, in the order of their numbers or by number; `None` for the numbers themselves."""
@@ -59,6 +60,21 @@ def percent(share: float) -> str:
 def number(value: float) -> str:
     """A number with three decimals; `-` where it is NaN."""
     return "-" if math.isnan(value) else f"{value:.3f}"
+
+
+def image_text(example: Example) -> str:
+    """Which image it is: its place in the data, and its name if it has one, of a long one the end.
+
+    Example:
+
+    >>> import numpy as np
+    >>> from keras_advxai.evaluation import Example
+    >>> from keras_advxai.figures.captions import image_text
+    >>> pictures = np.zeros((8, 8, 1)), np.zeros((8, 8, 1)), np.zeros((8, 8)), np.zeros((8, 8))
+    >>> image_text(Example("fgsm", "grad_cam", 0.1, 3, 1, *pictures, 1, 0, 1.0, 1.0, 0.0, "cats/a.png"))
+    'image 3: cats/a.png'
+    """
+    return f"image {example.index}{f': {ending(example.name, LONGEST)}' if example.name else ''}"
 
 
 def flipped(example: Example) -> bool:

@@ -15,12 +15,14 @@ from matplotlib.layout_engine import ConstrainedLayoutEngine
 from keras_advxai.figures.captions import ClassNames, class_text, flipped, number, percent
 from keras_advxai.figures.overlay import CHANGE, as_heat, as_rgb, change, overlay
 from keras_advxai.figures.scale import HeatScale, heat_scale
+from keras_advxai.figures.standalone import StandaloneFigure
 from keras_advxai.measurements.examples import Example
-from keras_advxai.text import epsilon_text
+from keras_advxai.text import ending, epsilon_text
 
 _HEADINGS = ("original", "adversarial", "heatmap of original", "heatmap of adversarial", "difference")
 _PANEL = 1.9  # inches
 _SIZE = 9  # points
+_NAME = 18  # characters of the name of an image
 _VISIBLE = 0.5
 """A scale that ends from here on may as well end at 1."""
 
@@ -63,7 +65,7 @@ def comparison(
     height, width = rows[0].image.shape[:2]
     panel = _PANEL * min(2.0, max(0.5, height / width))  # a signal is a flat strip
     top = 0.35 if title else 0.0
-    figure = Figure(  # pyplot would keep it in a global list
+    figure = StandaloneFigure(  # pyplot would keep it in a global list
         figsize=(5 * _PANEL + 1.4, len(rows) * (panel + 0.42) + 0.8 + top),
         facecolor="white",
         layout=ConstrainedLayoutEngine(h_pad=0.04, hspace=0.0),
@@ -150,7 +152,8 @@ def _caption(axes: Sequence[Axes], example: Example, class_names: ClassNames) ->
     for each, caption in zip(axes, captions, strict=True):
         each.set_xlabel(caption, fontsize=_SIZE, parse_math=False)  # a class may be called "$1"
     budget = f"epsilon {epsilon_text(example.epsilon)}"
-    label = (example.attack, budget, example.explainer, f"image {example.index}")
+    which = f"{example.index}: {ending(example.name, _NAME)}" if example.name else f"image {example.index}"
+    label = (example.attack, budget, example.explainer, which)  # no fifth line: a panel may be a flat strip
     axes[0].set_ylabel(
         "\n".join(label), fontsize=_SIZE, rotation=0, ha="right", va="center", labelpad=8, parse_math=False
     )

@@ -12,6 +12,7 @@ from matplotlib.figure import Figure
 
 from keras_advxai._registry import Configuration
 from keras_advxai.evaluation.report import EvaluationReport
+from keras_advxai.figures.standalone import StandaloneFigure
 from keras_advxai.measurements.depth import DepthProfile
 from keras_advxai.text import epsilon_text
 
@@ -70,7 +71,7 @@ def depth(
             f"explainers=GradCAM.every_layer(model). Received: explainers {', '.join(profiles[0].explainers)}"
         )
     width = min(9.0, max(3.6, 1.6 + 0.22 * len(layers)))
-    figure = Figure(figsize=(0.8 + width * len(profiles), 4.4), facecolor="white", layout="constrained")
+    figure = StandaloneFigure(figsize=(0.8 + width * len(profiles), 4.4), facecolor="white", layout="constrained")
     panels = figure.subplots(1, len(profiles), squeeze=False, sharey=True)[0]
     for axes, profile in zip(panels, profiles, strict=True):
         _draw(axes, profile)

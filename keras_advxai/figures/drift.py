@@ -13,6 +13,7 @@ from matplotlib.ticker import PercentFormatter
 
 from keras_advxai.evaluation.report import EvaluationReport
 from keras_advxai.figures.captions import number
+from keras_advxai.figures.standalone import StandaloneFigure
 from keras_advxai.measurements.accuracy import is_minimum_norm
 from keras_advxai.measurements.budget import WHOLE
 from keras_advxai.text import epsilon_text, percent_text
@@ -62,7 +63,7 @@ def drift(report: EvaluationReport, metric: Any | None = None) -> Figure:
     columns = min(panels, _MOST_COLUMNS)
     rows = math.ceil(panels / columns)
     size = max(4.6, 4.2 * columns), rows * (3.6 + 0.22 * len(report.attacks))
-    figure = Figure(figsize=size, facecolor="white", layout="constrained")
+    figure = StandaloneFigure(figsize=size, facecolor="white", layout="constrained")
     axes = [figure.add_subplot(rows, columns, place + 1) for place in range(panels)]
     order = np.argsort(report.epsilons)  # they may be given in any order
     epsilons = np.asarray(report.epsilons)[order]

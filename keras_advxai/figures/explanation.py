@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from matplotlib.figure import Figure
 
-from keras_advxai.figures.captions import ClassNames, class_text, flipped, number, percent
+from keras_advxai.figures.captions import ClassNames, class_text, flipped, image_text, number, percent
 from keras_advxai.figures.comparison import listed_examples
 from keras_advxai.figures.scale import heat_scale, views
 from keras_advxai.figures.sheet import (
@@ -119,7 +119,7 @@ def _draw_heads(sheet: Sheet, top: float, example: Example, class_names: ClassNa
 
 def _words(example: Example) -> tuple[str, str, str]:
     condition = f"{example.attack} at epsilon {epsilon_text(example.epsilon)}"
-    return example.explainer, condition, f"image {example.index}"
+    return example.explainer, condition, image_text(example)
 
 
 def _outcome(example: Example, class_names: ClassNames) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from matplotlib.figure import Figure
 
+from keras_advxai.figures.standalone import StandaloneFigure
 from keras_advxai.measurements.randomization import LIMIT, Randomization
 
 _SIZE = 9  # points
@@ -43,7 +44,9 @@ def randomization(found: Randomization) -> Figure:
     if not isinstance(found, Randomization):
         raise TypeError(f"Argument `found` must be a Randomization. Received: {type(found).__name__}")
     places = np.arange(1, len(found.layers) + 1)
-    figure = Figure(figsize=(2.6 + max(2.4, 0.45 * len(places)), 3.8), facecolor="white", layout="constrained")
+    figure = StandaloneFigure(
+        figsize=(2.6 + max(2.4, 0.45 * len(places)), 3.8), facecolor="white", layout="constrained"
+    )
     axes = figure.subplots()
     for name, shares in zip(found.explainers, found.relative, strict=True):
         # From the model itself, which is no distance away.

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from matplotlib.figure import Figure
 
-from keras_advxai.figures.captions import ClassNames, class_text, number, percent
+from keras_advxai.figures.captions import ClassNames, class_text, image_text, number, percent
 from keras_advxai.figures.comparison import listed_examples
 from keras_advxai.figures.overlay import as_heat
 from keras_advxai.figures.scale import heat_scale, views
@@ -96,7 +96,7 @@ def scores(
     shown = {name: views(example, _MOST_PIXELS) for name, example in found.items()}
     # The root shows maps of single pixels beside smooth ones; a pair by itself is of one kind and needs none.
     scale = heat_scale([heatmap for sides in shown.values() for _, heatmap in sides], peak, root=len(names) > 1)
-    words = [f"{one.attack} at epsilon {epsilon_text(one.epsilon)}", f"image {one.index}"]
+    words = [f"{one.attack} at epsilon {epsilon_text(one.epsilon)}", image_text(one)]
     if one.prediction != one.label:
         words.append(f"label: {class_text(one.label, class_names, _NAME)}")
     heading = joined(words) if title is None else heading_lines(title)

@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 
 from keras_advxai.figures.scale import HeatScale
+from keras_advxai.figures.standalone import StandaloneFigure
 
 WIDTH = 4.25  # inches: 340 pixels at 80 dots per inch, 680 at DPI
 DPI = 160  # twice what a card shows, so that a card's pixels and a screen's with twice as many are whole
@@ -36,7 +36,7 @@ class Sheet:
 
     def __init__(self, height: float) -> None:
         self.height = height
-        self.figure = Figure(figsize=(WIDTH, height), dpi=DPI, facecolor="white")
+        self.figure = StandaloneFigure(figsize=(WIDTH, height), dpi=DPI, facecolor="white")
 
     def axes(self, left: float, top: float, width: float, height: float) -> Axes:
         """Axes at a place."""

@@ -16,11 +16,13 @@ from keras_advxai.measurements.examples import Example
 from keras_advxai.measurements.limits import check_limits
 from keras_advxai.measurements.measurements import Measurements
 from keras_advxai.measurements.part import Part
+from keras_advxai.measurements.quantity import QUANTITIES
 from keras_advxai.measurements.reading import as_dictionary, parse_json, reason, shown
 from keras_advxai.measurements.schema import coordinates_config, known_quantities, read_coordinates
+from keras_advxai.measurements.storage import array_of_lists
 
 _LENGTH = struct.Struct("<I")
-_ENTRIES = {"first", "shape", "data", "measurements", "quantities", "arriving", "pictures", "examples"}
+_ENTRIES = {"first", "shape", "data", "measurements", "quantities", "texts", "arriving", "pictures", "examples"}
 _MOMENTS = ("mean", "variance", "known_mean", "known_variance")
 _PLACES = ("attack", "explainer", "epsilon")
 _WHOLE = ("index", "label", "prediction", "adversarial_prediction")
@@ -41,7 +43,7 @@ def encoded(part: Part, data: str) -> bytes:
     rows = [pictures.row(example, found.coordinates) for example in part.examples]
     known = part.arriving
     arrays = [
-        *found.arrays.values(),
+        *(array for name, array in found.arrays.items() if not QUANTITIES[name].is_text),
         *([] if known is None else [np.asarray(known[name], "<f4") for name in _MOMENTS]),
         np.array([whole for whole, _ in rows], "<i8"),
         np.array([real for _, real in rows], "<f8"),
@@ -53,6 +55,7 @@ def encoded(part: Part, data: str) -> bytes:
         "data": data,
         "measurements": coordinates_config(found),
         "quantities": list(found.arrays),
+        "texts": {name: array.tolist() for name, array in found.arrays.items() if QUANTITIES[name].is_text},
         "arriving": None if known is None else len(known["mean"]),
         "pictures": [[_little(item).dtype.str, list(item.shape)] for item in pictures.arrays],
         "examples": len(rows),
@@ -77,9 +80,16 @@ def decoded(content: bytes) -> tuple[Part, str]:
     names = header.get("quantities")
     if not isinstance(names, list) or not all(isinstance(name, str) for name in names) or len(set(names)) < len(names):
         raise ValueError(f"`quantities` must be different names. Received: {shown(names)}")
+    texts = as_dictionary("texts", header.get("texts"))
+    items = known_quantities(dict.fromkeys(names))
+    if set(texts) != {name for name, item in items.items() if item.is_text}:
+        raise ValueError(f"`texts` must be the quantities that are strings. Received: {shown(sorted(texts))}")
     arrays = {}
-    for name, item in known_quantities(dict.fromkeys(names)).items():
-        array = body.take(f"measurements.{name}", item.dtype, item.shape(coordinates, images))
+    for name, item in items.items():
+        if item.is_text:
+            array = array_of_lists(texts[name], item, coordinates, images)
+        else:
+            array = body.take(f"measurements.{name}", item.dtype, item.shape(coordinates, images))
         arrays[name] = check_limits(array, item, coordinates)
     found = Measurements(coordinates, arrays)
     arriving = None
@@ -172,7 +182,8 @@ def _example(whole: Sequence[int], real: Sequence[float], part: Part, pictures: 
     for name, array in arrays.items():
         if array.ndim != (2 if "heatmap" in name else 3):
             raise ValueError(f"`examples.{name}` has the shape {array.shape}, which is that of something else.")
-    return Example(**values | labels | arrays | dict(zip(_REAL, real, strict=True)))
+    name = str(part.measurements.at("name")[values["index"] - part.first])
+    return Example(**values | labels | arrays | dict(zip(_REAL, real, strict=True)), name=name)
 
 
 def _little(array: np.ndarray) -> np.ndarray:

@@ -99,7 +99,7 @@ def _from_archive(archive: zipfile.ZipFile, bytes_on_disk: int) -> Parts:
         raise ValueError(f"The entry {shown(strangers[0])} does not belong into a report.")
     items = known_quantities({name.removesuffix(".npy"): name for name in others})
     shapes = {name: item.shape(coordinates, images) for name, item in items.items()}
-    total = sum(math.prod(shapes[name]) * np.dtype(item.dtype).itemsize for name, item in items.items())
+    total = sum(_bytes(archive, item, shapes[name]) for name, item in items.items())
     if total > max(_SMALL, _DENSEST * bytes_on_disk):
         raise ValueError(f"`measurements` would take {total} bytes, which do not fit into a file of {bytes_on_disk}.")
     arrays = {
@@ -118,19 +118,28 @@ def _header(archive: zipfile.ZipFile) -> Any:
 def _array(archive: zipfile.ZipFile, item: Quantity, shape: tuple[int, ...]) -> np.ndarray:
     """The array of one quantity, if it is what the coordinates say."""
     dtype = _stored_type(item.dtype)
-    content = _member(archive, f"{item.name}.npy", math.prod(shape) * dtype.itemsize + _NPY_HEADER)
+    content = _member(archive, f"{item.name}.npy", _bytes(archive, item, shape) + _NPY_HEADER)
     stream = io.BytesIO(content)
     try:
         # Before anything is allocated: a few bytes can say that an array has terabytes.
         if np.lib.format.read_magic(stream) != (1, 0):
             raise ValueError("its format is another one")
         found = np.lib.format.read_array_header_1_0(stream)
+        if item.is_text and found[2].kind == "U":
+            dtype = _stored_type(found[2])  # as wide as the longest string in it
         if found != (shape, False, dtype):
             raise ValueError(f"it must be {item.dtype} of the shape {shape}, and is {found[2]} of {found[0]}")
         array = np.frombuffer(content, dtype, offset=stream.tell()).reshape(shape)
     except Exception as error:  # NumPy's, ast's and Python's own, according to what was damaged
         raise ValueError(f"`measurements.{item.name}` does not fit: {reason(error)}") from error
     return array.astype(item.dtype)
+
+
+def _bytes(archive: zipfile.ZipFile, item: Quantity, shape: tuple[int, ...]) -> int:
+    """How many bytes an array has; of strings, of which the file knows how long they are, how many it says."""
+    if item.is_text:
+        return archive.getinfo(f"{item.name}.npy").file_size
+    return math.prod(shape) * np.dtype(item.dtype).itemsize
 
 
 def _member(archive: zipfile.ZipFile, name: str, most: int) -> bytes:

@@ -12,11 +12,11 @@ from keras_advxai.measurements import drift
 from keras_advxai.measurements.budget import budget_used
 from keras_advxai.measurements.measurements import Measurements
 from keras_advxai.measurements.row import pandas
-from keras_advxai.text import as_text
+from keras_advxai.tables import Tabulated
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
-class DepthProfile:
+class DepthProfile(Tabulated):
     """MOD by layer and epsilon: where in a network the drift begins. Printed, it is a table.
 
     Attributes:
@@ -45,9 +45,6 @@ class DepthProfile:
     def labels(self) -> tuple[str, ...]:
         """The layers, or the explainers where several look at the same layer."""
         return self.layers if len(set(self.layers)) == len(self.layers) else self.explainers
-
-    def __str__(self) -> str:
-        return as_text(self)
 
     def to_dataframe(self) -> Any:
         """One row for each layer and one column for each epsilon, as a `pandas.DataFrame`.

@@ -29,6 +29,7 @@ class Example:
         confidence: The probability of `prediction`.
         adversarial_confidence: The probability of `adversarial_prediction`.
         dissimilarity: The dissimilarity of the two heatmaps; NaN where the original's is blank.
+        name: What the image is called, such as its file; empty where nobody knows.
     """
 
     attack: str
@@ -45,6 +46,7 @@ class Example:
     confidence: float
     adversarial_confidence: float
     dissimilarity: float
+    name: str = ""
 
 
 def as_picture(image: np.ndarray) -> np.ndarray:

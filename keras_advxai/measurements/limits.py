@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import sys
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,8 @@ import numpy as np
 from keras_advxai import metrics
 from keras_advxai.measurements.coordinates import Coordinates
 from keras_advxai.measurements.quantity import Quantity
+from keras_advxai.measurements.reading import shown
+from keras_advxai.text import is_line
 
 _SLACK = 1e-6
 """By how much rounding may carry a measured number over its limits, as a sum of probabilities over 1."""
@@ -24,8 +27,10 @@ def check_limits(array: np.ndarray, item: Quantity, coordinates: Coordinates) ->
         coordinates: The labels along its dimensions.
 
     Raises:
-        ValueError: It does not; the message names the quantity and shows the first number that is out of range.
+        ValueError: It does not; the message names the quantity and shows the first value that is out of range.
     """
+    if item.is_text:
+        return _check_texts(array, item)
     if array.dtype.kind == "b":
         # In a file it is bytes, and a byte of 2 would be neither, and count twice.
         if array.size and np.ascontiguousarray(array).view("uint8").max() > 1:
@@ -44,6 +49,20 @@ def check_limits(array: np.ndarray, item: Quantity, coordinates: Coordinates) ->
         raise ValueError(
             f"`measurements.{item.name}` must lie in {low:g}..{np.max(most):g}. Received: {array[wrong].ravel()[0]!s}"
         )
+    return array
+
+
+def _check_texts(array: np.ndarray, item: Quantity) -> np.ndarray:
+    """Strings, if each is one line of as many characters as it may have."""
+    low, most = item.limits[0], item.limits[1]
+    # In a file they are numbers, and of one that is no character Python makes a SystemError.
+    if array.size and np.ascontiguousarray(array).view("uint32").max() > sys.maxunicode:
+        raise ValueError(f"`measurements.{item.name}` must hold text.")
+    for text in array.ravel().tolist():
+        if not (isinstance(most, (int, float)) and low <= len(text) <= most and text.strip() and is_line(text)):
+            raise ValueError(
+                f"`measurements.{item.name}` must hold lines of {low:g} to {most} characters. Received: {shown(text)}"
+            )
     return array
 
 

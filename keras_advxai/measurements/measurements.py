@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-import operator
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -68,6 +67,8 @@ class Measurements:
             given, shape = np.asarray(arrays.pop(name)), item.shape(coordinates, images)
             if given.shape != shape:
                 raise ValueError(f"The quantity {name!r} must have the shape {shape}. Received: {given.shape}")
+            if item.is_text and given.dtype.kind != "U":  # NumPy would make "2" of 2, and "None" of None
+                raise ValueError(f"The quantity {name!r} must be of strings. Received: {given.dtype}")
             whole = np.can_cast(given.dtype, item.dtype, "same_kind") or np.array_equal(given, given.astype(item.dtype))
             if given.size and not whole:  # NumPy would make 2.9 a 2
                 raise ValueError(f"The quantity {name!r} must be of {item.dtype}. Received: {given.dtype}")
@@ -166,59 +167,3 @@ class Measurements:
                 index.append(slice(None) if label is None else known.index(dim, label))
         found: np.ndarray = array[tuple(index)]
         return found
-
-
-class Samples(Sequence[dict[str, Any]]):
-    """What was measured, image by image: a sequence of one dictionary for each.
-
-    Args:
-        measurements: The measurements.
-    """
-
-    def __init__(self, measurements: Measurements) -> None:
-        self._measurements = measurements
-
-    def __len__(self) -> int:
-        return len(self._measurements)
-
-    def __getitem__(self, index: Any) -> Any:
-        """What was measured of one image, by quantity: a number, or dictionaries of numbers by label.
-
-        Raises:
-            TypeError: The index is no whole number.
-            IndexError: There is no such image.
-        """
-        if isinstance(index, slice):
-            return [self[place] for place in range(*index.indices(len(self)))]
-        try:
-            index = operator.index(index)
-        except TypeError:
-            raise TypeError(
-                f"Samples are the {len(self)} images, by number. A quantity of all of them is "
-                f"report.measurements.at(name, ...). Received: samples[{index!r}]"
-            ) from None
-        if not -len(self) <= index < len(self):
-            raise IndexError(f"There are {len(self)} images. Received: index={index}")
-        found = self._measurements
-        values = {
-            name: _by_label(found.coordinates, QUANTITIES[name].dims[:-1], array[..., index])
-            for name, array in found.arrays.items()
-        }
-        return {"index": index % len(self), **values}
-
-    def __iter__(self) -> Iterator[dict[str, Any]]:
-        return (self[index] for index in range(len(self)))
-
-
-def _by_label(known: Coordinates, dims: Sequence[str], values: np.ndarray) -> Any:
-    """The values of one image in dictionaries by the labels of their dimensions, the clean ones under `"clean"`."""
-    if not dims:
-        return values.item()
-    if dims[0] != "condition":
-        parts = zip(known.labels(dims[0]), values, strict=True)
-        return {label: _by_label(known, dims[1:], part) for label, part in parts}
-    found = {"clean": _by_label(known, dims[1:], values[0])}
-    for attack in known.attacks:
-        levels = zip(known.epsilons, values[known.conditions(attack)], strict=True)
-        found[attack] = {epsilon: _by_label(known, dims[1:], part) for epsilon, part in levels}
-    return found

@@ -30,9 +30,10 @@ class Quantity:
         dims: Its dimensions in the order of the array, the image last. `"condition"` has the clean images first and
             then each attack at each epsilon; a quantity that the clean images do not have has `"attack"` and
             `"epsilon"` instead. A `"class"` stands first; its function returns `(batch, classes)`.
-        dtype: The type of the array.
+        dtype: The type of the array; `"str"` for strings of any length.
         unknown: What stands where it was not measured, such as the completeness gap of an explainer that promises none.
-        limits: Between which values it lies, for reading what somebody else wrote; `unknown` may lie outside.
+        limits: Between which values it lies, for reading what somebody else wrote; `unknown` may lie outside. Of
+            strings, how many characters they have.
         null: What a `null` in JSON stands for, which has neither NaN nor infinity.
         optional: Whether evaluations without it are usual. It is left out where nobody measured it.
         measure: The function that measures it.
@@ -51,6 +52,11 @@ class Quantity:
     def doc(self) -> str:
         """What it is, in a line."""
         return (self.measure.__doc__ or "").strip().partition("\n")[0]
+
+    @property
+    def is_text(self) -> bool:
+        """Whether its values are strings."""
+        return self.dtype == "str"
 
     @property
     def of_attack(self) -> bool:
@@ -85,8 +91,12 @@ class Quantity:
             The array; `None` if it is optional and nobody measured it.
         """
         # Filled first: a costly explainer has no heatmaps for a second target, and only some attacks have a distance.
-        found = np.full(self.shape(coordinates, images), self.unknown, self.dtype)
         places = {place: values[self.name] for place, values in measured.items() if values.get(self.name) is not None}
+        dtype: Any = np.dtype(self.dtype)
+        if self.is_text:  # of which each array has its own type, as wide as the longest string in it
+            arrays = (array for values in places.values() for _, array in _leaves(values))
+            dtype = np.result_type(dtype, *arrays)
+        found = np.full(self.shape(coordinates, images), self.unknown, dtype)
         for place, values in places.items():
             for labels, array in _leaves(values):
                 # In the order of the declaration, which is the order in which the function nests its dictionaries.

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from keras_advxai.measurements.row import pandas
-from keras_advxai.text import as_text
+from keras_advxai.tables import Tabulated
 
 LIMIT = 0.2
 """The share of chance up to which heatmaps count as the same."""
@@ -17,7 +17,7 @@ _SAME = 1e-3
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
-class Randomization:
+class Randomization(Tabulated):
     """How far heatmaps change when weights are re-drawn, from the head downwards. Printed, it is a table.
 
     Attributes:
@@ -57,9 +57,6 @@ class Randomization:
         limits = np.fmax(LIMIT * self.chance, _SAME)
         same = self.dissimilarity[:, -1] <= limits  # NaN, of blank heatmaps, is not
         return tuple(name for name, flag in zip(self.explainers, same, strict=True) if flag)
-
-    def __str__(self) -> str:
-        return as_text(self)
 
     def to_dataframe(self) -> Any:
         """One row for each depth and one column for each explainer, as a `pandas.DataFrame` of dissimilarities.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,7 @@ from keras_advxai.measurements import accuracy, drift, statistics
 from keras_advxai.measurements.budget import budget_used
 from keras_advxai.measurements.measurements import Measurements
 from keras_advxai.measurements.outcomes import SeveralLabels, outcomes
+from keras_advxai.tables import Column, Table
 
 
 @dataclasses.dataclass(frozen=True)
@@ -72,6 +74,19 @@ class Row:
     def to_dict(self) -> dict[str, Any]:
         """The figures as plain Python values, NaN as `None`."""
         return finite(dataclasses.asdict(self))
+
+
+def rows_table(rows: Iterable[Row]) -> Table:
+    """Rows with all their figures, as a table for programs.
+
+    Args:
+        rows: The rows.
+    """
+    fields = dataclasses.fields(Row)
+    table = Table(Column(field.name) for field in fields)
+    for row in rows:
+        table.add(*(getattr(row, field.name) for field in fields))
+    return table
 
 
 def accuracy_row(found: Measurements, attack: str, epsilon: float) -> Row:

@@ -13,7 +13,7 @@ from keras_advxai.measurements import storage
 from keras_advxai.measurements.examples import Example
 from keras_advxai.measurements.finding import Finding
 from keras_advxai.measurements.measurements import Measurements
-from keras_advxai.text import as_text
+from keras_advxai.tables import Tabulated
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -66,7 +66,7 @@ class ScoredImages:
 
 
 @dataclasses.dataclass(frozen=True, eq=False, repr=False)
-class ScoreComparison:
+class ScoreComparison(Tabulated):
     """Heatmaps of the logit against heatmaps of the probability. Printed, it is a table by confidence.
 
     Attributes:
@@ -96,9 +96,6 @@ class ScoreComparison:
 
     def __repr__(self) -> str:
         return f"ScoreComparison({len(self.original)} images, explainers={tuple(self.pairs)}, attack={self.attack!r})"
-
-    def __str__(self) -> str:
-        return as_text(self)
 
     def to_dict(self) -> dict[str, Any]:
         """The figures as plain Python values, NaN and infinity as `None`."""

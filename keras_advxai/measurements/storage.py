@@ -55,7 +55,7 @@ def from_config(config: Any) -> Parts:
     values = as_dictionary("measurements.quantities", stored.get("quantities"))
     arrays = {}
     for name, item in known_quantities(values).items():
-        rows = _array_of_lists(values[name], item, coordinates, images)
+        rows = array_of_lists(values[name], item, coordinates, images)
         arrays[name] = check_limits(rows, item, coordinates)
     return read_parts(config, coordinates, arrays)
 
@@ -92,11 +92,21 @@ def read_json(source: str | os.PathLike[str]) -> Any:
         raise ValueError(f"{where} is not the JSON of a report: {reason(error)}") from error
 
 
-_TYPES: dict[str, set[type]] = {"i": {int}, "b": {bool}, "f": {float, int, type(None)}}
+_TYPES: dict[str, set[type]] = {"i": {int}, "b": {bool}, "f": {float, int, type(None)}, "U": {str}}
 
 
-def _array_of_lists(value: Any, item: Quantity, coordinates: Coordinates, images: int) -> np.ndarray:
-    """An array of nested lists, whose lengths and types are looked at one by one: NumPy would take `"1"` and `true`."""
+def array_of_lists(value: Any, item: Quantity, coordinates: Coordinates, images: int) -> np.ndarray:
+    """An array of nested lists, whose lengths and types are looked at one by one: NumPy would take `"1"` and `true`.
+
+    Args:
+        value: The lists.
+        item: The quantity that they are of.
+        coordinates: The labels along its dimensions.
+        images: How many images there are.
+
+    Raises:
+        ValueError: They have another shape or hold something else.
+    """
     shape, allowed = item.shape(coordinates, images), _TYPES[np.dtype(item.dtype).kind]
 
     def check(part: Any, sides: tuple[int, ...]) -> None:
@@ -116,6 +126,8 @@ def _array_of_lists(value: Any, item: Quantity, coordinates: Coordinates, images
             array = np.array(value, item.dtype).reshape(shape)
     except OverflowError as error:
         raise ValueError(f"`measurements.{item.name}` must hold {item.dtype}: {reason(error)}") from error
+    if item.is_text and array.tolist() != value:  # NumPy takes a NUL at the end for none
+        raise ValueError(f"`measurements.{item.name}` must hold text without control characters.")
     if array.dtype.kind != "f":
         return array
     if np.isinf(array).any():  # such as 1e999, which Python takes for infinity

@@ -81,11 +81,18 @@ def description(example: Example, label: str | None) -> str:
         label: The true class; `None` where there are no labels.
     """
     text = (
-        f"Image {example.index}{f', labelled {label}' if label else ''}. {example.attack} at epsilon "
+        f"{which(example)}{f', labelled {label}' if label else ''}. {example.attack} at epsilon "
         f"{epsilon_text(example.epsilon)}, heatmaps of {example.explainer}: on the original (left), on the "
         "adversarial image (middle), and what changed (right: red for more heat, blue for less)."
     )
     return text.encode("ascii", "replace").decode("ascii")
+
+
+def which(example: Example) -> str:
+    """Which image it is, at the beginning of a description: its place in the data, and its name if it has one."""
+    # TensorBoard reads descriptions as Markdown, in which a name with underscores would be something else.
+    name = example.name.replace("`", "'")
+    return f"Image {example.index}{f', `{name}`' if name else ''}"
 
 
 def is_drawable(example: Example) -> bool:

@@ -16,7 +16,7 @@ from tensorboard.util.tensor_util import make_tensor_proto
 from keras_advxai.evaluation.report import EvaluationReport
 from keras_advxai.figures import explanation, scores
 from keras_advxai.figures.captions import ClassNames
-from keras_advxai.tensorboard.montage import is_drawable
+from keras_advxai.tensorboard.montage import is_drawable, which
 from keras_advxai.tensorboard.names import safe
 from keras_advxai.text import epsilon_text
 
@@ -44,14 +44,15 @@ def figures_of(report: EvaluationReport, attack: str, class_names: ClassNames) -
     for example in found:
         if example.index in shown:
             tag = f"advxai_figures/{safe(attack)}/{safe(example.explainer)}/{example.index}"
-            words = f"Image {example.index}. {condition}, heatmaps of {example.explainer} over both images. {_COLORS}"
+            words = f"{which(example)}. {condition}, heatmaps of {example.explainer} over both images. {_COLORS}"
             yield tag, _ascii(words), explanation(example, class_names=class_names)
     pairs = report.provenance.get("score_pairs", {})
     for index in shown if pairs else ():
         examples = {example.explainer: example for example in found if example.index == index}
         complete = [pair for pair in pairs.items() if set(pair) <= set(examples)]
         if complete:
-            words = f"Image {index}. {condition}, heatmaps of the class's logit and of its probability. {_COLORS}"
+            one = which(next(iter(examples.values())))
+            words = f"{one}. {condition}, heatmaps of the class's logit and of its probability. {_COLORS}"
             figure = scores(list(examples.values()), complete, class_names=class_names)
             yield f"advxai_scores/{safe(attack)}/{index}", _ascii(words), figure
 

@@ -75,11 +75,13 @@ def test_settings_functions_and_targets_arrive(model):
         "attack_targets": (Y + 1) % 3,
         "steps": 5,
         "checks": "all",
+        "names": [f"{index} ä.png" for index in range(len(X))],
     }
     expected = kax.evaluate(model, (2 * X, Y), **settings)
     for data in ((2 * X, Y), lambda: (2 * X, Y)):
         found = kax.evaluate(model, data, runner=OneAfterAnother(), **settings)
         assert found.to_json() == expected.to_json()
+        assert [sample["name"] for sample in found.samples] == settings["names"][:20]
     without = {**SETTINGS, "explainers": ()}
     assert kax.evaluate(model, X, runner=OneAfterAnother(), **without) == kax.evaluate(model, X, **without)
 

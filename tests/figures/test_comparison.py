@@ -65,6 +65,8 @@ def test_captions_say_class_probability_and_nissim():
         "NISSIM 0.500",
     ]
     assert figure.axes[0].get_ylabel() == "fgsm\nepsilon 8/255\ngrad_cam\nimage 0"
+    named = figures.comparison(make_example(name="photographs/dogs and cats/1.png"))
+    assert named.axes[0].get_ylabel() == "fgsm\nepsilon 8/255\ngrad_cam\n0: ... and cats/1.png"
 
 
 @pytest.mark.parametrize("class_names", [["cat", "dog"], {0: "cat", 1: "dog"}, ("cat", "dog")])
@@ -98,7 +100,7 @@ def test_title():
 def test_texts_do_not_overlap(names, shape):
     pictures = {name: np.full((*shape, 3), 0.5) for name in ("image", "adversarial")}
     heatmaps = {name: np.ones(shape) for name in ("heatmap", "adversarial_heatmap")}
-    example = make_example(label=1, **pictures, **heatmaps)
+    example = make_example(label=1, name="photographs/ILSVRC2012_val_00000293.JPEG", **pictures, **heatmaps)
     figure = figures.comparison([example, example], class_names=names, title="title")
     canvas = FigureCanvasAgg(figure)
     canvas.draw()

@@ -61,10 +61,9 @@ def make_parts() -> list[Part]:
         parts.append(Part(first, (6, 5, 3), make_measurements(size, number), (), moments, {}))
         first += size
     known, image = COORDINATES, np.random.default_rng(5).random((6, 5, 3), dtype="float32")
+    pictures, name = (image, image / 2, image[..., 0], image[..., 1]), str(parts[0].measurements.at("name")[1])
     examples = tuple(
-        Example(
-            attack, explainer, epsilon, 1, 2, image, image / 2, image[..., 0], image[..., 1], 2, -1, 0.5, np.nan, 0.1
-        )
+        Example(attack, explainer, epsilon, 1, 2, *pictures, 2, -1, 0.5, np.nan, 0.1, name)
         for attack in known.attacks[:2]
         for explainer in known.explainers[:2]
         for epsilon in known.epsilons

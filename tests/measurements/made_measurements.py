@@ -32,6 +32,8 @@ def make_measurements(images: int = 5, seed: int = 0, coordinates: Coordinates =
         shape = item.shape(known, images)
         if item.dtype == "bool":
             arrays[name] = draw.random(shape) < 0.2
+        elif item.is_text:
+            arrays[name] = np.array([f"{'ä' * index}/{seed}.png" for index in range(images)])
         elif item.dtype == "int32":
             arrays[name] = draw.integers(0, known.classes, shape).astype("int32")
         else:

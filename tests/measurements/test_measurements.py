@@ -33,7 +33,10 @@ def test_what_is_left_out_is_unknown():
         ({"label": [0], "prediction": [[2]] * 3}, "measurements.prediction` must lie in -1..1. Received: 2"),
         ({"label": [0.9], "prediction": [[0]] * 3}, "'label' must be of int32. Received: float64"),
         ({"label": [0], "prediction": [[0]] * 3, "confidence": [[1.5]] * 3}, "confidence` must lie in 0..1"),
-        ({"label": [0], "prediction": [[0]] * 3, "nissim": [0]}, "There is no quantity nissim. There are: label, "),
+        (
+            {"label": [0], "prediction": [[0]] * 3, "nissim": [0]},
+            "There is no quantity nissim. There are: name, label, ",
+        ),
         (
             {"label": [0, 1], "prediction": [[0, 1]] * 3, "distance": [[-1, 2]]},
             "of all images of an attack",

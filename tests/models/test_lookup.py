@@ -142,13 +142,13 @@ def test_a_layer_called_twice_has_a_name_for_each_call():
 
 
 def test_tables_are_text_in_a_notebook_too_and_names_are_no_markup(monkeypatch, capsys):
-    from keras_advxai.measurements import tables
     from keras_advxai.models.layer_table import LayerInfo, LayerTable
+    from keras_advxai.tables import Column, Table, to_text
 
     monkeypatch.setattr("rich.console._is_jupyter", lambda: True)
     lines = str(LayerTable([LayerInfo("[conv]", "Conv2D", (8, 8, 3), True, default=True)])).splitlines()
     assert lines[-1] == " [conv] | Conv2D |  8x8x3 | default"
-    table = tables.new_table("title", "attack", ["MOD"])
-    table.add_row("[pgd]", "0.1")
-    assert "[pgd]" in tables.to_text(table)
+    table = Table([Column("attack"), Column("mod")])
+    table.add("[pgd]", 0.1)
+    assert "[pgd]" in to_text([table])
     assert capsys.readouterr().out == ""

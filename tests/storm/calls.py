@@ -173,6 +173,7 @@ def among(own: dict[str, list[Given]]) -> st.SearchStrategy[dict[str, Given]]:
 def of_evaluate(subject: Subject) -> st.SearchStrategy[dict[str, Given]]:
     own = {
         "class_names": CLASS_NAMES,
+        "names": literals(["a.png"] * 4, ["a"] * 6, "abcd", ["\ud800"] * 4, ["a\nb"] * 4, {"a"}, range(4)),
         "on_error": literals("raise", "partial", "warn"),
         "journal": literals("a.journal", "b.journal", "no/folder", "../../up\0"),
         "log_dir": literals(None, "a" * 300 + "\0", "\ud800"),

@@ -1,0 +1,86 @@
+"""What each image has, as a table in files: every number of every quantity, once, with its name."""
+
+from __future__ import annotations
+
+import csv
+import io
+import itertools
+import sys
+
+import numpy as np
+import pytest
+from made_measurements import COORDINATES, make_measurements, make_report
+
+from keras_advxai.measurements import QUANTITIES, sample_tables
+from keras_advxai.measurements.samples import Samples
+
+LEVELS = [("clean", ""), *((name, repr(e)) for name, e in itertools.product(COORDINATES.attacks, COORDINATES.epsilons))]
+
+
+def read(text):
+    return list(csv.DictReader(io.StringIO(text)))
+
+
+def test_every_number_is_at_its_place(monkeypatch):
+    found = make_measurements(5)
+    monkeypatch.setattr(sample_tables, "_AT_ONCE", 15)  # two images at a time
+    rows = read(Samples(found).to_csv())
+    assert [(row["index"], row["attack"], row["epsilon"]) for row in rows] == [
+        (str(image), *level) for image in range(5) for level in LEVELS
+    ]
+    assert [row["name"] for row in rows] == [name for name in found.at("name") for _ in LEVELS]
+    seen = set()
+    for name in found.arrays:
+        dims = QUANTITIES[name].dims
+        further = [dim for dim in dims[:-1] if dim not in ("condition", "attack", "epsilon")]
+        for labels in itertools.product(*(COORDINATES.labels(dim) for dim in further)):
+            key = f"{name}[{', '.join(map(str, labels))}]" if labels else name
+            seen.add(key)
+            for row in rows:
+                where = dict(zip(further, labels, strict=True))
+                clean = row["attack"] == "clean"
+                if "attack" in dims or ("condition" in dims and not clean):
+                    where |= {"attack": row["attack"]}
+                    where |= {"epsilon": float(row["epsilon"] or 0)} if dims != ("attack", "image") else {}
+                if clean and "attack" in dims:
+                    assert row[key] == ""
+                    continue
+                expected = found.at(name, **where)[int(row["index"])]
+                assert row[key] == ("" if expected != expected else str(expected)), key
+    assert [*rows[0]][:3] == ["index", "name", "label"]
+    assert set(rows[0]) == seen | {"index", "attack", "epsilon"}
+
+
+def test_files_are_whole_or_not_there(tmp_path):
+    samples = make_report().samples
+    text = samples.to_csv(tmp_path / "samples.csv")
+    assert (tmp_path / "samples.csv").read_bytes().decode() == text
+    with pytest.raises(FileNotFoundError):
+        samples.to_csv(tmp_path / "no" / "samples.csv")
+    assert [path.name for path in tmp_path.iterdir()] == ["samples.csv"]
+
+
+def test_parquet_has_the_same_with_types(tmp_path, monkeypatch):
+    parquet = pytest.importorskip("pyarrow.parquet")
+    monkeypatch.setattr(sample_tables, "_AT_ONCE", 15)
+    samples = make_report().samples
+    samples.to_parquet(tmp_path / "samples.parquet")
+    table = parquet.read_table(tmp_path / "samples.parquet")
+    rows = read(samples.to_csv())
+    assert table.column_names == list(rows[0])
+    for name in table.column_names:
+        own = str(table.schema.field(name).type)
+        text = {"string": str, "bool": str, "float": lambda v: str(np.float32(v))}.get(own, str)
+        values = ["" if v is None or v != v else text(v) for v in table[name].to_pylist()]
+        assert values == [row[name] for row in rows], name
+    types = {name: str(table.schema.field(name).type) for name in ("index", "name", "label", "confidence", "saturated")}
+    assert types == {"index": "int64", "name": "string", "label": "int32", "confidence": "float", "saturated": "bool"}
+    assert table["out_of_bounds"].null_count == 5  # of the clean images nobody asks
+    assert list(tmp_path.iterdir()) == [tmp_path / "samples.parquet"]
+
+
+def test_without_pyarrow_the_error_says_what_to_install(tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "pyarrow", None)
+    with pytest.raises(ImportError, match=r'pip install "keras-advxai\[parquet\]"\. Or write CSV'):
+        make_report().samples.to_parquet(tmp_path / "samples.parquet")
+    assert list(tmp_path.iterdir()) == []

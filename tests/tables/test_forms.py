@@ -1,0 +1,173 @@
+"""One table in all its forms: each says the same, whatever the names in it are."""
+
+from __future__ import annotations
+
+import csv
+import html.parser
+import io
+import unicodedata
+
+import numpy as np
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+from latex_reader import read_tables, read_text
+
+from keras_advxai.tables import Column, Table, to_csv, to_html, to_latex, to_markdown, to_text
+from keras_advxai.tables.latex import escaped
+from keras_advxai.tables.table import Remark
+from keras_advxai.text import number_text, percent_text
+
+NASTY = "a_b%$&#{}~^\\ [1] *x* |y| <b>`c`</b> \"q\" -- ,, '' ß é Å 中 \u2013"
+
+
+def make_table(name: str = NASTY) -> Table:
+    columns = [
+        Column("attack", "attack and\nepsilon"),
+        Column("accuracy", show=percent_text, dtype="float64"),
+        Column("mod", "MOD %", number_text, "float64"),
+    ]
+    table = Table(columns, f"title {name}")
+    table.add(name)
+    table.add("8/255", 0.5, 1 / 3, indented=True)
+    table.add("VID", None, float("nan"), indented=True, last=True)
+    table.add("[conv]", 1.0, 0.25)
+    return table
+
+
+def test_csv_has_keys_and_all_digits():
+    rows = list(csv.reader(io.StringIO(to_csv([make_table(), make_table('b,"c')]))))
+    assert rows[:4] == [
+        ["attack", "accuracy", "mod"],
+        [NASTY, "", ""],
+        ["8/255", "0.5", repr(1 / 3)],
+        ["VID", "", ""],
+    ]
+    assert rows[5] == ['b,"c', "", ""]
+    assert len(rows) == 9
+    table = Table([Column("x"), Column("y")])
+    table.add(np.float32(0.1), np.True_)
+    table.add(np.float32("inf"), None)
+    assert to_csv([table]) == "x,y\n0.1,True\ninf,\n"
+
+
+def test_text():
+    found = to_text(["first", make_table("[red]fgsm[/red]"), Remark("Warning (id)", "word " * 30)]).split("\n")
+    rule = " " + "-" * 33
+    assert found == [
+        *("first", "", "title [red]fgsm[/red]", rule),
+        "  attack and",
+        "  epsilon          accuracy  MOD %",
+        *(rule, "  [red]fgsm[/red]"),
+        "    8/255            50.0 %  0.333",
+        *("    VID                          -", rule),
+        *("  [conv]            100.0 %  0.250", rule, ""),
+        f"Warning (id): {' '.join(['word'] * 19)}",
+        " ".join(["word"] * 11),
+    ]
+
+
+def test_latex_of_a_table_is_balanced_and_says_the_same():
+    source = to_latex(["% first\nsecond", make_table(), Remark("Warning (id)", "50 %\nof"), make_table("plain")])
+    (title, rows), (other, _) = read_tables(source)
+    assert unicodedata.normalize("NFC", title) == f"title {NASTY}"
+    assert other == "title plain"
+    assert rows[0] == ["attack and\nepsilon", "accuracy", "MOD %"]
+    assert unicodedata.normalize("NFC", rows[1][0]) == NASTY
+    assert rows[2:] == [["8/255", "50.0 %", "0.333"], ["VID", "", "-"], ["[conv]", "100.0 %", "0.250"]]
+    assert source.startswith("% \\usepackage{booktabs}\n\\providecommand{\\advxaichar}")
+    assert "% % first\n% second\n" in source
+    assert "% Warning (id): 50 %\n% of\n" in source
+    assert source.count(r"\midrule") == 4
+    assert "advxaichar" not in to_latex([make_table("plain")])
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.text(st.characters(exclude_categories=("Cc", "Cs")), max_size=12) | st.text(NASTY, max_size=12))
+@example("Ka\u0308se")
+@example("--- ''' ,,,")
+def test_every_text_is_itself_again_behind_latex(text):
+    assert unicodedata.normalize("NFC", read_text(escaped(text))) == unicodedata.normalize("NFC", text)
+
+
+@pytest.mark.parametrize("wrong", ["a_b", "50 %", "{", "}", r"\foo{}", "é", "~", "--", "a & b"])
+def test_the_reader_is_strict(wrong):
+    with pytest.raises(AssertionError):
+        read_text(wrong)
+
+
+ELEMENTS = {
+    "style",
+    "div",
+    "p",
+    "b",
+    "br",
+    "table",
+    "caption",
+    "thead",
+    "tbody",
+    "tr",
+    "th",
+    "td",
+    "details",
+    "summary",
+}
+
+
+class Seen(html.parser.HTMLParser):
+    """Which elements there are, and which text is in their cells."""
+
+    def __init__(self, source: str) -> None:
+        super().__init__()
+        self.tags: list[str] = []
+        self.cells: list[str] = []
+        self.open: list[str] = []
+        self.feed(source)
+        self.close()
+        assert not self.open
+
+    def handle_starttag(self, tag, attributes):
+        assert {name for name, _ in attributes} <= {"class"}
+        self.tags.append(tag)
+        if tag != "br":
+            self.open.append(tag)
+        if tag in ("td", "th", "caption", "b", "p"):
+            self.cells.append("")
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+    def handle_data(self, data):
+        if self.open[-1] != "style" and self.cells:
+            self.cells[-1] += data
+
+
+@pytest.mark.parametrize("name", [NASTY, "<script>alert(1)</script>", "</td></table><img src=x onerror=y>"])
+def test_html_is_safe_and_says_the_same(name):
+    seen = Seen(to_html([f"first {name}", make_table(name), make_table(), Remark(f"Warning {name}", name)]))
+    assert set(seen.tags) <= ELEMENTS
+    assert seen.cells[0] == f"first {name}"
+    assert seen.cells[1] == f"title {name}"
+    assert seen.cells[5:11] == [name, "", "", "8/255", "50.0 %", "0.333"]
+    assert name in seen.cells[-1]
+    assert seen.tags.count("details") == 1
+
+
+def test_colours_of_html_are_those_of_the_page():
+    source = to_html([make_table("plain")])
+    assert "background" not in source
+    assert source.count("color:") == source.count("color: inherit")
+
+
+def test_markdown():
+    assert to_markdown(["a_b", make_table("x|y*_"), Remark("Warning (id)", "1 < 2")]) == (
+        "a\\_b\n\n"
+        "**title x\\|y\\*\\_**\n\n"
+        "| attack and epsilon | accuracy | MOD % |\n"
+        "|:---|---:|---:|\n"
+        "| **x\\|y\\*\\_** |  |  |\n"
+        "| 8/255 | 50.0 % | 0.333 |\n"
+        "| VID |  | - |\n"
+        "| \\[conv\\] | 100.0 % | 0.250 |\n\n"
+        "> **Warning (id):** 1 \\< 2"
+    )
