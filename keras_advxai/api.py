@@ -10,7 +10,7 @@ from typing import Any, Unpack, get_args
 import keras
 
 from keras_advxai import audit
-from keras_advxai._choice import is_one_of
+from keras_advxai._choice import check_one_of
 from keras_advxai._typing import OnError, Shape
 from keras_advxai.attacks import Attack
 from keras_advxai.data import Shard
@@ -124,10 +124,7 @@ def evaluate(
         Chakraborty et al., "Generalizing adversarial explanations with Grad-CAM", CVPR workshops 2022.
     """
     check_flag("progress", progress)
-    if not is_one_of(on_error, get_args(OnError)):
-        raise ValueError(
-            f"Argument `on_error` must be one of {', '.join(get_args(OnError))}. Received: on_error={on_error!r}"
-        )
+    check_one_of("on_error", on_error, get_args(OnError), hint=False)
     if journal is not None and not isinstance(journal, (str, os.PathLike)):
         raise TypeError(f"Argument `journal` must be the path of a file, or None. Received: journal={journal!r}")
     directory = None if log_dir is None else check_log_dir(log_dir)

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from keras_advxai._registry import nearest
+from keras_advxai._choice import nearest
 from keras_advxai.measurements.coordinates import Coordinates
 from keras_advxai.measurements.limits import check_limits
 from keras_advxai.measurements.quantity import QUANTITIES

@@ -12,8 +12,8 @@ import numpy as np
 from keras_advxai import attacks as attacks_module
 from keras_advxai import explainers as explainers_module
 from keras_advxai import metrics as metrics_module
-from keras_advxai._choice import is_one_of
-from keras_advxai._registry import Configuration, Registry, nearest
+from keras_advxai._choice import check_one_of, nearest
+from keras_advxai._registry import Configuration, Registry
 from keras_advxai._typing import AttackTargets, Bounds, Checks, Labels, Preprocess, Reduce, TargetMode, TaskName
 from keras_advxai.attacks import Attack, UniformNoise
 from keras_advxai.attacks.registry import REGISTRY as ATTACKS
@@ -86,8 +86,10 @@ class EvaluationSettings(Configuration):
         fold_batch_norm: bool = False,
         jit_compile: bool = False,
     ) -> None:
-        self.target: TargetMode = _one_of("target", target, get_args(TargetMode))
-        self.checks: Checks = _one_of("checks", checks, get_args(Checks))
+        check_one_of("target", target, get_args(TargetMode), hint=False)
+        self.target: TargetMode = target
+        check_one_of("checks", checks, get_args(Checks), hint=False)
+        self.checks: Checks = checks
         self.seed = check_whole_number("seed", seed, 0)
         self.attacks: tuple[Attack, ...] = tuple(attacks_module.get(item) for item in listed("attacks", attacks))
         if not self.attacks:
@@ -297,12 +299,6 @@ def listed(name: str, items: Any) -> list[Any]:
 def _same(value: Any, other: Any) -> bool:
     """Whether a setting says what a classifier says itself; bounds may be a list, as from a file."""
     return value is other or (isinstance(value, (str, int, tuple)) and bool(value == other))
-
-
-def _one_of(name: str, value: Any, known: tuple[Any, ...]) -> Any:
-    if not is_one_of(value, known):
-        raise ValueError(f"Argument `{name}` must be one of {', '.join(known)}. Received: {name}={value!r}")
-    return value
 
 
 def _check_distinct(items: Sequence[Any], what: Literal["attacks", "explainers", "metrics"]) -> None:
