@@ -92,7 +92,7 @@ class Job:
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
-class Portion:
+class ShardData:
     """The data of one shard, as they are sent.
 
     Attributes:
@@ -111,8 +111,8 @@ class Portion:
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
-class Found:
-    """What was found on a shard.
+class ShardResult:
+    """What was measured on a shard.
 
     Attributes:
         parts: The part of each batch.
@@ -127,9 +127,9 @@ class Found:
     ignored_weights: bool
 
 
-def portions(
+def divided(
     evaluator: Evaluator, batches: Batches, shards: int, journal: str | os.PathLike[str] | None
-) -> Iterator[Portion]:
+) -> Iterator[ShardData]:
     """The shards of some data.
 
     Args:
@@ -148,7 +148,7 @@ def portions(
             "evaluate(model, make_dataset, runner=...), or a keras.utils.PyDataset. Received: "
             f"{type(batches.source).__name__}"
         )
-    total = batches.total
+    total = batches.total_batches
     if total is None:
         raise ValueError(
             "A runner needs to know how many batches the data have. Say how many are to be read, as steps=100; or how "
@@ -161,30 +161,32 @@ def portions(
         cut = batches.cut(begin, end) if batches.are_arrays and not callable(batches.source) else None
         if cut is None:
             targets = evaluator.settings.attack_targets
-            yield Portion(shard, None, None, targets if isinstance(targets, np.ndarray) else None, path)
+            yield ShardData(shard, None, None, targets if isinstance(targets, np.ndarray) else None, path)
         else:
             data, targets, place = cut
-            yield Portion(shard, data, place, targets, path)
+            yield ShardData(shard, data, place, targets, path)
 
 
-def work(job: Job, portion: Portion, data: Any, tell: Callable[[int], None] = lambda images: None) -> Found:
+def measure_shard(
+    job: Job, own: ShardData, data: Any, progress: Callable[[int], None] = lambda images: None
+) -> ShardResult:
     """Measure a shard.
 
     Args:
         job: The evaluation.
-        portion: The shard.
+        own: The shard.
         data: All of the data, or a function that makes them, where the shard's own were not cut out.
-        tell: Is called with the number of images that were measured, after each batch. Defaults to nothing.
+        progress: Is called with the number of images that were measured, after each batch. Defaults to nothing.
     """
-    evaluator = job.evaluator(portion.targets)
-    batches = evaluator.batches(made(data) if portion.cut is None else portion.data, shard=portion.cut or portion.shard)
+    evaluator = job.evaluator(own.targets)
+    batches = evaluator.batches(made(data) if own.cut is None else own.data, shard=own.cut or own.shard)
     hashes = Fingerprint() if batches.are_arrays else BatchHashes()
     parts, images = [], 0
-    for part in evaluator.measure(batches, hashes, portion.journal):
+    for part in evaluator.measure(batches, hashes, own.journal):
         parts.append(dataclasses.replace(part, last={}, border={}))  # which nobody asks for any more
         images += len(part.measurements)
-        tell(images)
-    return Found(parts, list(getattr(hashes, "batches", [])), batches.has_labels, batches.ignored_weights)
+        progress(images)
+    return ShardResult(parts, list(getattr(hashes, "batches", [])), batches.has_labels, batches.ignored_weights)
 
 
 def _some_targets(evaluator: Evaluator) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Runs the compiled step over data and makes the report."""
+"""Runs the compiled step over data."""
 
 from __future__ import annotations
 
@@ -11,14 +11,10 @@ from typing import Any
 import numpy as np
 from tqdm.auto import tqdm
 
-from keras_advxai import checks
 from keras_advxai._typing import OnError
-from keras_advxai.checks.evidence import Evidence
 from keras_advxai.data import Batches, Fingerprint, Shard
 from keras_advxai.data.fingerprint import BatchHashes, fingerprint_of_all
 from keras_advxai.data.shards import Slice
-from keras_advxai.evaluation import merging
-from keras_advxai.evaluation.origin import provenance
 from keras_advxai.evaluation.plan import MeasurementPlan
 from keras_advxai.evaluation.report import EvaluationReport
 from keras_advxai.evaluation.step import Batch
@@ -29,13 +25,12 @@ from keras_advxai.execution.errors import EvaluationError
 from keras_advxai.execution.identity import identity
 from keras_advxai.execution.parts import Parts
 from keras_advxai.execution.replicas import step_for
+from keras_advxai.execution.reporting import report_of
 from keras_advxai.execution.runner import Runner
 from keras_advxai.journal import Journal, JournalError
 from keras_advxai.measurements.part import Part
 from keras_advxai.models import ImageClassifier
-from keras_advxai.models.arriving import Arriving, compared
 from keras_advxai.models.task import CLASSIFICATION
-from keras_advxai.models.variables import non_finite_variables, weights_hash
 from keras_advxai.ops.compiling import check_eager
 from keras_advxai.settings.attack_targets import target_rule
 from keras_advxai.settings.evaluation_settings import EvaluationSettings
@@ -164,14 +159,14 @@ class Evaluator:
                 if not collected.batches:
                     raise
                 unfinished = partial.entry(error, collected, batches)
-                report = self._report(collected, batches, parts, class_names, unfinished)
+                report = self._report(batches, collected, parts, class_names, unfinished)
                 if isinstance(error, KeyboardInterrupt):
                     vars(error)["report"] = report
                     raise
                 if on_error == "partial":
                     return report
                 raise EvaluationError(partial.message(error, collected, batches), report) from error
-            return self._report(collected, batches, parts, class_names)
+            return self._report(batches, collected, parts, class_names, None)
 
     def measure(self, batches: Batches, hashes: Fingerprint, journal: str | os.PathLike[str] | None) -> Iterator[Part]:
         """The parts of some batches, in their order.
@@ -236,64 +231,14 @@ class Evaluator:
 
     def _report(
         self,
-        collected: Collected,
         batches: Batches,
+        collected: Collected,
         parts: Parts,
         class_names: Sequence[str] | Mapping[int, str] | None,
-        unfinished: dict[str, Any] | None = None,
+        unfinished: dict[str, Any] | None,
     ) -> EvaluationReport:
-        """The report of what was collected.
-
-        Args:
-            collected: All parts.
-            batches: The data.
-            parts: What made the parts, and knows the hash of what it read.
-            class_names: Names of the classes.
-            unfinished: What `partial.entry` returned where there is more data. Defaults to `None`.
-        """
-        shape, several = collected.shape, len(collected.shapes) > 1
-        topology = self.classifier.topology(shape)
-        measurements = collected.measurements()
-        evidence = Evidence(
-            measurements,
-            self.settings.attacks_and_controls,
-            has_labels=batches.has_labels,
-            has_sample_weights=batches.ignored_weights,
-            image_sizes=len(collected.shapes),
-            unsure_logits=self.classifier.assumes_probabilities,
-            # A function of the user's may make logits of probabilities, and the other way round.
-            from_logits=None if self.classifier.reduce is not None else self.classifier.from_logits,
-            reduces=self.classifier.reduce is not None,
-            visible_end=self.classifier.visible_end(shape),
-            explainers=self.plan.explainers,
-            ways_out={item.name: item.way_out(self.classifier, shape) for item in self.plan.explainers},
-            random=topology.random,
-            non_finite_weights=non_finite_variables(self.classifier.model),
-            arriving=_arriving(topology.statistics, collected),
-            partial=None if unfinished is None else partial.sentence(unfinished),
-        )
-        origin = provenance(
-            self.classifier,
-            self.settings,
-            self.plan,
-            has_labels=batches.has_labels,
-            data_sha256=parts.data_sha256(),
-            shape=shape,
-            several_sizes=several,
-        )
-        part = None
-        if batches.shard is not None:
-            weights = weights_hash(self.classifier.model)
-            arrived = merging.pooled_at(topology.statistics, collected.arriving)
-            place = merging.placed(batches, collected.first, parts.batch_hashes)
-            part = {**place, **merging.known(evidence, collected.shapes, weights, arrived)}
-        return EvaluationReport(
-            measurements,
-            {**origin, "class_names": _listed(class_names), "partial": unfinished, "part": part},
-            checks.findings(evidence),
-            tuple(collected.examples),
-            self.settings,
-        )
+        data = parts.data_sha256(), parts.batch_hashes
+        return report_of(self.classifier, self.settings, self.plan, batches, collected, data, class_names, unfinished)
 
     def _announce(self, bar: Any, title: str, x: Any, images: int | None) -> None:
         """Say in the bar what compiling a large model and the costly explainers will take, before they take it."""
@@ -312,16 +257,3 @@ class Evaluator:
                 "target='label' explains the true class, but the data have no labels. Pass (x, y), or "
                 "target='predicted'."
             )
-
-
-def _listed(class_names: Sequence[str] | Mapping[int, str] | None) -> list[str]:
-    """Checked names in the order of the class indices; none where there are none."""
-    if isinstance(class_names, Mapping):
-        return [class_names[index] for index in sorted(class_names)]
-    return list(class_names or ())
-
-
-def _arriving(layer: str | None, collected: Collected) -> Arriving | None:
-    """What arrived at a layer with statistics, of all parts."""
-    moments, counts = zip(*collected.arriving, strict=True) if collected.arriving else ((), ())
-    return compared(layer, moments, counts) if layer and moments else None

@@ -13,7 +13,7 @@ import tensorflow as tf
 
 import keras_advxai as kax
 from keras_advxai.data.fingerprint import BatchHashes
-from keras_advxai.distributed.job import Job, portions, work
+from keras_advxai.distributed.job import Job, divided, measure_shard
 
 RNG = np.random.default_rng(0)
 X, Y = RNG.random((23, 8, 8, 1), dtype="float32"), RNG.integers(0, 3, 23)
@@ -29,9 +29,9 @@ class OneAfterAnother:
 
     def parts(self, evaluator, batches, hashes, progress, title, journal):
         job = pickle.dumps(Job.of(evaluator, ("keras_advxai",)))
-        for portion in portions(evaluator, batches, self.shards, journal):
-            shared = None if portion.cut else batches.source
-            found = work(pickle.loads(job), pickle.loads(pickle.dumps(portion)), shared, self.told.append)
+        for shard in divided(evaluator, batches, self.shards, journal):
+            shared = None if shard.cut else batches.source
+            found = measure_shard(pickle.loads(job), pickle.loads(pickle.dumps(shard)), shared, self.told.append)
             batches.has_labels = found.has_labels
             if isinstance(hashes, BatchHashes):
                 hashes.batches += found.hashes
