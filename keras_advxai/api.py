@@ -33,7 +33,7 @@ from keras_advxai.settings.arguments import (
 )
 from keras_advxai.settings.evaluation_settings import listed
 from keras_advxai.tensorboard.directory import check_log_dir
-from keras_advxai.tensorboard.room import logged_bytes, saved_bytes
+from keras_advxai.tensorboard.disk_space import logged_bytes, saved_bytes
 from keras_advxai.tensorboard.saving import log_report
 
 

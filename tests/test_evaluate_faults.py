@@ -15,7 +15,7 @@ from event_files import folders, steps
 
 import keras_advxai as kax
 from keras_advxai.callbacks import FailureWarning
-from keras_advxai.tensorboard.room import logged_bytes, saved_bytes
+from keras_advxai.tensorboard.disk_space import logged_bytes, saved_bytes
 
 IMAGES = np.random.default_rng(0).random((12, 8, 8, 1), "float32"), np.arange(12) % 2
 

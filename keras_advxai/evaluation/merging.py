@@ -128,9 +128,7 @@ def facts(
     }
 
 
-def pooled_moments(
-    layer: str | None, arriving: Sequence[tuple[dict[str, np.ndarray], int]]
-) -> dict[str, Any] | None:
+def pooled_moments(layer: str | None, arriving: Sequence[tuple[dict[str, np.ndarray], int]]) -> dict[str, Any] | None:
     """What arrived at a layer with statistics of its training, in all batches; see `models.arriving`.
 
     Args:

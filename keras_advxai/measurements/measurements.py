@@ -45,6 +45,11 @@ class Measurements:
     def __contains__(self, name: str) -> bool:
         return name in self.arrays
 
+    @property
+    def nbytes(self) -> int:
+        """How many bytes the arrays take."""
+        return sum(array.nbytes for array in self.arrays.values())
+
     @classmethod
     def of(cls, coordinates: Coordinates, **arrays: Any) -> Measurements:
         """Measurements of given arrays; what is left out of the usual quantities is unknown.
