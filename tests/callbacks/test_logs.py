@@ -7,18 +7,12 @@ import json
 import pytest
 from event_files import steps
 from figures.made_report import make_report
+from helpers import UndrawableNames
 
 from keras_advxai.callbacks.history import EvaluationHistory
 from keras_advxai.callbacks.logs import TrainingLogs
 
 REPORTS = [make_report(seed=epoch) for epoch in range(3)]
-
-
-class Names(list):
-    """Class names that cannot be drawn."""
-
-    def __getitem__(self, index):
-        raise RuntimeError("No name can be had.")
 
 
 @pytest.fixture
@@ -65,7 +59,7 @@ def test_what_waits_is_written_after_an_epoch_without_an_evaluation(tmp_path, hi
 
 
 def test_an_epoch_whose_pictures_cannot_be_drawn_is_done(tmp_path, history):
-    logs = TrainingLogs(tmp_path, Names(["a", "b"]), {})
+    logs = TrainingLogs(tmp_path, UndrawableNames(["a", "b"]), {})
     logs.begin(0)
     with pytest.raises(RuntimeError, match="No name can be had"):
         logs.write(0, *add(history, 0))

@@ -7,16 +7,15 @@ import sys
 from typing import Any
 
 import keras
-import numpy as np
 import pytest
 import tensorflow as tf
+from small_models import labelled_images, normed_cnn
 
 import keras_advxai as kax
 from keras_advxai.data.fingerprint import BatchHashes
 from keras_advxai.distributed.job import Job, divided, measure_shard
 
-RNG = np.random.default_rng(0)
-X, Y = RNG.random((23, 8, 8, 1), dtype="float32"), RNG.integers(0, 3, 23)
+X, Y = labelled_images(23)
 SETTINGS: dict[str, Any] = {"batch_size": 4, "epsilons": (0.02, 0.1), "progress": False}
 
 
@@ -40,15 +39,7 @@ class OneAfterAnother:
 
 @pytest.fixture(scope="module")
 def model():
-    keras.utils.set_random_seed(0)
-    layers = keras.layers
-    stack = [
-        layers.Conv2D(4, 3, activation="relu", name="one"),
-        layers.BatchNormalization(name="norm"),
-        layers.GlobalAveragePooling2D(name="mean"),
-        layers.Dense(3, activation="softmax", name="head"),
-    ]
-    return keras.Sequential([keras.Input((8, 8, 1)), *stack], name="net")
+    return normed_cnn()
 
 
 @pytest.fixture(scope="module")
