@@ -14,7 +14,7 @@ from keras_advxai._choice import check_one_of
 from keras_advxai._typing import OnError, Shape
 from keras_advxai.attacks import Attack
 from keras_advxai.data import Shard
-from keras_advxai.data.deciding import decided, made
+from keras_advxai.data.deciding import decided, resolved
 from keras_advxai.evaluation import EvaluationReport, EvaluationSettings
 from keras_advxai.execution import Evaluator
 from keras_advxai.execution.runner import Runner, check_runner
@@ -131,7 +131,7 @@ def evaluate(
     wanted = EvaluationSettings.of(settings, arguments)
     part = None if shard is None else Shard.of(shard)
     check_runner(runner, shard)
-    source, data = data, made(data)
+    source, data = data, resolved(data)
     classifier = decided(wanted.classifier(model), data)
     with cached_structure(classifier.model):
         evaluator = Evaluator(classifier, wanted)

@@ -118,7 +118,7 @@ def non_finite_gradients(seen: Evidence) -> str | None:
 
 @check("log-odds-of-all-labels", "warning")
 def log_odds_of_all_labels(seen: Evidence) -> str | None:
-    """The model says several labels, and no attack with gradients has the loss `"cross_entropy"`.
+    """The model predicts several labels, and no attack with gradients has the loss `"cross_entropy"`.
 
     One wrong label is enough for an image not to have all labels right. The log-odds and the margin, summed over the
     labels, raise all of them alike, also those that are wrong already or far from their boundary, which costs nothing

@@ -16,7 +16,7 @@ import numpy as np
 import tensorflow as tf
 
 from keras_advxai.data import Batches, Fingerprint, Shard
-from keras_advxai.data.deciding import made
+from keras_advxai.data.deciding import resolved
 from keras_advxai.data.fingerprint import BatchHashes
 from keras_advxai.data.shards import Slice
 from keras_advxai.execution import Evaluator
@@ -179,7 +179,7 @@ def measure_shard(
         progress: Is called with the number of images that were measured, after each batch. Defaults to nothing.
     """
     evaluator = job.evaluator(own.targets)
-    batches = evaluator.batches(made(data) if own.cut is None else own.data, shard=own.cut or own.shard)
+    batches = evaluator.batches(resolved(data) if own.cut is None else own.data, shard=own.cut or own.shard)
     hashes = Fingerprint() if batches.are_arrays else BatchHashes()
     parts, images = [], 0
     for part in evaluator.measure(batches, hashes, own.journal):

@@ -63,8 +63,8 @@ class Evaluator:
         # Only here, since settings know no number of classes.
         if classifier.decided(None) is not classifier:
             raise ValueError(
-                f"The model {classifier.model.name!r} ends in several sigmoids, which may say several labels or one "
-                "class. Pass labels='multi' or labels='single'."
+                f"The model {classifier.model.name!r} ends in several sigmoids, which may predict several labels or "
+                "one class. Pass labels='multi' or labels='single'."
             )
         if settings.target == "label" and classifier.kind is not CLASSIFICATION:
             raise ValueError(

@@ -54,5 +54,5 @@ def message(error: BaseException, collected: Collected, batches: Batches) -> str
 
 def _text(error: BaseException) -> str:
     """The first line of an error, as a file can hold it."""
-    lines = [line for line in reason(Exception(str(error))).splitlines() if line.strip()]
+    lines = [line for line in reason(error).splitlines() if line.strip()]
     return lines[0].replace("\0", "").encode("utf-8", "replace").decode() if lines else ""

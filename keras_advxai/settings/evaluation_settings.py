@@ -127,7 +127,7 @@ class EvaluationSettings(Configuration):
         kind_of(labels, task, from_logits)  # what is wrong with them is said before there is a model
         self.fold_batch_norm = check_flag("fold_batch_norm", fold_batch_norm)
         self.jit_compile = check_flag("jit_compile", jit_compile)
-        self._said: frozenset[str] = frozenset()  # what was passed by name, whatever its value; see `of`
+        self._passed: frozenset[str] = frozenset()  # what was passed by name, whatever its value; see `of`
 
     @classmethod
     def of(cls, settings: EvaluationSettings | None, arguments: EvaluationArguments) -> EvaluationSettings:
@@ -150,7 +150,7 @@ class EvaluationSettings(Configuration):
             raise TypeError(f"Argument `settings` must be an EvaluationSettings. Received: settings={settings!r}")
         config: Any = {} if settings is None else settings.get_config()
         found = cls(**{**config, **arguments})  # such as a `preprocess` that no file holds
-        object.__setattr__(found, "_said", frozenset(arguments))  # no part of what it is equal by
+        object.__setattr__(found, "_passed", frozenset(arguments))  # no part of what it is equal by
         return found
 
     @property
@@ -214,7 +214,7 @@ class EvaluationSettings(Configuration):
         # By identity: 0 is an index, and from_logits=False says that the output is probabilities.
         if value is None:
             return False
-        return bool(value) or key not in FLAG_SETTINGS or key in self._said
+        return bool(value) or key not in FLAG_SETTINGS or key in self._passed
 
     def seen_as(self, classifier: ImageClassifier) -> EvaluationSettings:
         """The same settings, with what a classifier knows of its model.

@@ -79,6 +79,19 @@ def halved(images):
     return images / 2
 
 
+def test_a_wrapper_divides_its_evaluation_too(model):
+    wrapped, data = kax.ExplainableModel(model, preprocess=halved, bounds=(0, 2)), (2 * X, Y)
+    expected = wrapped.evaluate_robustness(data, **SETTINGS)
+    runner = OneAfterAnother()
+    assert wrapped.evaluate_robustness(data, runner=runner, **SETTINGS).to_json() == expected.to_json()
+    assert runner.told == [4, 8, 4, 8, 4, 7]
+    parts = [wrapped.evaluate_robustness(data, shard=(index, 3), **SETTINGS) for index in range(3)]
+    assert [len(part.measurements) for part in parts] == [8, 8, 7]
+    assert kax.EvaluationReport.merge(parts).to_json() == expected.to_json()
+    with pytest.raises(ValueError, match="Leave out `shard`, or the runner"):
+        wrapped.evaluate_robustness(data, shard=(0, 3), runner=runner, **SETTINGS)
+
+
 def test_datasets_are_made_on_the_machines(model, whole):
     def data():
         return tf.data.Dataset.from_tensor_slices((X, Y)).batch(4)
