@@ -17,7 +17,6 @@ from keras_advxai.data.fingerprint import BatchHashes, fingerprint_of_all
 from keras_advxai.data.shards import Slice
 from keras_advxai.evaluation.plan import MeasurementPlan
 from keras_advxai.evaluation.report import EvaluationReport
-from keras_advxai.evaluation.step import Batch
 from keras_advxai.execution import partial
 from keras_advxai.execution.collected import Collected
 from keras_advxai.execution.duration import compiling, forecast
@@ -27,6 +26,7 @@ from keras_advxai.execution.parts import Parts
 from keras_advxai.execution.replicas import step_for
 from keras_advxai.execution.reporting import report_of
 from keras_advxai.execution.runner import Runner
+from keras_advxai.execution.step import Batch
 from keras_advxai.journal import Journal, JournalError
 from keras_advxai.measurements.part import Part
 from keras_advxai.models import ImageClassifier

@@ -22,7 +22,7 @@ SETTINGS: dict[str, Any] = {"batch_size": 4, "epsilons": (0.02, 0.1), "progress"
 class OneAfterAnother:
     """A runner without machines: everything is pickled as if it went to some."""
 
-    def __init__(self, shards: int = 3, order: Any = None) -> None:
+    def __init__(self, shards: int = 3) -> None:
         self.shards = shards
         self.told: list[int] = []
 
