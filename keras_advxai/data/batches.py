@@ -13,10 +13,12 @@ import tensorflow as tf
 from keras_advxai.data import streams
 from keras_advxai.data.given_targets import check_given
 from keras_advxai.data.sampling import chosen, reservoir, take, take_labelled
-from keras_advxai.data.shards import Shard, Slice
+from keras_advxai.data.shards import SAY_HOW_MANY, Shard, Slice
 from keras_advxai.models import ImageClassifier
 from keras_advxai.models.arrays import as_array
 from keras_advxai.models.inputs import check_whole_number, describe
+
+_KINDS = "Argument `data` must be (x, y) arrays, x alone, a batched tf.data.Dataset or a keras.utils.PyDataset."
 
 
 class Batches:
@@ -131,9 +133,8 @@ class Batches:
         elif shard is not None:
             if self.total_batches is None:
                 raise ValueError(
-                    "A shard needs to know how many batches the data have, and the dataset does not say so. Say how "
-                    "many are to be read, as steps=100; or how many there are, by "
-                    "dataset.apply(tf.data.experimental.assert_cardinality(n))."
+                    "A shard needs to know how many batches the data have, and the dataset does not say so. "
+                    + SAY_HOW_MANY
                 )
             self._first, self._end = shard.batches(self.total_batches)
         if self._arrays is not None and self.total_images is not None:
@@ -267,18 +268,14 @@ class Batches:
     def _checked_arrays(self, data: Any) -> tuple[Any, Any]:
         if isinstance(data, Iterator):  # which is over after the first round, and says nothing of what it yields
             raise TypeError(
-                "Argument `data` must be (x, y) arrays, x alone, a batched tf.data.Dataset or a "
-                f"keras.utils.PyDataset. Received: a {type(data).__name__}. Of a Python generator make a dataset: "
+                f"{_KINDS} Received: a {type(data).__name__}. Of a Python generator make a dataset: "
                 "tf.data.Dataset.from_generator(function, output_signature=...)."
             )
         x, y = self._split(data)
         self._check_inputs(x)
         parts = keras.tree.flatten(x)
         if not parts or not all(hasattr(part, "shape") for part in parts):
-            raise TypeError(
-                "Argument `data` must be (x, y) arrays, x alone, a batched tf.data.Dataset or a "
-                f"keras.utils.PyDataset. Received: {describe(data)}"
-            )
+            raise TypeError(f"{_KINDS} Received: {describe(data)}")
         x = keras.tree.map_structure(lambda part: as_array(part, "Argument `data`"), x)
         images = self.classifier.check_images(x, "the images of `data`")
         # As `fit` and `evaluate` of Keras, which count batches of arrays, too.

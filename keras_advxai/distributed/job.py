@@ -18,7 +18,7 @@ import tensorflow as tf
 from keras_advxai.data import Batches, Fingerprint, Shard
 from keras_advxai.data.deciding import resolved
 from keras_advxai.data.fingerprint import BatchHashes
-from keras_advxai.data.shards import Slice
+from keras_advxai.data.shards import SAY_HOW_MANY, Slice
 from keras_advxai.execution import Evaluator
 from keras_advxai.measurements.part import Part
 from keras_advxai.settings.arguments import FUNCTION_SETTINGS, EvaluationArguments
@@ -150,10 +150,7 @@ def divided(
         )
     total = batches.total_batches
     if total is None:
-        raise ValueError(
-            "A runner needs to know how many batches the data have. Say how many are to be read, as steps=100; or how "
-            "many there are, by dataset.apply(tf.data.experimental.assert_cardinality(n))."
-        )
+        raise ValueError(f"A runner needs to know how many batches the data have. {SAY_HOW_MANY}")
     for index in range(min(shards, total)):
         shard = Shard(index, min(shards, total))
         begin, end = shard.batches(total)
