@@ -168,6 +168,7 @@ def compare_scores(
     progress: bool = True,
     journal: str | os.PathLike[str] | None = None,
     on_error: OnError = "raise",
+    runner: Runner | None = None,
     settings: EvaluationSettings | None = None,
     **arguments: Unpack[ComparisonArguments],
 ) -> ScoreComparison:
@@ -193,6 +194,7 @@ def compare_scores(
         progress: Whether to show a progress bar on standard error. Defaults to `True`.
         journal: A file from which the same call goes on; see `evaluate`. Defaults to `None`, none.
         on_error: What to do if a batch fails; see `evaluate`. Defaults to `"raise"`.
+        runner: What measures the batches; see `evaluate`. Defaults to `None`: they are measured here.
         settings: {settings}
 
     Returns:
@@ -242,6 +244,7 @@ def compare_scores(
         progress=progress,
         journal=journal,
         on_error=on_error,
+        runner=runner,
         settings=settings,
         **arguments,
     )

@@ -92,6 +92,14 @@ def test_a_wrapper_divides_its_evaluation_too(model):
         wrapped.evaluate_robustness(data, shard=(0, 3), runner=runner, **SETTINGS)
 
 
+def test_scores_are_compared_by_a_runner_too(model):
+    settings = {"explainers": "grad_cam", "epsilon": 0.1, "batch_size": 4, "progress": False}
+    runner = OneAfterAnother(2)
+    found, expected = (kax.compare_scores(model, (X, Y), runner=one, **settings) for one in (runner, None))
+    assert runner.told == [4, 8, 12, 4, 8, 11]
+    assert found.to_json() == expected.to_json()
+
+
 def test_datasets_are_made_on_the_machines(model, whole):
     def data():
         return tf.data.Dataset.from_tensor_slices((X, Y)).batch(4)
