@@ -6,7 +6,7 @@ import contextlib
 import functools
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 from tqdm.auto import tqdm
@@ -34,6 +34,9 @@ from keras_advxai.models.task import CLASSIFICATION
 from keras_advxai.ops.compiling import check_eager
 from keras_advxai.settings.attack_targets import target_rule
 from keras_advxai.settings.evaluation_settings import EvaluationSettings
+
+BatchOfData: TypeAlias = tuple[Any, np.ndarray | None]
+"""Inputs and labels, as `Batches` gives them."""
 
 
 class Evaluator:
@@ -140,14 +143,15 @@ class Evaluator:
             JournalError: The journal does not fit.
         """
         with contextlib.ExitStack() as stack:
-            opened = None if runner is not None else self._opened(stack, batches, journal)
+            before = None if runner is not None else batches.before()
+            opened = None if runner is not None else self._opened(stack, batches, before, journal)
             # Of a part of a stream, and of a stream that others read, nobody has the hash of the whole.
             in_parts = runner is not None or batches.shard is not None
             hashes = BatchHashes() if in_parts and not batches.are_arrays else Fingerprint()
             whole = functools.partial(fingerprint_of_all, batches) if in_parts and batches.are_arrays else None
             parts, collected = Parts(self._step, opened, hashes, whole), Collected(opened)
             if runner is None:
-                found: Iterable[Part] = self._shown(batches, parts, progress, title)
+                found: Iterable[Part] = self._shown(batches, before, parts, progress, title)
             else:
                 found = runner.parts(self, batches, hashes, progress, title, journal)
             try:
@@ -177,23 +181,30 @@ class Evaluator:
             journal: See `run`.
         """
         with contextlib.ExitStack() as stack:
-            parts = Parts(self._step, self._opened(stack, batches, journal), hashes)
-            yield from parts.of(*self._read(batches))
+            before = batches.before()
+            parts = Parts(self._step, self._opened(stack, batches, before, journal), hashes)
+            yield from parts.of(*self._read(batches, before))
 
     def _opened(
-        self, stack: contextlib.ExitStack, batches: Batches, path: str | os.PathLike[str] | None
+        self,
+        stack: contextlib.ExitStack,
+        batches: Batches,
+        before: BatchOfData | None,
+        path: str | os.PathLike[str] | None,
     ) -> Journal | None:
         """A journal, until the stack is left."""
         if path is None:
             return None
-        first = batches.first_image(batches.before())
-        return stack.enter_context(Journal(path, identity(self.classifier, self.settings, batches), first))
+        known = identity(self.classifier, self.settings, batches)
+        return stack.enter_context(Journal(path, known, batches.first_image(before)))
 
     def _read(
-        self, batches: Batches, announce: Callable[[int, Any], None] = lambda done, x: None
+        self,
+        batches: Batches,
+        before: BatchOfData | None,
+        announce: Callable[[int, Any], None] = lambda done, x: None,
     ) -> tuple[Iterator[Batch], Batch | None]:
-        """The batches as they are measured, and the one before the first of them."""
-        before = batches.before()
+        """The batches as they are measured, and the one before the first of them, which was read already."""
         begin = batches.first_image(before)
 
         def all_of_them() -> Iterator[Batch]:
@@ -210,7 +221,9 @@ class Evaluator:
         count = len(self.classifier.images_of(before[0]))
         return all_of_them(), Batch(*before, begin - count, batches.targets(begin - count, count))
 
-    def _shown(self, batches: Batches, parts: Parts, progress: bool, title: str) -> Iterator[Part]:
+    def _shown(
+        self, batches: Batches, before: BatchOfData | None, parts: Parts, progress: bool, title: str
+    ) -> Iterator[Part]:
         """What is found on each batch, in their order, with a bar."""
         known, announced, done = parts.recorded_images, not progress, 0
         heading = f"{title} (compiling)"
@@ -222,7 +235,7 @@ class Evaluator:
                     self._announce(bar, title, x, None if batches.images is None else batches.images - images)
                     announced = True
 
-            for part in parts.of(*self._read(batches, announce)):
+            for part in parts.of(*self._read(batches, before, announce)):
                 done += len(part.measurements)
                 if done > known:
                     bar.set_description_str(title, refresh=False)  # compiled by now

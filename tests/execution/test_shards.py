@@ -109,10 +109,11 @@ def test_datasets_are_divided_by_batches(model, whole, kind):
     assert dataclasses.replace(merged, provenance=same).to_json() == whole.to_json()
 
 
-def test_a_shard_reads_its_own_batches_and_the_one_before(model):
-    data = Batches()
-    kax.evaluate(model, data, shard=(1, 3), **SETTINGS)
-    assert data.read == [1, 2, 3]
+def test_a_shard_reads_its_own_batches_and_the_one_before(model, tmp_path):
+    for journal in (None, tmp_path / "run.journal"):
+        data = Batches()
+        kax.evaluate(model, data, shard=(1, 3), journal=journal, **SETTINGS)
+        assert data.read == [1, 2, 3]
     made_by: list[int] = []
     report = kax.evaluate(model, lambda: made_by.append(1) or (X, Y), shard=(1, 3), **SETTINGS)
     assert made_by == [1]
