@@ -1,8 +1,9 @@
-"""Whether what was received is one of some names. Loads nothing."""
+"""Whether what was received is one of some names, and which of them may have been meant. Loads nothing."""
 
 from __future__ import annotations
 
-from collections.abc import Collection
+import difflib
+from collections.abc import Collection, Iterable
 from typing import Any
 
 
@@ -21,3 +22,39 @@ def is_one_of(value: Any, names: Collection[str]) -> bool:
     """
     # `in` asks each name for `==`, which of an array is an array, and of a tensor an error of TensorFlow's.
     return isinstance(value, str) and value in names
+
+
+def check_one_of(argument: str, value: Any, names: Collection[str], *, hint: bool = True) -> None:
+    """Raise unless an argument is one of some names.
+
+    Args:
+        argument: What the argument is called.
+        value: What was received.
+        names: The names.
+        hint: Whether the message says which name is nearest, which of names as short as those of norms says nothing.
+            Defaults to `True`.
+
+    Raises:
+        ValueError: It is none of them.
+
+    Example:
+
+    >>> from keras_advxai._choice import check_one_of
+    >>> try:
+    ...     check_one_of("start", "zeros", ("zero", "uniform"))
+    ... except ValueError as error:
+    ...     print(error)
+    Argument `start` must be one of zero, uniform. Did you mean 'zero'? Received: start='zeros'
+    """
+    if not is_one_of(value, names):
+        meant = nearest(str(value), names) if hint else ""
+        raise ValueError(
+            f"Argument `{argument}` must be one of {', '.join(names)}.{meant} Received: {argument}={value!r}"
+        )
+
+
+def nearest(name: str, known: Iterable[str]) -> str:
+    """A sentence that names the known names nearest to `name`, or an empty string."""
+    lower = {item.lower(): item for item in known}
+    close = [lower[item] for item in difflib.get_close_matches(name.lower(), list(lower), n=3, cutoff=0.5)]
+    return f" Did you mean {' or '.join(repr(item) for item in close)}?" if close else ""

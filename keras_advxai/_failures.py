@@ -9,7 +9,7 @@ import warnings
 from collections.abc import Iterator
 
 LOGGER = logging.getLogger("keras_advxai")
-_LONGEST = 300  # letters
+_LONGEST = 300  # characters
 _PREAMBLE = (" ", "\t", "Graph execution error:", "Detected at node", "<stack traces unavailable>")
 """What TensorFlow puts in front of an error in a graph, or within: pages on where the graph was made."""
 
@@ -82,6 +82,5 @@ class Failures:
             then: A sentence on what is not lost.
         """
         if self._texts:
-            warnings.warn(
-                f"{'; '.join(self._texts)}. {then}", FailureWarning, stacklevel=5
-            )  # where `evaluate` was called
+            text = f"{'; '.join(self._texts)}. {then}"
+            warnings.warn(text, FailureWarning, stacklevel=5)  # where `evaluate` was called

@@ -1,8 +1,9 @@
-"""Writes files whole or not at all."""
+"""Writes files, and all of what is to be in them."""
 
 from __future__ import annotations
 
 import contextlib
+import io
 import os
 import pathlib
 
@@ -26,7 +27,7 @@ def write_atomically(path: str | os.PathLike[str], content: bytes) -> None:
         given.write_bytes(content)
         return
     target = pathlib.Path(os.path.realpath(path))
-    # A name may have 255 bytes, whatever the number of letters.
+    # A name may have 255 bytes, whatever the number of characters.
     start = os.fsencode(target.name)[:100].decode("utf-8", "ignore")
     temporary = target.with_name(f".{start}.{os.getpid()}.tmp")
     try:
@@ -39,3 +40,18 @@ def write_atomically(path: str | os.PathLike[str], content: bytes) -> None:
         with contextlib.suppress(OSError):
             temporary.unlink()
         raise
+
+
+def write_all(file: io.FileIO, content: bytes) -> None:
+    """Write all of a content to a file that is open without a buffer.
+
+    Args:
+        file: The file.
+        content: What to write.
+
+    Raises:
+        OSError: It cannot be written; a part of it may have been.
+    """
+    left = memoryview(content)
+    while left:
+        left = left[file.write(left) or 0 :]  # a disk that becomes full takes a part of it first

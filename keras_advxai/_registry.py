@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import abc
-import difflib
 import functools
 import importlib
 import inspect
@@ -19,6 +18,7 @@ import keras
 import numpy as np
 
 from keras_advxai._backend import check_keras
+from keras_advxai._choice import nearest
 
 check_keras()
 
@@ -239,13 +239,6 @@ def moved(module: str, names: Mapping[str, str]) -> Callable[[str], Any]:
         return _imported(f"{names[name]}:{name}")
 
     return find
-
-
-def nearest(name: str, known: Iterable[str]) -> str:
-    """A sentence that names the known names nearest to `name`, or an empty string."""
-    lower = {item.lower(): item for item in known}
-    close = [lower[item] for item in difflib.get_close_matches(name.lower(), list(lower), n=3, cutoff=0.5)]
-    return f" Did you mean {' or '.join(repr(item) for item in close)}?" if close else ""
 
 
 def snake_case(name: str) -> str:

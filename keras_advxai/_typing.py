@@ -42,7 +42,7 @@ Reduce: TypeAlias = Callable[[Any], Any] | None
 """A map from a model's output of another shape to `(batch, classes)`."""
 
 Labels: TypeAlias = Literal["single", "multi"] | None
-"""Whether a model says one class for each image or several labels; `None` where its head and the labels tell."""
+"""Whether a model predicts one class for each image or several labels; `None` where its head and the labels tell."""
 
 TaskName: TypeAlias = Literal["classification", "regression"] | None
 """What a model is for; `None` for a classification, unless it was compiled with the loss of a regression."""

@@ -10,11 +10,11 @@ from typing import Any, Unpack, get_args
 import keras
 
 from keras_advxai import audit
-from keras_advxai._choice import is_one_of
+from keras_advxai._choice import check_one_of
 from keras_advxai._typing import OnError, Shape
 from keras_advxai.attacks import Attack
 from keras_advxai.data import Shard
-from keras_advxai.data.deciding import decided, made
+from keras_advxai.data.deciding import decided, resolved
 from keras_advxai.evaluation import EvaluationReport, EvaluationSettings
 from keras_advxai.execution import Evaluator
 from keras_advxai.execution.runner import Runner, check_runner
@@ -33,7 +33,7 @@ from keras_advxai.settings.arguments import (
 )
 from keras_advxai.settings.evaluation_settings import listed
 from keras_advxai.tensorboard.directory import check_log_dir
-from keras_advxai.tensorboard.room import logged_bytes, saved_bytes
+from keras_advxai.tensorboard.disk_space import logged_bytes, saved_bytes
 from keras_advxai.tensorboard.saving import log_report
 
 
@@ -128,17 +128,14 @@ def evaluate(
         Chakraborty et al., "Generalizing adversarial explanations with Grad-CAM", CVPR workshops 2022.
     """
     check_flag("progress", progress)
-    if not is_one_of(on_error, get_args(OnError)):
-        raise ValueError(
-            f"Argument `on_error` must be one of {', '.join(get_args(OnError))}. Received: on_error={on_error!r}"
-        )
+    check_one_of("on_error", on_error, get_args(OnError), hint=False)
     if journal is not None and not isinstance(journal, (str, os.PathLike)):
         raise TypeError(f"Argument `journal` must be the path of a file, or None. Received: journal={journal!r}")
     directory = None if log_dir is None else check_log_dir(log_dir)
     wanted = EvaluationSettings.of(settings, arguments)
     part = None if shard is None else Shard.of(shard)
     check_runner(runner, shard)
-    source, data = data, made(data)
+    source, data = data, resolved(data)
     classifier = decided(wanted.classifier(model), data)
     with cached_structure(classifier.model):
         evaluator = Evaluator(classifier, wanted)
@@ -176,6 +173,7 @@ def compare_scores(
     progress: bool = True,
     journal: str | os.PathLike[str] | None = None,
     on_error: OnError = "raise",
+    runner: Runner | None = None,
     settings: EvaluationSettings | None = None,
     **arguments: Unpack[ComparisonArguments],
 ) -> ScoreComparison:
@@ -202,6 +200,7 @@ def compare_scores(
         progress: Whether to show a progress bar on standard error. Defaults to `True`.
         journal: A file from which the same call goes on; see `evaluate`. Defaults to `None`, none.
         on_error: What to do if a batch fails; see `evaluate`. Defaults to `"raise"`.
+        runner: What measures the batches; see `evaluate`. Defaults to `None`: they are measured here.
         settings: {settings}
 
     Returns:
@@ -252,6 +251,7 @@ def compare_scores(
         progress=progress,
         journal=journal,
         on_error=on_error,
+        runner=runner,
         settings=settings,
         **arguments,
     )

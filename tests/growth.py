@@ -7,23 +7,17 @@ from __future__ import annotations
 
 import gc
 import json
-import os
 import sys
 import weakref
 
 import keras
 import trained_models
+from helpers import resident_memory
 from trained_models import SHAPE, X, Y
 
 import keras_advxai as kax
 
 layers = keras.layers
-
-
-def memory() -> float:
-    """Resident memory in MB."""
-    with open("/proc/self/statm") as file:
-        return int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE") / 1e6
 
 
 def calls(warm_up: int = 20, count: int = 200) -> dict[str, float]:
@@ -38,13 +32,13 @@ def calls(warm_up: int = 20, count: int = 200) -> dict[str, float]:
     before: dict[str, float] = {}
     for index in range(warm_up + count):
         if index == warm_up:
-            before = {"memory": memory(), "traces": len(traces)}
+            before = {"memory": resident_memory(), "traces": len(traces)}
         model.train_on_batch(X, Y)
         classifier = kax.ImageClassifier(model, preprocess=preprocess)
         kax.explainers.GradCAM(relu=False)(classifier, X)
         kax.attacks.FGSM()(classifier, X, Y)
         kax.evaluate(classifier, (X, Y), epsilons=(0.01, 0.1), noise_control=False, progress=False)
-    return {"growth": memory() - before["memory"], "traces": len(traces) - before["traces"]}
+    return {"growth": resident_memory() - before["memory"], "traces": len(traces) - before["traces"]}
 
 
 def models(warm_up: int = 5, count: int = 25) -> dict[str, float]:
@@ -54,7 +48,7 @@ def models(warm_up: int = 5, count: int = 25) -> dict[str, float]:
     gc.freeze()  # what is there already needs no looking through each time
     for index in range(warm_up + count):
         if index == warm_up:
-            before = memory()
+            before = resident_memory()
         conv = layers.Conv2D(4, 3, activation="relu")
         model = keras.Sequential([keras.Input(SHAPE), conv, layers.GlobalAveragePooling2D(), layers.Dense(2)])
         look = kax.attacks.FGSM() if index % 2 else kax.explainers.GradCAM(relu=False)
@@ -62,7 +56,7 @@ def models(warm_up: int = 5, count: int = 25) -> dict[str, float]:
         references += [weakref.ref(model), weakref.ref(conv), weakref.ref(conv.kernel)]
         del model, conv
         gc.collect()
-    return {"growth": memory() - before, "alive": sum(reference() is not None for reference in references)}
+    return {"growth": resident_memory() - before, "alive": sum(reference() is not None for reference in references)}
 
 
 if __name__ == "__main__":

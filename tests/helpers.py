@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import os
 import pathlib
 import resource
 import sys
@@ -164,6 +165,12 @@ def peak_memory() -> float:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 1e6
 
 
+def resident_memory() -> float:
+    """The resident memory of this process now, in MB; on Linux."""
+    with open("/proc/self/statm") as file:
+        return int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE") / 1e6
+
+
 def same_but_for_a_kink(found: Any, expected: Any, tolerance: float, kink: float = 0.02) -> None:
     """Fail unless each image's map is the expected one within a part of its largest value.
 
@@ -178,6 +185,13 @@ def same_but_for_a_kink(found: Any, expected: Any, tolerance: float, kink: float
     *others, worst = np.sort(np.abs(found - expected).max(axis=positions) / scale)
     assert max(others, default=0) <= tolerance
     assert worst <= max(tolerance, kink)
+
+
+class UndrawableNames(list):
+    """Class names that are checked, and fail when they are drawn."""
+
+    def __getitem__(self, index: Any) -> Any:
+        raise RuntimeError("No name can be had.")
 
 
 class Executions(keras.layers.Layer):

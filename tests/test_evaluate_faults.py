@@ -12,10 +12,11 @@ import pytest
 from acting import Acting
 from disks import fill, most_bytes, small_disk
 from event_files import folders, steps
+from helpers import UndrawableNames
 
 import keras_advxai as kax
 from keras_advxai.callbacks import FailureWarning
-from keras_advxai.tensorboard.room import logged_bytes, saved_bytes
+from keras_advxai.tensorboard.disk_space import logged_bytes, saved_bytes
 
 IMAGES = np.random.default_rng(0).random((12, 8, 8, 1), "float32"), np.arange(12) % 2
 
@@ -58,16 +59,9 @@ def failing(call):
     return found, str(warning.message)
 
 
-class Names(list):
-    """Class names that are checked, and fail when they are drawn."""
-
-    def __getitem__(self, index):
-        raise RuntimeError("No name can be had.")
-
-
 def test_an_error_in_drawing_costs_neither_the_report_nor_numbers(evaluated, tmp_path, caplog):
     right = evaluated(log_dir=tmp_path / "right")
-    report, said = failing(lambda: evaluated(log_dir=tmp_path / "logs", class_names=Names(["a", "b"])))
+    report, said = failing(lambda: evaluated(log_dir=tmp_path / "logs", class_names=UndrawableNames(["a", "b"])))
     np.testing.assert_array_equal(
         report.dissimilarity("acting", "grad_cam", 0.1), right.dissimilarity("acting", "grad_cam", 0.1)
     )

@@ -10,6 +10,7 @@ import keras
 import numpy as np
 import pytest
 import trained_models
+from small_models import AlwaysDropout
 from spawned import attacked, evaluated
 from together import together
 from trained_models import SHAPE, X, Y
@@ -19,13 +20,6 @@ from keras_advxai.testing import unchanged
 
 layers = keras.layers
 QUIET = {"epsilons": (0.02, 0.1), "noise_control": False, "progress": False, "metrics": "cosine_distance"}
-
-
-class AlwaysDropout(layers.Dropout):
-    """MC dropout."""
-
-    def call(self, inputs, training=False):
-        return super().call(inputs, training=True)
 
 
 def random_model(seed: int = 1) -> keras.Model:

@@ -141,7 +141,7 @@ class Attack(Configuration):
         """
         if model.kind.name not in self.tasks:
             raise ValueError(
-                f"The attack {self!r} is for models that say one class for each image, and the model "
+                f"The attack {self!r} is for models that predict one class for each image, and the model "
                 f"{model.model.name!r} {model.kind.says}. Use FGSM, PGD, BIM or MIFGSM."
             )
         model.kind.check_attack(self)
@@ -254,7 +254,7 @@ class Attack(Configuration):
     def _decided(
         self, classifier: ImageClassifier, images: Tensor, y: Any, forward: Forward | None
     ) -> tuple[ImageClassifier, Forward | None]:
-        """The classifier, and the pass that was made by it, where the labels tell whether it says several of them."""
+        """The classifier, and the pass that was made by it, where the labels tell whether it predicts several."""
         decided = classifier.decided(y, images.shape[1:])
         self.check_task(decided)
         if forward is not None and forward.classifier.kind is not decided.kind:

@@ -8,8 +8,7 @@ from typing import Any, Self
 
 import tensorflow as tf
 
-from keras_advxai._choice import is_one_of
-from keras_advxai._registry import nearest
+from keras_advxai._choice import check_one_of
 from keras_advxai._typing import Norm, Tensor
 from keras_advxai.attacks import rows as batches
 from keras_advxai.attacks.attack import Attack
@@ -107,11 +106,7 @@ class Ensemble(Attack):
         >>> kax.attacks.Ensemble.preset("standard", norm="l2").name
         'standard_l2'
         """
-        if not is_one_of(name, _PRESETS):
-            raise ValueError(
-                f"Argument `name` must be one of {', '.join(_PRESETS)}.{nearest(str(name), _PRESETS)} "
-                f"Received: name={name!r}"
-            )
+        check_one_of("name", name, _PRESETS)
         first, second = ({"norm": norm, "schedule": "cosine", "step_size": 0.5, **own} for own in _PRESETS[name])
         return cls([PGD(**first), MultiTargetPGD(**second)])
 

@@ -9,7 +9,7 @@ from typing import Any, Literal, TypeAlias, cast, get_args
 import numpy as np
 import tensorflow as tf
 
-from keras_advxai._registry import nearest
+from keras_advxai._choice import nearest
 from keras_advxai._typing import Tensor
 from keras_advxai.ops.ssim import dissimilarity, window_size
 

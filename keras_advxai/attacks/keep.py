@@ -6,8 +6,7 @@ from typing import Any, Literal, NamedTuple, TypeAlias, cast, get_args
 
 import tensorflow as tf
 
-from keras_advxai._choice import is_one_of
-from keras_advxai._registry import nearest
+from keras_advxai._choice import check_one_of
 from keras_advxai._typing import Tensor
 from keras_advxai.attacks import rows
 
@@ -21,11 +20,8 @@ def check_keep(keep: str | None) -> Keep | None:
     Raises:
         ValueError: It is not.
     """
-    if keep is not None and not is_one_of(keep, get_args(Keep)):
-        raise ValueError(
-            f"Argument `keep` must be one of {', '.join(get_args(Keep))}.{nearest(str(keep), get_args(Keep))} "
-            f"Received: keep={keep!r}"
-        )
+    if keep is not None:
+        check_one_of("keep", keep, get_args(Keep))
     return cast("Keep | None", keep)
 
 

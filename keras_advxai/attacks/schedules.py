@@ -7,8 +7,7 @@ from typing import Literal, TypeAlias, cast
 
 import numpy as np
 
-from keras_advxai._choice import is_one_of
-from keras_advxai._registry import nearest
+from keras_advxai._choice import check_one_of
 from keras_advxai.models.inputs import check_number
 
 Schedule: TypeAlias = Literal["constant", "linear", "cosine"]
@@ -27,11 +26,7 @@ def check_schedule(schedule: str) -> Schedule:
     Raises:
         ValueError: It is not.
     """
-    if not is_one_of(schedule, _SCHEDULES):
-        raise ValueError(
-            f"Argument `schedule` must be one of {', '.join(_SCHEDULES)}.{nearest(str(schedule), _SCHEDULES)} "
-            f"Received: schedule={schedule!r}"
-        )
+    check_one_of("schedule", schedule, _SCHEDULES)
     return cast(Schedule, schedule)
 
 

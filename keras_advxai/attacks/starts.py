@@ -8,8 +8,7 @@ from typing import Literal, TypeAlias, cast, get_args
 
 import tensorflow as tf
 
-from keras_advxai._choice import is_one_of
-from keras_advxai._registry import nearest
+from keras_advxai._choice import check_one_of
 from keras_advxai._typing import Norm, Tensor
 from keras_advxai.ops import norms, random
 
@@ -26,11 +25,7 @@ def check_start(start: str) -> StartName:
     Raises:
         ValueError: It is not.
     """
-    if not is_one_of(start, get_args(StartName)):
-        raise ValueError(
-            f"Argument `start` must be one of {', '.join(get_args(StartName))}."
-            f"{nearest(str(start), get_args(StartName))} Received: start={start!r}"
-        )
+    check_one_of("start", start, get_args(StartName))
     return cast(StartName, start)
 
 

@@ -31,9 +31,9 @@ def read(evaluator: Evaluator, data: Any, shard: Shard | None = None, names: Any
     # Kept while they are read, since a shuffled stream gives others when it is read again.
     audited = evaluator.settings.checks == "all"
     batches = evaluator.batches(data, remember=MOST_IMAGES if audited else 0, shard=shard, names=names)
-    if shard is not None and audited and batches.total and batches.are_arrays:
-        images = shard.first_has(batches.total) * batches.batch_size
-        if images < min(MOST_IMAGES, batches.whole or 0):
+    if shard is not None and audited and batches.total_batches and batches.are_arrays:
+        images = shard.first_has(batches.total_batches) * batches.batch_size
+        if images < min(MOST_IMAGES, batches.total_images or 0):
             raise ValueError(
                 f"checks='all' looks at the first {MOST_IMAGES} images, and the first shard has {images}. Take fewer "
                 f"shards, or checks='cheap'. Received: shard=({shard.index}, {shard.count})"

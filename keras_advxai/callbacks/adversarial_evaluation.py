@@ -9,15 +9,15 @@ from typing import Any, Unpack
 import keras
 
 from keras_advxai import audit
-from keras_advxai.callbacks.beginning import build, identity
+from keras_advxai.callbacks.building import build
 from keras_advxai.callbacks.cost import EpochClock
+from keras_advxai.callbacks.disk_space import check_space
 from keras_advxai.callbacks.evaluations import Evaluations
 from keras_advxai.callbacks.guard import Failure, Guard, OnError, check_on_error
+from keras_advxai.callbacks.history import FAILED, EvaluationHistory
 from keras_advxai.callbacks.keys import UNMEASURED, check_name, keys
 from keras_advxai.callbacks.logs import TrainingLogs
-from keras_advxai.callbacks.outcomes import FAILED, Outcomes
-from keras_advxai.callbacks.record import Earlier
-from keras_advxai.callbacks.room import check_room
+from keras_advxai.callbacks.record import Earlier, training_identity
 from keras_advxai.callbacks.sample import SampleEvaluation
 from keras_advxai.callbacks.siblings import check_keys
 from keras_advxai.callbacks.telling import Teller
@@ -156,29 +156,29 @@ class AdversarialEvaluation(keras.callbacks.Callback):
         self.on_error = check_on_error(on_error)
         self.settings = EvaluationSettings.of(settings, arguments)
         self._keys = keys(self.settings, self.name)
-        self._outcomes = Outcomes(self.name)
+        self._history = EvaluationHistory(self.name)
         self._clock = EpochClock()
         self._validated: Weights | None = None
 
     @property
     def report(self) -> EvaluationReport | None:
         """The report of the last evaluation; `None` before the first."""
-        return self._outcomes.report
+        return self._history.report
 
     @property
     def reports(self) -> dict[int, EvaluationReport]:
         """Epoch to report."""
-        return self._outcomes.reports
+        return self._history.reports
 
     @property
     def failures(self) -> dict[int, str]:
         """Epoch to what failed."""
-        return self._outcomes.failures
+        return self._history.failures
 
     @property
     def earlier_reports(self) -> tuple[dict[int, EvaluationReport], ...]:
         """What `reports` held of earlier trainings."""
-        return self._outcomes.earlier
+        return self._history.earlier
 
     def set_model(self, model: Any) -> None:
         """Take the model that is trained, which Keras gives when `fit` begins.
@@ -207,27 +207,21 @@ class AdversarialEvaluation(keras.callbacks.Callback):
         batches = audit.read(evaluator, self.data)
         self._teller = Teller(bool(params.get("verbose")))
         self._guard = Guard(self.on_error, self._teller, self._close)
-        most = self.max_samples
-        self._sample = SampleEvaluation(evaluator, batches, most, self._teller, self.class_names)
-        self._evaluations = Evaluations(evaluator, batches, self._sample, self._outcomes, self._guard)
+        self._sample = SampleEvaluation(evaluator, batches, self.max_samples, self._teller, self.class_names)
+        self._evaluations = Evaluations(evaluator, batches, self._sample, self._history, self._guard)
         if directory is not None:
             evaluations = -(-(params.get("epochs") or 1) // self.every)
-            said = check_room(directory, settings, self._sample.images, batches.images, evaluations)
+            said = check_space(directory, settings, self._sample.images, batches.images, evaluations)
         # Keras shows nothing before the first epoch, which comes a minute late.
         large = compiling(self.model)
         if large:
             self._teller.line(f"Adversarial evaluation: compiling ({large}).")
         # In tf-explain a model that cannot be explained fails at the end of the first epoch, which is paid for by then.
         self._sample.warm_up(self.max_share)
-        known = identity(
-            *(self.model, evaluator.settings),
-            name=self.name,
-            every=self.every,
-            max_samples=most,
-            max_share=self.max_share,
-        )
+        own = {name: getattr(self, name) for name in ("name", "every", "max_samples", "max_share")}
+        known = training_identity(self.model, evaluator.settings, **own)
         self._logs = None if directory is None else TrainingLogs(directory, self.class_names, known)
-        self._outcomes.values = {}
+        self._history.values = {}
         self._is_new = True  # until its first epoch begins
         if directory is not None and said:
             self._teller.warn("room", said)
@@ -244,7 +238,7 @@ class AdversarialEvaluation(keras.callbacks.Callback):
     def _begin(self, epoch: int) -> None:
         """Find the reports of the epochs before, if this training goes on from there."""
         self._is_new = False
-        may_go_on = self._outcomes.begin(epoch, self.model)
+        may_go_on = self._history.begin(epoch, self.model)
         if self._logs is not None:
             begin = self._logs.begin
             what = "Reading what a training before has logged"
@@ -256,12 +250,12 @@ class AdversarialEvaluation(keras.callbacks.Callback):
     def _go_on(self, earlier: Earlier, epoch: int) -> None:
         """Take over the reports of a process that was killed, and make up for the one that it did not come to."""
         if earlier.reports:
-            self._sample.go_on(self._outcomes.take_over(earlier))
+            self._sample.go_on(self._history.take_over(earlier))
         missing = [number for number in earlier.missing if number not in self.reports]
         if epoch - 1 in missing:
             # `BackupAndRestore` in front of us had saved the epoch, and the process was killed before we came to it.
             # So the weights are those with which it ended.
-            is_time = self._outcomes.is_time(epoch - 1, self.every)
+            is_time = self._history.is_time(epoch - 1, self.every)
             self._log(epoch - 1, self._evaluations.make_up(epoch - 1) if is_time else None)
         lost = [str(number + 1) for number in missing if number < epoch - 1 and (number + 1) % self.every == 0]
         if lost:
@@ -286,7 +280,7 @@ class AdversarialEvaluation(keras.callbacks.Callback):
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Evaluate the sample if it is time to, and put the values into `logs`."""
         self._clock.end()
-        is_time = self._outcomes.is_time(epoch, self.every)
+        is_time = self._history.is_time(epoch, self.every)
         after_epoch = self._evaluations.after_epoch
         report = after_epoch(epoch, logs or {}, self._clock, self._validated) if is_time else None
         logged = self._evaluations.logged(epoch)
@@ -314,12 +308,12 @@ class AdversarialEvaluation(keras.callbacks.Callback):
         self._teller.findings(report.warnings, f"After epoch {epoch + 1}")
 
     def _log(self, epoch: int, report: EvaluationReport | None) -> None:
-        self._outcomes.following = epoch + 1
+        self._history.following = epoch + 1
         if self._logs is not None:
             write = self._logs.write
             self._guard.run(
                 f"Logging epoch {epoch + 1} to {str(self.log_dir)!r}",
-                lambda: write(epoch, report, self._outcomes),
+                lambda: write(epoch, report, self._history),
                 "What could not be written is written after another epoch, when that is possible.",
             )
 
@@ -334,7 +328,7 @@ class AdversarialEvaluation(keras.callbacks.Callback):
             finish = self._logs.finish
             self._guard.run(
                 f"Logging to {str(self.log_dir)!r} after training",
-                lambda: finish(self._outcomes),
+                lambda: finish(self._history),
                 "The reports are in the callback's `report` and `reports`.",
             )
             self._logs = None

@@ -7,8 +7,8 @@ from typing import Any
 
 from keras_advxai.callbacks.cost import EpochClock
 from keras_advxai.callbacks.guard import Failure, Guard
+from keras_advxai.callbacks.history import EvaluationHistory, marked
 from keras_advxai.callbacks.keys import unmeasured_values
-from keras_advxai.callbacks.outcomes import Outcomes, marked
 from keras_advxai.callbacks.sample import SampleEvaluation
 from keras_advxai.callbacks.validated import with_findings
 from keras_advxai.callbacks.weights import Weights
@@ -25,18 +25,18 @@ class Evaluations:
         evaluator: The evaluator.
         batches: All of the data.
         sample: The sample of an epoch.
-        outcomes: Where reports and failures are noted.
+        history: Where reports and failures are noted.
         guard: What becomes of errors.
     """
 
     def __init__(
-        self, evaluator: Evaluator, batches: Batches, sample: SampleEvaluation, outcomes: Outcomes, guard: Guard
+        self, evaluator: Evaluator, batches: Batches, sample: SampleEvaluation, history: EvaluationHistory, guard: Guard
     ) -> None:
         self._settings = evaluator.settings
         self._classifier = evaluator.classifier
         self._batches = batches
         self._sample = sample
-        self._outcomes = outcomes
+        self._history = history
         self._guard = guard
         self._evaluated: Weights | None = None
 
@@ -76,30 +76,30 @@ class Evaluations:
         def measure() -> None:
             if not self._is_evaluated():  # all data would take long after each epoch
                 report = self._sample.of_all()
-                outcomes.report = with_findings(report, logs, self._classifier, validated, of_epoch=False)
+                history.report = with_findings(report, logs, self._classifier, validated, of_epoch=False)
 
-        outcomes = self._outcomes
+        history = self._history
         what = "The evaluation of all of the data after training"
         then = "`report` is that of the last sample, or of the images that were evaluated before."
         found = self._guard.run(what, measure, then)
         if isinstance(found, Failure):
-            outcomes.failures[outcomes.following] = found.text
+            history.failures[history.following] = found.text
         if isinstance(found, Failure) and found.report is not None:
-            outcomes.report = found.report  # it says itself that it is partial
+            history.report = found.report  # it says itself that it is partial
         elif isinstance(found, Failure):
-            outcomes.report = None if outcomes.report is None else marked(outcomes.report, found.text)
+            history.report = None if history.report is None else marked(history.report, found.text)
 
     def logged(self, epoch: int) -> dict[str, float]:
         """What is logged of an epoch."""
-        task, name = self._classifier.kind.name, self._outcomes.name
+        task, name = self._classifier.kind.name, self._history.name
         nothing = unmeasured_values(self._settings, task, self._batches.has_labels, name)
-        return self._outcomes.logged(epoch, nothing)
+        return self._history.logged(epoch, nothing)
 
     def _of_epoch(self, epoch: int, evaluate: Callable[[], EvaluationReport]) -> EvaluationReport | None:
         def measure() -> EvaluationReport:
             report = evaluate()
             self._evaluated = Weights.of(self._classifier.model)
-            self._outcomes.add(epoch, report)
+            self._history.add(epoch, report)
             return report
 
         found = self._guard.run(
@@ -112,12 +112,12 @@ class Evaluations:
             return found.value
         if found.of_memory:
             self._sample.halve()
-        self._outcomes.add_failure(epoch, found.text)
+        self._history.add_failure(epoch, found.text)
         return None
 
     def _is_evaluated(self) -> bool:
         """Whether the last report is of all of the data and of the weights as they are."""
-        report = self._outcomes.report
+        report = self._history.report
         if self._evaluated is None or report is None or not self._sample.is_all:
             return False
         return (

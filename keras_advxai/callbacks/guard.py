@@ -9,6 +9,7 @@ from typing import Generic, Literal, TypeAlias, TypeVar, get_args
 
 import tensorflow as tf
 
+from keras_advxai._choice import check_one_of
 from keras_advxai._failures import failure_text
 from keras_advxai.callbacks.telling import Teller
 from keras_advxai.evaluation import EvaluationReport
@@ -25,9 +26,7 @@ def check_on_error(on_error: OnError) -> OnError:
     Raises:
         ValueError: It is something else.
     """
-    if on_error not in get_args(OnError):
-        known = ", ".join(map(repr, get_args(OnError)))
-        raise ValueError(f"Argument `on_error` must be one of {known}. Received: on_error={on_error!r}")
+    check_one_of("on_error", on_error, get_args(OnError), hint=False)
     return on_error
 
 

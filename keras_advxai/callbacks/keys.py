@@ -50,7 +50,7 @@ def check_name(name: str | None) -> str | None:
 
 
 def keys(settings: EvaluationSettings, name: str | None = None) -> set[str]:
-    """All keys that evaluations with these settings put into the logs, of a model that says one class for each image.
+    """All keys that evaluations with these settings put into the logs, where the model predicts one class for an image.
 
     Those of other models have other names for the accuracies, and are the same for two callbacks where these are.
     Whatever is no letter or digit in the name of an attack, an explainer or a dissimilarity, such as the dot of a layer

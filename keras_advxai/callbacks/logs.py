@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from keras_advxai._failures import LOGGER
-from keras_advxai.callbacks.outcomes import Outcomes
+from keras_advxai.callbacks.history import EvaluationHistory
 from keras_advxai.callbacks.record import Earlier, TrainingRecord
 from keras_advxai.evaluation import EvaluationReport
 from keras_advxai.tensorboard.writer import ReportWriter
@@ -41,13 +41,13 @@ class TrainingLogs:
         """See `TrainingRecord.begin`."""
         return self._record.begin(epoch)
 
-    def write(self, epoch: int, new: EvaluationReport | None, outcomes: Outcomes) -> None:
+    def write(self, epoch: int, new: EvaluationReport | None, history: EvaluationHistory) -> None:
         """Write what came of an epoch, and what could not be written before.
 
         Args:
             epoch: The epoch.
             new: The report of its evaluation; `None` if there was none, or it failed.
-            outcomes: What came of all epochs.
+            history: What came of all epochs.
 
         Raises:
             Exception: Something could not be written, or not be drawn. What could not be written waits.
@@ -61,30 +61,30 @@ class TrainingLogs:
         finally:
             # An epoch that is not in the event files does not count as done: it is lost if the process is killed now.
             if not writer.is_waiting:
-                self._save(outcomes)
+                self._save(history)
 
-    def finish(self, outcomes: Outcomes) -> None:
+    def finish(self, history: EvaluationHistory) -> None:
         """Write the last report, and say how to open TensorBoard.
 
         Args:
-            outcomes: What came of all epochs.
+            history: What came of all epochs.
 
         Raises:
             Exception: Something could not be written.
         """
         try:
-            if outcomes.report is not None:
-                self._usable().write_hparams(outcomes.report, max(0, outcomes.following - 1))
+            if history.report is not None:
+                self._usable().write_hparams(history.report, max(0, history.following - 1))
         finally:
             self.close()
-            self._save(outcomes, finished=True)  # last: what a killed process has written before is taken out again
+            self._save(history, finished=True)  # last: what a killed process has written before is taken out again
         LOGGER.info(
             "Adversarial evaluation logged. To look at it: tensorboard --logdir %s --samples_per_plugin images=100",
             shlex.quote(str(self._log_dir)),
         )
 
-    def _save(self, outcomes: Outcomes, *, finished: bool = False) -> None:
-        self._record.save(outcomes.following, outcomes.reports, outcomes.failures, outcomes.report, finished=finished)
+    def _save(self, history: EvaluationHistory, *, finished: bool = False) -> None:
+        self._record.save(history.following, history.reports, history.failures, history.report, finished=finished)
 
     def close(self) -> None:
         """Write what is waiting, if that is possible."""

@@ -10,9 +10,12 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+import keras
+
 from keras_advxai._files import write_atomically
 from keras_advxai.evaluation import EvaluationReport
 from keras_advxai.measurements.reading import parse_json
+from keras_advxai.settings.evaluation_settings import EvaluationSettings
 from keras_advxai.tensorboard.event_file import cut, new_time
 from keras_advxai.tensorboard.names import EPOCHS, FOLDER
 from keras_advxai.tensorboard.saving import save_json
@@ -36,6 +39,17 @@ class Earlier:
     missing: tuple[int, ...] = ()
 
 
+def training_identity(model: keras.Model, settings: EvaluationSettings, **others: Any) -> dict[str, Any]:
+    """What a training is known by when it goes on in another process.
+
+    Args:
+        model: The model. Its name may be another one there.
+        settings: The settings of the evaluations.
+        **others: What else says that it is the same.
+    """
+    return {"settings": settings.to_dict(), "shapes": [list(weight.shape) for weight in model.weights], **others}
+
+
 class TrainingRecord:
     """The reports of a training's epochs in its log directory, and how far it has come.
 
@@ -49,7 +63,7 @@ class TrainingRecord:
 
     Args:
         log_dir: The directory.
-        identity: What the training is known by: settings and shapes, as JSON has them.
+        identity: What `training_identity` returned.
     """
 
     def __init__(self, log_dir: pathlib.Path, identity: Mapping[str, Any]) -> None:

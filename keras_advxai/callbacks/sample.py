@@ -97,7 +97,7 @@ class SampleEvaluation:
                 return self._of_all()
             except Exception as error:
                 # There is no next epoch that could try again. A dataset keeps its own batches.
-                if not is_of_memory(error) or self._batches.length is None or self._batches.batch_size == 1:
+                if not is_of_memory(error) or self._batches.known_images is None or self._batches.batch_size == 1:
                     raise
                 self.halve()
 

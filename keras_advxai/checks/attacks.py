@@ -10,7 +10,7 @@ References:
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
@@ -24,8 +24,7 @@ _POINT = 0.01 + 1e-9  # a point is no difference, whatever its rounding
 _FEW_IMAGES = 100
 _UNUSED = 0.9
 _TOLERANCE = 1e-4
-_ALIKE = "its loss raises the log-odds of all labels alike; pass loss='cross_entropy'."
-_ALIKE_ADVICE = f"{_ALIKE[0].upper()}{_ALIKE[1:]}"
+_ALIKE = "loss raises the log-odds of all labels alike; pass loss='cross_entropy'."
 
 
 @check("budget-exceeded", "error")
@@ -119,7 +118,7 @@ def non_finite_gradients(seen: Evidence) -> str | None:
 
 @check("log-odds-of-all-labels", "warning")
 def log_odds_of_all_labels(seen: Evidence) -> str | None:
-    """The model says several labels, and no attack with gradients has the loss `"cross_entropy"`.
+    """The model predicts several labels, and no attack with gradients has the loss `"cross_entropy"`.
 
     One wrong label is enough for an image not to have all labels right. The log-odds and the margin, summed over the
     labels, raise all of them alike, also those that are wrong already or far from their boundary, which costs nothing
@@ -207,8 +206,8 @@ def black_box_stronger(seen: Evidence) -> Iterator[str]:
         alone = seen.successes[attack.name] & ~np.any([seen.successes[item.name] for item in others], axis=0)
         if alone.any():
             most = alone.sum(axis=1).argmax()
-            alike = any(map(_all_labels_alike(seen), others))
-            reason = "their loss" + _ALIKE[len("its loss") :] if alike else "gradients may be masked."
+            alike = any(_raises_all_labels_alike(seen, item) for item in others)
+            reason = f"their {_ALIKE}" if alike else "gradients may be masked."
             yield (
                 f"{attack.name}, which uses no gradients, succeeds on {int(alone[most].sum())} images at epsilon "
                 f"{epsilon_text(float(seen.epsilons[most]))} on which no attack with gradients does: {reason}"
@@ -246,7 +245,6 @@ def _weaker(
     seen: Evidence, stronger: Iterator[Attack] | Sequence[Attack], weaker: Sequence[Attack], advice: str
 ) -> Iterator[str]:
     """For each attack that should be stronger than others, by how much it is weaker than the strongest of these."""
-    alike = _all_labels_alike(seen)
     for attack in stronger:
         own = seen.successes[attack.name].mean(axis=1)
         # Shares and not images: one attack may rightly turn others than another does.
@@ -254,9 +252,10 @@ def _weaker(
         worst = max(gaps, key=lambda name: gaps[name].max(), default=None)
         if worst is not None and gaps[worst].max() > _POINT:  # None: no other attack compares with it
             epsilon = float(seen.epsilons[gaps[worst].argmax()])
+            said = f"Its {_ALIKE}" if _raises_all_labels_alike(seen, attack) else advice
             yield (
                 f"{attack.name} succeeds on fewer images than {worst}, by {_points(float(gaps[worst].max()))} at "
-                f"epsilon {epsilon_text(epsilon)}. {_ALIKE_ADVICE if alike(attack) else advice}"
+                f"epsilon {epsilon_text(epsilon)}. {said}"
             )
 
 
@@ -270,10 +269,9 @@ def _sums_log_odds(attack: Attack) -> bool:
     return getattr(attack, "loss", None) in ("log_odds", "margin")
 
 
-def _all_labels_alike(seen: Evidence) -> Callable[[Attack], bool]:
-    """A function of an attack: whether it raises the log-odds of several labels, which is the weaker attack on all."""
-    several = isinstance(outcomes(seen.measurements), SeveralLabels)
-    return lambda attack: several and _sums_log_odds(attack)
+def _raises_all_labels_alike(seen: Evidence, attack: Attack) -> bool:
+    """Whether an attack raises the log-odds of several labels, which is the weaker attack on all of them."""
+    return isinstance(outcomes(seen.measurements), SeveralLabels) and _sums_log_odds(attack)
 
 
 def _takes_steps(attack: Attack) -> bool:

@@ -7,7 +7,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from keras_advxai._registry import nearest
+from keras_advxai._choice import nearest
 from keras_advxai._typing import Norm, Tensor
 from keras_advxai.attacks.attack import Attack
 from keras_advxai.attacks.fgsm import FGSM

@@ -8,8 +8,7 @@ from typing import Any, Literal, TypeAlias, cast, get_args
 
 import numpy as np
 
-from keras_advxai._choice import is_one_of
-from keras_advxai._registry import nearest
+from keras_advxai._choice import check_one_of, is_one_of
 from keras_advxai.models.inputs import check_number, check_whole_number
 
 Method: TypeAlias = Literal[
@@ -60,20 +59,12 @@ def check_method(method: str) -> Method:
     """
     if is_one_of(method, ("carlini_wagner_l2",)):
         raise ValueError(_CARLINI_WAGNER)
-    if is_one_of(method, get_args(Method)):
-        return cast(Method, method)
-    raise ValueError(
-        f"Argument `method` must be one of {', '.join(get_args(Method))}.{nearest(str(method), get_args(Method))} "
-        f"Received: method={method!r}"
-    )
+    check_one_of("method", method, get_args(Method))
+    return cast(Method, method)
 
 
 def _check_loss(name: str, loss: str) -> str:
-    if not is_one_of(loss, _LOSSES):
-        raise ValueError(
-            f"Argument `{name}` must be one of {', '.join(_LOSSES)}.{nearest(str(loss), _LOSSES)} "
-            f"Received: {name}={loss!r}"
-        )
+    check_one_of(name, loss, _LOSSES)
     return loss
 
 

@@ -12,8 +12,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from keras_advxai._choice import is_one_of
-from keras_advxai._registry import nearest
+from keras_advxai._choice import check_one_of
 from keras_advxai._typing import Score, Shape, Tensor
 from keras_advxai.contrib import engine
 from keras_advxai.contrib.network import EXPLAINED, Network
@@ -99,11 +98,7 @@ class TFKerasVis(Explainer):
         seed: int = 0,
     ) -> None:
         super().__init__(score=score)
-        if not is_one_of(method, get_args(Method)):
-            raise ValueError(
-                f"Argument `method` must be one of {', '.join(get_args(Method))}."
-                f"{nearest(str(method), get_args(Method))} Received: method={method!r}"
-            )
+        check_one_of("method", method, get_args(Method))
         if isinstance(layer, keras.Operation):
             layer = LayerReference(layer)
         if layer is not None and not isinstance(layer, str):

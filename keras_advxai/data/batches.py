@@ -13,8 +13,8 @@ import tensorflow as tf
 from keras_advxai.data import streams
 from keras_advxai.data.given_targets import check_given
 from keras_advxai.data.names import check_names, given_names
-from keras_advxai.data.sampling import Read, chosen, reservoir, take
-from keras_advxai.data.shards import Shard, Slice
+from keras_advxai.data.sampling import Read, chosen, reservoir, take, take_labelled
+from keras_advxai.data.shards import SAY_HOW_MANY, Shard, Slice
 from keras_advxai.models import ImageClassifier
 from keras_advxai.models.arrays import as_array
 from keras_advxai.models.inputs import check_whole_number, describe
@@ -48,7 +48,7 @@ class Batches:
         names: What each image of arrays is called, `(images,)`; `None` where nobody knows, or a dataset does.
         shard: The shard; `None` where it is all of the data, or data that somebody else cut out.
         source: What the data came from, as a runner passes it on: they themselves, or a function that makes them.
-        whole: How many images all shards have; `None` where a dataset cannot say.
+        total_images: How many images all shards have; `None` where a dataset cannot say.
         remembered: The first images that were read last, as batches of inputs and labels.
 
     Raises:
@@ -95,7 +95,7 @@ class Batches:
             streams.check_length(data, "PyDataset", self.steps)
         else:
             self._arrays = self._checked_arrays(data)
-        self.whole = self.images
+        self.total_images = self.images
         self._first, self._offset = 0, 0
         self._end: int | None = None
         self.attack_targets, self.names = attack_targets, names
@@ -115,15 +115,15 @@ class Batches:
         self._choose(shard)
 
     @property
-    def total(self) -> int | None:
+    def total_batches(self) -> int | None:
         """How many batches the data have, those of all shards; `None` where a dataset cannot say."""
         if self._arrays is not None:
-            return -(-(self.whole or 0) // self.batch_size)
+            return -(-(self.total_images or 0) // self.batch_size)
         known = [item for item in (streams.batch_count(self._data), self.steps) if item is not None]
         return int(min(known)) if known and min(known) < math.inf else None
 
     @property
-    def range(self) -> tuple[int, int | None]:
+    def batch_range(self) -> tuple[int, int | None]:
         """The number of the first batch that is read, and of the one after the last, `None` for the end of the data."""
         return self._first, self._end
 
@@ -139,21 +139,20 @@ class Batches:
             self._first = shard.before
             self._offset = shard.first - shard.before * self.batch_size
         elif shard is not None:
-            if self.total is None:
+            if self.total_batches is None:
                 raise ValueError(
-                    "A shard needs to know how many batches the data have, and the dataset does not say so. Say how "
-                    "many are to be read, as steps=100; or how many there are, by "
-                    "dataset.apply(tf.data.experimental.assert_cardinality(n))."
+                    "A shard needs to know how many batches the data have, and the dataset does not say so. "
+                    + SAY_HOW_MANY
                 )
-            self._first, self._end = shard.batches(self.total)
-        if self._arrays is not None and self.whole is not None:
-            ends = [self.whole] if self._end is None else [self.whole, self._end * self.batch_size]
+            self._first, self._end = shard.batches(self.total_batches)
+        if self._arrays is not None and self.total_images is not None:
+            ends = [self.total_images] if self._end is None else [self.total_images, self._end * self.batch_size]
             self.images = min(ends) - self._first * self.batch_size
 
     def all_arrays(self) -> Iterator[tuple[Any, np.ndarray | None]]:
         """The batches of arrays, those of all shards."""
         if self._arrays is not None:
-            yield from ((x, y) for x, y, _ in self._slices(*self._arrays, 0, self.whole or 0))
+            yield from ((x, y) for x, y, _ in self._slices(*self._arrays, 0, self.total_images or 0))
 
     def cut(self, begin: int, end: int) -> tuple[Any, np.ndarray | None, np.ndarray | None, Slice]:
         """Arrays of some batches and the one before them, for another process: data, attack targets, names, and place.
@@ -165,7 +164,7 @@ class Batches:
         if self._arrays is None:
             raise TypeError("Only arrays can be cut out.")
         before, size, (x, y) = min(begin, 1), self.batch_size, self._arrays
-        part = slice((begin - before) * size, min(end * size, self.whole or 0))
+        part = slice((begin - before) * size, min(end * size, self.total_images or 0))
         targets, names = (None if item is None else item[part] for item in (self.attack_targets, self.names))
         data = (take(x, part),) if y is None else (take(x, part), y[part])
         return data, targets, names, Slice(before, begin * size)
@@ -182,8 +181,7 @@ class Batches:
             return None
         if self._arrays is not None:
             x, y = self._arrays
-            part = slice((self._first - 1) * self.batch_size, self._first * self.batch_size)
-            return take(x, part), None if y is None else y[part]
+            return take_labelled(x, y, slice((self._first - 1) * self.batch_size, self._first * self.batch_size))
         for number in range(self._first - 1, -1, -1):  # past image files of which none could be decoded
             for element, _ in streams.read(self._data, 1, number):
                 x, y = self._split(element)
@@ -213,13 +211,13 @@ class Batches:
         return None if self.attack_targets is None else self.attack_targets[begin : begin + count]
 
     @property
-    def count(self) -> int | None:
+    def batch_count(self) -> int | None:
         """How many batches are read; `None` where a dataset cannot say."""
-        end = self.total if self._end is None else self._end
+        end = self.total_batches if self._end is None else self._end
         return None if end is None else end - self._first
 
     @property
-    def length(self) -> int | None:
+    def known_images(self) -> int | None:
         """How many images there are, as far as it is known before they are read."""
         return None if self._arrays is None else self.images
 
@@ -233,7 +231,7 @@ class Batches:
         left = self._remember
         for x, y, names in self._read():
             if left > 0:
-                self.remembered.append((take(x, slice(left)), None if y is None else y[:left]))
+                self.remembered.append(take_labelled(x, y, slice(left)))
                 left -= len(self.classifier.images_of(x))
             yield x, y, names
 
@@ -278,8 +276,7 @@ class Batches:
         if self._arrays is None:
             return reservoir(self.named(), count, seed)
         which = chosen(self.images or 0, count, seed)
-        y, names = (None if item is None else item[which] for item in (self._arrays[1], self.names))
-        return take(self._arrays[0], which), y, names
+        return (*take_labelled(*self._arrays, which), None if self.names is None else self.names[which])
 
     def sampled(self, count: int, seed: int) -> Batches:
         """A fixed random sample, as batches; see `sample`."""
@@ -346,5 +343,4 @@ class Batches:
     def _slices(self, x: Any, y: Any, begin: int, end: int) -> Iterator[Read]:
         for start in range(begin, end, self.batch_size):
             part = slice(start, min(end, start + self.batch_size))
-            labels, names = (None if item is None else item[part] for item in (y, self.names))
-            yield take(x, part), labels, names
+            yield (*take_labelled(x, y, part), None if self.names is None else self.names[part])

@@ -1,4 +1,4 @@
-"""What has to be known of data before they are read: who makes them, and whether a model says several labels."""
+"""What has to be known of data before they are read: who makes them, and whether a model predicts several labels."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import tensorflow as tf
 from keras_advxai.models import ImageClassifier
 
 
-def made(data: Any) -> Any:
+def resolved(data: Any) -> Any:
     """The data that a function returns; what is no function as it is.
 
     Args:
@@ -19,8 +19,8 @@ def made(data: Any) -> Any:
 
     Example:
 
-    >>> from keras_advxai.data.deciding import made
-    >>> made(lambda: [1, 2]), made([1, 2])
+    >>> from keras_advxai.data.deciding import resolved
+    >>> resolved(lambda: [1, 2]), resolved([1, 2])
     ([1, 2], [1, 2])
     """
     known = isinstance(data, (tf.data.Dataset, keras.utils.PyDataset)) or hasattr(data, "shape")

@@ -8,7 +8,7 @@ import os
 import pathlib
 from collections.abc import Iterator, Sequence
 
-from keras_advxai._registry import nearest
+from keras_advxai._choice import nearest
 from keras_advxai.data.pictures import ENDINGS
 from keras_advxai.text import shortened
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -99,10 +99,7 @@ def fingerprint(batches: Batches) -> str:
     >>> fingerprint(by_two) == fingerprint(by_three)
     True
     """
-    found = Fingerprint()
-    for x, y in batches:
-        found.update(batches.classifier.images_of(x), y)
-    return found.hexdigest()
+    return _fingerprint(batches, batches)
 
 
 def fingerprint_of_all(batches: Batches) -> str:
@@ -111,7 +108,11 @@ def fingerprint_of_all(batches: Batches) -> str:
     Args:
         batches: The shard.
     """
+    return _fingerprint(batches, batches.all_arrays())
+
+
+def _fingerprint(batches: Batches, read: Iterable[tuple[Any, np.ndarray | None]]) -> str:
     found = Fingerprint()
-    for x, y in batches.all_arrays():
+    for x, y in read:
         found.update(batches.classifier.images_of(x), y)
     return found.hexdigest()

@@ -62,3 +62,8 @@ def reservoir(batches: Iterable[Read], count: int, seed: int) -> Read:
 def take(x: Any, which: Any) -> Any:
     """Some of the images of a model's inputs."""
     return keras.tree.map_structure(lambda part: part[which], x)
+
+
+def take_labelled(x: Any, y: np.ndarray | None, which: Any) -> tuple[Any, np.ndarray | None]:
+    """Some of the images of a model's inputs, with their labels if there are any."""
+    return take(x, which), None if y is None else y[which]

@@ -7,6 +7,12 @@ from typing import Any
 
 import numpy as np
 
+SAY_HOW_MANY = (
+    "Say how many are to be read, as steps=100; or how many there are, by "
+    "dataset.apply(tf.data.experimental.assert_cardinality(n))."
+)
+"""What to do about a dataset that does not know how many batches it has."""
+
 
 @dataclasses.dataclass(frozen=True)
 class Shard:

@@ -16,9 +16,9 @@ import numpy as np
 import tensorflow as tf
 
 from keras_advxai.data import Batches, Fingerprint, Shard
-from keras_advxai.data.deciding import made
+from keras_advxai.data.deciding import resolved
 from keras_advxai.data.fingerprint import BatchHashes
-from keras_advxai.data.shards import Slice
+from keras_advxai.data.shards import SAY_HOW_MANY, Slice
 from keras_advxai.execution import Evaluator
 from keras_advxai.measurements.part import Part
 from keras_advxai.settings.arguments import FUNCTION_SETTINGS, EvaluationArguments
@@ -92,7 +92,7 @@ class Job:
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
-class Portion:
+class ShardData:
     """The data of one shard, as they are sent.
 
     Attributes:
@@ -113,8 +113,8 @@ class Portion:
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
-class Found:
-    """What was found on a shard.
+class ShardResult:
+    """What was measured on a shard.
 
     Attributes:
         parts: The part of each batch.
@@ -129,9 +129,9 @@ class Found:
     ignored_weights: bool
 
 
-def portions(
+def divided(
     evaluator: Evaluator, batches: Batches, shards: int, journal: str | os.PathLike[str] | None
-) -> Iterator[Portion]:
+) -> Iterator[ShardData]:
     """The shards of some data.
 
     Args:
@@ -150,12 +150,9 @@ def portions(
             "evaluate(model, make_dataset, runner=...), or a keras.utils.PyDataset. Received: "
             f"{type(batches.source).__name__}"
         )
-    total = batches.total
+    total = batches.total_batches
     if total is None:
-        raise ValueError(
-            "A runner needs to know how many batches the data have. Say how many are to be read, as steps=100; or how "
-            "many there are, by dataset.apply(tf.data.experimental.assert_cardinality(n))."
-        )
+        raise ValueError(f"A runner needs to know how many batches the data have. {SAY_HOW_MANY}")
     for index in range(min(shards, total)):
         shard = Shard(index, min(shards, total))
         begin, end = shard.batches(total)
@@ -164,31 +161,33 @@ def portions(
         if cut is None:
             targets = evaluator.settings.attack_targets
             given = targets if isinstance(targets, np.ndarray) else None
-            yield Portion(shard, None, None, given, batches.names, path)
+            yield ShardData(shard, None, None, given, batches.names, path)
         else:
             data, targets, names, place = cut
-            yield Portion(shard, data, place, targets, names, path)
+            yield ShardData(shard, data, place, targets, names, path)
 
 
-def work(job: Job, portion: Portion, data: Any, tell: Callable[[int], None] = lambda images: None) -> Found:
+def measure_shard(
+    job: Job, own: ShardData, data: Any, progress: Callable[[int], None] = lambda images: None
+) -> ShardResult:
     """Measure a shard.
 
     Args:
         job: The evaluation.
-        portion: The shard.
+        own: The shard.
         data: All of the data, or a function that makes them, where the shard's own were not cut out.
-        tell: Is called with the number of images that were measured, after each batch. Defaults to nothing.
+        progress: Is called with the number of images that were measured, after each batch. Defaults to nothing.
     """
-    evaluator = job.evaluator(portion.targets)
-    given = made(data) if portion.cut is None else portion.data
-    batches = evaluator.batches(given, shard=portion.cut or portion.shard, names=portion.names)
+    evaluator = job.evaluator(own.targets)
+    given = resolved(data) if own.cut is None else own.data
+    batches = evaluator.batches(given, shard=own.cut or own.shard, names=own.names)
     hashes = Fingerprint() if batches.are_arrays else BatchHashes()
     parts, images = [], 0
-    for part in evaluator.measure(batches, hashes, portion.journal):
+    for part in evaluator.measure(batches, hashes, own.journal):
         parts.append(dataclasses.replace(part, last={}, border={}))  # which nobody asks for any more
         images += len(part.measurements)
-        tell(images)
-    return Found(parts, list(getattr(hashes, "batches", [])), batches.has_labels, batches.ignored_weights)
+        progress(images)
+    return ShardResult(parts, list(getattr(hashes, "batches", [])), batches.has_labels, batches.ignored_weights)
 
 
 def _some_targets(evaluator: Evaluator) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from tqdm.auto import tqdm
 
 from keras_advxai.data import Batches, Fingerprint
 from keras_advxai.data.fingerprint import BatchHashes
-from keras_advxai.distributed.job import Found, Job, Portion, portions, work
+from keras_advxai.distributed.job import Job, ShardData, ShardResult, divided, measure_shard
 from keras_advxai.execution import Evaluator
 from keras_advxai.measurements.part import Part
 from keras_advxai.models.inputs import check_whole_number
@@ -96,7 +96,7 @@ class RayRunner:
         if journal is not None:
             pathlib.Path(journal).mkdir(parents=True, exist_ok=True)
         shared = None if batches.are_arrays and not callable(batches.source) else batches.source
-        divided = list(portions(evaluator, batches, self.shards, journal))
+        shards = list(divided(evaluator, batches, self.shards, journal))
         own = not ray.is_initialized()
         if own:  # workers find the modules that this process finds
             found = {"env_vars": {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))}}
@@ -104,7 +104,7 @@ class RayRunner:
         try:
             with tqdm(total=batches.images, unit="img", desc=title, disable=not progress) as bar:
                 first = 0
-                for shard in self._shards(ray, job, divided, shared, bar):
+                for shard in self._results(ray, job, shards, shared, bar):
                     batches.has_labels = shard.has_labels
                     batches.ignored_weights |= shard.ignored_weights
                     if isinstance(hashes, BatchHashes):
@@ -117,17 +117,17 @@ class RayRunner:
             if own:
                 ray.shutdown()
 
-    def _shards(self, ray: Any, job: Job, divided: Sequence[Portion], shared: Any, bar: Any) -> Iterator[Found]:
-        """What was found on each shard, in their order."""
+    def _results(self, ray: Any, job: Job, shards: Sequence[ShardData], shared: Any, bar: Any) -> Iterator[ShardResult]:
+        """What was measured on each shard, in their order."""
         sent, data = ray.put(job), ray.put(shared)  # once, and not with each task
         counter = ray.remote(num_cpus=0)(_Counter).remote()
         task = ray.remote(**_options(self.resources))(_task).options(max_retries=self.retries, retry_exceptions=False)
-        running = [task.remote(sent, portion, data, counter) for portion in divided]
+        running = [task.remote(sent, shard, data, counter) for shard in shards]
         for number, reference in enumerate(running):
             while not ray.wait([reference], timeout=_LOOK)[0]:
                 _show(bar, ray.get(counter.total.remote()))
             try:
-                found: Found = ray.get(reference)
+                found: ShardResult = ray.get(reference)
             except BaseException as error:
                 for other in running[number:]:
                     ray.cancel(other, force=True)
@@ -152,9 +152,9 @@ class _Counter:
         return sum(self.images.values())
 
 
-def _task(job: Job, portion: Portion, data: Any, counter: Any) -> Found:
+def _task(job: Job, shard: ShardData, data: Any, counter: Any) -> ShardResult:
     """What a worker does."""
-    return work(job, portion, data, lambda images: counter.set.remote(portion.shard.index, images))
+    return measure_shard(job, shard, data, lambda images: counter.set.remote(shard.shard.index, images))
 
 
 def _check_number(evaluator: Evaluator, part: Part, first: int) -> None:

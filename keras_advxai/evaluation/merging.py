@@ -16,11 +16,11 @@ from keras_advxai.data.fingerprint import of_batches
 from keras_advxai.measurements.examples import Example
 from keras_advxai.measurements.finding import Finding
 from keras_advxai.measurements.measurements import Measurements
+from keras_advxai.measurements.part import MOMENTS
 from keras_advxai.measurements.reading import shown
 from keras_advxai.models.arriving import Arriving, compared, pooled
 from keras_advxai.settings.evaluation_settings import EvaluationSettings
 
-_MOMENTS = ("mean", "variance", "known_mean", "known_variance")
 _OF_SIZES = {"heatmap_size": [], "ssim": ""}
 """What a provenance says of images of several sizes."""
 _OF_A_PART = ("part", "data_sha256", *_OF_SIZES, "layers", "depths", "head")
@@ -79,7 +79,7 @@ class Mergeable:
         return cls(*merged(list(parts)))  # type: ignore[call-arg]  # of the report, which has these fields
 
 
-def placed(batches: Batches, first: int, hashes: Sequence[str]) -> dict[str, Any]:
+def location(batches: Batches, first: int, hashes: Sequence[str]) -> dict[str, Any]:
     """Where a part of the data lies in the whole, as an entry of its provenance.
 
     Args:
@@ -95,15 +95,15 @@ def placed(batches: Batches, first: int, hashes: Sequence[str]) -> dict[str, Any
     shard = batches.shard
     return {
         "shard": [] if shard is None else [shard.index, shard.count],
-        "batches": list(batches.range),
-        "of_batches": batches.total,
+        "batches": list(batches.batch_range),
+        "of_batches": batches.total_batches,
         "first": first,
-        "of_images": batches.whole if batches.are_arrays else None,
+        "of_images": batches.total_images if batches.are_arrays else None,
         "hashes": list(hashes),
     }
 
 
-def known(
+def facts(
     evidence: Evidence, shapes: Iterable[tuple[int, ...]], weights: str, arriving: dict[str, Any] | None
 ) -> dict[str, Any]:
     """What the checks of the whole have to know of a part beside its measurements, as entries of its provenance.
@@ -112,7 +112,7 @@ def known(
         evidence: What the checks of the part looked at.
         shapes: The shapes of its images.
         weights: The hash of the model's weights.
-        arriving: What `pooled_at` returned.
+        arriving: What `pooled_moments` returned.
     """
     return {
         "weights_sha256": weights,
@@ -128,7 +128,7 @@ def known(
     }
 
 
-def pooled_at(layer: str | None, arriving: Sequence[tuple[dict[str, np.ndarray], int]]) -> dict[str, Any] | None:
+def pooled_moments(layer: str | None, arriving: Sequence[tuple[dict[str, np.ndarray], int]]) -> dict[str, Any] | None:
     """What arrived at a layer with statistics of its training, in all batches; see `models.arriving`.
 
     Args:
@@ -139,7 +139,7 @@ def pooled_at(layer: str | None, arriving: Sequence[tuple[dict[str, np.ndarray],
         return None
     moments, counts = zip(*arriving, strict=True)
     found = pooled(moments, counts)
-    return {"layer": layer, **{name: [_plain(value) for value in found[name]] for name in _MOMENTS}}
+    return {"layer": layer, **{name: [_plain(value) for value in found[name]] for name in MOMENTS}}
 
 
 def merged(
@@ -149,17 +149,22 @@ def merged(
     parts = _ordered(list(reports))
     for one, other in itertools.pairwise(parts):
         _check_alike(one, other)
-    known = [report.provenance["part"] for report in parts]
     measurements = Measurements.concat([report.measurements for report in parts])
-    settings = parts[0].settings
-    shapes = {tuple(shape) for part in known for shape in part["shapes"]}
+    evidence = _evidence(parts, measurements)
     provenance = {**parts[-1].provenance, "part": None, "data_sha256": _data(parts)}
-    provenance |= _OF_SIZES if len(shapes) > 1 else {}
-    last = known[-1]
-    evidence = Evidence(
+    provenance |= _OF_SIZES if evidence.image_sizes > 1 else {}
+    return measurements, provenance, _findings(parts, evidence), _examples(parts), parts[0].settings
+
+
+def _evidence(parts: Sequence[Report], measurements: Measurements) -> Evidence:
+    """What the checks of the whole look at: its measurements, and what `facts` has kept of each part."""
+    known = [report.provenance["part"] for report in parts]
+    settings, last = parts[0].settings, known[-1]
+    shapes = {tuple(shape) for part in known for shape in part["shapes"]}
+    return Evidence(
         measurements,
         settings.attacks_and_controls,
-        has_labels=provenance["labels"] == "given",
+        has_labels=parts[-1].provenance["labels"] == "given",
         has_sample_weights=any(part["has_sample_weights"] for part in known),
         image_sizes=len(shapes),
         unsure_logits=last["unsure_logits"],
@@ -172,17 +177,25 @@ def merged(
         non_finite_weights=tuple(last["non_finite_weights"]),
         arriving=_arriving(parts),
     )
+
+
+def _findings(parts: Sequence[Report], evidence: Evidence) -> tuple[Finding, ...]:
+    """Those of the whole, and before them those of an audit, which was of the first part."""
     found = checks.findings(evidence)
     said = {finding.id for finding in found}
-    audited = [Finding.from_dict(item) for part in known for item in part["audit"]]
-    findings = (*(finding for finding in audited if finding.id not in said), *found)
-    ends = np.cumsum([len(report.measurements) for report in parts])
-    examples = tuple(
-        dataclasses.replace(example, index=example.index + int(end) - len(report.measurements) - part["first"])
-        for report, part, end in zip(parts, known, ends, strict=True)
-        for example in report.examples
-    )
-    return measurements, provenance, findings, examples, settings
+    audited = [Finding.from_dict(item) for report in parts for item in report.provenance["part"]["audit"]]
+    return (*(finding for finding in audited if finding.id not in said), *found)
+
+
+def _examples(parts: Sequence[Report]) -> tuple[Example, ...]:
+    """Those of all parts, numbered as the images of the whole: a part of a dataset may only guess where it begins."""
+    found: list[Example] = []
+    begin = 0
+    for report in parts:
+        shift = begin - report.provenance["part"]["first"]
+        found += [dataclasses.replace(example, index=example.index + shift) for example in report.examples]
+        begin += len(report.measurements)
+    return tuple(found)
 
 
 def _ordered(reports: list[Report]) -> list[Report]:
@@ -260,7 +273,7 @@ def _arriving(parts: Sequence[Report]) -> Arriving | None:
     found = [(arriving, count) for arriving, count in known if arriving is not None]
     if not found:
         return None
-    moments = [{name: np.array(item[name], float) for name in _MOMENTS} for item, _ in found]  # None becomes NaN
+    moments = [{name: np.array(item[name], float) for name in MOMENTS} for item, _ in found]  # None becomes NaN
     return compared(found[0][0]["layer"], moments, [count for _, count in found])
 
 

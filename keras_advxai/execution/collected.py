@@ -47,7 +47,7 @@ class Collected:
         self._blocks: list[Measurements] = []
         self._small: list[Measurements] = []
         self._bytes = 0
-        self._left_there = 0  # how many images are in the journal alone
+        self._in_journal = 0  # how many images are in the journal alone
 
     def add(self, part: Part) -> None:
         """Keep what is needed of the next part."""
@@ -58,16 +58,16 @@ class Collected:
         if part.arriving is not None:
             known = part.arriving if not self.arriving else {key: part.arriving[key] for key in ("mean", "variance")}
             self.arriving.append((known, len(part.measurements)))  # what the layer knows is the same each time
-        if self._left_there and self._journal is not None and self.images <= self._journal.images:
-            self._left_there = self.images
+        if self._in_journal and self._journal is not None and self.images <= self._journal.images:
+            self._in_journal = self.images
             return
         self._small.append(part.measurements)
-        self._bytes += sum(array.nbytes for array in part.measurements.arrays.values())
+        self._bytes += part.measurements.nbytes
         if len(self._small) == _AT_ONCE:
             self._blocks.append(Measurements.concat(self._small))
             self._small = []
         if self._bytes > MOST_IN_MEMORY and self._journal is not None and part.end <= self._journal.images:
-            self._blocks, self._small, self._bytes, self._left_there = [], [], 0, self.images
+            self._blocks, self._small, self._bytes, self._in_journal = [], [], 0, self.images
 
     def measurements(self) -> Measurements:
         """The measurements of all parts.
@@ -75,7 +75,7 @@ class Collected:
         Raises:
             JournalError: What was left in the journal was changed by somebody else.
         """
-        if not self._left_there or self._journal is None:
+        if not self._in_journal or self._journal is None:
             return Measurements.concat([*self._blocks, *self._small])
         try:
             return on_disk(self._large_blocks(), self.images, self._journal.path.parent)
@@ -87,10 +87,10 @@ class Collected:
         block: list[Measurements] = []
         size = 0
         for part in self._journal.parts() if self._journal is not None else ():
-            if part.end - self.first > self._left_there:
+            if part.end - self.first > self._in_journal:
                 break
             block.append(part.measurements)
-            size += sum(array.nbytes for array in part.measurements.arrays.values())
+            size += part.measurements.nbytes
             if size > MOST_IN_MEMORY // 4:
                 yield Measurements.concat(block)
                 block, size = [], 0

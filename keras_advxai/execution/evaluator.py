@@ -1,4 +1,4 @@
-"""Runs the compiled step over data and makes the report."""
+"""Runs the compiled step over data."""
 
 from __future__ import annotations
 
@@ -6,22 +6,17 @@ import contextlib
 import functools
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 from tqdm.auto import tqdm
 
-from keras_advxai import checks
 from keras_advxai._typing import OnError
-from keras_advxai.checks.evidence import Evidence
 from keras_advxai.data import Batches, Fingerprint, Shard
 from keras_advxai.data.fingerprint import BatchHashes, fingerprint_of_all
 from keras_advxai.data.shards import Slice
-from keras_advxai.evaluation import merging
-from keras_advxai.evaluation.origin import provenance
 from keras_advxai.evaluation.plan import MeasurementPlan
 from keras_advxai.evaluation.report import EvaluationReport
-from keras_advxai.evaluation.step import Batch
 from keras_advxai.execution import partial
 from keras_advxai.execution.collected import Collected
 from keras_advxai.execution.duration import compiling, forecast
@@ -29,16 +24,19 @@ from keras_advxai.execution.errors import EvaluationError
 from keras_advxai.execution.identity import identity
 from keras_advxai.execution.parts import Parts
 from keras_advxai.execution.replicas import step_for
+from keras_advxai.execution.reporting import report_of
 from keras_advxai.execution.runner import Runner
+from keras_advxai.execution.step import Batch
 from keras_advxai.journal import Journal, JournalError
 from keras_advxai.measurements.part import Part
 from keras_advxai.models import ImageClassifier
-from keras_advxai.models.arriving import Arriving, compared
 from keras_advxai.models.task import CLASSIFICATION
-from keras_advxai.models.variables import non_finite_variables, weights_hash
 from keras_advxai.ops.compiling import check_eager
 from keras_advxai.settings.attack_targets import target_rule
 from keras_advxai.settings.evaluation_settings import EvaluationSettings
+
+BatchOfData: TypeAlias = tuple[Any, np.ndarray | None]
+"""Inputs and labels, as `Batches` gives them."""
 
 
 class Evaluator:
@@ -68,8 +66,8 @@ class Evaluator:
         # Only here, since settings know no number of classes.
         if classifier.decided(None) is not classifier:
             raise ValueError(
-                f"The model {classifier.model.name!r} ends in several sigmoids, which may say several labels or one "
-                "class. Pass labels='multi' or labels='single'."
+                f"The model {classifier.model.name!r} ends in several sigmoids, which may predict several labels or "
+                "one class. Pass labels='multi' or labels='single'."
             )
         if settings.target == "label" and classifier.kind is not CLASSIFICATION:
             raise ValueError(
@@ -146,14 +144,15 @@ class Evaluator:
             JournalError: The journal does not fit.
         """
         with contextlib.ExitStack() as stack:
-            opened = None if runner is not None else self._opened(stack, batches, journal)
+            before = None if runner is not None else batches.before()
+            opened = None if runner is not None else self._opened(stack, batches, before, journal)
             # Of a part of a stream, and of a stream that others read, nobody has the hash of the whole.
             in_parts = runner is not None or batches.shard is not None
             hashes = BatchHashes() if in_parts and not batches.are_arrays else Fingerprint()
             whole = functools.partial(fingerprint_of_all, batches) if in_parts and batches.are_arrays else None
             parts, collected = Parts(self._step, opened, hashes, whole), Collected(opened)
             if runner is None:
-                found: Iterable[Part] = self._shown(batches, parts, progress, title)
+                found: Iterable[Part] = self._shown(batches, before, parts, progress, title)
             else:
                 found = runner.parts(self, batches, hashes, progress, title, journal)
             try:
@@ -165,14 +164,14 @@ class Evaluator:
                 if not collected.batches:
                     raise
                 unfinished = partial.entry(error, collected, batches)
-                report = self._report(collected, batches, parts, class_names, unfinished)
+                report = self._report(batches, collected, parts, class_names, unfinished)
                 if isinstance(error, KeyboardInterrupt):
                     vars(error)["report"] = report
                     raise
                 if on_error == "partial":
                     return report
                 raise EvaluationError(partial.message(error, collected, batches), report) from error
-            return self._report(collected, batches, parts, class_names)
+            return self._report(batches, collected, parts, class_names, None)
 
     def measure(self, batches: Batches, hashes: Fingerprint, journal: str | os.PathLike[str] | None) -> Iterator[Part]:
         """The parts of some batches, in their order.
@@ -183,23 +182,30 @@ class Evaluator:
             journal: See `run`.
         """
         with contextlib.ExitStack() as stack:
-            parts = Parts(self._step, self._opened(stack, batches, journal), hashes)
-            yield from parts.of(*self._read(batches))
+            before = batches.before()
+            parts = Parts(self._step, self._opened(stack, batches, before, journal), hashes)
+            yield from parts.of(*self._read(batches, before))
 
     def _opened(
-        self, stack: contextlib.ExitStack, batches: Batches, path: str | os.PathLike[str] | None
+        self,
+        stack: contextlib.ExitStack,
+        batches: Batches,
+        before: BatchOfData | None,
+        path: str | os.PathLike[str] | None,
     ) -> Journal | None:
         """A journal, until the stack is left."""
         if path is None:
             return None
-        first = batches.first_image(batches.before())
-        return stack.enter_context(Journal(path, identity(self.classifier, self.settings, batches), first))
+        known = identity(self.classifier, self.settings, batches)
+        return stack.enter_context(Journal(path, known, batches.first_image(before)))
 
     def _read(
-        self, batches: Batches, announce: Callable[[int, Any], None] = lambda done, x: None
+        self,
+        batches: Batches,
+        before: BatchOfData | None,
+        announce: Callable[[int, Any], None] = lambda done, x: None,
     ) -> tuple[Iterator[Batch], Batch | None]:
-        """The batches as they are measured, and the one before the first of them."""
-        before = batches.before()
+        """The batches as they are measured, and the one before the first of them, which was read already."""
         begin = batches.first_image(before)
 
         def all_of_them() -> Iterator[Batch]:
@@ -216,7 +222,9 @@ class Evaluator:
         count = len(self.classifier.images_of(before[0]))
         return all_of_them(), Batch(*before, begin - count, batches.targets(begin - count, count))
 
-    def _shown(self, batches: Batches, parts: Parts, progress: bool, title: str) -> Iterator[Part]:
+    def _shown(
+        self, batches: Batches, before: BatchOfData | None, parts: Parts, progress: bool, title: str
+    ) -> Iterator[Part]:
         """What is found on each batch, in their order, with a bar."""
         known, announced, done = parts.recorded_images, not progress, 0
         heading = f"{title} (compiling)"
@@ -228,7 +236,7 @@ class Evaluator:
                     self._announce(bar, title, x, None if batches.images is None else batches.images - images)
                     announced = True
 
-            for part in parts.of(*self._read(batches, announce)):
+            for part in parts.of(*self._read(batches, before, announce)):
                 done += len(part.measurements)
                 if done > known:
                     bar.set_description_str(title, refresh=False)  # compiled by now
@@ -237,64 +245,14 @@ class Evaluator:
 
     def _report(
         self,
-        collected: Collected,
         batches: Batches,
+        collected: Collected,
         parts: Parts,
         class_names: Sequence[str] | Mapping[int, str] | None,
-        unfinished: dict[str, Any] | None = None,
+        unfinished: dict[str, Any] | None,
     ) -> EvaluationReport:
-        """The report of what was collected.
-
-        Args:
-            collected: All parts.
-            batches: The data.
-            parts: What made the parts, and knows the hash of what it read.
-            class_names: Names of the classes.
-            unfinished: What `partial.entry` returned where there is more data. Defaults to `None`.
-        """
-        shape, several = collected.shape, len(collected.shapes) > 1
-        topology = self.classifier.topology(shape)
-        measurements = collected.measurements()
-        evidence = Evidence(
-            measurements,
-            self.settings.attacks_and_controls,
-            has_labels=batches.has_labels,
-            has_sample_weights=batches.ignored_weights,
-            image_sizes=len(collected.shapes),
-            unsure_logits=self.classifier.assumes_probabilities,
-            # A function of the user's may make logits of probabilities, and the other way round.
-            from_logits=None if self.classifier.reduce is not None else self.classifier.from_logits,
-            reduces=self.classifier.reduce is not None,
-            visible_end=self.classifier.visible_end(shape),
-            explainers=self.plan.explainers,
-            ways_out={item.name: item.way_out(self.classifier, shape) for item in self.plan.explainers},
-            random=topology.random,
-            non_finite_weights=non_finite_variables(self.classifier.model),
-            arriving=_arriving(topology.statistics, collected),
-            partial=None if unfinished is None else partial.sentence(unfinished),
-        )
-        origin = provenance(
-            self.classifier,
-            self.settings,
-            self.plan,
-            has_labels=batches.has_labels,
-            data_sha256=parts.data_sha256(),
-            shape=shape,
-            several_sizes=several,
-        )
-        part = None
-        if batches.shard is not None:
-            weights = weights_hash(self.classifier.model)
-            arrived = merging.pooled_at(topology.statistics, collected.arriving)
-            place = merging.placed(batches, collected.first, parts.batch_hashes)
-            part = {**place, **merging.known(evidence, collected.shapes, weights, arrived)}
-        return EvaluationReport(
-            measurements,
-            {**origin, "class_names": _listed(class_names), "partial": unfinished, "part": part},
-            checks.findings(evidence),
-            tuple(collected.examples),
-            self.settings,
-        )
+        data = parts.data_sha256(), parts.batch_hashes
+        return report_of(self.classifier, self.settings, self.plan, batches, collected, data, class_names, unfinished)
 
     def _announce(self, bar: Any, title: str, x: Any, images: int | None) -> None:
         """Say in the bar what compiling a large model and the costly explainers will take, before they take it."""
@@ -313,16 +271,3 @@ class Evaluator:
                 "target='label' explains the true class, but the data have no labels. Pass (x, y), or "
                 "target='predicted'."
             )
-
-
-def _listed(class_names: Sequence[str] | Mapping[int, str] | None) -> list[str]:
-    """Checked names in the order of the class indices; none where there are none."""
-    if isinstance(class_names, Mapping):
-        return [class_names[index] for index in sorted(class_names)]
-    return list(class_names or ())
-
-
-def _arriving(layer: str | None, collected: Collected) -> Arriving | None:
-    """What arrived at a layer with statistics, of all parts."""
-    moments, counts = zip(*collected.arriving, strict=True) if collected.arriving else ((), ())
-    return compared(layer, moments, counts) if layer and moments else None

@@ -38,7 +38,7 @@ def identity(classifier: ImageClassifier, settings: EvaluationSettings, batches:
         "weights": _weights(classifier.model),
         "model": _structure(classifier.model),
         "settings": settings.to_dict(),
-        "data": {"images": batches.length, "batches": batches.count, **_place(batches)},
+        "data": {"images": batches.known_images, "batches": batches.batch_count, **_place(batches)},
         "quantities": list(QUANTITIES),  # a user's own may be among them
         "versions": versions(),
     }

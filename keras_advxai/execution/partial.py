@@ -25,9 +25,9 @@ def entry(error: BaseException, collected: Collected, batches: Batches) -> dict[
     # The length of a stream is known behind its end alone, and may be that of the time before.
     return {
         "images": collected.images,
-        "of": batches.length,
+        "of": batches.known_images,
         "batch": collected.batches,
-        "batches": batches.count,
+        "batches": batches.batch_count,
         "reason": f"{type(error).__name__}: {_text(error)}".rstrip(": "),
     }
 
@@ -44,7 +44,7 @@ def sentence(known: Mapping[str, Any]) -> str:
 
 def message(error: BaseException, collected: Collected, batches: Batches) -> str:
     """The message of an error that has the report."""
-    count = "" if batches.count is None else f" of {batches.count}"
+    count = "" if batches.batch_count is None else f" of {batches.batch_count}"
     return (
         f"Batch {collected.batches} of the data failed, after {collected.batches}{count} batches with "
         f"{collected.images} images: {error}\nWhat was measured before is in the `report` of this error, and is "
@@ -54,5 +54,5 @@ def message(error: BaseException, collected: Collected, batches: Batches) -> str
 
 def _text(error: BaseException) -> str:
     """The first line of an error, as a file can hold it."""
-    lines = [line for line in reason(Exception(str(error))).splitlines() if line.strip()]
+    lines = [line for line in reason(error).splitlines() if line.strip()]
     return lines[0].replace("\0", "").encode("utf-8", "replace").decode() if lines else ""

@@ -11,7 +11,7 @@ import numpy as np
 
 from keras_advxai.data import Fingerprint
 from keras_advxai.data.fingerprint import BatchHashes
-from keras_advxai.evaluation.step import Batch, Step
+from keras_advxai.execution.step import Batch, Step
 from keras_advxai.journal import Journal, JournalError
 from keras_advxai.measurements.measurements import Measurements
 from keras_advxai.measurements.part import Part

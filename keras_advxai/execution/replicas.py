@@ -15,7 +15,7 @@ from keras_advxai._typing import Tensor
 from keras_advxai.evaluation.measure import Measure
 from keras_advxai.evaluation.plan import MeasurementPlan
 from keras_advxai.evaluation.quantities import chance_dissimilarity, chance_of
-from keras_advxai.evaluation.step import Batch, Step
+from keras_advxai.execution.step import Batch, Step
 from keras_advxai.measurements.part import Part
 from keras_advxai.metrics import Dissimilarity
 from keras_advxai.models import ImageClassifier, draws

@@ -11,7 +11,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from keras_advxai._choice import is_one_of
+from keras_advxai._choice import check_one_of
 from keras_advxai._registry import Configuration
 from keras_advxai._typing import Score, Shape, Tensor
 from keras_advxai.explainers.notices import BlankHeatmapWarning, NonFiniteOutputWarning
@@ -54,8 +54,7 @@ class Explainer(Configuration):
     """
 
     def __init__(self, *, score: Score = "logit") -> None:
-        if not is_one_of(score, get_args(Score)):
-            raise ValueError(f"Argument `score` must be one of {', '.join(get_args(Score))}. Received: score={score!r}")
+        check_one_of("score", score, get_args(Score), hint=False)
         self.score = score
 
     @property

@@ -6,8 +6,7 @@ from typing import cast, get_args
 
 import numpy as np
 
-from keras_advxai._choice import is_one_of
-from keras_advxai._registry import nearest
+from keras_advxai._choice import is_one_of, nearest
 from keras_advxai._typing import Quadrature
 
 _SHORT = {name: f"riemann_{name}" for name in ("left", "right", "middle", "trapezoid")}

@@ -15,7 +15,7 @@ from keras_advxai.measurements.coordinates import Coordinates
 from keras_advxai.measurements.examples import Example
 from keras_advxai.measurements.limits import check_limits
 from keras_advxai.measurements.measurements import Measurements
-from keras_advxai.measurements.part import Part
+from keras_advxai.measurements.part import MOMENTS, Part
 from keras_advxai.measurements.quantity import QUANTITIES
 from keras_advxai.measurements.reading import as_dictionary, parse_json, reason, shown
 from keras_advxai.measurements.schema import coordinates_config, known_quantities, read_coordinates
@@ -23,7 +23,6 @@ from keras_advxai.measurements.storage import array_of_lists
 
 _LENGTH = struct.Struct("<I")
 _ENTRIES = {"first", "shape", "data", "measurements", "quantities", "texts", "arriving", "pictures", "examples"}
-_MOMENTS = ("mean", "variance", "known_mean", "known_variance")
 _PLACES = ("attack", "explainer", "epsilon")
 _WHOLE = ("index", "label", "prediction", "adversarial_prediction")
 _PICTURES = ("image", "adversarial", "heatmap", "adversarial_heatmap")
@@ -44,7 +43,7 @@ def encoded(part: Part, data: str) -> bytes:
     known = part.arriving
     arrays = [
         *(array for name, array in found.arrays.items() if not QUANTITIES[name].is_text),
-        *([] if known is None else [np.asarray(known[name], "<f4") for name in _MOMENTS]),
+        *([] if known is None else [np.asarray(known[name], "<f4") for name in MOMENTS]),
         np.array([whole for whole, _ in rows], "<i8"),
         np.array([real for _, real in rows], "<f8"),
         *pictures.arrays,
@@ -95,7 +94,7 @@ def decoded(content: bytes) -> tuple[Part, str]:
     arriving = None
     if header.get("arriving") is not None:
         channels = _whole("arriving", header["arriving"], 2**31)
-        arriving = {name: body.take("arriving", "float32", (channels,)) for name in _MOMENTS}
+        arriving = {name: body.take("arriving", "float32", (channels,)) for name in MOMENTS}
     count = _whole("examples", header.get("examples"), 2**31)
     whole = body.take("examples", "int64", (count, len(_PLACES) + len(_WHOLE) + len(_PICTURES)))
     real = body.take("examples", "float64", (count, len(_REAL)))

@@ -9,9 +9,9 @@ import warnings
 from collections.abc import Iterator, Mapping
 from typing import Any, Self
 
+from keras_advxai.journal.differences import differences
 from keras_advxai.journal.encoding import decoded, encoded
 from keras_advxai.journal.errors import JournalError
-from keras_advxai.journal.identity import apart
 from keras_advxai.journal.record_file import RecordFile
 from keras_advxai.measurements.measurements import Measurements
 from keras_advxai.measurements.part import Part
@@ -35,7 +35,7 @@ class Journal:
 
     Args:
         path: The file. It is made if it is not there.
-        identity: What the evaluation is of, as plain values by name; see `evaluation.identity`. A journal goes on with
+        identity: What the evaluation is of, as plain values by name; see `execution.identity`. A journal goes on with
             the same alone.
         first: The number of the first image, which is not 0 in a shard of the data. Defaults to 0.
 
@@ -171,10 +171,10 @@ class Journal:
                 f"{where}: it is of `schema` {shown(header.get('schema'))}, and this version of keras-advxai writes "
                 f"{SCHEMA}. Go on with the version that began it, or name another file."
             )
-        differences = apart(stored, identity)
-        if differences:
+        found = differences(stored, identity)
+        if found:
             raise JournalError(
-                f"The journal {str(self.path)!r} is of another evaluation. What differs: {'; '.join(differences)}. "
+                f"The journal {str(self.path)!r} is of another evaluation. What differs: {'; '.join(found)}. "
                 "Go on as it was begun, or name another file."
             )
         return header

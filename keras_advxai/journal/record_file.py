@@ -12,6 +12,7 @@ import time
 import zlib
 from collections.abc import Iterator
 
+from keras_advxai._files import write_all
 from keras_advxai.journal.errors import JournalError
 from keras_advxai.journal.locking import locked
 
@@ -191,9 +192,7 @@ class RecordFile:
 
     def _write(self, content: bytes) -> None:
         self._file.seek(self._end)
-        rest = memoryview(content)
-        while rest:
-            rest = rest[self._file.write(rest) or 0 :]  # a disk that is nearly full takes a part
+        write_all(self._file, content)
         self._end += len(content)
 
     def _cut(self, offset: int) -> None:

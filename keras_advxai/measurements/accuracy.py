@@ -54,7 +54,7 @@ def accuracy(found: Measurements, attack: Any, epsilon: float) -> float:
 
 
 def exact_accuracy(found: Measurements, attack: Any | None = None, epsilon: float | None = None) -> float:
-    """Share of the images with all labels right; of a model that says one class, the accuracy.
+    """Share of the images with all labels right; of a model that predicts one class, the accuracy.
 
     Args:
         found: What was measured.
@@ -115,11 +115,13 @@ def label_flip_rates(found: Measurements, attack: Any, epsilon: float) -> np.nda
         epsilon: One of the epsilons.
 
     Raises:
-        ValueError: The model says one class, or numbers.
+        ValueError: The model predicts one class, or numbers.
     """
     of = outcomes(found)
     if not isinstance(of, SeveralLabels):
-        raise ValueError("The model does not say several labels: see `flip_rate`, or `mean_change` of a regression.")
+        raise ValueError(
+            "The model does not predict several labels: see `flip_rate`, or `mean_change` of a regression."
+        )
     rates: np.ndarray = of.label_flips(attack, found.coordinates.label("epsilon", epsilon)).mean(axis=-1)
     return rates
 

@@ -9,7 +9,7 @@ from typing import Any, get_args
 
 import numpy as np
 
-from keras_advxai._registry import nearest
+from keras_advxai._choice import nearest
 from keras_advxai._typing import Score, TargetMode
 from keras_advxai.measurements.reading import is_name, shown
 from keras_advxai.text import epsilon_text

@@ -8,7 +8,7 @@ import pathlib
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Generic, Literal, Self, TypeAlias, TypeVar, get_args
 
-from keras_advxai._choice import is_one_of
+from keras_advxai._choice import check_one_of, is_one_of
 from keras_advxai.measurements.reading import is_text, shown
 
 E = TypeVar("E")
@@ -44,10 +44,7 @@ class Finding(str):
         """The sentence, with its name and severity."""
         # A string, so that a list of findings prints as sentences, and `in` finds a word in one.
         found = super().__new__(cls, text)
-        if not is_one_of(severity, get_args(Severity)):
-            raise ValueError(
-                f"Argument `severity` must be one of {', '.join(get_args(Severity))}. Received: severity={severity!r}"
-            )
+        check_one_of("severity", severity, get_args(Severity), hint=False)
         found.id = id
         found.severity = severity
         return found

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from keras_advxai._registry import nearest
+from keras_advxai._choice import nearest
 from keras_advxai.measurements.coordinates import Coordinates
 from keras_advxai.measurements.limits import check_limits
 from keras_advxai.measurements.quantity import QUANTITIES
@@ -43,6 +43,11 @@ class Measurements:
 
     def __contains__(self, name: str) -> bool:
         return name in self.arrays
+
+    @property
+    def nbytes(self) -> int:
+        """How many bytes the arrays take."""
+        return sum(array.nbytes for array in self.arrays.values())
 
     @classmethod
     def of(cls, coordinates: Coordinates, **arrays: Any) -> Measurements:

@@ -9,6 +9,9 @@ import numpy as np
 from keras_advxai.measurements.examples import Example
 from keras_advxai.measurements.measurements import Measurements
 
+MOMENTS = ("mean", "variance", "known_mean", "known_variance")
+"""What `Part.arriving` has, by channel: of the batch, and of the training as the layer knows them."""
+
 
 @dataclasses.dataclass(frozen=True, eq=False)  # `==` of arrays has no truth value
 class Part:

@@ -12,6 +12,7 @@ from keras_advxai._typing import Aim, Norm, TargetMode
 from keras_advxai.measurements.coordinates import Coordinates
 from keras_advxai.measurements.measurements import Measurements
 from keras_advxai.measurements.outcomes import outcomes
+from keras_advxai.measurements.part import MOMENTS
 from keras_advxai.measurements.reading import is_plain, is_text, shown
 
 _LARGEST = float(np.finfo("float32").max)
@@ -69,11 +70,10 @@ def _pair(value: Any) -> bool:
 
 
 def _moments(value: Any) -> bool:
-    names = ("mean", "variance", "known_mean", "known_variance")
-    if not isinstance(value, dict) or set(value) != {"layer", *names} or not is_text(value["layer"]):
+    if not isinstance(value, dict) or set(value) != {"layer", *MOMENTS} or not is_text(value["layer"]):
         return False
     numbers = _list_of(lambda item: item is None or type(item) is float)
-    return all(numbers(value[name]) for name in names) and len({len(value[name]) for name in names}) == 1
+    return all(numbers(value[name]) for name in MOMENTS) and len({len(value[name]) for name in MOMENTS}) == 1
 
 
 _PART: dict[str, Callable[[Any], bool]] = {

@@ -104,7 +104,7 @@ def shown(value: Any) -> str:
     return text if len(text) <= _SHOWN else text[: _SHOWN - 3] + "..."
 
 
-def reason(error: Exception) -> str:
+def reason(error: BaseException) -> str:
     """What somebody else's error says, however much of a damaged file it quotes."""
     text = str(error)
     return text if len(text) <= _QUOTED else text[: _QUOTED - 3] + "..."

@@ -7,7 +7,7 @@ import importlib
 from collections.abc import Callable
 from typing import Any, overload
 
-from keras_advxai._registry import nearest
+from keras_advxai._choice import nearest
 from keras_advxai.metrics.dissimilarity import Dissimilarity, DissimilarityFunction
 
 _KNOWN: dict[str, Dissimilarity] = {}

@@ -8,8 +8,7 @@ from typing import Any, NamedTuple
 
 import keras
 
-from keras_advxai._choice import is_one_of
-from keras_advxai._registry import nearest
+from keras_advxai._choice import is_one_of, nearest
 from keras_advxai._typing import Bounds, Preprocess, Shape
 from keras_advxai.models.inputs import check_bounds
 from keras_advxai.models.own_preprocessing import NOTHING, OWN, preprocessor_key

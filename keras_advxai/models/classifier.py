@@ -59,12 +59,12 @@ class ImageClassifier(LayeredModel):
             ends in a softmax or sigmoid, the function is given the logits before it, and returns logits; if the model
             ends in an unknown operation, it is given the output, and returns what `from_logits` says. The layer that is
             explained by default is then the last one at the smallest resolution. Defaults to `None`.
-        labels: `"multi"` for a model that says several labels for each image, by a sigmoid for each or its logit; they
-            are given as rows of 0 and 1 then, and explained is one of them. `"single"` for one class, also by sigmoids.
-            Defaults to `None`: several sigmoids say several labels unless the labels that are given name one class for
-            each image.
-        task: `"regression"` for a model that says numbers: attacks change them, and explained is one of them. Defaults
-            to `None`, a classification.
+        labels: `"multi"` for a model that predicts several labels for each image, by a sigmoid for each or its logit;
+            they are given as rows of 0 and 1 then, and explained is one of them. `"single"` for one class, also by
+            sigmoids. Defaults to `None`: several sigmoids predict several labels unless the labels that are given name
+            one class for each image.
+        task: `"regression"` for a model that predicts numbers: attacks change them, and explained is one of them.
+            Defaults to `None`, a classification.
         fold_batch_norm: Whether compiled passes compute layers and the BatchNormalization after them in one step:
             faster, and the same up to rounding; see docs/options.md. Defaults to `False`.
         jit_compile: Whether XLA compiles the passes, forward and backward: slower on a CPU; see docs/options.md.

@@ -38,7 +38,8 @@ def check_labels(y: Tensor, count: int, classes: int, binary: bool = False, wher
         )
     if not np.all(np.isfinite(labels)) or np.any(labels != np.floor(labels)):
         raise ValueError(
-            f"{where} must be integers. Received: {labels[:5]}... (If the model says numbers, pass task='regression'.)"
+            f"{where} must be integers. Received: {labels[:5]}... (If the model predicts numbers, pass "
+            "task='regression'.)"
         )
     low, high = int(labels.min()), int(labels.max())
     if low < 0 or high >= classes:
@@ -87,7 +88,7 @@ def check_multi_hot(y: Any, count: int, labels: int, where: str = "`y`") -> np.n
     if rows.shape != (count, labels) or not is_real(rows) or not np.all((rows == 0) | (rows == 1)):
         raise ValueError(
             f"{where} must be a row of 0 and 1 for each of the {count} images, ({count}, {labels}), because the model "
-            f"says several labels. Received: shape={np.shape(y)}, dtype={rows.dtype}"
+            f"predicts several labels. Received: shape={np.shape(y)}, dtype={rows.dtype}"
         )
     return rows.astype(np.int32)
 
@@ -135,7 +136,7 @@ def _from_one_hot(labels: np.ndarray, classes: int, binary: bool, where: str) ->
             f"Received: one-hot labels of shape {labels.shape}; pass y.argmax(-1)"
         )
     # Behind several sigmoids they may be right; behind a softmax they are not.
-    several = " If the model says several labels, pass labels='multi'." if are_several(labels, classes) else ""
+    several = " If the model predicts several labels, pass labels='multi'." if are_several(labels, classes) else ""
     is_one_hot = np.all((labels == 0) | (labels == 1)) and np.all(labels.sum(-1) == 1)
     if labels.shape[1] != classes or not is_one_hot:
         raise ValueError(

@@ -15,7 +15,7 @@ from typing import Any, NoReturn
 import h5py
 import keras
 
-from keras_advxai._registry import nearest
+from keras_advxai._choice import nearest
 from keras_advxai.models.classifier import ImageClassifier
 from keras_advxai.models.inputs import check_flag
 from keras_advxai.models.older_files import from_architecture, readable, version_of

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 import keras
 
-from keras_advxai._registry import nearest
+from keras_advxai._choice import nearest
 from keras_advxai.models.layer_table import LayerReference
 from keras_advxai.models.recording import all_operations
 from keras_advxai.models.topology import Topology

@@ -1,4 +1,4 @@
-"""Models that say several labels for each image: each label is there or not."""
+"""Models that predict several labels for each image: each label is there or not."""
 
 from __future__ import annotations
 
@@ -24,19 +24,19 @@ class MultiLabel(Task):
     """
 
     name: ClassVar[str] = "multi_label"
-    says: ClassVar[str] = "says several labels for each image"
+    says: ClassVar[str] = "predicts several labels for each image"
     scores: ClassVar[tuple[str, ...]] = ("logit", "probability")
 
     def outputs(self, logits: Tensor, head: str, from_logits: bool | None) -> heads.Outputs:
         """Logits, scores and probabilities of the labels.
 
         Raises:
-            ValueError: The model ends in a softmax, which says one class.
+            ValueError: The model ends in a softmax, which predicts one class.
         """
         if head == "softmax":
             raise ValueError(
-                "Argument `labels` must be None or 'single' for a model that ends in a softmax, which says one class "
-                "for each image. Received: labels='multi'"
+                "Argument `labels` must be None or 'single' for a model that ends in a softmax, which predicts one "
+                "class for each image. Received: labels='multi'"
             )
         logits = heads.binary_logits(logits, head)
         return heads.Outputs(logits, logits, tf.sigmoid(logits))
@@ -70,8 +70,8 @@ class MultiLabel(Task):
         """Raise for the loss `"dlr"`, which compares classes with one another."""
         if getattr(attack, "loss", None) == "dlr":
             raise ValueError(
-                "The loss 'dlr' compares the classes of a softmax with one another, and the model says several labels. "
-                "Pass loss='log_odds'. Received: loss='dlr'"
+                "The loss 'dlr' compares the classes of a softmax with one another, and the model predicts several "
+                "labels. Pass loss='log_odds'. Received: loss='dlr'"
             )
 
     def loss(self, name: str, logits: Tensor, y: Any) -> Tensor:

@@ -1,4 +1,4 @@
-"""Models that say numbers, and how to tell that a model was trained to."""
+"""Models that predict numbers, and how to tell that a model was trained to."""
 
 from __future__ import annotations
 

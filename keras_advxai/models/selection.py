@@ -7,8 +7,7 @@ from typing import Any, Literal
 
 import keras
 
-from keras_advxai._choice import is_one_of
-from keras_advxai._registry import nearest
+from keras_advxai._choice import is_one_of, nearest
 from keras_advxai.text import to_be_said
 
 

@@ -25,7 +25,7 @@ class Task:
     """
 
     name: ClassVar[str] = "classification"
-    says: ClassVar[str] = "says one class for each image"
+    says: ClassVar[str] = "predicts one class for each image"
     scores: ClassVar[tuple[str, ...]] = get_args(Score)
 
     def from_logits(self, given: bool | None) -> bool | None:

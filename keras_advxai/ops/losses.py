@@ -7,8 +7,7 @@ from collections.abc import Callable
 import tensorflow as tf
 from keras import ops
 
-from keras_advxai._choice import is_one_of
-from keras_advxai._registry import nearest
+from keras_advxai._choice import check_one_of
 from keras_advxai._typing import Tensor
 
 
@@ -151,10 +150,7 @@ def check_loss(loss: str) -> str:
     Raises:
         ValueError: It is not.
     """
-    if not is_one_of(loss, LOSSES):
-        raise ValueError(
-            f"Argument `loss` must be one of {', '.join(LOSSES)}.{nearest(str(loss), LOSSES)} Received: loss={loss!r}"
-        )
+    check_one_of("loss", loss, LOSSES)
     return loss
 
 

@@ -9,7 +9,7 @@ from typing import cast, get_args
 
 from keras import ops
 
-from keras_advxai._choice import is_one_of
+from keras_advxai._choice import check_one_of
 from keras_advxai._typing import Norm, Tensor
 
 
@@ -19,8 +19,7 @@ def check_norm(norm: str) -> Norm:
     Raises:
         ValueError: It is not.
     """
-    if not is_one_of(norm, get_args(Norm)):
-        raise ValueError(f"Argument `norm` must be one of {', '.join(get_args(Norm))}. Received: norm={norm!r}")
+    check_one_of("norm", norm, get_args(Norm), hint=False)
     return cast(Norm, norm)
 
 

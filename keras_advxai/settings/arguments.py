@@ -115,9 +115,10 @@ output: Of several outputs, the one with the classes; see `ImageClassifier`. Def
 input: Of several inputs, the one with the images; see `ImageClassifier`. Defaults to `None`.
 reduce: For an output of another shape, as of a model of segmentation, a function of it to `(batch, classes)`, such as
     the mean over a region; see `ImageClassifier`. Labels are those of these classes. Defaults to `None`.
-labels: `"multi"` for a model that says several labels for each image, given as rows of 0 and 1; see `ImageClassifier`.
-    Defaults to `None`: several sigmoids say several labels unless the data's labels name one class for each image.
-task: `"regression"` for a model that says numbers; see `ImageClassifier`. Defaults to `None`, a classification.
+labels: `"multi"` for a model that predicts several labels for each image, given as rows of 0 and 1; see
+    `ImageClassifier`. Defaults to `None`: several sigmoids predict several labels unless the data's labels name one
+    class for each image.
+task: `"regression"` for a model that predicts numbers; see `ImageClassifier`. Defaults to `None`, a classification.
 fold_batch_norm: Whether passes compute BatchNormalization together with the preceding layer, which is faster; see
     `ImageClassifier`. Defaults to `False`.
 jit_compile: Whether XLA compiles the passes; see `ImageClassifier`. Defaults to `False`.
@@ -155,17 +156,17 @@ def takes_settings(settings: type, indent: int = 8, without: Sequence[str] = ())
         declared = list(inspect.signature(constructor).parameters.values())[1:]
         taken = [item for item in declared if item.name not in without]
         fixed = [item for item in own.parameters.values() if item.kind is not inspect.Parameter.VAR_KEYWORD]
-        told: Any = _telling(function, getattr(target, "__name__", ""), own)
-        told.__signature__ = own.replace(parameters=[*fixed, *taken])  # instead of **arguments
+        wrapped: Any = _refusing_labels(function, getattr(target, "__name__", ""), own)
+        wrapped.__signature__ = own.replace(parameters=[*fixed, *taken])  # instead of **arguments
         if not isinstance(target, type):
-            return cast(T, told)
-        type.__setattr__(target, "__init__", told)
+            return cast(T, wrapped)
+        type.__setattr__(target, "__init__", wrapped)
         return target
 
     return decorate
 
 
-def _telling(function: Callable[..., Any], name: str, signature: inspect.Signature) -> Callable[..., Any]:
+def _refusing_labels(function: Callable[..., Any], name: str, signature: inspect.Signature) -> Callable[..., Any]:
     """The function, with an error of ours for labels that are passed beside the images, as `fit` takes them.
 
     Args:

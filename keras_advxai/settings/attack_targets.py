@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from keras_advxai._registry import nearest
+from keras_advxai._choice import nearest
 from keras_advxai._typing import AttackTargets, Tensor
 from keras_advxai.attacks import Attack
 from keras_advxai.attacks.rows import select

@@ -12,8 +12,8 @@ import numpy as np
 from keras_advxai import attacks as attacks_module
 from keras_advxai import explainers as explainers_module
 from keras_advxai import metrics as metrics_module
-from keras_advxai._choice import is_one_of
-from keras_advxai._registry import Configuration, Registry, nearest
+from keras_advxai._choice import check_one_of, nearest
+from keras_advxai._registry import Configuration, Registry
 from keras_advxai._typing import AttackTargets, Bounds, Checks, Labels, Preprocess, Reduce, TargetMode, TaskName
 from keras_advxai.attacks import Attack, UniformNoise
 from keras_advxai.attacks.registry import REGISTRY as ATTACKS
@@ -86,8 +86,10 @@ class EvaluationSettings(Configuration):
         fold_batch_norm: bool = False,
         jit_compile: bool = False,
     ) -> None:
-        self.target: TargetMode = _one_of("target", target, get_args(TargetMode))
-        self.checks: Checks = _one_of("checks", checks, get_args(Checks))
+        check_one_of("target", target, get_args(TargetMode), hint=False)
+        self.target: TargetMode = target
+        check_one_of("checks", checks, get_args(Checks), hint=False)
+        self.checks: Checks = checks
         self.seed = check_whole_number("seed", seed, 0)
         self.attacks: tuple[Attack, ...] = tuple(attacks_module.get(item) for item in listed("attacks", attacks))
         if not self.attacks:
@@ -125,7 +127,7 @@ class EvaluationSettings(Configuration):
         kind_of(labels, task, from_logits)  # what is wrong with them is said before there is a model
         self.fold_batch_norm = check_flag("fold_batch_norm", fold_batch_norm)
         self.jit_compile = check_flag("jit_compile", jit_compile)
-        self._said: frozenset[str] = frozenset()  # what was passed by name, whatever its value; see `of`
+        self._passed: frozenset[str] = frozenset()  # what was passed by name, whatever its value; see `of`
 
     @classmethod
     def of(cls, settings: EvaluationSettings | None, arguments: EvaluationArguments) -> EvaluationSettings:
@@ -148,7 +150,7 @@ class EvaluationSettings(Configuration):
             raise TypeError(f"Argument `settings` must be an EvaluationSettings. Received: settings={settings!r}")
         config: Any = {} if settings is None else settings.get_config()
         found = cls(**{**config, **arguments})  # such as a `preprocess` that no file holds
-        object.__setattr__(found, "_said", frozenset(arguments))  # no part of what it is equal by
+        object.__setattr__(found, "_passed", frozenset(arguments))  # no part of what it is equal by
         return found
 
     @property
@@ -212,7 +214,7 @@ class EvaluationSettings(Configuration):
         # By identity: 0 is an index, and from_logits=False says that the output is probabilities.
         if value is None:
             return False
-        return bool(value) or key not in FLAG_SETTINGS or key in self._said
+        return bool(value) or key not in FLAG_SETTINGS or key in self._passed
 
     def seen_as(self, classifier: ImageClassifier) -> EvaluationSettings:
         """The same settings, with what a classifier knows of its model.
@@ -297,12 +299,6 @@ def listed(name: str, items: Any) -> list[Any]:
 def _same(value: Any, other: Any) -> bool:
     """Whether a setting says what a classifier says itself; bounds may be a list, as from a file."""
     return value is other or (isinstance(value, (str, int, tuple)) and bool(value == other))
-
-
-def _one_of(name: str, value: Any, known: tuple[Any, ...]) -> Any:
-    if not is_one_of(value, known):
-        raise ValueError(f"Argument `{name}` must be one of {', '.join(known)}. Received: {name}={value!r}")
-    return value
 
 
 def _check_distinct(items: Sequence[Any], what: Literal["attacks", "explainers", "metrics"]) -> None:

@@ -9,7 +9,7 @@ import tempfile
 
 from keras_advxai.tensorboard.names import CLEAN, FOLDER, REPORT
 
-_LONGEST_BELOW = 256  # letters of what stands in the directory: the longest name of a run, and of an event file
+_LONGEST_BELOW = 256  # characters of what stands in the directory: the longest name of a run, and of an event file
 _PROVEN = 2**26
 """So many bytes are reserved to see whether they can be, at most: some file systems do it by writing them."""
 

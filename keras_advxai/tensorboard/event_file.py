@@ -16,6 +16,7 @@ from typing import Any
 import tensorflow as tf
 from tensorboard.compat.proto.event_pb2 import Event
 
+from keras_advxai._files import write_all
 from keras_advxai.tensorboard.names import HPARAMS
 
 _IN_MEMORY = "ram://keras_advxai"  # a file system of TensorFlow's own
@@ -97,9 +98,7 @@ class EventFile:
         with open(path, "ab", buffering=0) as file:
             before = file.tell()
             try:
-                left = memoryview(content)
-                while left:  # a disk that becomes full takes a part of it first
-                    left = left[file.write(left) :]
+                write_all(file, content)
             except BaseException:
                 with contextlib.suppress(OSError):
                     path.unlink() if before == 0 else file.truncate(before)

@@ -15,7 +15,7 @@ REPORT = "report.json"
 
 _RESERVED = (CHANCE, CLEAN, HPARAMS, EPOCHS)  # an attack may be called `clean`, too
 _LONGEST = 200
-"""Letters of a name: with an epsilon behind it, it is that of a folder, and file systems take 255 bytes."""
+"""Characters of a name: with an epsilon behind it, it is that of a folder, and file systems take 255 bytes."""
 
 
 def safe(name: str) -> str:

@@ -15,11 +15,12 @@ from keras_advxai._typing import Bounds, Labels, OnError, Preprocess, Reduce, Ta
 from keras_advxai.api import evaluate
 from keras_advxai.attacks import Attack
 from keras_advxai.evaluation import EvaluationReport, EvaluationSettings
+from keras_advxai.execution.runner import Runner
 from keras_advxai.explainers import Explainer
 from keras_advxai.models import ImageClassifier
 from keras_advxai.settings.arguments import FUNCTION_SETTINGS, MODEL_SETTINGS, RobustnessArguments, takes_settings
 from keras_advxai.wrappers.overrides import PREDICTION, check_own_optimizer, check_trains_alike, overridden
-from keras_advxai.wrappers.saving import serialized
+from keras_advxai.wrappers.saving import deserialized, serialized
 from keras_advxai.wrappers.wrappable import check_settings, check_wrappable
 
 
@@ -204,6 +205,8 @@ class ExplainableModel(keras.Model):
         progress: bool = True,
         journal: str | os.PathLike[str] | None = None,
         on_error: OnError = "raise",
+        shard: tuple[int, int] | None = None,
+        runner: Runner | None = None,
         settings: EvaluationSettings | None = None,
         **arguments: Unpack[RobustnessArguments],
     ) -> EvaluationReport:
@@ -220,6 +223,8 @@ class ExplainableModel(keras.Model):
             progress: Whether to show a progress bar on standard error. Defaults to `True`.
             journal: A file from which the same call goes on; see `keras_advxai.evaluate`. Defaults to `None`, none.
             on_error: What to do if a batch fails; see `keras_advxai.evaluate`. Defaults to `"raise"`.
+            shard: One of several parts of the data; see `keras_advxai.evaluate`. Defaults to `None`, all of the data.
+            runner: What measures the batches; see `keras_advxai.evaluate`. Defaults to `None`: they are measured here.
             settings: {settings}
 
         Returns:
@@ -242,6 +247,8 @@ class ExplainableModel(keras.Model):
             progress=progress,
             journal=journal,
             on_error=on_error,
+            shard=shard,
+            runner=runner,
             settings=settings,
             **arguments,
         )
@@ -331,7 +338,7 @@ class ExplainableModel(keras.Model):
         return {
             "name": self.name,
             "model": keras.saving.serialize_keras_object(self.inner),
-            "dtype": keras.dtype_policies.serialize(self.inner.dtype_policy),  # for the loss scale, see `from_config`
+            "dtype": keras.dtype_policies.serialize(self.inner.dtype_policy),  # for the loss scale, see `deserialized`
             **self._settings,
             **{key: serialized(key, self._settings[key]) for key in FUNCTION_SETTINGS},
         }
@@ -339,12 +346,4 @@ class ExplainableModel(keras.Model):
     @classmethod
     def from_config(cls, config: dict[str, Any], custom_objects: dict[str, Any] | None = None) -> ExplainableModel:
         """The model that `get_config` described."""
-        config = dict(config)
-        for key in ("model", *FUNCTION_SETTINGS):
-            if isinstance(config.get(key), dict):
-                config[key] = keras.saving.deserialize_keras_object(config[key], custom_objects=custom_objects)
-        # Keras saves the policy of layers, but of no functional or sequential model, and so forgets the loss scale.
-        policy = keras.dtype_policies.get(config.pop("dtype"))
-        if policy.name != config["model"].dtype_policy.name:
-            config["model"].dtype_policy = policy
-        return cls(**config)
+        return cls(**deserialized(config, custom_objects))

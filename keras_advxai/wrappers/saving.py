@@ -1,10 +1,13 @@
-"""How the functions among the settings of a wrapper are saved."""
+"""How a wrapper is saved, and the functions among its settings, and found again."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import keras
+
+from keras_advxai.settings.arguments import FUNCTION_SETTINGS
 
 
 def serialized(name: str, function: Any) -> Any:
@@ -35,3 +38,21 @@ def serialized(name: str, function: Any) -> Any:
         f"The model cannot be saved, because loading it would not find its `{name}` again. Decorate the function "
         f'with @keras.saving.register_keras_serializable(package="..."){other}. Received: {name}={function!r}'
     ) from cause
+
+
+def deserialized(config: Mapping[str, Any], custom_objects: Mapping[str, Any] | None) -> dict[str, Any]:
+    """The arguments of a wrapper that its configuration describes.
+
+    Args:
+        config: What `get_config` returned.
+        custom_objects: Classes and functions by name, which Keras does not know otherwise.
+    """
+    found = dict(config)
+    for key in ("model", *FUNCTION_SETTINGS):
+        if isinstance(found.get(key), dict):
+            found[key] = keras.saving.deserialize_keras_object(found[key], custom_objects=custom_objects)
+    # Keras saves the policy of layers, but of no functional or sequential model, and so forgets the loss scale.
+    policy = keras.dtype_policies.get(found.pop("dtype"))
+    if policy.name != found["model"].dtype_policy.name:
+        found["model"].dtype_policy = policy
+    return found

@@ -1,4 +1,4 @@
-"""Attacks on models that say numbers: the largest change of a linear model is known."""
+"""Attacks on models that predict numbers: the largest change of a linear model is known."""
 
 from __future__ import annotations
 

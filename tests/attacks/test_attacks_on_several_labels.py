@@ -1,4 +1,4 @@
-"""Attacks on models that say several labels: the sum of binary log-odds, worked out on linear models."""
+"""Attacks on models that predict several labels: the sum of binary log-odds, worked out on linear models."""
 
 from __future__ import annotations
 
@@ -118,7 +118,7 @@ REFUSED = [
 
 @pytest.mark.parametrize("attack", REFUSED, ids=lambda item: item.name)
 def test_what_is_for_one_class_says_what_to_use(model, attack):
-    message = "says several labels for each image. Use FGSM, PGD, BIM or MIFGSM"
+    message = "predicts several labels for each image. Use FGSM, PGD, BIM or MIFGSM"
     for call in (
         lambda: attack(model, X, TRUE),
         lambda: kax.evaluate(model, (X, TRUE), attacks=attack, explainers=(), progress=False),
@@ -156,11 +156,11 @@ BAD = {
     ),
     "a softmax": (
         lambda model: attacks.FGSM()(kax.ImageClassifier(several("softmax"), labels="multi"), X, TRUE),
-        "ends in a softmax, which says one class",
+        "ends in a softmax, which predicts one class",
     ),
     "several behind a linear head": (
         lambda model: attacks.FGSM()(several(None), X, TRUE),
-        r"not one-hot\. If the model says several labels, pass labels='multi'",
+        r"not one-hot\. If the model predicts several labels, pass labels='multi'",
     ),
     "another word": (lambda model: kax.ImageClassifier(model, labels="many"), "`labels` must be one of single, multi"),
     "traced rows": (

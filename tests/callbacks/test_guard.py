@@ -99,5 +99,5 @@ def test_pages_of_tensorflow_are_left_out():
 
 
 def test_on_error_is_one_of_two(evaluation, images):
-    with pytest.raises(ValueError, match=r"`on_error` must be one of 'warn', 'raise'\. Received: on_error='ignore'"):
+    with pytest.raises(ValueError, match=r"`on_error` must be one of warn, raise\. Received: on_error='ignore'"):
         evaluation(images, on_error="ignore")

@@ -11,27 +11,14 @@ import time
 from typing import Any
 
 import keras
-import numpy as np
 import ray
+from small_models import labelled_images, normed_cnn
 
 import keras_advxai as kax
 
 FOLDER = pathlib.Path(sys.argv[1])
-RNG = np.random.default_rng(0)
-X, Y = RNG.random((40, 8, 8, 1), dtype="float32"), RNG.integers(0, 3, 40)
+X, Y = labelled_images(40)
 SETTINGS: dict[str, Any] = {"batch_size": 4, "epsilons": (0.02, 0.1), "attacks": ("fgsm", "pgd")}
-
-
-def made() -> keras.Model:
-    keras.utils.set_random_seed(0)
-    layers = keras.layers
-    stack = [
-        layers.Conv2D(4, 3, activation="relu", name="one"),
-        layers.BatchNormalization(name="norm"),
-        layers.GlobalAveragePooling2D(name="mean"),
-        layers.Dense(3, activation="softmax", name="head"),
-    ]
-    return keras.Sequential([keras.Input((8, 8, 1)), *stack], name="net")
 
 
 class Data(keras.utils.PyDataset):
@@ -63,7 +50,7 @@ def taken() -> list[int]:
 
 def main() -> None:
     found: dict[str, Any] = {}
-    model = made()
+    model = normed_cnn()
     expected = kax.evaluate(model, (X, Y), progress=False, **SETTINGS)
     paths = {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
     ray.init(num_cpus=2, include_dashboard=False, log_to_driver=False, runtime_env={"env_vars": paths})

@@ -7,31 +7,30 @@ import sys
 from typing import Any
 
 import keras
-import numpy as np
 import pytest
 import tensorflow as tf
+from small_models import labelled_images, normed_cnn
 
 import keras_advxai as kax
 from keras_advxai.data.fingerprint import BatchHashes
-from keras_advxai.distributed.job import Job, portions, work
+from keras_advxai.distributed.job import Job, divided, measure_shard
 
-RNG = np.random.default_rng(0)
-X, Y = RNG.random((23, 8, 8, 1), dtype="float32"), RNG.integers(0, 3, 23)
+X, Y = labelled_images(23)
 SETTINGS: dict[str, Any] = {"batch_size": 4, "epsilons": (0.02, 0.1), "progress": False}
 
 
 class OneAfterAnother:
     """A runner without machines: everything is pickled as if it went to some."""
 
-    def __init__(self, shards: int = 3, order: Any = None) -> None:
+    def __init__(self, shards: int = 3) -> None:
         self.shards = shards
         self.told: list[int] = []
 
     def parts(self, evaluator, batches, hashes, progress, title, journal):
         job = pickle.dumps(Job.of(evaluator, ("keras_advxai",)))
-        for portion in portions(evaluator, batches, self.shards, journal):
-            shared = None if portion.cut else batches.source
-            found = work(pickle.loads(job), pickle.loads(pickle.dumps(portion)), shared, self.told.append)
+        for shard in divided(evaluator, batches, self.shards, journal):
+            shared = None if shard.cut else batches.source
+            found = measure_shard(pickle.loads(job), pickle.loads(pickle.dumps(shard)), shared, self.told.append)
             batches.has_labels = found.has_labels
             if isinstance(hashes, BatchHashes):
                 hashes.batches += found.hashes
@@ -40,15 +39,7 @@ class OneAfterAnother:
 
 @pytest.fixture(scope="module")
 def model():
-    keras.utils.set_random_seed(0)
-    layers = keras.layers
-    stack = [
-        layers.Conv2D(4, 3, activation="relu", name="one"),
-        layers.BatchNormalization(name="norm"),
-        layers.GlobalAveragePooling2D(name="mean"),
-        layers.Dense(3, activation="softmax", name="head"),
-    ]
-    return keras.Sequential([keras.Input((8, 8, 1)), *stack], name="net")
+    return normed_cnn()
 
 
 @pytest.fixture(scope="module")
@@ -88,6 +79,29 @@ def test_settings_functions_and_targets_arrive(model):
 
 def halved(images):
     return images / 2
+
+
+def test_a_wrapper_divides_its_evaluation_too(model):
+    wrapped, data = kax.ExplainableModel(model, preprocess=halved, bounds=(0, 2)), (2 * X, Y)
+    settings = {**SETTINGS, "explainers": (), "epsilons": (0.1,), "noise_control": False}
+    expected = wrapped.evaluate_robustness(data, **settings)
+    runner = OneAfterAnother()
+    assert wrapped.evaluate_robustness(data, runner=runner, **settings).to_json() == expected.to_json()
+    assert runner.told == [4, 8, 4, 8, 4, 7]
+    parts = [wrapped.evaluate_robustness(data, shard=(index, 3), **settings) for index in range(3)]
+    assert [len(part.measurements) for part in parts] == [8, 8, 7]
+    assert kax.EvaluationReport.merge(parts).to_json() == expected.to_json()
+    with pytest.raises(ValueError, match="Leave out `shard`, or the runner"):
+        wrapped.evaluate_robustness(data, shard=(0, 3), runner=runner, **settings)
+
+
+def test_scores_are_compared_by_a_runner_too(model):
+    class Reached:
+        def parts(self, evaluator, *others):
+            raise LookupError(str(len(evaluator.plan.explainers)))
+
+    with pytest.raises(LookupError, match="2"):  # one for each score
+        kax.compare_scores(model, (X, Y), explainers="grad_cam", runner=Reached(), progress=False)
 
 
 def test_datasets_are_made_on_the_machines(model, whole):

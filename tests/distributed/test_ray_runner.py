@@ -33,7 +33,7 @@ def starts(env):
 def test_two_workers_find_what_one_process_finds_and_one_of_them_may_die(tmp_path):
     env = {
         **os.environ,
-        "PYTHONPATH": os.pathsep.join([str(pathlib.Path(kax.__file__).parents[1]), str(HERE)]),
+        "PYTHONPATH": os.pathsep.join([str(pathlib.Path(kax.__file__).parents[1]), str(HERE.parent)]),
         "TF_CPP_MIN_LOG_LEVEL": "3",
         "RAY_USAGE_STATS_ENABLED": "0",
         "RAY_AUTH_MODE": "disabled",  # else it writes a token into the home directory

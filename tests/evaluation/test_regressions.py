@@ -1,4 +1,4 @@
-"""Evaluations of models that say numbers: how far the output changes, in place of accuracy."""
+"""Evaluations of models that predict numbers: how far the output changes, in place of accuracy."""
 
 from __future__ import annotations
 

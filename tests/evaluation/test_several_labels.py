@@ -1,4 +1,4 @@
-"""Evaluations of models that say several labels: what is counted, and how it is shown and kept."""
+"""Evaluations of models that predict several labels: what is counted, and how it is shown and kept."""
 
 from __future__ import annotations
 
@@ -233,7 +233,7 @@ def test_targets_one_by_one_may_not_be_had(model, y):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"target": "label"}, "says several labels for each image. Pass target='predicted' or 'clean'"),
+        ({"target": "label"}, "predicts several labels for each image. Pass target='predicted' or 'clean'"),
         ({"attacks": kax.attacks.FGSM(loss="dlr")}, "'dlr' compares"),
         ({"attacks": ["fgsm", "deep_fool"]}, "Use FGSM, PGD, BIM or MIFGSM"),
     ],

@@ -6,7 +6,6 @@ python large_data.py IMAGES [JOURNAL [BYTES IN MEMORY]]
 from __future__ import annotations
 
 import json
-import os
 import pathlib
 import sys
 import tempfile
@@ -15,6 +14,7 @@ from typing import Any
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
 
+import helpers
 import keras
 import numpy as np
 
@@ -24,12 +24,6 @@ from keras_advxai.execution import collected
 SHAPE, BATCH = (8, 8, 1), 50
 MARK = 2_000
 """After so many images, all is there that does not grow."""
-
-
-def memory() -> float:
-    """Resident memory in MB."""
-    with open("/proc/self/statm") as file:
-        return int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE") / 1e6
 
 
 class Drawn(keras.utils.PyDataset):
@@ -46,7 +40,7 @@ class Drawn(keras.utils.PyDataset):
     def __getitem__(self, index: int) -> Any:
         done = index * BATCH
         if done % MARK == 0:
-            self.seen.append((done, memory(), time.perf_counter(), time.process_time()))
+            self.seen.append((done, helpers.resident_memory(), time.perf_counter(), time.process_time()))
         draw = np.random.default_rng(index)
         return draw.random((BATCH, *SHAPE), dtype="float32"), draw.integers(0, 3, BATCH)
 
@@ -58,12 +52,12 @@ def measured(images: int, journal: str | None) -> dict[str, Any]:
     model, data = keras.Sequential([keras.Input(SHAPE), *stack]), Drawn(images)
     begin = time.perf_counter()
     report = kax.evaluate(model, data, epsilons=(0.05, 0.1), noise_control=False, progress=False, journal=journal)
-    evaluated, after = time.perf_counter(), memory()
+    evaluated, after = time.perf_counter(), helpers.resident_memory()
     with tempfile.TemporaryDirectory() as folder:
         report.save(pathlib.Path(folder, "report.npz"))
         saved = time.perf_counter()
         size = pathlib.Path(folder, "report.npz").stat().st_size / 1e6
-    peak = memory()
+    peak = helpers.resident_memory()
     assert len(report.measurements) == images
     text = str(report)
     part = min(10_000, images // 4) // MARK
@@ -74,7 +68,7 @@ def measured(images: int, journal: str | None) -> dict[str, Any]:
         "growth": max(value for done, value, _, _ in marks if done >= MARK) - marks[1][1],
         "after": after - marks[1][1],
         "after saving": peak - marks[1][1],
-        "after printing": memory() - marks[1][1],
+        "after printing": helpers.resident_memory() - marks[1][1],
         "pace": [part * MARK / (end[3] - start[3]) for start, end in (first, last)],
         "pace by the clock": [part * MARK / (end[2] - start[2]) for start, end in (first, last)],
         "evaluating": evaluated - begin,

@@ -10,31 +10,19 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from small_models import SeededNoise, labelled_images, normed_cnn
 
 import keras_advxai as kax
 from keras_advxai import EvaluationReport
 from keras_advxai.data.fingerprint import of_batches
 
-RNG = np.random.default_rng(0)
-X, Y = RNG.random((23, 8, 8, 1), dtype="float32"), RNG.integers(0, 3, 23)
+X, Y = labelled_images(23)
 SETTINGS: dict[str, Any] = {"batch_size": 4, "epsilons": (0.02, 0.1), "progress": False}
-
-
-def made(*first: keras.layers.Layer, size: int | None = 8) -> keras.Model:
-    keras.utils.set_random_seed(0)
-    layers = keras.layers
-    stack = [
-        layers.Conv2D(4, 3, activation="relu", name="one"),
-        layers.BatchNormalization(name="norm"),
-        layers.GlobalAveragePooling2D(name="mean"),
-        layers.Dense(3, activation="softmax", name="head"),
-    ]
-    return keras.Sequential([keras.Input((size, size, 1)), *first, *stack], name="net")
 
 
 @pytest.fixture(scope="module")
 def model():
-    found = made()
+    found = normed_cnn()
     found.get_layer("norm").moving_mean.assign(np.full(4, 0.25))  # as a training left it, and far from what arrives
     found.get_layer("norm").moving_variance.assign(np.full(4, 1e-3))
     return found
@@ -121,10 +109,11 @@ def test_datasets_are_divided_by_batches(model, whole, kind):
     assert dataclasses.replace(merged, provenance=same).to_json() == whole.to_json()
 
 
-def test_a_shard_reads_its_own_batches_and_the_one_before(model):
-    data = Batches()
-    kax.evaluate(model, data, shard=(1, 3), **SETTINGS)
-    assert data.read == [1, 2, 3]
+def test_a_shard_reads_its_own_batches_and_the_one_before(model, tmp_path):
+    for journal in (None, tmp_path / "run.journal"):
+        data = Batches()
+        kax.evaluate(model, data, shard=(1, 3), journal=journal, **SETTINGS)
+        assert data.read == [1, 2, 3]
     made_by: list[int] = []
     report = kax.evaluate(model, lambda: made_by.append(1) or (X, Y), shard=(1, 3), **SETTINGS)
     assert made_by == [1]
@@ -149,19 +138,8 @@ def test_batches_that_lack_images_are_put_together(model):
         assert merged.warnings == expected.warnings
 
 
-class Noise(keras.layers.Layer):
-    """Noise that is always on."""
-
-    def __init__(self) -> None:
-        super().__init__(name="noise")
-        self.generator = keras.random.SeedGenerator(3, name="draws_of_noise")
-
-    def call(self, x: Any) -> Any:
-        return x + 0.1 * keras.random.normal(keras.ops.shape(x), seed=self.generator)
-
-
 def test_random_models_and_given_targets_are_those_of_one_process():
-    noisy = made(Noise())
+    noisy = normed_cnn(SeededNoise())
     settings = {"attacks": kax.attacks.PGD(targeted=True, steps=2), "attack_targets": (Y + 1) % 3, "metrics": "nissim"}
     expected = kax.evaluate(noisy, (X, Y), **SETTINGS, **settings)
     assert EvaluationReport.merge(divided(noisy, (X, Y), 4, **settings)).to_json() == expected.to_json()
@@ -186,7 +164,7 @@ class Backwards(keras.layers.Layer):
 
 
 def test_an_audit_is_of_the_first_shard():
-    model = made(Backwards())
+    model = normed_cnn(Backwards())
     x, y = np.tile(X, (12, 1, 1, 1)), np.tile(Y, 12)
     settings = {"checks": "all", "batch_size": 64, "explainers": (), "epsilons": (0.1,), "noise_control": False}
     first, second = sorted(divided(model, (x, y), 2, **settings), key=lambda item: item.provenance["part"]["first"])
@@ -197,7 +175,7 @@ def test_an_audit_is_of_the_first_shard():
 
 
 def test_sizes_of_images_are_put_together():
-    model = made(size=None)
+    model = normed_cnn(size=None)
 
     class Sizes(keras.utils.PyDataset):
         """Four batches of two images, of which the last are larger."""
@@ -244,7 +222,7 @@ def test_what_does_not_belong_together_is_refused(model, whole, parts):
         merge([one, two, changed(three, batches=[5, 6])])
     with pytest.raises(ValueError, match=r"not consecutive: one ends before image 16, .* for image 15\. All batches"):
         merge([one, two, changed(three, first=15, random=["noise"])])
-    other = made()
+    other = normed_cnn()
     other.get_layer("one").kernel.assign_add(np.full((3, 3, 1, 4), 1e-7))
     with pytest.raises(ValueError, match="different weights"):
         merge([one, two, kax.evaluate(other, (X, Y), shard=(2, 3), **SETTINGS)])

@@ -10,7 +10,7 @@ from helpers import random_images
 from stopping import Counting, Source, StopError, assert_same_report
 
 import keras_advxai as kax
-from keras_advxai.evaluation.step import Step
+from keras_advxai.execution.step import Step
 from keras_advxai.journal import JournalError
 
 SIZES = [4, 4, 1, 5]

@@ -8,6 +8,7 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from small_models import AlwaysDropout
 
 import keras_advxai as kax
 from keras_advxai.attacks import BIM, DDN, FGSM, MIFGSM, PGD, MultiTargetPGD
@@ -15,13 +16,6 @@ from keras_advxai.models import draws
 
 PIXELS = (16, 16, 1)
 STEPS = 8
-
-
-class AlwaysDropout(keras.layers.Dropout):
-    """MC dropout, as people write it."""
-
-    def call(self, inputs, training=False):
-        return super().call(inputs, training=True)
 
 
 class KerasNoise(keras.layers.Layer):

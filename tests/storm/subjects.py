@@ -10,6 +10,7 @@ from typing import Any
 import helpers
 import keras
 import numpy as np
+from small_models import AlwaysDropout
 
 import keras_advxai as kax
 
@@ -74,13 +75,6 @@ def pool() -> layers.Layer:
 
 def sequential(*stack: layers.Layer, name: str, shape: tuple[int | None, ...] = SHAPE) -> keras.Model:
     return keras.Sequential([keras.Input(shape), *stack], name=name)
-
-
-class AlwaysDropout(layers.Dropout):
-    """MC dropout."""
-
-    def call(self, inputs, training=False):
-        return super().call(inputs, training=True)
 
 
 class Subclassed(keras.Model):

@@ -9,18 +9,12 @@ import pytest
 from disks import most_bytes
 from event_files import folders, steps
 from figures.made_report import make_report
+from helpers import UndrawableNames
 
 from keras_advxai.callbacks import FailureWarning
 from keras_advxai.tensorboard import ReportWriter
 
 REPORT = make_report(seed=1, chance=True)
-
-
-class Names(list):
-    """Class names that cannot be drawn."""
-
-    def __getitem__(self, index):
-        raise RuntimeError("No name can be had.")
 
 
 def every_step(log_dir):
@@ -33,7 +27,7 @@ def numbers_alone(found):
 
 
 def test_an_error_in_drawing_costs_no_number(tmp_path):
-    for name, names in (("right", None), ("wrong", Names(["a", "b"]))):
+    for name, names in (("right", None), ("wrong", UndrawableNames(["a", "b"]))):
         with ReportWriter(tmp_path / name, class_names=names) as writer:
             if name == "wrong":
                 with pytest.raises(RuntimeError, match="No name can be had"):

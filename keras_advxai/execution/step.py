@@ -1,4 +1,4 @@
-"""The compiled step on one batch."""
+"""Runs the compiled step on batches, on one device."""
 
 from __future__ import annotations
 

@@ -8,7 +8,7 @@ from typing import Any
 from keras_advxai.measurements.reading import shown
 
 
-def apart(stored: Mapping[str, Any], given: Mapping[str, Any]) -> list[str]:
+def differences(stored: Mapping[str, Any], given: Mapping[str, Any]) -> list[str]:
     """In what two identities of an evaluation differ, a clause for each thing.
 
     Args:
@@ -17,8 +17,8 @@ def apart(stored: Mapping[str, Any], given: Mapping[str, Any]) -> list[str]:
 
     Example:
 
-    >>> from keras_advxai.journal.identity import apart
-    >>> apart({"settings": {"seed": 0, "steps": None}}, {"settings": {"seed": 1, "steps": None}})
+    >>> from keras_advxai.journal.differences import differences
+    >>> differences({"settings": {"seed": 0, "steps": None}}, {"settings": {"seed": 1, "steps": None}})
     ['settings: seed 0 in the journal, and 1 now']
     """
     found = []

@@ -17,7 +17,7 @@ FAILED = "evaluation-failed"
 """The finding of a report that stands for one that failed."""
 
 
-class Outcomes:
+class EvaluationHistory:
     """The reports of the epochs, what failed in which, and the values that are logged.
 
     Args:

@@ -1,4 +1,4 @@
-"""What a callback does before a training: gives the model its weights, and knows the training again."""
+"""Gives a model its weights before its training does."""
 
 from __future__ import annotations
 
@@ -32,14 +32,3 @@ def build(model: keras.Model, data: Any, settings: EvaluationSettings) -> None:
     if function is not None and hasattr(x, "shape"):
         x = function(keras.ops.cast(x, "float32"))
     model(x, training=False)  # on what the network takes
-
-
-def identity(model: keras.Model, settings: EvaluationSettings, **others: Any) -> dict[str, Any]:
-    """What a training is known by when it goes on in another process.
-
-    Args:
-        model: The model. Its name may be another one there.
-        settings: The settings of the evaluations.
-        **others: What else says that it is the same.
-    """
-    return {"settings": settings.to_dict(), "shapes": [list(weight.shape) for weight in model.weights], **others}

@@ -6,12 +6,12 @@ import pathlib
 
 from keras_advxai.settings.evaluation_settings import EvaluationSettings
 from keras_advxai.tensorboard.directory import check_log_dir, free_bytes, size_text
-from keras_advxai.tensorboard.room import logged_bytes, saved_bytes
+from keras_advxai.tensorboard.disk_space import logged_bytes, saved_bytes
 
 _COMPRESSED = 0.05  # of a report's JSON, what it takes in an `.npz` at least
 
 
-def check_room(
+def check_space(
     log_dir: pathlib.Path, settings: EvaluationSettings, sample: int, images: int | None, evaluations: int
 ) -> str | None:
     """What is to be said where not all that is coming fits on the disk; `None` if it does.

@@ -1,4 +1,4 @@
-"""How much room a report will take, before there is one."""
+"""How much disk space a report will take, before there is one."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ _HISTOGRAM = 700
 _PICTURE = 2000
 _FIGURE = 5000
 _HEADER = 2000
-_FLOAT = 10  # letters of a number in JSON, with what stands between
+_FLOAT = 10  # characters of a number in JSON, with what stands between
 _SHORT = 3
 
 
