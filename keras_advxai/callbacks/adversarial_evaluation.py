@@ -19,7 +19,7 @@ from keras_advxai.callbacks.outcomes import FAILED, Outcomes
 from keras_advxai.callbacks.record import Earlier
 from keras_advxai.callbacks.room import check_room
 from keras_advxai.callbacks.sample import SampleEvaluation
-from keras_advxai.callbacks.siblings import check_keys
+from keras_advxai.callbacks.siblings import check_keys, said_in_fit
 from keras_advxai.callbacks.telling import Teller
 from keras_advxai.callbacks.weights import Weights
 from keras_advxai.data.deciding import decided
@@ -205,7 +205,7 @@ class AdversarialEvaluation(keras.callbacks.Callback):
         check_class_names(self.class_names, classifier.classes)
         evaluator = Evaluator(classifier, settings)
         batches = audit.read(evaluator, self.data)
-        self._teller = Teller(bool(params.get("verbose")))
+        self._teller = Teller(bool(params.get("verbose")), said_in_fit(self))
         self._guard = Guard(self.on_error, self._teller, self._close)
         most = self.max_samples
         self._sample = SampleEvaluation(evaluator, batches, most, self._teller, self.class_names)
