@@ -15,6 +15,7 @@ from keras_advxai._typing import Norm
 from keras_advxai.attacks import Attack
 from keras_advxai.audit.context import AuditContext, check
 from keras_advxai.audit.reruns import doubled, rerun
+from keras_advxai.checks.evidence import OF_NAN
 from keras_advxai.measurements.statistics import sign_test
 from keras_advxai.text import epsilon_text, percent_text
 
@@ -40,7 +41,7 @@ def epsilon_zero_differs(seen: AuditContext) -> Iterator[str]:
             )
 
 
-@check("depends-on-scale", "warning")
+@check("depends-on-scale", "warning", silenced_by=OF_NAN)
 def depends_on_scale(seen: AuditContext) -> Iterator[str]:
     """With the logits times 10, or a tenth of them, which changes no prediction, an attack would find something else.
 
@@ -75,7 +76,7 @@ def _at_other_scales(seen: AuditContext, attack: Attack, epsilon: float) -> Iter
             return
 
 
-@check("more-steps", "warning")
+@check("more-steps", "warning", silenced_by=OF_NAN)
 def more_steps(seen: AuditContext) -> Iterator[str]:
     """With twice the steps and restarts, an attack succeeds on images on which no attack of the evaluation has.
 
@@ -98,7 +99,7 @@ def more_steps(seen: AuditContext) -> Iterator[str]:
             )
 
 
-@check("full-range", "warning")
+@check("full-range", "warning", silenced_by=OF_NAN)
 def full_range(seen: AuditContext) -> Iterator[str]:
     """Where epsilon spans the whole range of the pixels, every image may become any other, and attacks must succeed.
 

@@ -11,12 +11,13 @@ from __future__ import annotations
 
 from keras_advxai.audit.context import AuditContext, check
 from keras_advxai.audit.gradient_probes import FEW_PIXELS, GradientProbes
+from keras_advxai.checks.evidence import OF_NAN
 from keras_advxai.text import percent_text
 
 _MOST = 0.5
 
 
-@check("blocked-gradient", "warning")
+@check("blocked-gradient", "warning", silenced_by=OF_NAN)
 def blocked_gradient(seen: AuditContext) -> str | None:
     """No gradient at all returns from the classes to the images.
 
@@ -33,7 +34,7 @@ def blocked_gradient(seen: AuditContext) -> str | None:
     )
 
 
-@check("stopped-gradient", "warning")
+@check("stopped-gradient", "warning", silenced_by=OF_NAN)
 def stopped_gradient(seen: AuditContext) -> str | None:
     """The classes depend on the images along several paths, and one of them has no gradient.
 
@@ -53,7 +54,7 @@ def stopped_gradient(seen: AuditContext) -> str | None:
     )
 
 
-@check("quantised-input", "warning")
+@check("quantised-input", "warning", silenced_by=OF_NAN)
 def quantised_input(seen: AuditContext) -> str | None:
     """The logits of most images stay exactly the same when 64 pixels are changed by a ten-thousandth of the range.
 
@@ -70,7 +71,7 @@ def quantised_input(seen: AuditContext) -> str | None:
     )
 
 
-@check("misleading-gradients", "warning")
+@check("misleading-gradients", "warning", silenced_by=OF_NAN)
 def misleading_gradients(seen: AuditContext) -> str | None:
     """A short step along the gradient does not change the log-odds as the gradient predicts, on most images.
 

@@ -7,7 +7,7 @@ import math
 import numpy as np
 from scipy import stats
 
-from keras_advxai.checks.evidence import Evidence, check
+from keras_advxai.checks.evidence import OF_NAN, Evidence, check
 from keras_advxai.measurements.outcomes import Numbers, OneClass, outcomes
 from keras_advxai.measurements.statistics import wilson_interval
 from keras_advxai.text import percent_text
@@ -21,7 +21,7 @@ _LEVEL = 0.9999
 """Of intervals that no model that has learned nothing should leave, in thousands of evaluations."""
 
 
-@check("sorted-data", "warning")
+@check("sorted-data", "warning", silenced_by=OF_NAN)
 def sorted_data(seen: Evidence) -> str | None:
     """Neighbouring images have the same label, or the same prediction, much more often than in shuffled data.
 
@@ -74,7 +74,7 @@ def _equal_neighbours(values: np.ndarray) -> tuple[float, float, bool]:
     return share, expected, bool(beyond and (share - expected) / (1 - expected) > _MISSING)
 
 
-@check("shifted-labels", "warning")
+@check("shifted-labels", "warning", silenced_by=OF_NAN)
 def shifted_labels(seen: Evidence) -> str | None:
     """The labels agree with the predictions less often than guessing would, or less than half as often as shifted ones.
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from keras_advxai.checks.evidence import Evidence, check
+from keras_advxai.checks.evidence import WEIGHTS, Evidence, check
 from keras_advxai.measurements.outcomes import Numbers, outcomes
 from keras_advxai.text import enumeration, epsilon_text, to_be_said
 
@@ -71,7 +71,7 @@ def logits_as_probabilities(seen: Evidence) -> str | None:
     )
 
 
-@check("unlike-training", "warning")
+@check("unlike-training", "warning", silenced_by=(WEIGHTS,))
 def unlike_training(seen: Evidence) -> str | None:
     """What arrives at the first layer with moving statistics is far from what it was trained on.
 
@@ -92,7 +92,7 @@ def unlike_training(seen: Evidence) -> str | None:
     found = seen.arriving
     if found is None or found.initial or found.unsettled <= _UNSETTLED:
         return None
-    if found.distance <= (_FAR if found.images >= _SOME_IMAGES else _VERY_FAR):
+    if not found.distance > (_FAR if found.images >= _SOME_IMAGES else _VERY_FAR):  # NaN has a cause of its own
         return None
     return (
         f"What arrives at layer {found.layer!r} is unlike what it was trained on: its variance is {found.ratio:.3g} "

@@ -16,6 +16,7 @@ from keras_advxai.measurements.coordinates import SCORES as COMPARED
 from keras_advxai.measurements.quantity import quantity
 from keras_advxai.metrics import Dissimilarity, nissim
 from keras_advxai.models.scores import SCORES
+from keras_advxai.models.undefined import not_finite_inside
 from keras_advxai.ops import norms
 
 _TOLERANCE = 1e-6
@@ -196,6 +197,12 @@ def non_finite_gradient(seen: Observation, attack: Attack) -> Tensor | None:
 def saturated(seen: Observation) -> Tensor | None:
     """Whether the gradient of cross-entropy to the clean logits is exactly zero in float32."""
     return seen.model.kind.saturated(seen.forward.logits, seen.labels)
+
+
+@quantity("image", dtype="bool", unknown=False, optional=True)
+def undefined_inside(seen: Observation) -> Tensor | None:
+    """Whether NaN arises inside of the model that an operation behind it may turn to a number, of the clean images."""
+    return not_finite_inside(seen.forward)
 
 
 @quantity("condition", "image", dtype="float32", optional=True)
