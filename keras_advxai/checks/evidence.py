@@ -16,6 +16,7 @@ from keras_advxai.measurements.finding import Checks
 from keras_advxai.measurements.measurements import Measurements
 from keras_advxai.measurements.outcomes import outcomes
 from keras_advxai.models.arriving import Arriving
+from keras_advxai.models.ranges import OtherRange
 
 Successes: TypeAlias = dict[str, np.ndarray]
 
@@ -42,6 +43,8 @@ class Evidence:
         reduces: Whether a function of the user's makes scores of classes of the model's output.
         visible_end: What the model's last operation is: `"softmax"`, `"sigmoid"`, `"linear"` or `None`.
         arriving: What arrived at the first layer with statistics of its training; `None` if there is no such layer.
+        other_range: The range of the pixels in which the model is right more often; `None` if there is none, or none
+            was looked for.
         random: What makes the model random when it runs: names of seed generators and operations.
         non_finite_weights: Names of the model's variables that hold NaN or infinity.
         partial: Why there are more data than were measured; `None` where there are not.
@@ -58,6 +61,7 @@ class Evidence:
     visible_end: str | None = None
     explainers: tuple[Explainer, ...] = ()
     arriving: Arriving | None = None
+    other_range: OtherRange | None = None
     random: tuple[str, ...] = ()
     non_finite_weights: tuple[str, ...] = ()
     partial: str | None = None

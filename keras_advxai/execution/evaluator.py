@@ -27,6 +27,7 @@ from keras_advxai.execution.collected import Collected
 from keras_advxai.execution.duration import compiling, forecast
 from keras_advxai.execution.errors import EvaluationError
 from keras_advxai.execution.identity import identity
+from keras_advxai.execution.other_range import other_range
 from keras_advxai.execution.parts import Parts
 from keras_advxai.execution.replicas import step_for
 from keras_advxai.execution.runner import Runner
@@ -270,6 +271,7 @@ class Evaluator:
             random=topology.random,
             non_finite_weights=non_finite_variables(self.classifier.model),
             arriving=_arriving(topology.statistics, collected),
+            other_range=other_range(self.classifier, batches, measurements),
             partial=None if unfinished is None else partial.sentence(unfinished),
         )
         origin = provenance(
