@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterator, Sequence
 import numpy as np
 
 from keras_advxai.attacks import Attack, Ensemble, MinimumNormAttack, MultiTargetPGD
+from keras_advxai.checks.advice import add_without_gradients
 from keras_advxai.checks.evidence import OF_NAN, Evidence, check
 from keras_advxai.measurements import accuracy
 from keras_advxai.measurements.outcomes import Numbers, SeveralLabels, outcomes
@@ -85,10 +86,16 @@ def zero_gradients(seen: Evidence) -> Iterator[str]:
         if share > _POINT:
             yield (
                 f"The gradient of the loss of {attack.name} is exactly zero on {percent_text(share)} of the images, so "
-                "it does not attack them: they may appear robust. The loss 'log_odds' does not underflow on "
-                "confident models; if it is zero, too, look for what cannot be differentiated, and add the attack "
-                "'square'."
+                f"it does not attack them: they may appear robust. {_instead(seen, attack)}look for what cannot be "
+                f"differentiated, and {add_without_gradients(outcomes(seen.measurements).task)}."
             )
+
+
+def _instead(seen: Evidence, attack: Attack) -> str:
+    """The beginning of a sentence about another loss, where another may be chosen."""
+    if isinstance(outcomes(seen.measurements), Numbers) or attack.get_config().get("loss") in (None, "log_odds"):
+        return "If it is not by chance, "
+    return "The loss 'log_odds' does not underflow on confident models; if it is zero, too, "
 
 
 @check("non-finite-gradients", "warning", silenced_by=OF_NAN)
