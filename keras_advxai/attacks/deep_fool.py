@@ -34,9 +34,12 @@ class DeepFool(MinimumNormAttack, GradientAttack):
         candidates: How many classes are compared at each step, those with the largest logits; each costs a pass and
             its gradient. Defaults to 10.
         overshoot: How much further than to the boundary each step goes, as a fraction of it. Defaults to 0.02.
+        samples: For a model that is random when it runs, over how many of its draws the mean of each slope is taken;
+            see `PGD`. The lead that a step is to close, and whether an image is misclassified, are those of one draw.
+            Defaults to 1.
 
     Raises:
-        ValueError: `steps` or `candidates` is below 1, or `overshoot` is negative.
+        ValueError: `steps`, `candidates` or `samples` is below 1, or `overshoot` is negative.
 
     Example:
 
@@ -57,8 +60,16 @@ class DeepFool(MinimumNormAttack, GradientAttack):
         CVPR 2016.
     """
 
-    def __init__(self, *, norm: Norm = "l2", steps: int = 50, candidates: int = 10, overshoot: float = 0.02) -> None:
-        super().__init__(norm=norm)
+    def __init__(
+        self,
+        *,
+        norm: Norm = "l2",
+        steps: int = 50,
+        candidates: int = 10,
+        overshoot: float = 0.02,
+        samples: int = 1,
+    ) -> None:
+        super().__init__(norm=norm, samples=samples)
         self.steps = check_whole_number("steps", steps, 1)
         self.candidates = check_whole_number("candidates", candidates, 1)
         self.overshoot = check_number("overshoot", overshoot, 0)

@@ -9,6 +9,7 @@ import tensorflow as tf
 from keras_advxai._typing import Norm, Tensor
 from keras_advxai.attacks.attack import Attack
 from keras_advxai.attacks.loops import not_inlined
+from keras_advxai.attacks.registry import get
 from keras_advxai.models import Forward
 from keras_advxai.models.blocking import describe_gradient_block
 from keras_advxai.models.inputs import check_flag, check_whole_number
@@ -78,9 +79,9 @@ class GradientAttack(Attack):
             blocked = describe_gradient_block(forward, y)
             if blocked is None:
                 raise
-            raise ValueError(
-                f"{error} {blocked} Or attack it without gradients, by a black-box attack such as Square."
-            ) from error
+            others = " Or attack it without gradients, by a black-box attack such as Square."
+            is_for = forward.classifier.kind.name in get("square").tasks
+            raise ValueError(f"{error} {blocked}{others if is_for else ''}") from error
         if self.samples == 1:
             # One black pixel behind a root has an infinite gradient, and the norm of all others would be infinite, too:
             # they would not move, or the image become NaN.

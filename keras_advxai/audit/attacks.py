@@ -15,6 +15,8 @@ from keras_advxai._typing import Norm
 from keras_advxai.attacks import Attack
 from keras_advxai.audit.context import AuditContext, check
 from keras_advxai.audit.reruns import doubled, rerun
+from keras_advxai.checks.advice import add_stronger, other_loss, raise_steps
+from keras_advxai.checks.evidence import OF_NAN
 from keras_advxai.measurements.statistics import sign_test
 from keras_advxai.text import epsilon_text, percent_text
 
@@ -40,7 +42,7 @@ def epsilon_zero_differs(seen: AuditContext) -> Iterator[str]:
             )
 
 
-@check("depends-on-scale", "warning")
+@check("depends-on-scale", "warning", silenced_by=OF_NAN)
 def depends_on_scale(seen: AuditContext) -> Iterator[str]:
     """With the logits times 10, or a tenth of them, which changes no prediction, an attack would find something else.
 
@@ -60,6 +62,7 @@ def _at_other_scales(seen: AuditContext, attack: Attack, epsilon: float) -> Iter
     # What another attack turns is not robust whatever this one does: the worst case is what a report is read for.
     others = seen.robust(attack.norm, epsilon, without=attack)
     before = seen.robust(attack.norm, epsilon)
+    advice = [item for item in (other_loss(attack), add_stronger(seen.outcomes.task, attack.norm)) if item]
     for factor in _FACTORS:
         _, predictions, _ = rerun(seen, attack, epsilon, factor=factor)
         after = others & ~seen.outcomes.apart(predictions, seen.labels)
@@ -69,13 +72,12 @@ def _at_other_scales(seen: AuditContext, attack: Attack, epsilon: float) -> Iter
             yield (
                 f"With the logits times {factor:g}, which changes no prediction, {attack.name} would leave "
                 f"{after.sum()} instead of {before.sum()} of {seen.count} images robust at epsilon "
-                f"{epsilon_text(epsilon)}: what it finds depends on the scale of the logits. Pass loss='margin', or "
-                "add the attack 'standard'."
+                f"{epsilon_text(epsilon)}: what it finds depends on the scale of the logits. {_sentence(advice)}"
             )
             return
 
 
-@check("more-steps", "warning")
+@check("more-steps", "warning", silenced_by=OF_NAN)
 def more_steps(seen: AuditContext) -> Iterator[str]:
     """With twice the steps and restarts, an attack succeeds on images on which no attack of the evaluation has.
 
@@ -90,15 +92,16 @@ def more_steps(seen: AuditContext) -> Iterator[str]:
         _, after, _ = rerun(seen, more, epsilon, name=attack.name)
         # Of the images that all attacks together have left: beside a stronger one, short steps do no harm.
         fallen = int(np.sum(seen.robust(attack.norm, epsilon) & seen.outcomes.apart(after, seen.labels)))
+        advice = [raise_steps(attack), add_stronger(seen.outcomes.task, attack.norm)]
         if seen.matters(fallen):
             yield (
                 f"With twice the steps and restarts, {attack.name} turns {fallen} of {seen.count} images at epsilon "
                 f"{epsilon_text(epsilon)} on which no attack has succeeded: robust accuracy would be lower by "
-                f"{percent_text(fallen / seen.count)}. Raise `steps` and `restarts`, or add the attack 'standard'."
+                f"{percent_text(fallen / seen.count)}. {_sentence(advice)}"
             )
 
 
-@check("full-range", "warning")
+@check("full-range", "warning", silenced_by=OF_NAN)
 def full_range(seen: AuditContext) -> Iterator[str]:
     """Where epsilon spans the whole range of the pixels, every image may become any other, and attacks must succeed.
 
@@ -126,9 +129,16 @@ def _at_full_range(seen: AuditContext, attacks: Sequence[Attack], norm: Norm) ->
         for attack in attacks:
             withstand = withstand & ~seen.outcomes.apart(rerun(seen, attack, epsilon)[1], seen.labels)
     right = seen.outcomes.correct()
+    advice = [raise_steps(attacks[0]), add_stronger(seen.outcomes.task, norm)]
     if withstand.sum() > max(1, _WITHSTANDING * right.sum()):
         yield (
             "Where epsilon spans the whole range of the pixels, so that every image may become any other, "
             f"{int(withstand.sum())} of {int(right.sum())} images are robust to all iterative attacks ({norm}): these "
-            "do not find what is there. Raise `steps`, or add the attack 'standard'."
+            f"do not find what is there. {_sentence(advice)}"
         )
+
+
+def _sentence(advice: Sequence[str]) -> str:
+    """Some clauses as a sentence."""
+    joined = ", or ".join(advice)
+    return f"{joined[0].upper()}{joined[1:]}."

@@ -15,6 +15,7 @@ from keras_advxai._typing import Norm
 from keras_advxai.attacks import Attack
 from keras_advxai.audit.gradient_probes import GradientProbes
 from keras_advxai.audit.own_call import OwnCall
+from keras_advxai.checks.evidence import affected_images
 from keras_advxai.explainers import Explainer
 from keras_advxai.measurements import Measurements, accuracy
 from keras_advxai.measurements.finding import Checks
@@ -79,6 +80,15 @@ class AuditContext:
             settings.explainers,
             settings.metrics[0],
         )
+
+    def without(self, cause: str) -> Self | None:
+        """The same, or `None` if a finding of the evaluation is of more than a few of these images.
+
+        Args:
+            cause: The id of the finding.
+        """
+        # Probes run on whole batches, and a few images among them decide nothing.
+        return None if self.matters(int(affected_images(self.measurements, cause).sum())) else self
 
     @property
     def count(self) -> int:

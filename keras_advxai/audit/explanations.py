@@ -6,6 +6,7 @@ import keras
 
 from keras_advxai.audit.context import AuditContext, check
 from keras_advxai.audit.randomization import is_checkable, randomization
+from keras_advxai.checks.evidence import OF_NAN
 from keras_advxai.measurements.randomization import LIMIT
 from keras_advxai.text import enumeration, number_text
 
@@ -13,7 +14,7 @@ _IMAGES = 16
 _MOST_NAMES = 4
 
 
-@check("insensitive-explainer", "warning")
+@check("insensitive-explainer", "warning", silenced_by=OF_NAN)
 def insensitive_explainer(seen: AuditContext) -> str | None:
     """The heatmaps of an explainer stay the same when all weights of the model are re-drawn (Adebayo et al. 2018).
 

@@ -11,12 +11,14 @@ from __future__ import annotations
 
 from keras_advxai.audit.context import AuditContext, check
 from keras_advxai.audit.gradient_probes import FEW_PIXELS, GradientProbes
+from keras_advxai.checks.advice import add_without_gradients
+from keras_advxai.checks.evidence import OF_NAN
 from keras_advxai.text import percent_text
 
 _MOST = 0.5
 
 
-@check("blocked-gradient", "warning")
+@check("blocked-gradient", "warning", silenced_by=OF_NAN)
 def blocked_gradient(seen: AuditContext) -> str | None:
     """No gradient at all returns from the classes to the images.
 
@@ -33,7 +35,7 @@ def blocked_gradient(seen: AuditContext) -> str | None:
     )
 
 
-@check("stopped-gradient", "warning")
+@check("stopped-gradient", "warning", silenced_by=OF_NAN)
 def stopped_gradient(seen: AuditContext) -> str | None:
     """The classes depend on the images along several paths, and one of them has no gradient.
 
@@ -43,17 +45,17 @@ def stopped_gradient(seen: AuditContext) -> str | None:
     something differentiable for the attack, and add `Square`.
     """
     if seen.gradients.stop is None:
-        return _pixels(seen.gradients)  # a part of the image may be stopped where no layer is
+        return _pixels(seen)  # a part of the image may be stopped where no layer is
     place, whole = seen.gradients.stop
     if whole:
         return None
     return (
         f"No gradient flows {place}, though what it returns depends on the image: attacks with gradients see a part of "
-        "the model only. Look for a rounding, a threshold or a stop_gradient, and add the attack 'square'."
+        f"the model only. Look for a rounding, a threshold or a stop_gradient, and {_without(seen)}."
     )
 
 
-@check("quantised-input", "warning")
+@check("quantised-input", "warning", silenced_by=OF_NAN)
 def quantised_input(seen: AuditContext) -> str | None:
     """The logits of most images stay exactly the same when 64 pixels are changed by a ten-thousandth of the range.
 
@@ -66,11 +68,11 @@ def quantised_input(seen: AuditContext) -> str | None:
     return (
         f"On {percent_text(seen.gradients.still)} of the images the logits do not change at all when {FEW_PIXELS} "
         "pixels change a little: the model rounds or quantises what it sees. Gradients say nothing about such a model, "
-        "even where there are any; add the attack 'square'."
+        f"even where there are any; {_without(seen)}."
     )
 
 
-@check("misleading-gradients", "warning")
+@check("misleading-gradients", "warning", silenced_by=OF_NAN)
 def misleading_gradients(seen: AuditContext) -> str | None:
     """A short step along the gradient does not change the log-odds as the gradient predicts, on most images.
 
@@ -80,7 +82,7 @@ def misleading_gradients(seen: AuditContext) -> str | None:
     """
     probes = seen.gradients
     # Each of these has its own sentence, and misleads as a consequence.
-    if probes.stop or not probes.is_exact or _is_quantised(probes) or _pixels(probes):
+    if probes.stop or not probes.is_exact or _is_quantised(probes) or _pixels(seen):
         return None
     wrong, judged = probes.misled
     if wrong <= _MOST * judged:  # of those that tell at all
@@ -88,7 +90,7 @@ def misleading_gradients(seen: AuditContext) -> str | None:
     return (
         "A small step along the gradient does not change the logits as the gradient predicts, by half or more, on "
         f"{percent_text(wrong)} of the images: it is not the gradient of this model. Look for a custom gradient, a "
-        "straight-through estimator or a stop_gradient, and add the attack 'square'."
+        f"straight-through estimator or a stop_gradient, and {_without(seen)}."
     )
 
 
@@ -96,8 +98,9 @@ def _is_quantised(probes: GradientProbes) -> bool:
     return probes.is_exact and probes.still > _MOST
 
 
-def _pixels(probes: GradientProbes) -> str | None:
+def _pixels(seen: AuditContext) -> str | None:
     """The finding about pixels without a gradient; a model that rounds has none anywhere, and has its own finding."""
+    probes = seen.gradients
     if not probes.is_exact or _is_quantised(probes):
         return None
     images, share = probes.pixels_without_gradient
@@ -105,6 +108,10 @@ def _pixels(probes: GradientProbes) -> str | None:
         return None
     return (
         f"The gradient is exactly zero at {percent_text(share)} of the pixels, though the logits change with them: "
-        "attacks with gradients leave these pixels alone. Look for a stop_gradient, a rounding or a threshold, and add "
-        "the attack 'square'."
+        "attacks with gradients leave these pixels alone. Look for a stop_gradient, a rounding or a threshold, and "
+        f"{_without(seen)}."
     )
+
+
+def _without(seen: AuditContext) -> str:
+    return add_without_gradients(seen.outcomes.task)

@@ -12,6 +12,7 @@ from keras_advxai.audit.audit import MOST_IMAGES, audit
 from keras_advxai.data import Batches, Shard
 from keras_advxai.evaluation import EvaluationReport
 from keras_advxai.execution import EvaluationError, Evaluator
+from keras_advxai.execution.other_range import FIRST_IMAGES
 from keras_advxai.execution.runner import Runner
 from keras_advxai.measurements.finding import Finding
 
@@ -30,7 +31,7 @@ def read(evaluator: Evaluator, data: Any, shard: Shard | None = None, names: Any
     """
     # Kept while they are read, since a shuffled stream gives others when it is read again.
     audited = evaluator.settings.checks == "all"
-    batches = evaluator.batches(data, remember=MOST_IMAGES if audited else 0, shard=shard, names=names)
+    batches = evaluator.batches(data, remember=MOST_IMAGES if audited else FIRST_IMAGES, shard=shard, names=names)
     if shard is not None and audited and batches.total_batches and batches.are_arrays:
         images = shard.first_has(batches.total_batches) * batches.batch_size
         if images < min(MOST_IMAGES, batches.total_images or 0):

@@ -19,7 +19,7 @@ from keras_advxai.callbacks.keys import UNMEASURED, check_name, keys
 from keras_advxai.callbacks.logs import TrainingLogs
 from keras_advxai.callbacks.record import Earlier, training_identity
 from keras_advxai.callbacks.sample import SampleEvaluation
-from keras_advxai.callbacks.siblings import check_keys
+from keras_advxai.callbacks.siblings import check_keys, said_in_fit
 from keras_advxai.callbacks.telling import Teller
 from keras_advxai.callbacks.weights import Weights
 from keras_advxai.data.deciding import decided
@@ -205,7 +205,7 @@ class AdversarialEvaluation(keras.callbacks.Callback):
         check_class_names(self.class_names, classifier.classes)
         evaluator = Evaluator(classifier, settings)
         batches = audit.read(evaluator, self.data)
-        self._teller = Teller(bool(params.get("verbose")))
+        self._teller = Teller(bool(params.get("verbose")), said_in_fit(self))
         self._guard = Guard(self.on_error, self._teller, self._close)
         self._sample = SampleEvaluation(evaluator, batches, self.max_samples, self._teller, self.class_names)
         self._evaluations = Evaluations(evaluator, batches, self._sample, self._history, self._guard)

@@ -10,6 +10,24 @@ import keras
 
 _STARTED: weakref.WeakKeyDictionary[keras.callbacks.Callback, frozenset[str]] = weakref.WeakKeyDictionary()
 
+_SAID: weakref.WeakKeyDictionary[keras.callbacks.Callback, tuple[Any, set[tuple[str, str]]]] = (
+    weakref.WeakKeyDictionary()
+)
+
+
+def said_in_fit(callback: keras.callbacks.Callback) -> set[tuple[str, str]]:
+    """What our callbacks of one `fit` have said: the same set for all of them, empty when the training begins.
+
+    Args:
+        callback: One of them, when its training begins.
+    """
+    params: Any = callback.params
+    # With the parameters that it began with: a callback may still have the set of an earlier training.
+    siblings = (said for other, (theirs, said) in _SAID.items() if other is not callback and theirs is params)
+    found = next(siblings, set()) if params else set()
+    _SAID[callback] = params, found
+    return found
+
 
 def check_keys(callback: keras.callbacks.Callback, keys: Iterable[str]) -> None:
     """Raise if another of our callbacks in the same `fit` writes one of these keys.

@@ -23,11 +23,14 @@ class Teller:
 
     Args:
         shows: Whether the training shows something, as it does without `verbose=0`.
+        by_all: What all callbacks of the training have said, by topic and sentence, to which this one adds. Defaults
+            to `None`: there is no other.
     """
 
-    def __init__(self, shows: bool) -> None:
+    def __init__(self, shows: bool, by_all: set[tuple[str, str]] | None = None) -> None:
         self.shows = shows
         self._said: set[tuple[str, str]] = set()
+        self._by_all = set() if by_all is None else by_all
 
     def line(self, text: str) -> None:
         """Say a line: to the log, or where that shows nothing, on standard error."""
@@ -48,14 +51,17 @@ class Teller:
                 self.warn(finding.id, str(finding), f"{when}: {finding} ({finding.link})")
 
     def warn(self, id: str, text: str, sentence: str | None = None) -> None:
-        """Warn, unless it was said already, with whatever numbers.
+        """Warn, unless it was said already, with whatever numbers, or by another callback with the same ones.
 
         Args:
             id: What it is about.
             text: The sentence by which it is known again.
             sentence: The sentence to say. Defaults to `text`.
         """
-        if self._is_new(id, text):
+        is_new = self._is_new(id, text)
+        # Of another callback only what is the same to the last digit: other numbers are of other images.
+        if is_new and (id, text) not in self._by_all:
+            self._by_all.add((id, text))
             warnings.warn(sentence or text, FindingWarning, stacklevel=2)
 
     def failure(self, text: str, sentence: str, error: Exception) -> None:

@@ -38,4 +38,8 @@ def with_findings(
         reported=reported_accuracy(logs, classifier) if same else None,
         other_weights=of_epoch and not same,
     )
-    return dataclasses.replace(report, warnings=(*TRAINING.findings(evidence), *report.warnings))
+    return dataclasses.replace(report, warnings=(*TRAINING.findings(evidence, _ids(report)), *report.warnings))
+
+
+def _ids(report: EvaluationReport) -> set[str]:
+    return {finding.id for finding in report.warnings}

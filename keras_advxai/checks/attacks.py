@@ -15,7 +15,8 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from keras_advxai.attacks import Attack, Ensemble, MinimumNormAttack, MultiTargetPGD
-from keras_advxai.checks.evidence import Evidence, check
+from keras_advxai.checks.advice import add_without_gradients
+from keras_advxai.checks.evidence import OF_NAN, Evidence, check
 from keras_advxai.measurements import accuracy
 from keras_advxai.measurements.outcomes import Numbers, SeveralLabels, outcomes
 from keras_advxai.text import enumeration, epsilon_text, percent_text
@@ -46,7 +47,7 @@ def budget_exceeded(seen: Evidence) -> Iterator[str]:
             yield f"{attack.name} changed {longer} images by more than epsilon, and {beyond}."
 
 
-@check("unused-budget", "warning")
+@check("unused-budget", "warning", silenced_by=OF_NAN)
 def unused_budget(seen: Evidence) -> Iterator[str]:
     """An attack failed on images with less than 90 % of its budget used.
 
@@ -71,7 +72,7 @@ def unused_budget(seen: Evidence) -> Iterator[str]:
             )
 
 
-@check("zero-gradients", "warning")
+@check("zero-gradients", "warning", silenced_by=OF_NAN)
 def zero_gradients(seen: Evidence) -> Iterator[str]:
     """The gradient of the loss is exactly zero on more than 1 % of the images, which an attack then leaves unchanged.
 
@@ -84,13 +85,19 @@ def zero_gradients(seen: Evidence) -> Iterator[str]:
         if share > _POINT:
             yield (
                 f"The gradient of the loss of {attack.name} is exactly zero on {percent_text(share)} of the images, so "
-                "it does not attack them: they may appear robust. The loss 'log_odds' does not underflow on "
-                "confident models; if it is zero, too, look for what cannot be differentiated, and add the attack "
-                "'square'."
+                f"it does not attack them: they may appear robust. {_instead(seen, attack)}look for what cannot be "
+                f"differentiated, and {add_without_gradients(outcomes(seen.measurements).task)}."
             )
 
 
-@check("non-finite-gradients", "warning")
+def _instead(seen: Evidence, attack: Attack) -> str:
+    """The beginning of a sentence about another loss, where another may be chosen."""
+    if isinstance(outcomes(seen.measurements), Numbers) or attack.get_config().get("loss") in (None, "log_odds"):
+        return "If it is not by chance, "
+    return "The loss 'log_odds' does not underflow on confident models; if it is zero, too, "
+
+
+@check("non-finite-gradients", "warning", silenced_by=OF_NAN)
 def non_finite_gradients(seen: Evidence) -> str | None:
     """The gradient is NaN or infinite at some values of clean images, which attacks then leave alone.
 
@@ -139,7 +146,7 @@ def log_odds_of_all_labels(seen: Evidence) -> str | None:
     )
 
 
-@check("not-monotone", "warning")
+@check("not-monotone", "warning", silenced_by=OF_NAN)
 def not_monotone(seen: Evidence) -> Iterator[str]:
     """An iterative attack succeeds on fewer images with a larger budget, which a working attack does not.
 
@@ -156,7 +163,7 @@ def not_monotone(seen: Evidence) -> Iterator[str]:
             )
 
 
-@check("weaker-than-single-step", "warning")
+@check("weaker-than-single-step", "warning", silenced_by=OF_NAN)
 def weaker_than_single_step(seen: Evidence) -> Iterator[str]:
     """An iterative attack succeeds on fewer images than a single-step attack.
 
@@ -166,7 +173,7 @@ def weaker_than_single_step(seen: Evidence) -> Iterator[str]:
     return _weaker(seen, stronger, weaker, "Gradients may be masked, or steps too long or too few.")
 
 
-@check("weaker-than-noise", "warning")
+@check("weaker-than-noise", "warning", silenced_by=OF_NAN)
 def weaker_than_noise(seen: Evidence) -> Iterator[str]:
     """An attack with gradients succeeds on fewer images than random noise at the same epsilon.
 
@@ -177,7 +184,7 @@ def weaker_than_noise(seen: Evidence) -> Iterator[str]:
     return _weaker(seen, [*single, *many], noise, "Noise should not be the stronger attack: gradients may be masked.")
 
 
-@check("weaker-than-multi-target", "warning")
+@check("weaker-than-multi-target", "warning", silenced_by=OF_NAN)
 def weaker_than_multi_target(seen: Evidence) -> Iterator[str]:
     """Attacking towards each class in turn succeeds on more images than the main attack does.
 
@@ -190,7 +197,7 @@ def weaker_than_multi_target(seen: Evidence) -> Iterator[str]:
     return _weaker(seen, main, towards, "Take the worst case over both, `report.robust_accuracy`.")
 
 
-@check("black-box-stronger", "warning")
+@check("black-box-stronger", "warning", silenced_by=OF_NAN)
 def black_box_stronger(seen: Evidence) -> Iterator[str]:
     """A black-box attack, such as `Square`, succeeds on images on which no attack with gradients does.
 

@@ -1,4 +1,4 @@
-"""Checks of the data: in which order the images come, and whether the labels are numbered as the model's classes."""
+"""Checks of the data: the order of the images, whether some come twice, and whether labels are numbered as classes."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import math
 import numpy as np
 from scipy import stats
 
-from keras_advxai.checks.evidence import Evidence, check
+from keras_advxai.checks.evidence import OF_NAN, Evidence, check
 from keras_advxai.measurements.outcomes import Numbers, OneClass, outcomes
 from keras_advxai.measurements.statistics import wilson_interval
 from keras_advxai.text import percent_text
@@ -19,9 +19,44 @@ _MISSING = 0.2
 """Which share of the pairs of different classes may be missing: with fewer of them gone, chance is hardly another."""
 _LEVEL = 0.9999
 """Of intervals that no model that has learned nothing should leave, in thousands of evaluations."""
+_FEWEST_AT_THE_END = 8
+_COPIES = 0.05
+"""Which share of the images may be copies without a word: some data have a few by themselves, or frames of a film."""
 
 
-@check("sorted-data", "warning")
+@check("repeated-images", "warning")
+def repeated_images(seen: Evidence) -> str | None:
+    """Images are read more than once, so that they count more than once, and intervals are too narrow.
+
+    As with `steps=` beyond the end of a dataset that repeats, or a generator in an endless loop: read one round of it.
+    Images are known again by a hash of their pixels; those of one value, such as black frames, do not count as copies.
+    It speaks where the last 8 images or more are all copies of earlier ones, as behind the end of the first round, or
+    where more than 5 % of all images are. A few true duplicates, which many data have, do neither: the 1,797 digits of
+    scikit-learn and the 200 faces of the demo have none. Images that were augmented, or read with noise, are other
+    images each time, and not seen. `report.measurements.at("image_key")` has the hashes.
+    """
+    found = seen.measurements
+    if "image_key" not in found:
+        return None
+    keys = found.at("image_key")
+    _, first = np.unique(keys, return_index=True)
+    is_copy = np.ones(len(keys), bool)
+    is_copy[first] = False
+    is_copy &= keys != 0
+    copies, different = int(is_copy.sum()), len(keys) - int(is_copy.sum())
+    last = len(keys) if is_copy.all() else int(np.argmin(is_copy[::-1]))
+    if last < _FEWEST_AT_THE_END and copies <= max(1, _COPIES * len(keys)):
+        return None
+    end = f" The last {last} of them in a row: `steps` may go beyond the end of a dataset that repeats." * (
+        last >= _FEWEST_AT_THE_END
+    )
+    return (
+        f"{copies} of {len(keys)} images are copies of earlier ones, and {different} different: each counts as often "
+        f"as it was read, and intervals are too narrow.{end}"
+    )
+
+
+@check("sorted-data", "warning", silenced_by=OF_NAN)
 def sorted_data(seen: Evidence) -> str | None:
     """Neighbouring images have the same label, or the same prediction, much more often than in shuffled data.
 
@@ -74,7 +109,7 @@ def _equal_neighbours(values: np.ndarray) -> tuple[float, float, bool]:
     return share, expected, bool(beyond and (share - expected) / (1 - expected) > _MISSING)
 
 
-@check("shifted-labels", "warning")
+@check("shifted-labels", "warning", silenced_by=OF_NAN)
 def shifted_labels(seen: Evidence) -> str | None:
     """The labels agree with the predictions less often than guessing would, or less than half as often as shifted ones.
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from keras_advxai.attacks import Attack, Ensemble, MinimumNormAttack
-from keras_advxai.checks.evidence import Evidence, check
+from keras_advxai.checks.evidence import OF_NAN, Evidence, check
 from keras_advxai.measurements import drift
 from keras_advxai.measurements.budget import WHOLE, budget_used
 from keras_advxai.text import epsilon_text, percent_text
@@ -16,7 +16,7 @@ _MOST_BLANK = 0.1
 _LEAST_CHANCE = 0.01
 
 
-@check("mod-below-epsilon", "warning")
+@check("mod-below-epsilon", "warning", silenced_by=OF_NAN)
 def mod_below_epsilon(seen: Evidence) -> Iterator[str]:
     """An attack changed the images by less than 95 % of epsilon on average, so that its MOD is not one at that epsilon.
 
@@ -39,7 +39,7 @@ def mod_below_epsilon(seen: Evidence) -> Iterator[str]:
             )
 
 
-@check("minimum-norm-mod")
+@check("minimum-norm-mod", silenced_by=OF_NAN)
 def minimum_norm_mod(seen: Evidence) -> Iterator[str]:
     """A minimum-norm attack, such as `DeepFool`, changes images no more than it takes to have them misclassified.
 
@@ -56,7 +56,7 @@ def minimum_norm_mod(seen: Evidence) -> Iterator[str]:
             )
 
 
-@check("blank-adversarial-heatmaps", "warning")
+@check("blank-adversarial-heatmaps", "warning", silenced_by=OF_NAN)
 def blank_adversarial_heatmaps(seen: Evidence) -> Iterator[str]:
     """Many heatmaps of adversarial images show no evidence, though those of the clean images do.
 
@@ -85,7 +85,7 @@ def blank_adversarial_heatmaps(seen: Evidence) -> Iterator[str]:
             )
 
 
-@check("small-chance", "warning")
+@check("small-chance", "warning", silenced_by=OF_NAN)
 def small_chance(seen: Evidence) -> Iterator[str]:
     """Clean heatmaps of different images are nearly the same, so that MOD as a share of chance means nothing.
 

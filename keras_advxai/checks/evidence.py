@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import functools
 from collections.abc import Mapping
-from typing import TypeAlias
+from typing import Self, TypeAlias
 
 import numpy as np
 
@@ -14,9 +14,16 @@ from keras_advxai.explainers import Explainer
 from keras_advxai.measurements import accuracy
 from keras_advxai.measurements.finding import Checks
 from keras_advxai.measurements.measurements import Measurements
+from keras_advxai.measurements.outcomes import outcomes
 from keras_advxai.models.arriving import Arriving
+from keras_advxai.models.ranges import OtherRange
 
 Successes: TypeAlias = dict[str, np.ndarray]
+
+NOT_FINITE, UNDEFINED, WEIGHTS = "not-finite", "undefined-inside", "non-finite-weights"
+"""Findings that are the cause of many others."""
+OF_NAN = (WEIGHTS, NOT_FINITE, UNDEFINED)
+"""What silences a check that NaN anywhere in the model would make speak."""
 
 
 @dataclasses.dataclass(frozen=True, eq=False)  # `==` of arrays has no truth value
@@ -36,6 +43,8 @@ class Evidence:
         reduces: Whether a function of the user's makes scores of classes of the model's output.
         visible_end: What the model's last operation is: `"softmax"`, `"sigmoid"`, `"linear"` or `None`.
         arriving: What arrived at the first layer with statistics of its training; `None` if there is no such layer.
+        other_range: The range of the pixels in which the model is right more often; `None` if there is none, or none
+            was looked for.
         random: What makes the model random when it runs: names of seed generators and operations.
         non_finite_weights: Names of the model's variables that hold NaN or infinity.
         partial: Why there are more data than were measured; `None` where there are not.
@@ -52,10 +61,22 @@ class Evidence:
     visible_end: str | None = None
     explainers: tuple[Explainer, ...] = ()
     arriving: Arriving | None = None
+    other_range: OtherRange | None = None
     random: tuple[str, ...] = ()
     non_finite_weights: tuple[str, ...] = ()
     partial: str | None = None
     ways_out: Mapping[str, str] = dataclasses.field(default_factory=dict)
+
+    def without(self, cause: str) -> Self | None:
+        """The same without the images of which a finding has spoken; `None` if nothing is left to look at.
+
+        Args:
+            cause: `"not-finite"`, `"undefined-inside"`, or another one, which is of all images.
+        """
+        affected = affected_images(self.measurements, cause)
+        if not affected.any() or affected.all():
+            return None if affected.all() else self
+        return dataclasses.replace(self, measurements=self.measurements.select(~affected))
 
     @functools.cached_property
     def epsilons(self) -> np.ndarray:
@@ -68,6 +89,20 @@ class Evidence:
         # Epsilons may be given in any order, and a check asks what more budget does.
         order = np.argsort(self.measurements.coordinates.epsilons, kind="stable")
         return {attack.name: accuracy.succeeded(self.measurements, attack)[order] for attack in self.attacks}
+
+
+def affected_images(found: Measurements, cause: str) -> np.ndarray:
+    """Of which images a finding is, `(images,)` bool.
+
+    Args:
+        found: What was measured.
+        cause: The id of the finding.
+    """
+    if cause == NOT_FINITE:
+        return ~outcomes(found).finite()
+    if cause == UNDEFINED:
+        return found.at("undefined_inside") if "undefined_inside" in found else np.zeros(len(found), bool)
+    return np.ones(len(found), bool)  # of the model itself
 
 
 CHECKS: Checks[Evidence] = Checks()

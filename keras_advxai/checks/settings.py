@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from keras_advxai.checks.evidence import Evidence, check
+from keras_advxai.checks.evidence import OF_NAN, WEIGHTS, Evidence, check
 from keras_advxai.measurements.outcomes import Numbers, outcomes
+from keras_advxai.measurements.statistics import sign_test, wilson_interval
 from keras_advxai.models.arriving import Arriving
 from keras_advxai.text import enumeration, epsilon_text, to_be_said
 
 _FAR, _VERY_FAR = 0.25, 3.0
 """Divergences from the training's statistics that are not by chance, on some images and on few."""
 _SOME_IMAGES = 8
+_BY_CHANCE = 1e-4
 _UNSETTLED = 0.01
 """Up to which divergence a mixture with the initial values explains the statistics; it does so to about 0.001."""
 
@@ -72,7 +74,7 @@ def logits_as_probabilities(seen: Evidence) -> str | None:
     )
 
 
-@check("unlike-training", "warning")
+@check("unlike-training", "warning", silenced_by=(WEIGHTS,))
 def unlike_training(seen: Evidence) -> str | None:
     """What arrives at the first layer with moving statistics is far from what it was trained on.
 
@@ -101,12 +103,44 @@ def unlike_training_text(found: Arriving | None) -> str | None:
     """
     if found is None or found.initial or found.unsettled <= _UNSETTLED:
         return None
-    if found.distance <= (_FAR if found.images >= _SOME_IMAGES else _VERY_FAR):
+    if not found.distance > (_FAR if found.images >= _SOME_IMAGES else _VERY_FAR):  # NaN has a cause of its own
         return None
     return (
         f"What arrives at layer {found.layer!r} is unlike what it was trained on: its variance is {found.ratio:.3g} "
         f"times that of the training, the divergence {found.distance:.3g} (at most {_FAR:g} is usual). Look at "
         "`preprocess` and `bounds`: the images may be in another range than the model was trained on."
+    )
+
+
+@check("other-range", "warning", silenced_by=OF_NAN)
+def other_range(seen: Evidence) -> str | None:
+    """With the pixels in another range the model is right on many more images: they may be in a wrong one.
+
+    Where 11 % or more of the first 128 images are misclassified, the model is run on them once more as they would be in
+    [0, 1], [-1, 1] and [0, 255], and with three channels also less ImageNet's mean over its deviation and in the way of
+    Caffe. It speaks where one of these is right on more than half of them, beyond what the frequencies of labels and
+    predictions make likely (Wilson's 99.99 % interval), and better than the images as they are by a sign test at one
+    in ten thousand. Look at `preprocess` and `bounds`.
+
+    On 56 small networks without BatchNormalization, trained on digits, noisy digits and faces in [0, 1], [-1, 1],
+    [0, 255] and standardised, and before, during and after their training, it never spoke of the range that they
+    were trained in (336 sets of images); where another one cost more than 30 points of accuracy, it spoke in 100 % of
+    the cases with 128 images, 93 % with 64 and 63 % with 32; where it cost 10 to 30 points, in 43, 10 and 1 %.
+
+    It cannot see a wrong range that costs little accuracy, as of networks with ReLUs, small biases or layers that
+    normalise: the same classes win, with other confidences (see `saturated-logits`). Nor one that no try fits, images
+    that are inverted or have red and blue exchanged alone, and it needs labels of one class each, a model that is not
+    random, and more than 14 images.
+    """
+    found = seen.other_range
+    if found is None or found.gained <= found.lost or sign_test(found.gained, found.lost) >= _BY_CHANCE:
+        return None
+    lower, _ = wilson_interval(found.right, found.images, 1 - _BY_CHANCE)
+    if lower <= found.by_frequencies or 2 * found.right <= found.images:
+        return None
+    return (
+        f"Of the first {found.images} images the model is right on {found.own}, and on {found.right} if the pixels "
+        f"are {found.name}: they seem to be in another range than it was trained on. Look at `preprocess` and `bounds`."
     )
 
 

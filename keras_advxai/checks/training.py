@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import dataclasses
 import math
+from typing import Self
 
+from keras_advxai.checks.evidence import WEIGHTS
 from keras_advxai.measurements.accuracy import clean_accuracy
 from keras_advxai.measurements.finding import Checks
 from keras_advxai.measurements.measurements import Measurements
@@ -42,6 +44,14 @@ class TrainingEvidence:
     other_weights: bool = False
     failed: str | None = None
 
+    def without(self, cause: str) -> Self | None:
+        """Nothing: what silences a check of a training is of the whole model.
+
+        Args:
+            cause: The id of the finding.
+        """
+        return None
+
 
 TRAINING: Checks[TrainingEvidence] = Checks()
 """The checks that the callback adds."""
@@ -75,7 +85,7 @@ def other_weights(seen: TrainingEvidence) -> str | None:
     )
 
 
-@TRAINING.check("other-validation-accuracy", "warning")
+@TRAINING.check("other-validation-accuracy", "warning", silenced_by=(WEIGHTS,))
 def other_validation_accuracy(seen: TrainingEvidence) -> str | None:
     """The accuracy on the clean images differs from the one that `fit` has measured on its validation data.
 

@@ -6,7 +6,15 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from keras_advxai.checks.evidence import Evidence, check
+from keras_advxai.checks.evidence import (
+    NOT_FINITE,
+    OF_NAN,
+    UNDEFINED,
+    WEIGHTS,
+    Evidence,
+    affected_images,
+    check,
+)
 from keras_advxai.measurements import completeness as sums
 from keras_advxai.measurements.outcomes import outcomes
 from keras_advxai.text import percent_text
@@ -17,34 +25,39 @@ _MOST_SENTENCES = 4
 """With more explainers than this, as `GradCAM.every_layer` makes them, one sentence is about all of them."""
 
 
-@check("non-finite-weights", "error")
+@check(WEIGHTS, "error")
 def non_finite_weights(seen: Evidence) -> str | None:
     """Some of the model's weights are NaN or infinite, as after a training that diverged.
 
     Its outputs may be finite all the same: some processors' ReLU makes 0 of NaN, and the model then says the same of
-    every image, whatever an attack does.
+    every image, whatever an attack does. What follows from it is not said beside it.
     """
     if not seen.non_finite_weights:
         return None
     first, *others = seen.non_finite_weights
+    found = seen.measurements
+    clean = int(np.sum(~outcomes(found).finite()))
+    so = f", and outputs are NaN or infinite for {clean} of {len(found)} clean images, which {_counted(seen)}"
+    so = so if clean else ""
     return (
-        f"The weights {first}{f' and {len(others)} more' if others else ''} of the model hold NaN or infinity: no "
+        f"The weights {first}{f' and {len(others)} more' if others else ''} of the model hold NaN or infinity{so}: no "
         "figure means anything, also where outputs are finite."
     )
 
 
-@check("not-finite", "error")
+@check(NOT_FINITE, "error", silenced_by=(WEIGHTS,))
 def not_finite(seen: Evidence) -> Iterator[str]:
     """The model's outputs, on the images or under an attack, or heatmaps, are NaN or infinite for some images.
 
     Such images count as misclassified, and are left out of MOD and VID. Look for the operation
     that is undefined there: a root or logarithm of a negative number, a division by zero, an overflow in
-    16 bits. After a training that diverged it is the weights.
+    16 bits. After a training that diverged it is the weights. Under an attack, and of heatmaps, it is said only where
+    it is more than what follows from clean outputs that are not finite.
     """
     found = seen.measurements
     finite = outcomes(found).finite
     clean = int(np.sum(~finite()))
-    told = "are in no figure" if outcomes(found).task == "regression" else "count as misclassified"
+    told = _counted(seen)
     if clean:
         yield (
             f"The model's outputs are NaN or infinite for {clean} of {len(found)} clean images, which {told}; look for "
@@ -52,13 +65,18 @@ def not_finite(seen: Evidence) -> Iterator[str]:
         )
     for name in found.coordinates.attacks:
         affected = int(np.any(~finite(name), axis=0).sum())
-        if affected:
+        if np.any(~finite(name) & finite()):
             yield (
                 f"Under {name} the model's outputs are NaN or infinite for {affected} of {len(found)} images, which "
                 f"{told}."
             )
     for name in found.coordinates.explainers:
         yield from _pairs_without_value(seen, name)
+
+
+def _counted(seen: Evidence) -> str:
+    """What becomes of images whose outputs are not finite."""
+    return "are in no figure" if outcomes(seen.measurements).task == "regression" else "count as misclassified"
 
 
 def _pairs_without_value(seen: Evidence, explainer: str) -> Iterator[str]:
@@ -68,7 +86,11 @@ def _pairs_without_value(seen: Evidence, explainer: str) -> Iterator[str]:
     )
     missing &= ~found.at("blank", explainer=explainer)  # where the clean heatmap is blank, there is no MOD by rights
     non_finite = np.all(missing, axis=0)
-    if non_finite.any():  # for all dissimilarities: then it is the heatmaps
+    finite = outcomes(found).finite
+    sound = finite() & ~affected_images(found, UNDEFINED)
+    beyond = np.stack([sound & finite(name) for name in found.coordinates.attacks]) if missing.size else missing
+    # For all dissimilarities: then it is the heatmaps. Where outputs are NaN, heatmaps are, and that was said.
+    if np.any(non_finite & beyond):
         yield f"{int(non_finite.sum())} pairs of heatmaps of {explainer} are NaN; they are left out of its MOD and VID."
     for metric, pairs in zip(found.coordinates.metrics, missing & ~non_finite, strict=True):
         if pairs.any():  # a dissimilarity of a user's own that divides by zero, say, beside one that does not
@@ -78,7 +100,28 @@ def _pairs_without_value(seen: Evidence, explainer: str) -> Iterator[str]:
             )
 
 
-@check("saturated-logits", "warning")
+@check(UNDEFINED, "warning", silenced_by=(WEIGHTS, NOT_FINITE))
+def undefined_inside(seen: Evidence) -> str | None:
+    """Inside of the model a value is NaN or infinite for some clean images, and what is behind it makes a number of it.
+
+    A ReLU, a maximum, a comparison may turn NaN to 0, on some processors and not on others, compiled and not eagerly:
+    the model's output is finite then, and says nothing of the image. It is looked for where a root, a logarithm, a
+    power, a division or an inverse trigonometric function is taken of something that depends on the image, and one
+    of those operations is behind it; a `where` in between that chooses another value is taken for intent. It cannot be
+    seen inside of a `tf.function` or a loop of the model's own, where finite numbers overflow in 16 bits, and under
+    attacks. Add a small number to what the root, the logarithm or the division is of.
+    """
+    count = int(np.sum(seen.measurements.at("undefined_inside")))
+    if not count:
+        return None
+    return (
+        f"Inside of the model a root, a logarithm or a division is NaN or infinite for {count} of "
+        f"{len(seen.measurements)} clean images, and an operation behind it, such as a ReLU, may make a number of it: "
+        "their figures mean nothing. Add a small number to what it is of."
+    )
+
+
+@check("saturated-logits", "warning", silenced_by=OF_NAN)
 def saturated_logits(seen: Evidence) -> str | None:
     """The logits are so large that the gradient of cross-entropy is exactly zero in float32 on many clean images.
 
@@ -96,7 +139,7 @@ def saturated_logits(seen: Evidence) -> str | None:
     )
 
 
-@check("one-class", "warning")
+@check("one-class", "warning", silenced_by=OF_NAN)
 def one_class(seen: Evidence) -> str | None:
     """The model predicts one class for all images, which have several.
 
@@ -115,7 +158,7 @@ def one_class(seen: Evidence) -> str | None:
     )
 
 
-@check("blank-heatmaps", "warning")
+@check("blank-heatmaps", "warning", silenced_by=OF_NAN)
 def blank_heatmaps(seen: Evidence) -> Iterator[str]:
     """A clean heatmap without any evidence cannot serve as a reference.
 
@@ -128,8 +171,7 @@ def blank_heatmaps(seen: Evidence) -> Iterator[str]:
     baseline, such as a black one.
     """
     found = seen.measurements
-    finite = found.at("prediction") >= 0  # where outputs are NaN, that is the cause, of which `not-finite` tells
-    counts = {name: int((found.at("blank", explainer=name) & finite).sum()) for name in found.coordinates.explainers}
+    counts = {name: int(found.at("blank", explainer=name).sum()) for name in found.coordinates.explainers}
     counts = {name: count for name, count in counts.items() if count}
     if len(counts) > _MOST_SENTENCES:
         worst = max(counts, key=counts.__getitem__)  # one sentence for all layers of a saturated model
@@ -150,7 +192,7 @@ def _after(sentence: str) -> str:
     return f" {sentence}" if sentence else ""
 
 
-@check("completeness", "warning")
+@check("completeness", "warning", silenced_by=OF_NAN)
 def completeness(seen: Evidence) -> Iterator[str]:
     """Attributions that should add up to the change of the score miss it by more than 5 % of it.
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent import futures
 from typing import Any
@@ -12,9 +13,14 @@ import numpy as np
 import tensorflow as tf
 
 from keras_advxai.data.names import Named
+from keras_advxai.data.shards import SAY_HOW_MANY
 
 MOST_BATCHES = 10_000
 """After so many batches, a dataset that does not say how many it has is taken for infinite."""
+MANY_BATCHES = 1_000
+"""After so many, it is asked about."""
+_Read = tuple[Any, Sequence[str] | None]
+"""A batch as arrays, and the names of its images."""
 
 
 def batch_count(data: tf.data.Dataset | keras.utils.PyDataset) -> float | None:
@@ -72,6 +78,8 @@ def read(
 
     Raises:
         ValueError: It does not say how many it has, nothing else does, and there are more than `MOST_BATCHES`.
+
+    Warns where such a dataset begins again with its first batch, or has not ended after `MANY_BATCHES`.
     """
     count = batch_count(data)
     if isinstance(data, tf.data.Dataset):
@@ -82,14 +90,39 @@ def read(
         most = None if steps is None else first + steps
         ends = [int(end) for end in (count, most) if end is not None and end < math.inf]
         batches = _read_ahead(max(0, min(ends) - first), lambda index: _item(data, first + index))
+    if count is None and steps is None:
+        batches = _watched(batches)
+    yield from batches
+
+
+def _watched(batches: Iterable[_Read]) -> Iterator[_Read]:
+    """Batches of which nobody knows how many there are."""
+    first, is_asked = None, False
     for index, batch in enumerate(batches):
-        if count is None and steps is None and index == MOST_BATCHES:
+        if index == MOST_BATCHES:
             raise ValueError(
-                f"The dataset does not say how many batches it has, and did not end after {MOST_BATCHES}. Say how many "
-                "are to be read, as steps=100; or how many there are, by "
-                "dataset.apply(tf.data.experimental.assert_cardinality(n))."
+                f"The dataset does not say how many batches it has, and did not end after {MOST_BATCHES}. "
+                + SAY_HOW_MANY
             )
+        first = batch[0] if index == 0 else first
+        again = not is_asked and index > 0 and _is_same(batch[0], first)
+        if again or (not is_asked and index == MANY_BATCHES):
+            what = f"batch {index} is batch 0 once more" if again else f"it did not end after {MANY_BATCHES}"
+            warnings.warn(
+                f"The dataset does not say how many batches it has, and {what}. If it has no end, as a generator in an "
+                f"endless loop, an error follows after {MOST_BATCHES}. {SAY_HOW_MANY}",
+                stacklevel=2,
+            )
+            is_asked = True
         yield batch
+
+
+def _is_same(batch: Any, other: Any) -> bool:
+    """Whether two batches hold the same values, which are more than one."""
+    pairs = list(zip(keras.tree.flatten(batch), keras.tree.flatten(other), strict=False))
+    # Black frames come again by themselves.
+    varied = any(np.size(one) and np.any(one != np.ravel(one)[0]) for one, _ in pairs[:1])
+    return varied and all(np.array_equal(one, two) for one, two in pairs)
 
 
 def first_inputs(data: Any) -> Any:

@@ -19,6 +19,7 @@ from keras_advxai.measurements.measurements import Measurements
 from keras_advxai.measurements.part import MOMENTS
 from keras_advxai.measurements.reading import shown
 from keras_advxai.models.arriving import Arriving, compared, pooled
+from keras_advxai.models.ranges import OtherRange
 from keras_advxai.settings.evaluation_settings import EvaluationSettings
 
 _OF_SIZES = {"heatmap_size": [], "ssim": ""}
@@ -124,6 +125,7 @@ def facts(
         "random": list(evidence.random),
         "non_finite_weights": list(evidence.non_finite_weights),
         "arriving": arriving,
+        "other_range": None if evidence.other_range is None else list(evidence.other_range),
         "audit": [],
     }
 
@@ -176,6 +178,7 @@ def _evidence(parts: Sequence[Report], measurements: Measurements) -> Evidence:
         random=tuple(last["random"]),
         non_finite_weights=tuple(last["non_finite_weights"]),
         arriving=_arriving(parts),
+        other_range=None if known[0]["other_range"] is None else OtherRange(*known[0]["other_range"]),
     )
 
 

@@ -17,7 +17,9 @@ from keras_advxai.measurements.coordinates import SCORES as COMPARED
 from keras_advxai.measurements.quantity import quantity
 from keras_advxai.metrics import Dissimilarity, nissim
 from keras_advxai.models.scores import SCORES
+from keras_advxai.models.undefined import not_finite_inside
 from keras_advxai.ops import norms
+from keras_advxai.ops.random import image_keys
 
 _TOLERANCE = 1e-6
 _USUAL = FGSM()
@@ -202,6 +204,22 @@ def non_finite_gradient(seen: Observation, attack: Attack) -> Tensor | None:
 def saturated(seen: Observation) -> Tensor | None:
     """Whether the gradient of cross-entropy to the clean logits is exactly zero in float32."""
     return seen.model.kind.saturated(seen.forward.logits, seen.labels)
+
+
+@quantity("image", dtype="int32", unknown=-1, limits=(0, 2**31 - 1), optional=True)
+def image_key(seen: Observation) -> Tensor | None:
+    """A number that images with the same pixels have in common, and hardly any others; 0 for images of one value."""
+    if seen.model.takes_several_inputs:  # the same image may come with other words
+        return None
+    images, axes = seen.images, range(1, seen.images.shape.rank)
+    plain = tf.reduce_max(images, axes) == tf.reduce_min(images, axes)  # such as black frames, which are no copies
+    return tf.where(plain, 0, tf.maximum(image_keys(images) & 0x7FFFFFFF, 1))
+
+
+@quantity("image", dtype="bool", unknown=False, optional=True)
+def undefined_inside(seen: Observation) -> Tensor | None:
+    """Whether NaN arises inside of the model that an operation behind it may turn to a number, of the clean images."""
+    return not_finite_inside(seen.forward)
 
 
 @quantity("condition", "image", dtype="float32", optional=True)

@@ -14,6 +14,7 @@ from keras_advxai.evaluation.plan import MeasurementPlan
 from keras_advxai.evaluation.report import EvaluationReport
 from keras_advxai.execution import partial
 from keras_advxai.execution.collected import Collected
+from keras_advxai.execution.other_range import other_range
 from keras_advxai.models import ImageClassifier
 from keras_advxai.models.arriving import Arriving, compared
 from keras_advxai.models.variables import non_finite_variables, weights_hash
@@ -61,6 +62,7 @@ def report_of(
         random=topology.random,
         non_finite_weights=non_finite_variables(classifier.model),
         arriving=_arriving(topology.statistics, collected),
+        other_range=other_range(classifier, batches, measurements),
         partial=None if unfinished is None else partial.sentence(unfinished),
     )
     origin = provenance(

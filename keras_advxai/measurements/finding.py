@@ -5,13 +5,25 @@ from __future__ import annotations
 import dataclasses
 import inspect
 import pathlib
-from collections.abc import Callable, Iterator, Mapping
-from typing import Any, Generic, Literal, Self, TypeAlias, TypeVar, get_args
+from collections.abc import Callable, Collection, Iterator, Mapping
+from typing import Any, Generic, Literal, Protocol, Self, TypeAlias, TypeVar, get_args
 
 from keras_advxai._choice import check_one_of, is_one_of
 from keras_advxai.measurements.reading import is_text, shown
 
-E = TypeVar("E")
+
+class Evident(Protocol):
+    """What a kind of checks looks at."""
+
+    def without(self, cause: str) -> Self | None:
+        """The same without the images of which a finding has spoken; `None` if nothing is left to look at.
+
+        Args:
+            cause: The id of the finding.
+        """
+
+
+E = TypeVar("E", bound=Evident)
 """What a kind of checks looks at."""
 
 Severity: TypeAlias = Literal["error", "warning", "note"]
@@ -87,11 +99,14 @@ class Check(Generic[E]):
         id: Its name.
         severity: How much what it says matters.
         run: The function: sentences, one sentence, or nothing.
+        silenced_by: The ids of the checks whose findings are the cause of what this one would say: the images of which
+            they speak are kept from it, and it is silent where none are left.
     """
 
     id: str
     severity: Severity
     run: Callable[[E], Iterator[str] | str | None]
+    silenced_by: tuple[str, ...] = ()
 
     @property
     def explanation(self) -> str:
@@ -111,20 +126,41 @@ class Checks(Generic[E]):
     def __init__(self) -> None:
         self.all: dict[str, Check[E]] = {}
 
-    def check(self, id: str, severity: Severity = "note") -> Callable[[Callable[[E], Any]], Callable[[E], Any]]:
+    def check(
+        self, id: str, severity: Severity = "note", *, silenced_by: tuple[str, ...] = ()
+    ) -> Callable[[Callable[[E], Any]], Callable[[E], Any]]:
         """Declares a check: the decorated function says a sentence, several, or nothing; its docstring explains it.
 
         Args:
             id: Its name, in lower case with hyphens.
             severity: `"error"`, `"warning"` or `"note"`; see `Finding`. Defaults to `"note"`.
+            silenced_by: The ids of the checks whose findings are the cause of what this one would say; see `Check`.
+                Defaults to `()`, none.
         """
 
         def declare(run: Callable[[E], Any]) -> Callable[[E], Any]:
-            self.all[id] = Check(id, severity, run)
+            self.all[id] = Check(id, severity, run, silenced_by)
             return run
 
         return declare
 
-    def findings(self, evidence: E) -> list[Finding]:
-        """What all checks have to say."""
-        return [finding for item in self.all.values() for finding in item.findings(evidence)]
+    def findings(self, evidence: E, said: Collection[str] = ()) -> list[Finding]:
+        """What all checks have to say: causes, and of their consequences only what is there without them.
+
+        Args:
+            evidence: What they look at.
+            said: The ids of what other kinds of checks have said. Defaults to `()`, nothing.
+        """
+        found: dict[str, list[Finding]] = {}
+
+        def ask(item: Check[E]) -> list[Finding]:
+            if item.id not in found:
+                found[item.id] = []  # until it is known, should two checks name each other
+                causes = [id for id in item.silenced_by if id in said or (id in self.all and ask(self.all[id]))]
+                left: E | None = evidence
+                for cause in causes:
+                    left = None if left is None else left.without(cause)
+                found[item.id] = [] if left is None else item.findings(left)
+            return found[item.id]
+
+        return [finding for item in self.all.values() for finding in ask(item)]

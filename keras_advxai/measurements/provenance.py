@@ -76,6 +76,14 @@ def _moments(value: Any) -> bool:
     return all(numbers(value[name]) for name in MOMENTS) and len({len(value[name]) for name in MOMENTS}) == 1
 
 
+def _tried(value: Any) -> bool:
+    """Whether something is an `OtherRange` of `models`, as a list."""
+    if not isinstance(value, list) or len(value) != 7:
+        return False
+    name, *counts, share = value
+    return is_text(name) and all(map(_whole, counts)) and counts[0] > 0 and type(share) is float and 0 <= share <= 1
+
+
 _PART: dict[str, Callable[[Any], bool]] = {
     "shard": _pair,
     "batches": _pair,
@@ -92,6 +100,7 @@ _PART: dict[str, Callable[[Any], bool]] = {
     "random": _list_of(is_text),
     "non_finite_weights": _list_of(is_text),
     "arriving": _or_none(_moments),
+    "other_range": _or_none(_tried),
     "audit": _list_of(lambda item: isinstance(item, dict) and {"id", "severity", "text"} == set(item)),
 }
 """What is kept of a part of the data, with the check of each entry."""

@@ -185,7 +185,7 @@ class ImageClassifier(LayeredModel):
     def check_labels(self, y: Any, count: int, where: str = "`y`", shape: Shape = None) -> np.ndarray:
         """Labels, after they were checked; see `Task.check_labels`."""
         found = self._summary(shape)
-        heads.check_no_masks(y, self.reduce, where)
+        heads.check_no_masks(y, self.reduce, where, count, found.classes)
         return self.kind.check_labels(y, count, found.classes, found.binary, where)
 
     def smoothed(self, beta: float | None) -> Self:

@@ -142,22 +142,29 @@ def check_reduce(reduce: Reduce) -> Reduce:
     return reduce
 
 
-def check_no_masks(y: Any, reduce: Reduce, where: str) -> None:
+def check_no_masks(y: Any, reduce: Reduce, where: str, count: int, classes: int) -> None:
     """Raise for labels of positions where `reduce` makes one class of all.
 
     Args:
         y: Labels as a user has them.
         reduce: The function.
         where: What the labels are called in messages.
+        count: How many images there are.
+        classes: How many classes `reduce` returns.
 
     Raises:
         ValueError: They have a dimension for the positions.
     """
-    shape = getattr(y, "shape", ())
-    if reduce is not None and len(shape) > 2:
+    shape = tuple(getattr(y, "shape", ()))
+    # Masks may be flattened, image by image or all of them.
+    is_flat = (len(shape) == 2 and shape[1] not in (1, classes)) or (
+        len(shape) == 1 and shape[0] > count and shape[0] % max(1, count) == 0
+    )
+    if reduce is not None and (len(shape) > 2 or is_flat):
         raise ValueError(
             f"{where} must be one class for each image, (batch,), of what `reduce` returns: not masks or labels of "
-            f"positions, as the model is trained on. Received: shape={tuple(shape)}"
+            "positions, as the model is trained on. Pass the class of each image, such as that of most of its "
+            f"positions: np.array([np.bincount(mask.ravel()).argmax() for mask in masks]). Received: shape={shape}"
         )
 
 

@@ -10,6 +10,14 @@ import tensorflow as tf
 from keras_advxai._typing import Tensor
 from keras_advxai.models.arrays import as_array, is_real
 
+_MOST_CLASSES = 3
+"""Rows of whole numbers that are longer than this, and name no class, may be masks."""
+_MASKS = (
+    " If they are masks, a class for each position, pass one class for each image, and reduce=..., a function from the "
+    "model's output to (batch, classes), such as the mean over the positions: "
+    "lambda scores: keras.ops.mean(keras.ops.reshape(scores, (-1, positions, classes)), axis=1)."
+)
+
 
 def check_labels(y: Tensor, count: int, classes: int, binary: bool = False, where: str = "`y`") -> np.ndarray:
     """Return the labels as class indices, `(batch,)` int32.
@@ -139,6 +147,8 @@ def _from_one_hot(labels: np.ndarray, classes: int, binary: bool, where: str) ->
     several = " If the model predicts several labels, pass labels='multi'." if are_several(labels, classes) else ""
     is_one_hot = np.all((labels == 0) | (labels == 1)) and np.all(labels.sum(-1) == 1)
     if labels.shape[1] != classes or not is_one_hot:
+        masks = labels.shape[1] > _MOST_CLASSES and bool(np.all(labels == np.floor(labels)))
+        several += _MASKS if masks else ""
         raise ValueError(
             f"{where} must be class indices, (batch,), or one-hot rows, (batch, {classes}). Received: "
             f"shape={labels.shape}" + ("" if is_one_hot else ", with rows that are not one-hot.") + several

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import gc
+import warnings
 
 import keras
 import pytest
+from scripted import BLANK
 
 from keras_advxai.callbacks import FindingWarning
 from keras_advxai.callbacks.siblings import _STARTED
@@ -98,3 +100,25 @@ def test_no_callback_is_kept_alive(fit, evaluation, images):
     fit(evaluation(images, final=False))
     gc.collect()
     assert {id(item) for item in _STARTED} <= before
+
+
+def test_what_two_callbacks_find_alike_is_said_once(fit, evaluation, images):
+    dark = (images[0][:40] * 0.5, images[1][:40])
+    pair = [evaluation(images, name=name, final=False, epsilons=(0.1,)) for name in ("one", "two")]
+    other = evaluation(dark, name="dark", final=False, epsilons=(0.1,))
+
+    def said(*callbacks):
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            fit(*callbacks, epochs=(BLANK, BLANK))
+        return [str(item.message) for item in caught if "blank-heatmaps" in str(item.message)]
+
+    (sentence,) = said(*pair)
+    assert "64 of 64 clean heatmaps of grad_cam are blank" in sentence
+    assert all("blank-heatmaps" in {item.id for item in ours.report.warnings} for ours in pair)  # each report has it
+    # What differs in its numbers is of other images. In another training it is said again.
+    assert [item.partition(" clean")[0] for item in said(pair[0], other)] == [
+        "After epoch 1: 64 of 64",
+        "After epoch 1: 40 of 40",
+    ]
+    assert said(pair[1]) == [sentence]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 
 import keras_advxai as kax
 from keras_advxai.checks import Evidence, findings
@@ -157,3 +158,51 @@ def test_untrained_networks_raise_none(seed):
         model, (x, of_classes(4, 200, seed)), explainers=(), epsilons=(0.1,), noise_control=False, progress=False
     )
     assert not {"shifted-labels", "sorted-data"} & {finding.id for finding in report.warnings}
+
+
+def keyed(keys, **settings):
+    found = Measurements.of(
+        Coordinates((), (), ("nissim",), ("predicted",), (0.1,), classes=2),
+        label=np.arange(len(keys)) % 2,
+        prediction=[np.arange(len(keys)) % 2],
+        confidence=[np.ones(len(keys))],
+        image_key=keys,
+    )
+    return {item.id: str(item) for item in findings(Evidence(found, (), **settings))}.get("repeated-images")
+
+
+def test_copies_are_counted_and_a_few_are_none_of_our_business():
+    different = np.arange(1, 201)
+    assert keyed(different) is None
+    assert keyed(np.where(different < 40, 0, different)) is None  # black frames
+    few = np.concatenate([different, different[3:13:2], [900, 901]])  # 5 of 207, true duplicates
+    assert keyed(few) is None
+    assert keyed(np.concatenate([different, different[:7]])) is None
+    assert keyed(np.concatenate([different, different[:8]])) == (
+        "8 of 208 images are copies of earlier ones, and 200 different: each counts as often as it was read, and "
+        "intervals are too narrow. The last 8 of them in a row: `steps` may go beyond the end of a dataset that "
+        "repeats."
+    )
+    mixed = np.concatenate([np.repeat(different[:20], 2), different[20:]])  # 20 of 220, and not at the end
+    assert keyed(mixed).startswith("20 of 220 images are copies of earlier ones, and 200 different")
+    assert "in a row" not in keyed(mixed)
+
+
+def test_steps_beyond_a_dataset_that_repeats():
+    x = np.random.default_rng(0).random((20, 4, 4, 1)).astype("float32")
+    x[5:9] = 0
+    model = keras.Sequential([keras.Input((4, 4, 1)), keras.layers.Flatten(), keras.layers.Dense(2)])
+    settings = {"attacks": "uniform_noise", "explainers": (), "epsilons": (0.1,), "noise_control": False}
+    stream = tf.data.Dataset.from_tensor_slices((x, np.arange(20) % 2)).repeat().batch(10)
+
+    def said(steps, **more):
+        report = kax.evaluate(model, stream, steps=steps, progress=False, **settings, **more)
+        return report, {item.id: str(item) for item in report.warnings}.get("repeated-images")
+
+    assert said(2)[1] is None
+    report, sentence = said(4)
+    assert sentence.startswith("16 of 40 images are copies of earlier ones, and 24 different")  # four are black
+    keys = report.measurements.at("image_key")
+    np.testing.assert_array_equal(keys[:20], keys[20:])
+    parts = [said(4, shard=(index, 4))[0] for index in range(4)]
+    assert kax.EvaluationReport.merge(parts).warnings == report.warnings

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
+import warnings
 
 import keras
 import numpy as np
@@ -102,6 +103,7 @@ def test_of_arrays_too(model, eight):
     assert Batches(eight, as_classifier(model), 3, steps=3).images == 8
 
 
+@pytest.mark.filterwarnings("ignore:The dataset does not say how many batches it has")
 def test_what_does_not_say_how_long_it_is_ends_somewhere(model, eight, monkeypatch):
     monkeypatch.setattr(streams, "MOST_BATCHES", 5)
     with pytest.raises(ValueError, match=r"did not end after 5\. Say how many are to be read, as steps=100"):
@@ -114,10 +116,36 @@ def test_what_does_not_say_how_long_it_is_ends_somewhere(model, eight, monkeypat
         Batches(generated(*eight), as_classifier(model), 2).sampled(4, 0)
 
 
+@pytest.mark.filterwarnings("ignore:The dataset does not say how many batches it has")
 def test_ten_thousand_batches_are_read_in_a_moment(eight):
     data = tf.data.Dataset.range(1).repeat().filter(lambda x: True)
     with pytest.raises(ValueError, match="did not end after 10000"):
         sum(1 for _ in streams.read(data))
+
+
+def test_it_is_asked_about_early(eight, monkeypatch):
+    def read(data, steps=None):
+        """The warnings, each with the number of the batch that was read before it."""
+        found = []
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            for number, _ in enumerate(itertools.islice(streams.read(data, steps), 12)):
+                found += [(number, str(item.message)) for item in caught]
+                caught.clear()
+        return found
+
+    ((number, said),) = read(generated(*eight))  # begins again after four batches
+    assert number == 4
+    assert "how many batches it has, and batch 4 is batch 0 once more. If it has no end" in said
+    assert "an error follows after 10000. Say how many are to be read, as steps=100" in said
+    assert not read(generated(*eight), steps=7)
+    assert not read(repeated(*eight), steps=7)
+    assert not read(generated(*eight, 4))
+    assert not read(generated(0 * eight[0], eight[1]))  # black frames come again by themselves
+    monkeypatch.setattr(streams, "MANY_BATCHES", 6)
+    ((number, said),) = read(generated(0 * eight[0], eight[1]))
+    assert number == 6
+    assert "and it did not end after 6." in said
 
 
 @pytest.mark.parametrize("steps", [0, -1, 1.5, True])

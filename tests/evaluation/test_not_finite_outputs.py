@@ -152,7 +152,7 @@ def test_blank_heatmaps_are_not_named_where_nan_is_the_cause():
         diverged(), (np.full((6, 4, 4, 1), 0.5), np.zeros(6)), **{**SETTINGS, "explainers": "grad_cam"}
     )
     said = {item.id for item in found.warnings}
-    assert "not-finite" in said
+    assert "non-finite-weights" in said
     assert "blank-heatmaps" not in said
 
 
@@ -174,6 +174,61 @@ def test_weights_that_a_relu_swallows_are_named():
     (finding,) = [item for item in evaluated(swallowed) if item.id == "non-finite-weights"]
     assert finding.severity == "error"
     assert "first/kernel of the model hold NaN" in finding
+
+
+CHECKED = {"explainers": "grad_cam", "epsilons": (0.1, 0.2), "progress": False}
+
+
+def of_four(level, *others):
+    """A mean of roots of the images less a level, behind a convolution and a ReLU, of 32 images of two classes."""
+    root = L.Lambda(lambda x: keras.ops.sqrt(x - level))
+    net = keras.Sequential([keras.Input((8, 8, 1)), root, L.Conv2D(3, 3), *others, L.GlobalAveragePooling2D()])
+    net.add(L.Dense(2))
+    x = np.random.default_rng(0).uniform(0.3, 1, (32, 8, 8, 1)).astype("float32")
+    return net, x, np.arange(32) % 2
+
+
+def test_a_cause_is_said_once_and_its_consequences_are_not():
+    net, x, y = of_four(0.0, L.BatchNormalization(), L.ReLU())
+    net.set_weights([np.full_like(weight, np.nan) for weight in net.get_weights()])
+    found = kax.evaluate(net, (x, y), checks="all", **CHECKED)
+    assert [item.id for item in found.warnings] == ["non-finite-weights", "few-images"]
+    assert "conv2d" in found.warnings[0]
+    assert (
+        "infinite for 32 of 32 clean images, which count as misclassified: no figure means anything"
+        in found.warnings[0]
+    )
+
+    net, x, y = of_four(2.0)  # all outputs are NaN, and the weights are sound
+    found = kax.evaluate(net, (x, y), **CHECKED)
+    assert [item.id for item in found.warnings] == ["not-finite", "few-images"]
+    assert "for 32 of 32 clean images, which count as misclassified; look for an und" in found.warnings[0]
+
+
+def test_nan_that_a_relu_swallows_is_the_cause_of_what_follows():
+    net, x, y = of_four(2.0, L.ReLU())
+    found = kax.evaluate(net, (x, y), **CHECKED)
+    assert found.measurements.at("undefined_inside").all()
+    said = [item.id for item in found.warnings]
+    # Where the ReLU of this processor keeps NaN, it is seen at the end.
+    swallowed = bool(np.isfinite(found.measurements.at("confidence")).all())
+    assert said == ["undefined-inside" if swallowed else "not-finite", "few-images"]
+    assert type(found).from_json(found.to_json()) == found
+
+
+def test_what_is_there_without_the_cause_is_said_beside_it():
+    """The gradient is zero, and one class is predicted, for all images, of which two have NaN outputs."""
+    root = L.Lambda(lambda x: keras.ops.sqrt(x - 0.05))
+    net = keras.Sequential([keras.Input((8, 8, 1)), root, L.Flatten(), L.Dense(2)])
+    net.layers[-1].set_weights([np.zeros((64, 2)), np.array([1.0, 0])])
+    x = np.random.default_rng(0).uniform(0.3, 1, (32, 8, 8, 1)).astype("float32")
+    x[:2] = 0
+    found = kax.evaluate(net, (x, np.arange(32) % 2), **{**CHECKED, "explainers": ()})
+    said = {item.id: str(item) for item in found.warnings}
+    assert "for 2 of 32 clean images" in said["not-finite"]
+    assert "non-finite-gradients" not in said
+    assert "class 0 for all clean images" in said["one-class"]
+    assert "zero on 100.0 % of the images" in said["zero-gradients"]
 
 
 def evaluated(model):

@@ -81,6 +81,39 @@ def test_the_wrapper_takes_and_saves_it(model, report, tmp_path):
         unnamed.save(tmp_path / "other.keras")
 
 
+@pytest.mark.parametrize(
+    "shape",
+    [(6, 8, 8), (6, 8, 8, 3), (6, 64), (6, 192), (384,)],
+    ids=["masks", "one-hot", "flat", "flat one-hot", "all"],
+)
+def test_masks_are_refused_however_they_are_flattened_and_the_way_out_is_right(model, shape):
+    masks = np.random.default_rng(0).integers(0, 3, (6, 8, 8))
+    given = (masks if np.prod(shape) == masks.size else np.eye(3, dtype=int)[masks]).reshape(shape)
+    with pytest.raises(
+        ValueError, match=r"such as that of most of its positions: np\.array\(.*Received: shape="
+    ) as caught:
+        kax.evaluate(model, (X, given), reduce=mean_scores, progress=False, **SETTINGS)
+    said = str(caught.value)
+    assert f"Received: shape={shape}" in said
+    most = eval(said.partition("positions: ")[2].partition(". Received")[0])
+    np.testing.assert_array_equal(most, [np.bincount(mask.ravel()).argmax() for mask in masks])
+    classifier = kax.ImageClassifier(model, reduce=mean_scores)
+    for right in (most, most[:, None], np.eye(3)[most]):
+        np.testing.assert_array_equal(classifier.check_labels(right, 6), most)
+
+
+def test_masks_of_a_flattened_output_are_refused_with_a_way_out(model):
+    flat = keras.Sequential([keras.Input(SHAPE), *model.layers[:-1], keras.layers.Conv2D(3, 1), keras.layers.Flatten()])
+    masks = np.random.default_rng(0).integers(0, 3, (6, 64))
+    with pytest.raises(ValueError, match=r"If they are masks, .*, and reduce=\.\.\.") as caught:
+        kax.evaluate(flat, (X, masks), explainers=(), progress=False, **SETTINGS)
+    way_out = str(caught.value).partition("positions: ")[2].rstrip(".")
+    mean = eval(way_out, {"keras": keras, "positions": 64, "classes": 3})
+    report = kax.evaluate(flat, (X, Y), explainers=(), reduce=mean, progress=False, **SETTINGS)
+    expected = flat.predict(X, verbose=0).reshape(6, 64, 3).mean(1).argmax(-1)
+    np.testing.assert_array_equal(report.measurements.at("prediction"), expected)
+
+
 @pytest.mark.filterwarnings("ignore::keras_advxai.callbacks.FindingWarning")  # one epoch teaches it one class
 def test_the_callback_takes_it():
     model = segmenting()

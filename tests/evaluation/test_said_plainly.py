@@ -88,11 +88,14 @@ def test_one_class_names_reduce_where_there_is_one():
     assert "`reduce`" not in without
 
 
-def test_gradients_that_are_not_finite_may_come_of_values_that_were_swallowed():
+def test_values_that_were_swallowed_are_named_and_not_the_gradients_that_come_of_them():
     root = L.Lambda(lambda x: keras.ops.relu(keras.ops.sqrt(x - 0.5)))
     model = keras.Sequential([L.Input((6, 6, 1)), root, L.Flatten(), L.Dense(2)])
     said = {item.id: item for item in kax.evaluate(model, X, **QUIET).warnings}
-    assert "a ReLU swallows it, the clean figures of these images may mean nothing" in said["non-finite-gradients"]
+    assert "non-finite-gradients" not in said
+    # Where the ReLU of this processor keeps NaN, it is seen at the end.
+    swallowed = "such as a ReLU, may make a number of it: their figures mean nothing"
+    assert "not-finite" in said or swallowed in said["undefined-inside"]
 
 
 class AlwaysOn(L.Dropout):

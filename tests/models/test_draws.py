@@ -11,7 +11,7 @@ import tensorflow as tf
 from small_models import AlwaysDropout
 
 import keras_advxai as kax
-from keras_advxai.attacks import BIM, DDN, FGSM, MIFGSM, PGD, MultiTargetPGD
+from keras_advxai.attacks import BIM, DDN, FGSM, MIFGSM, PGD, DeepFool, MultiTargetPGD
 from keras_advxai.models import draws
 
 PIXELS = (16, 16, 1)
@@ -128,7 +128,18 @@ def test_samples_are_of_draws_and_not_of_directions(model):
     np.testing.assert_allclose(found, [1 / 8, 3 / 8, 3 / 8, 1 / 8], atol=5 * 0.03)
 
 
-@pytest.mark.parametrize("kind", [FGSM, PGD, BIM, MIFGSM, MultiTargetPGD, DDN], ids=lambda kind: kind.__name__)
+def test_deep_fool_steps_along_the_mean_slope(model):
+    attack = DeepFool(steps=1, samples=3, overshoot=0.5)
+    classifier = kax.ImageClassifier(model)
+    step = tf.function(lambda x: x - attack.minimize(classifier, x, tf.constant([0]), classifier.forward(x)))(images(1))
+    step = step.numpy()
+    counts = np.rint(step / step[step > 1e-6].min()).astype(int).ravel()
+    np.testing.assert_allclose(np.bincount(counts, minlength=4) / 256, [1 / 8, 3 / 8, 3 / 8, 1 / 8], atol=5 * 0.03)
+
+
+@pytest.mark.parametrize(
+    "kind", [FGSM, PGD, BIM, MIFGSM, MultiTargetPGD, DDN, DeepFool], ids=lambda kind: kind.__name__
+)
 def test_attacks_with_gradients_take_samples(kind):
     assert kind(samples=4).get_config()["samples"] == 4
     assert kind().samples == 1

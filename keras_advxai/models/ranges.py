@@ -1,0 +1,106 @@
+"""Whether a model would be right more often if the pixels were in another range."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Iterator
+from typing import Any, NamedTuple
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from keras_advxai._typing import Bounds
+from keras_advxai.models.forward import Forward, Traceable
+
+FEWEST_WRONG = 14
+"""Fewer images that are right in another range alone may be so by chance."""
+_VALUES_AT_ONCE = 2**20
+"""Images are taken in groups of so many values: an eager pass keeps what every layer returns."""
+_ENDS: dict[str, Bounds] = {"[0, 1]": (0.0, 1.0), "[-1, 1]": (-1.0, 1.0), "[0, 255]": (0.0, 255.0)}
+_IMAGENET_MEAN, _IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+_CAFFE_MEAN = (103.939, 116.779, 123.68)
+
+
+class OtherRange(NamedTuple):
+    """How often a model is right on images as they are, and as they would be in another range of the pixels.
+
+    Attributes:
+        name: The other range.
+        images: How many images it was tried on.
+        own: How many of them are right as they are.
+        right: How many are right in the other range.
+        gained: How many are right in the other range alone.
+        lost: How many are right as they are alone.
+        by_frequencies: Which share would be right by the frequencies of labels and predictions in the other range.
+    """
+
+    name: str
+    images: int
+    own: int
+    right: int
+    gained: int
+    lost: int
+    by_frequencies: float
+
+
+def best_other_range(classifier: Traceable, inputs: Any, labels: np.ndarray) -> OtherRange | None:
+    """The range in which the model is right most often; `None` where it is right as often as the images are.
+
+    Args:
+        classifier: A classifier of one class for each image, which is not random.
+        inputs: What it takes.
+        labels: The classes of the images, `(batch,)`.
+    """
+    own = _predictions(classifier, inputs, lambda images: images) == labels
+    found = []
+    for name, change in _changes(classifier, np.shape(classifier.images_of(inputs))[-1]):
+        predicted = _predictions(classifier, inputs, change)
+        right = predicted == labels
+        classes = np.arange(max(labels.max(), predicted.max()) + 1)
+        shares = [float(np.mean(labels == item) * np.mean(predicted == item)) for item in classes]
+        found.append(
+            OtherRange(
+                name,
+                images=len(labels),
+                own=int(own.sum()),
+                right=int(right.sum()),
+                gained=int((right & ~own).sum()),
+                lost=int((own & ~right).sum()),
+                by_frequencies=min(1.0, sum(shares)),
+            )
+        )
+    best = max(found, key=lambda item: item.right)
+    return best if best.right > best.own else None
+
+
+def _changes(classifier: Traceable, channels: int) -> Iterator[tuple[str, Callable[[Any], Any]]]:
+    """What images in the classifier's bounds would be in other ranges."""
+    lower, upper = classifier.bounds
+
+    def unit(images: Any) -> Any:
+        return (images - lower) / (upper - lower)
+
+    def between(images: Any, low: float, high: float) -> Any:
+        return unit(images) * (high - low) + low
+
+    for name, (low, high) in _ENDS.items():
+        if not np.allclose((low, high), (lower, upper), atol=0.01 * (upper - lower)):
+            yield f"in {name}", functools.partial(between, low=low, high=high)
+    if channels != 3:
+        return
+    yield "less ImageNet's mean, over its deviation", lambda images: (unit(images) - _IMAGENET_MEAN) / _IMAGENET_STD
+    yield "in the way of Caffe", lambda images: 255 * unit(images)[..., ::-1] - _CAFFE_MEAN
+
+
+def _predictions(classifier: Traceable, inputs: Any, change: Callable[[Any], Any]) -> np.ndarray:
+    """What the model says of images that were changed, `(batch,)`; -1 where that is not finite."""
+    images = np.asarray(classifier.images_of(inputs), np.float32)
+    size = max(1, _VALUES_AT_ONCE // max(1, images[0].size))
+    found = []
+    for begin in range(0, len(images), size):
+        part = keras.tree.map_structure(lambda item, begin=begin: item[begin : begin + size], inputs)
+        changed = tf.constant(np.asarray(change(images[begin : begin + size]), np.float32))
+        # Not by `classifier.forward`, which refuses images out of bounds, and eagerly: to compile a pass takes longer.
+        found.append(Forward(classifier, classifier.with_images(part, changed)).decisions.numpy())
+    return np.concatenate(found)

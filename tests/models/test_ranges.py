@@ -1,0 +1,103 @@
+"""Pixels in another range than the model was trained on, where no layer has statistics of the training."""
+
+from __future__ import annotations
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+import keras_advxai as kax
+from keras_advxai.models.ranges import best_other_range
+
+L = keras.layers
+SETTINGS = {"attacks": "uniform_noise", "explainers": (), "epsilons": (0.1,), "noise_control": False, "progress": False}
+
+
+def model_in(low, high, channels=1):
+    """Says class 1 of images whose mean is above the middle of a range, and 0 of others."""
+    net = keras.Sequential([keras.Input((4, 4, channels)), L.Flatten(), L.Dense(2)])
+    slope = np.full((16 * channels, 1), 40 / (16 * channels * (high - low)))
+    net.set_weights([np.concatenate([0 * slope, slope], 1), np.array([20 * (high + low) / (high - low), 0])])
+    return net
+
+
+@pytest.fixture(scope="module")
+def images():
+    """128 images in [0, 1], dark ones of class 0 and bright ones of class 1, in turn."""
+    y = np.arange(128) % 2
+    x = 0.1 + 0.55 * y[:, None, None, None] + 0.25 * np.random.default_rng(0).random((128, 4, 4, 1))
+    return x.astype("float32"), y
+
+
+RANGES = {"[0, 1]": (0, 1), "[-1, 1]": (-1, 1), "[0, 255]": (0, 255)}
+
+
+@pytest.mark.parametrize("trained", RANGES)
+@pytest.mark.parametrize("given", RANGES)
+def test_the_range_of_the_training_is_found_from_every_other(images, trained, given):
+    (low, high), (lower, upper) = RANGES[trained], RANGES[given]
+    x, y = images
+    classifier = kax.ImageClassifier(model_in(low, high), bounds=(lower, upper))
+    found = best_other_range(classifier, x * (upper - lower) + lower, y)
+    # One class of two is right by chance where the images are all on one side of what the model looks at.
+    right = np.mean(model_in(low, high).predict(x * (upper - lower) + lower, verbose=0).argmax(1) == y)
+    if trained == given:
+        assert found is None
+        assert right == 1
+    else:
+        assert found.name == f"in {trained}"
+        assert (found.images, found.own, found.right, found.lost) == (128, round(128 * right), 128, 0)
+        assert found.gained == 128 - found.own
+
+
+def test_ways_of_keras_applications_are_tried_on_colours(images):
+    x, y = images
+    colours = np.repeat(x, 3, axis=-1)
+    for net, name in ((model_in(-110, 140, 3), "in the way of Caffe"), (model_in(-1, 3, 3), "less ImageNet's mean")):
+        found = best_other_range(kax.ImageClassifier(net), colours, y)
+        assert found.name.startswith(name)
+        assert (found.own, found.right) == (64, 128)
+
+
+def said(report):
+    return {finding.id: str(finding) for finding in report.warnings}
+
+
+def test_the_finding_and_where_there_is_none(images):
+    x, y = images
+    net = model_in(0, 255)
+    wrong = said(kax.evaluate(net, (x, y), **SETTINGS))
+    assert wrong["other-range"] == (
+        "Of the first 128 images the model is right on 64, and on 128 if the pixels are in [0, 255]: they seem to be "
+        "in another range than it was trained on. Look at `preprocess` and `bounds`."
+    )
+    stream = tf.data.Dataset.from_tensor_slices((x, y)).batch(50)
+    assert said(kax.evaluate(net, stream, **SETTINGS))["other-range"] == wrong["other-range"]
+    assert "other-range" not in said(kax.evaluate(net, (x * 255, y), bounds=(0, 255), **SETTINGS))
+    assert "other-range" not in said(kax.evaluate(net, x, **SETTINGS))  # without labels nothing is right or wrong
+    few = said(kax.evaluate(net, (x[:20], y[:20]), **SETTINGS))
+    assert "other-range" not in few
+
+
+def test_shards_say_what_the_whole_says(images):
+    x, y = images
+    net, settings = model_in(0, 255), {**SETTINGS, "batch_size": 16}
+    whole = kax.evaluate(net, (x, y), **settings)
+    parts = [kax.evaluate(net, (x, y), shard=(index, 8), **settings) for index in range(8)]
+    assert kax.EvaluationReport.merge(parts) == whole
+    assert "other-range" in said(whole)
+    again = [type(part).from_json(part.to_json()) for part in parts]
+    assert said(kax.EvaluationReport.merge(again)) == said(whole)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_models_that_know_nothing_raise_no_alarm(images, seed):
+    x, _ = images
+    for activation in ("relu", "tanh"):
+        keras.utils.set_random_seed(seed)
+        net = keras.Sequential([keras.Input((4, 4, 1)), L.Conv2D(4, 2, activation=activation), L.Flatten(), L.Dense(4)])
+        classifier = kax.ImageClassifier(net)
+        labels = np.random.default_rng(seed).integers(0, 4, 128)
+        found = best_other_range(classifier, x, labels)
+        assert found is None or found.right < 64
