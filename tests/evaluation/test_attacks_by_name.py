@@ -83,7 +83,7 @@ def test_all_pairs_can_be_planned(model):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("pair", itertools.pairwise([*NAMES, NAMES[0]]), ids=" ".join)
+@pytest.mark.parametrize("pair", list(itertools.pairwise([*NAMES, NAMES[0]])), ids=" ".join)
 def test_pairs_run(pair, model, data):
     """Each with its neighbour; all pairs in both orders stand in the two lists of all names above."""
     check(run(model, data, list(pair), noise_control=False), list(pair))
