@@ -9,6 +9,6 @@ from squall import EVALUATIONS, storm
 @pytest.mark.slow
 def test_every_call_is_right_or_refused(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)  # a word is a path, too
-    found = storm(EVALUATIONS, 300)
+    found = storm(EVALUATIONS, 150)
     assert found["right"] > 60
     assert found["refused"] > 60
