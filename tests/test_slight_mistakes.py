@@ -311,6 +311,7 @@ def test_layers_of_tokens_are_told_of_in_a_sentence_of_its_own():
         explainers.GradCAM(layer="tokens")(model, images(1, 4, 4, 1))
 
 
+@pytest.mark.slow
 def test_completeness_names_how_many_steps_would_do():
     """Of a network with a kink halfway along the path, at which the error falls as one over the steps."""
     model = keras.Sequential([keras.Input((4, 4, 1)), L.Flatten(), L.Dense(8, activation="relu"), L.Dense(2)])

@@ -50,6 +50,7 @@ def assert_same_states(first, second):
         np.testing.assert_array_equal(before, now)
 
 
+@pytest.mark.slow
 def test_one_model_evaluated_by_several_threads():
     model = trained_models.tiny()
     expected = [report(trained_models.tiny(), seed=seed, attacks=attack) for seed, attack in ((0, "fgsm"), (1, "bim"))]
@@ -84,6 +85,7 @@ def test_the_numbers_of_random_models_are_those_of_the_seed_whoever_else_draws(s
         assert all(same(item, wanted) for item in found)
 
 
+@pytest.mark.slow
 def test_a_model_that_is_trained_is_evaluated_by_another_thread():
     """What is found is of the weights of some moment; the training does not notice."""
     alone, model = train(trained_models.functional()), trained_models.functional()

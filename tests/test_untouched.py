@@ -61,6 +61,7 @@ class Restless(layers.Layer):
         return self.noise(x, training=True) + 0.01 * self.count
 
 
+@pytest.mark.slow
 def test_a_model_that_changes_whenever_it_is_called():
     """Our calls are none that it could notice."""
 

@@ -154,6 +154,7 @@ def test_when_the_compiled_function_runs():
         np.testing.assert_array_equal(call(), expected[name])
 
 
+@pytest.mark.slow
 def test_the_model_is_freed_all_the_same():
     model = build()
     for place in (3, 9):

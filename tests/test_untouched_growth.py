@@ -46,6 +46,7 @@ def test_25_models_come_and_go(measured):
     assert measured["models"]["growth"] < 20
 
 
+@pytest.mark.slow
 def test_a_trained_model_is_freed():
     model = trained_models.build("subclassed, nested")
     kax.explainers.GradCAM(relu=False)(model, X)

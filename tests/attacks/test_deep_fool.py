@@ -90,6 +90,7 @@ def test_more_candidates_find_nearer_boundaries():
     np.testing.assert_allclose(two, 0.1 / 4, rtol=1e-3)
 
 
+@pytest.mark.slow
 def test_every_option_changes_the_result(model, few):
     plain = DeepFool()(model, *few, 0.3)
     assert np.abs(DeepFool(norm="linf")(model, *few, 0.3) - plain).max() > 0.01

@@ -22,6 +22,7 @@ def predicted(model, x) -> np.ndarray:
     return kax.ImageClassifier(model).forward(x).predictions.numpy()
 
 
+@pytest.mark.slow
 def test_an_image_is_that_of_the_first_attack_that_succeeds(model, test_faces):
     x, y = test_faces
     members = [UniformNoise(), FGSM(), PGD(steps=20)]
@@ -118,6 +119,7 @@ def test_bad_attacks_are_refused_with_what_to_do(attacks, error, message):
         Ensemble(attacks)
 
 
+@pytest.mark.slow
 def test_one_trace_serves_all_batch_sizes(build, test_faces):
     spy = helpers.Executions()
     watched = keras.Sequential([keras.Input(helpers.SHAPE), spy, build()])

@@ -132,6 +132,7 @@ def test_it_keeps_every_label_and_moves_the_heatmap_three_times_as_far_as_noise(
         assert ["0.03", *mods, f"{report.chance('grad_cam'):.3f}"] in [line.split() for line in table.splitlines()]
 
 
+@pytest.mark.slow
 def test_without_the_surrogate_a_saliency_map_of_relus_has_nothing_to_follow():
     """Second derivatives are zero, so no step goes anywhere; through the surrogate they do."""
     model, x = smooth_network("relu"), helpers.random_images(4, SHAPE)
@@ -166,6 +167,7 @@ def test_the_label_stays_only_if_it_is_to_stay():
     assert distance[0] > distance[1] > distance[2]
 
 
+@pytest.mark.slow
 def test_an_image_that_has_lost_its_prediction_goes_back():
     """Along the gradient of the clean prediction's margin; the others maximise the objective."""
     model = smooth_network("relu")
@@ -205,6 +207,7 @@ def test_in_a_wider_budget_the_explanation_can_be_changed_further(model, test_fa
     assert mods[1] > 1.05 * mods[0]
 
 
+@pytest.mark.slow
 def test_labels_do_not_matter_and_blank_maps_are_no_trouble():
     model = mirror(weights=(-1.0, -2.0))  # nothing speaks for class 0, which is always predicted
     x = helpers.random_images(2, SHAPE) * 0.8 + 0.1
@@ -234,6 +237,7 @@ def test_further_options_change_the_result():
         assert not np.allclose(run(**settings), plain, atol=1e-4), settings
 
 
+@pytest.mark.slow
 def test_the_graph_grows_neither_with_steps_nor_with_epsilons(model):
     """Before the loop a pass; after it the last iterate's and the result's; in it a pass and its gradient, and both
     for the way back."""
@@ -340,6 +344,7 @@ def test_heatmaps_that_cannot_be_changed_along_a_gradient():
         ExplanationPGD(explainer="saliency")(linear, x, epsilon=0.1)
 
 
+@pytest.mark.slow
 def test_an_eager_pass_is_not_needed_and_does_no_harm(model, few):
     attack, classifier = ExplanationPGD(objective="top_k", steps=3), kax.ImageClassifier(model)
     found = attack(classifier, few[0], epsilon=0.05, forward=classifier.forward(few[0]))

@@ -106,6 +106,7 @@ def test_a_layer_without_a_gradient_is_named(attack, build, few):
         attack(classifier, *few, 0.1)
 
 
+@pytest.mark.slow
 def test_the_graph_does_not_grow_with_steps_restarts_or_epsilons(model):
     classifier = kax.ImageClassifier(model)
 
@@ -123,6 +124,7 @@ def test_the_graph_does_not_grow_with_steps_restarts_or_epsilons(model):
     assert convolutions(PGD(keep="best")) == convolutions(PGD(keep="best", restarts=5)) == (9, 6)
 
 
+@pytest.mark.slow
 def test_one_trace_serves_all_batch_sizes_and_epsilons(build, test_faces):
     model = build()
     spy = helpers.Executions()

@@ -64,6 +64,7 @@ def test_a_search_that_stops_in_front_of_the_boundary_goes_on_behind_it():
         np.testing.assert_allclose(found, threshold - 0.5, rtol=rtol)
 
 
+@pytest.mark.slow
 def test_where_nothing_is_found_the_distance_is_infinite_and_the_image_stays():
     blind = helpers.linear_model(np.zeros((16, 2)), SHAPE, bias=[1.0, 0.0])
     for attack in ATTACKS:

@@ -120,6 +120,7 @@ def test_an_evaluation_does_not_take_such_nan_for_a_success():
     assert "3 beyond the bounds or to NaN" in said["budget-exceeded"]
 
 
+@pytest.mark.slow
 def test_a_report_counts_and_names_them(rooted):
     x = images()
     settings = {"explainers": (), "epsilons": (0.1,), "progress": False}

@@ -175,6 +175,7 @@ def test_confidence_is_not_robustness(scale, build, test_faces):
     assert np.mean(hits[0] != hits[1]) <= 0.05
 
 
+@pytest.mark.slow
 def test_every_option_changes_the_result(build, few):
     classifier = kax.ImageClassifier(build())
     plain = Square(queries=20)(classifier, *few, 0.02)
@@ -288,6 +289,7 @@ def test_channels_first_means_stripes_along_the_sides_and_not_along_the_channels
     assert (np.ptp(found, axis=3) > 0.1).any()
 
 
+@pytest.mark.slow
 def test_images_of_any_size():
     layers = [keras.Input((None, None, 1)), keras.layers.Conv2D(4, 3, activation="relu")]
     model = keras.Sequential([*layers, keras.layers.GlobalAveragePooling2D(), keras.layers.Dense(2)])
@@ -299,6 +301,7 @@ def test_images_of_any_size():
             assert (np.abs(found - x).max((1, 2, 3)) > 0).all()
 
 
+@pytest.mark.slow
 def test_other_inputs_follow_their_images():
     image, number = keras.Input((4, 4, 1), name="image"), keras.Input((1,), name="number")
     mean = keras.layers.GlobalAveragePooling2D()(image)

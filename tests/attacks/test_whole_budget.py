@@ -64,6 +64,7 @@ def test_the_best_of_linear_classes_is_at_the_end_of_the_budget():
         np.testing.assert_allclose(found, linear.optimum(x, y, two, 0.1, "linf"), atol=1e-5)
 
 
+@pytest.mark.slow
 def test_what_the_user_chose_counts():
     for cls in (PGD, MultiTargetPGD):
         chosen, usual = cls(steps=2, keep="first_hit"), cls(steps=2)

@@ -108,6 +108,7 @@ def sentence(model, x):
     return finding
 
 
+@pytest.mark.slow
 def test_where_the_gradient_stops_is_named(build, few):
     inner = build("linear")
     assert "through the layer 'stop'" in sentence(masked.two_ways(inner), few[0])
@@ -189,6 +190,7 @@ def sound() -> keras.Model:
     return keras.Model(inputs, layers.Dense(3, activation="softmax")(x))
 
 
+@pytest.mark.slow
 def test_what_is_as_it_should_be_raises_nothing():
     x = random_images(16, (8, 8, 1))
     pixels = kax.ImageClassifier(sound(), bounds=(0, 255), preprocess=lambda images: images / 255)

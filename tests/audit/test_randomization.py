@@ -181,6 +181,7 @@ def test_a_model_without_weights_has_nothing_to_forget():
         kax.audit.randomization(plain, images(), explainers="saliency")
 
 
+@pytest.mark.slow
 def test_an_audit_says_so(trained, few):
     settings = {"attacks": "uniform_noise", "epsilons": (0.05,), "checks": "all", "progress": False}
     report = kax.evaluate(trained, few, explainers=[Edges(), "grad_cam"], **settings)

@@ -36,6 +36,7 @@ def test_an_attack_that_is_not_idle_at_epsilon_0(faces_model, test_faces):
     assert "At epsilon 0, shifted changes 50 of 50 images" in error
 
 
+@pytest.mark.slow
 def test_cross_entropy_on_large_logits_depends_on_their_scale_and_fails_at_full_range(build, test_faces):
     model = masked.behind(lambda z: 30 * z, build("linear"))
     found = findings(kax.evaluate(model, test_faces, attacks=PGD(steps=5, loss="cross_entropy"), **SETTINGS))

@@ -100,6 +100,7 @@ def test_watches_tell_an_epoch_from_what_follows_it():
     assert found == {name: [2.0 * number + 1] * 2 for number, name in enumerate(training.SETTINGS)}
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore::keras_advxai.callbacks.FindingWarning")  # images of noise teach it nothing
 def test_a_training_is_timed_from_its_second_epoch_on():
     report = training.measured(images=256, rounds=1, probes=32)

@@ -82,6 +82,7 @@ def test_training_is_bit_identical_with_and_without(train_faces, test_faces):
     assert len(plain.losses) == len(watched.losses)
 
 
+@pytest.mark.slow
 def test_the_global_random_streams_are_left_alone(train_faces, test_faces):
     drawn = []
     for callbacks in ([], [callback(test_faces)]):
@@ -91,6 +92,7 @@ def test_the_global_random_streams_are_left_alone(train_faces, test_faces):
     assert drawn[0] == drawn[1]
 
 
+@pytest.mark.slow
 def test_keras_own_callbacks_use_its_keys(train_faces, test_faces, tmp_path):
     key = "val_mod_fgsm_grad_cam"
     ours = callback(test_faces, log_dir=tmp_path / "logs")
@@ -117,6 +119,7 @@ def test_keras_own_callbacks_use_its_keys(train_faces, test_faces, tmp_path):
     assert "epoch_loss" in own.Tags()["tensors"]
 
 
+@pytest.mark.slow
 def test_the_values_are_those_of_the_reports(train_faces, test_faces):
     ours = callback(test_faces)
     history = fit(build(), train_faces, ours, epochs=2).history
@@ -132,6 +135,7 @@ def test_the_values_are_those_of_the_reports(train_faces, test_faces):
     assert ours.report.examples
 
 
+@pytest.mark.slow
 def test_keys_of_further_dissimilarities_end_in_their_name(train_faces, test_faces):
     def my_function(heatmaps, others):
         return tf.reduce_mean(tf.abs(heatmaps - others), axis=(1, 2, 3))
@@ -168,6 +172,7 @@ def test_the_checks_of_the_callback_are_those_of_evaluate(train_faces, test_face
     assert findings["cheap"] <= findings["all"]
 
 
+@pytest.mark.slow
 def test_epochs_without_an_evaluation_repeat_the_last_values(train_faces, test_faces):
     ours = callback(test_faces, every=3, final=False)
     history = fit(build(), train_faces, ours, epochs=5).history
@@ -181,6 +186,7 @@ def test_epochs_without_an_evaluation_repeat_the_last_values(train_faces, test_f
     assert len(ours.report.samples) == 24  # no final evaluation
 
 
+@pytest.mark.slow
 def test_one_trace_serves_the_whole_training(train_faces, test_faces):
     traces = []
 
@@ -232,6 +238,7 @@ def test_every_mistake_shows_before_the_first_epoch(train_faces, test_faces):
             np.testing.assert_array_equal(left, right)
 
 
+@pytest.mark.slow
 def test_a_model_that_fit_would_build_trains_the_same(train_faces, test_faces):
     histories = []
     for callbacks in ([], [callback(test_faces)]):
@@ -265,6 +272,7 @@ def test_a_linear_head(train_faces, test_faces):
     assert ours.report.provenance["head"] == "linear"
 
 
+@pytest.mark.slow
 def test_weights_that_became_nan_are_named_and_not_kept(train_faces, test_faces, tmp_path):
     model = build()
 
@@ -288,6 +296,7 @@ def test_weights_that_became_nan_are_named_and_not_kept(train_faces, test_faces,
     assert np.isfinite(model.layers[-1].get_weights()[1]).all()
 
 
+@pytest.mark.slow
 def test_a_single_epsilon_has_no_vid(train_faces, test_faces):
     with warnings.catch_warnings():
         warnings.simplefilter("error")
@@ -297,6 +306,7 @@ def test_a_single_epsilon_has_no_vid(train_faces, test_faces):
     assert not any("vid" in key for key in history)
 
 
+@pytest.mark.slow
 def test_what_it_writes_and_says(train_faces, test_faces, tmp_path, caplog, capsys):
     logs = tmp_path / "logs"
     ours = callback(test_faces, log_dir=logs)
@@ -317,6 +327,7 @@ def test_what_it_writes_and_says(train_faces, test_faces, tmp_path, caplog, caps
     assert written == pytest.approx([ours.reports[epoch].mod("fgsm", "grad_cam", 0.1) for epoch in (0, 1)])
 
 
+@pytest.mark.slow
 def test_two_of_them_in_one_directory_fail_before_the_first_epoch(train_faces, test_faces, tmp_path):
     batches = []
     watch = keras.callbacks.LambdaCallback(on_train_batch_begin=lambda batch, logs: batches.append(batch))

@@ -54,6 +54,7 @@ def numbers(log_dir):
     return list(same)
 
 
+@pytest.mark.slow
 def test_an_evaluation_that_fails_repeats_the_last_values_and_is_marked(acting, fit, tmp_path, caplog):
     ours = acting(log_dir=tmp_path / "logs")
     script = At({1: breaking(RuntimeError("Broken at 7.")), 3: Acting.does})
@@ -183,6 +184,7 @@ def test_errors_are_raised_where_they_are_asked_for(acting, fit, when, tmp_path)
         limits.__exit__(None, None, None)
 
 
+@pytest.mark.slow
 def test_training_is_bit_identical_where_evaluations_fail(images):
     outcomes = []
     for ours in (None, "ours"):

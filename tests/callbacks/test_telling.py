@@ -45,6 +45,7 @@ def test_notes_are_not_said_and_errors_are():
     assert "checks.md#not-finite" in str(caught[0].message)
 
 
+@pytest.mark.slow
 def test_a_preprocessing_that_was_forgotten_is_said(fit, evaluation, images, trained):
     x, y = images
     given = (np.float32(4) * x, y)

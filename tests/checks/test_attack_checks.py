@@ -209,6 +209,7 @@ def test_cleverhans_attacks_are_looked_at_like_ours(large, test_faces):
     assert "unused-budget" in {finding.id for finding in report.warnings}
 
 
+@pytest.mark.slow
 def test_each_loss_is_looked_at_and_a_multi_target_attack_alone_has_none(large, test_faces):
     x, y = test_faces
     settings = {"explainers": (), "epsilons": (0.02,), "noise_control": False, "progress": False}

@@ -33,6 +33,7 @@ def test_it_gets_near_the_optimum_in_any_bounds(bounds):
     assert np.abs((found - bounds[0]) / width - optimum).mean() < 0.025
 
 
+@pytest.mark.slow
 def test_it_beats_noise_without_a_gradient(build, test_faces):
     x, y = test_faces[0][:16], test_faces[1][:16]
     classifier = kax.ImageClassifier(build(), preprocess=lambda images: tf.round(images * 255) / 255)

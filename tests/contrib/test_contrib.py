@@ -54,6 +54,7 @@ def test_a_place_is_that_of_the_class_of_this_name(registry, cls):
         assert built is None or type(built) is cls
 
 
+@pytest.mark.slow
 def test_they_are_loaded_when_they_are_asked_for():
     run(
         """
@@ -83,6 +84,7 @@ def saved_before(config, module: str) -> str:
     return json.dumps(config).replace("keras_advxai.contrib.", module)
 
 
+@pytest.mark.slow
 def test_configurations_that_were_saved_before_are_found_without_an_import():
     attack = kax.attacks.Ensemble(["fgsm", contrib.CleverHans("madry_et_al", nb_iter=2)])
     explainer = kax.explainers.SmoothGrad(explainer=contrib.TFKerasVis("layercam"), samples=2)

@@ -108,6 +108,7 @@ def test_one_that_cannot_be_compiled_says_so(model, few):
         kax.evaluate(model, few, metrics=with_numpy, epsilons=EPSILONS, progress=False)
 
 
+@pytest.mark.slow
 def test_the_audit_and_explainers_in_pairs_go_with_it(model, few):
     explainers = [kax.explainers.GradCAM(), kax.explainers.GradCAM(score="probability")]
     found = kax.evaluate(

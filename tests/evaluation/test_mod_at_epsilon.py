@@ -36,6 +36,7 @@ def reports():
     return {"with": run(), "without": run(explainers=())}
 
 
+@pytest.mark.slow
 def test_the_budget_is_used_up_on_all_images(reports):
     for attack in ATTACKS:
         for epsilon in EPSILONS:
@@ -69,6 +70,7 @@ def test_a_choice_counts_and_a_finding_says_so():
         assert not report.measurements.at("perturbation_norm", attack=attack)[:, WRONG].any()
 
 
+@pytest.mark.slow
 def test_targeted_attacks_leave_alone_what_is_of_their_class_and_nothing_else():
     attacks = [PGD(steps=3, targeted=True), FGSM(targeted=True), DDN(steps=5, targeted=True)]
     target = int(Y[1])

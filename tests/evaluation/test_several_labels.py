@@ -58,6 +58,7 @@ def report(model, y):
     return kax.evaluate(model, (X, y), attacks=["fgsm", kax.attacks.PGD(steps=3)], **SETTINGS)
 
 
+@pytest.mark.slow
 def test_what_is_counted(model, y, report):
     """Against the model's own outputs on the same adversarial images."""
     for attack in (kax.attacks.FGSM(), kax.attacks.PGD(steps=3)):

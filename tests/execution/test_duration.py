@@ -22,6 +22,7 @@ def test_passes():
     assert SmoothGrad(samples=5, explainer=IntegratedGradients(steps=4)).passes == 25
 
 
+@pytest.mark.slow
 def test_the_bar_says_how_long_before_it_takes_it(faces_model, test_faces, capsys):
     kax.evaluate(faces_model, test_faces, explainers=["grad_cam", "integrated_gradients"], epsilons=(0.1,))
     text = capsys.readouterr().err

@@ -138,6 +138,7 @@ def test_without_labels_the_clean_prediction_stands_in_and_the_report_says_so(fa
         run(faces_model, data, target="label")
 
 
+@pytest.mark.slow
 def test_the_noise_control_has_the_norm_of_the_attacks(faces_model, test_faces):
     attacks = [kax.attacks.FGSM(), kax.attacks.FGSM(norm="l2")]
     found = run(faces_model, test_faces, attacks=attacks)

@@ -145,6 +145,7 @@ def test_random_models_and_given_targets_are_those_of_one_process():
     assert EvaluationReport.merge(divided(noisy, (X, Y), 4, **settings)).to_json() == expected.to_json()
 
 
+@pytest.mark.slow
 def test_steps_audits_and_data_without_labels(model):
     for data, settings in (((X, Y), {"steps": 5, "checks": "all"}), (X, {"explainers": (), "images": 6})):
         expected = kax.evaluate(model, data, **SETTINGS, **settings)
@@ -163,6 +164,7 @@ class Backwards(keras.layers.Layer):
         return tf.stop_gradient(2 * x) - x
 
 
+@pytest.mark.slow
 def test_an_audit_is_of_the_first_shard():
     model = normed_cnn(Backwards())
     x, y = np.tile(X, (12, 1, 1, 1)), np.tile(Y, 12)
@@ -174,6 +176,7 @@ def test_an_audit_is_of_the_first_shard():
     assert EvaluationReport.merge([second, first]).to_json() == expected.to_json()
 
 
+@pytest.mark.slow
 def test_sizes_of_images_are_put_together():
     model = normed_cnn(size=None)
 
@@ -199,6 +202,7 @@ def changed(report: EvaluationReport, **part: Any) -> EvaluationReport:
     return dataclasses.replace(report, provenance={**report.provenance, "part": known})
 
 
+@pytest.mark.slow
 def test_what_does_not_belong_together_is_refused(model, whole, parts):
     one, two, three = sorted(parts, key=lambda item: item.provenance["part"]["first"])
     merge = EvaluationReport.merge

@@ -169,6 +169,7 @@ def test_noise_is_uniform_between_the_bounds_and_the_same_for_each_image(bounds)
     assert np.ptp(found[0]) > 0.5 * (high - low)
 
 
+@pytest.mark.slow
 def test_the_noise_is_drawn_from_the_seed_and_the_number_of_the_draw():
     def drawn(seed: int, draws: int) -> np.ndarray:
         return np.mean([tf.random.stateless_uniform((1, *SHAPE), (seed, -1 - draw)) for draw in range(draws)], axis=0)
@@ -180,6 +181,7 @@ def test_the_noise_is_drawn_from_the_seed_and_the_number_of_the_draw():
     assert np.abs(used("noise", seed=0) - used("noise", seed=1)).max() > 0.1
 
 
+@pytest.mark.slow
 def test_attributions_from_noise_add_up_in_the_mean_over_the_draws(model, few):
     x, y = few
     explainer = IntegratedGradients(steps=64, baseline="noise", draws=3, seed=2)

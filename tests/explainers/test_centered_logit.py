@@ -127,6 +127,7 @@ def test_of_one_sigmoid_unit_it_is_the_logit(label):
     assert logit.any()
 
 
+@pytest.mark.slow
 def test_integrated_gradients_add_up_to_its_change(net):
     explainer = IntegratedGradients(steps=3, score=CENTERED_SCORE)
     found = explainer.attributions(net, X, LABELS)
@@ -166,6 +167,7 @@ def test_its_names_and_other_scores():
         GradCAM(score="log")
 
 
+@pytest.mark.slow
 def test_an_evaluation_names_the_way_out_and_compares_the_same_pairs(net):
     explainers = [GradCAM(score=score) for score in ("logit", "probability", CENTERED_SCORE)]
     report = kax.evaluate(net, (X, LABELS), explainers=explainers, target="label", epsilons=(0.1,), progress=False)

@@ -89,6 +89,7 @@ def test_settings_are_passed_on(model):
     assert {(explainer.score, explainer.relu) for explainer in explainers} == {("probability", False)}
 
 
+@pytest.mark.slow
 def test_each_is_what_it_is_by_itself(model, few):
     x, y = few
     explainers = GradCAM.every_layer(model, kind="all")

@@ -176,6 +176,7 @@ def test_one_trace_serves_all_batch_sizes(explainer):
     assert spy.seen.traced == traced
 
 
+@pytest.mark.slow
 def test_other_inputs_go_along_with_their_images():
     """Each point needs the numbers that belong to its image, in whatever batch it comes."""
     image, scale = keras.Input(SHAPE, name="image"), keras.Input((1,), name="scale")

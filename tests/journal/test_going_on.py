@@ -150,6 +150,7 @@ def test_the_audit_runs_again(net, data, tmp_path):
         assert_same_report(kax.evaluate(net, Source(x, y, SIZES), journal=tmp_path / "journal", **settings), whole)
 
 
+@pytest.mark.slow
 def test_images_of_several_sizes_and_what_a_model_takes_beside_them(tmp_path):
     layers = keras.layers
     images, beside = layers.Input((None, None, 1), name="images"), layers.Input((1,), name="beside")
@@ -190,6 +191,7 @@ def test_the_bar_begins_where_it_goes_on(net, data, tmp_path, capsys):
     assert "14/14" in capsys.readouterr().err.split("\r")[1]
 
 
+@pytest.mark.slow
 def test_the_wrapper_and_the_comparison_of_scores_take_it_too(net, data, tmp_path):
     x, y = data
     model = kax.ExplainableModel(net)

@@ -88,6 +88,7 @@ def test_a_full_disk_costs_the_journal_alone(whole, tmp_path):
         assert_same_report(interrupted.evaluate(journal=journal), whole)
 
 
+@pytest.mark.slow
 def test_a_disk_that_is_full_when_it_begins_is_an_error(tmp_path):
     code = (
         "import resource, sys; resource.setrlimit(resource.RLIMIT_FSIZE, (20, 20));"

@@ -146,6 +146,7 @@ def test_one_that_is_running_in_this_process(net, data, begun):
     kax.evaluate(net, Source(*data, SIZES), journal=begun, **SETTINGS)
 
 
+@pytest.mark.slow
 def test_one_that_is_running_in_another_process_until_it_is_killed(net, data, begun):
     program = (
         "import sys; from keras_advxai.journal.record_file import RecordFile;"

@@ -89,6 +89,7 @@ def test_many_blank_maps_make_one_note(build, few):
     assert "up to 6 of 6, of grad_cam_conv1_probability" in note
 
 
+@pytest.mark.slow
 def test_explainers_that_share_a_layer_are_told_apart(model, few):
     every = GradCAM.every_layer(model)
     after = GradCAM.every_layer(model, score="probability")

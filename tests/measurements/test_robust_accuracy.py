@@ -88,6 +88,7 @@ def test_the_smallest_epsilon_that_flips_an_image():
     assert found.median_perturbation("fgsm") == np.inf
 
 
+@pytest.mark.slow
 def test_a_minimum_norm_attack_gives_its_distances(faces_model, test_faces):
     attack = kax.attacks.DDN(steps=30)
     found = kax.evaluate(faces_model, test_faces, attacks=attack, explainers=(), epsilons=(0.5, 1, 2), progress=False)

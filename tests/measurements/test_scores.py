@@ -46,6 +46,7 @@ def test_it_is_nissim_between_the_two_heatmaps(comparison, faces_model, test_fac
     )
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:.* heatmaps of .* are blank")
 def test_in_a_saturated_model_the_probability_goes_blank_and_the_logit_does_not(saturated, test_faces):
     found = kax.compare_scores(saturated, test_faces, explainers=EXPLAINERS, epsilon=0.02, progress=False)
@@ -100,6 +101,7 @@ def test_behind_one_sigmoid_unit_all_is_lost_at_17(gap, gone):
     assert bool(found.blank_probability["saliency"][0]) == gone
 
 
+@pytest.mark.slow
 def test_an_evaluation_with_pairs_holds_the_same_comparison(comparison, faces_model, test_faces):
     both = [item.with_score(score) for item in EXPLAINERS for score in ("probability", "logit")]
     report = kax.evaluate(

@@ -175,6 +175,7 @@ def test_a_subclassed_model_that_was_never_called(build):
             call()
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore::keras_advxai.explainers.BlankHeatmapWarning")
 def test_a_last_activation_that_is_not_known_warns_which_argument_settles_it():
     """Softplus: neither a softmax nor linear. What is right is known to the user alone."""

@@ -158,6 +158,7 @@ def test_an_activation_at_the_address_of_an_earlier_one_is_not_taken_for_it():
     np.testing.assert_allclose(EXPLAINER.attributions(model, x, 0), 3 * first, rtol=1e-4, atol=1e-7)
 
 
+@pytest.mark.slow
 def test_an_exchanged_head_is_seen():
     model, _ = spied()
     x = helpers.random_images(2, SHAPE)
@@ -190,6 +191,7 @@ def in_threads(*functions, timeout: float = 600.0) -> list:
     return errors
 
 
+@pytest.mark.slow
 def test_threads_explain_attack_and_predict_with_one_model(few):
     x, y = few
     for _ in range(3):

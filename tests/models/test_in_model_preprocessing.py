@@ -86,6 +86,7 @@ def test_images_in_the_range_of_the_network_need_bounds_only():
     assert np.mean(np.abs((adversarial + 1) * 127.5 - expected) < 1e-3) > 0.995
 
 
+@pytest.mark.slow
 def test_the_name_does_not_make_up_for_preprocessing_that_was_left_out():
     """`"mobilenet_v3"` means a model that rescales by itself; whether it does cannot be seen from outside."""
     inside, outside = with_and_without("MobileNetV3Small")

@@ -62,6 +62,7 @@ def test_code_in_a_file_runs_only_if_that_is_said(ending, tmp_path):
     np.testing.assert_array_equal(kax.load_model(path, unsafe=True).model(x), model(x))
 
 
+@pytest.mark.slow
 def test_a_saved_model_is_attacked_and_explained_as_far_as_that_goes(saved):
     model, folder = saved
     model.export(folder / "export", verbose=False)
@@ -77,6 +78,7 @@ def test_a_saved_model_is_attacked_and_explained_as_far_as_that_goes(saved):
         kax.explainers.GradCAM()(found, X)
 
 
+@pytest.mark.slow
 def test_names_of_keras_applications(tmp_path):
     found = kax.load_model("MobileNetV2", weights=None)
     assert (found.model.name, found.bounds, found.preprocess) == ("mobilenetv2_1.00_224", (0.0, 255.0), "mobilenet_v2")

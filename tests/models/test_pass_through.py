@@ -41,6 +41,7 @@ def build(front: list[str], conv: bool, behind: list[str], end: str, nested: boo
     return keras.Model(inputs, x, name="net")
 
 
+@pytest.mark.slow
 @settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck), derandomize=True)
 @given(
     front=st.lists(st.sampled_from(sorted(PASSING)), max_size=3),

@@ -47,6 +47,7 @@ def test_without_it_mobilenet_does_not_see_the_images_at_all():
     assert slopes.max() < 1e-6
 
 
+@pytest.mark.slow
 def test_without_it_resnet_says_one_class_for_everything():
     logits, _ = looked_at(untrained("ResNet50"), "resnet")
     assert len(set(logits.argmax(-1))) == 1

@@ -90,6 +90,7 @@ def test_equals_scikit_image_at_every_size():
             np.testing.assert_allclose(1 - uncompiled(a, b), reference(a, b), rtol=0, atol=1e-12)
 
 
+@pytest.mark.slow
 @settings(deadline=None, max_examples=120)
 @given(
     size=SIZES,

@@ -150,6 +150,7 @@ def test_it_is_built_when_the_inner_model_is():
     assert model.explain(data()[0]).shape == (40, *SHAPE)
 
 
+@pytest.mark.slow
 def test_explain_attack_and_evaluate_robustness_are_the_public_calls_on_the_inner_model():
     x, y = data()
     x = x * 255
@@ -221,6 +222,7 @@ def test_what_is_wrong_is_said_when_the_model_is_wrapped(model, settings, error,
         kax.ExplainableModel(inner, **settings)
 
 
+@pytest.mark.slow
 def test_its_own_options_reach_the_passes_and_checks_those_of_evaluate():
     x, y = data()
     model = kax.ExplainableModel(functional(), fold_batch_norm=True)

@@ -90,6 +90,7 @@ def test_weights_are_exchanged_with_files_of_a_wrapper_and_of_the_inner_model(tm
         assert_same(model, other)
 
 
+@pytest.mark.slow
 def test_an_inner_model_compiled_by_itself_keeps_its_own_optimizer(tmp_path):
     model = fitted(compiled(functional()))
     model.inner.fit(*data(), epochs=2, verbose=0)

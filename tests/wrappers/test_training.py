@@ -36,6 +36,7 @@ def evaluation(data, **settings):
     return kax.callbacks.AdversarialEvaluation(data, epsilons=EPSILONS, **settings)
 
 
+@pytest.mark.slow
 def test_our_callback_measures_what_it_does_around_the_inner_model(train_faces, test_faces):
     halved = layers.Rescaling(0.5)
     images = (2 * test_faces[0], test_faces[1])
@@ -86,6 +87,7 @@ def test_one_trace_serves_the_whole_training(train_faces, test_faces):
     assert count.seen.computed == computed + 3
 
 
+@pytest.mark.slow
 def test_a_checkpoint_of_the_best_epoch_under_attack(train_faces, test_faces, tmp_path):
     kept = []
     model = kax.ExplainableModel(made(), bounds=(0, 1))
