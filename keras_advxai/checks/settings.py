@@ -122,7 +122,7 @@ def other_range(seen: Evidence) -> str | None:
     predictions make likely (Wilson's 99.99 % interval), and better than the images as they are by a sign test at one
     in ten thousand. Look at `preprocess` and `bounds`.
 
-    On 14 small networks without BatchNormalization, trained on digits in [0, 1], [-1, 1], [0, 255] and standardised, and
+    On 14 small networks without BatchNormalization, trained on digits in [0, 1], [-1, 1], [0, 255] and standardised,
     before, during and after their training, it never spoke of the range that they were trained in (336 sets of
     images); where another one cost more than 30 points of accuracy, it spoke in 100 % of the cases with 128 images,
     93 % with 64 and 63 % with 32; where it cost 10 to 30 points, in 43, 10 and 1 %.
