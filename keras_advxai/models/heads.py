@@ -155,12 +155,16 @@ def check_no_masks(y: Any, reduce: Reduce, where: str, count: int, classes: int)
     Raises:
         ValueError: They have a dimension for the positions.
     """
+    if reduce is None:
+        return
     shape = tuple(getattr(y, "shape", ()))
+    if None in shape:  # symbolic, which is refused with what it is
+        return
     # Masks may be flattened, image by image or all of them.
     is_flat = (len(shape) == 2 and shape[1] not in (1, classes)) or (
         len(shape) == 1 and shape[0] > count and shape[0] % max(1, count) == 0
     )
-    if reduce is not None and (len(shape) > 2 or is_flat):
+    if len(shape) > 2 or is_flat:
         raise ValueError(
             f"{where} must be one class for each image, (batch,), of what `reduce` returns: not masks or labels of "
             "positions, as the model is trained on. Pass the class of each image, such as that of most of its "
