@@ -203,7 +203,7 @@ class Executions(keras.layers.Layer):
 
     def call(self, inputs: Any) -> Any:
         seen = self.seen
-        seen.traced += 1
+        seen.traced += not tf.executing_eagerly()
 
         def count() -> np.ndarray:
             seen.computed += 1
