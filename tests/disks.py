@@ -8,8 +8,13 @@ import pathlib
 import resource
 import shutil
 import subprocess
+import tempfile
+from collections.abc import Iterator
 
 import pytest
+
+NOBODY = 65534
+"""The user that owns nothing, by its number on Linux."""
 
 
 @contextlib.contextmanager
@@ -21,6 +26,25 @@ def most_bytes(count):
         yield
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+
+@contextlib.contextmanager
+def read_only_folder(files: dict[str, bytes]) -> Iterator[pathlib.Path]:
+    """A folder with some files, in which this process may not write, even where it is root's."""
+    folder = pathlib.Path(tempfile.mkdtemp())  # pytest's own are closed to all others
+    for name, content in files.items():
+        (folder / name).write_bytes(content)
+        (folder / name).chmod(0o444)
+    folder.chmod(0o555)
+    own = os.geteuid()
+    try:
+        if own == 0:  # root may write everywhere
+            os.seteuid(NOBODY)
+        yield folder
+    finally:
+        os.seteuid(own)
+        folder.chmod(0o755)
+        shutil.rmtree(folder)
 
 
 @contextlib.contextmanager

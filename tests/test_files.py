@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import os
-import stat
 import subprocess
 import sys
 
 import pytest
+from disks import read_only_folder
 
 from keras_advxai._files import write_atomically
 
@@ -38,7 +37,6 @@ except OSError as error:
 """
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no limit on the size of files")
 def test_a_full_disk_leaves_the_older_file_whole(tmp_path):
     path = tmp_path / "report.json"
     path.write_bytes(b"older")
@@ -48,15 +46,12 @@ def test_a_full_disk_leaves_the_older_file_whole(tmp_path):
     assert [item.name for item in tmp_path.iterdir()] == ["report.json"]
 
 
-@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="the superuser may write everywhere")
-def test_a_folder_that_cannot_be_written(tmp_path):
-    path = tmp_path / "report.json"
-    path.write_bytes(b"older")
-    tmp_path.chmod(stat.S_IRUSR | stat.S_IXUSR)
-    with pytest.raises(PermissionError):
-        write_atomically(path, b"new")
-    tmp_path.chmod(stat.S_IRWXU)
-    assert path.read_bytes() == b"older"
+def test_a_folder_that_cannot_be_written():
+    with read_only_folder({"report.json": b"older"}) as folder:
+        with pytest.raises(PermissionError):
+            write_atomically(folder / "report.json", b"new")
+        assert (folder / "report.json").read_bytes() == b"older"
+        assert [item.name for item in folder.iterdir()] == ["report.json"]
 
 
 def test_a_folder_that_is_not_there(tmp_path):

@@ -17,21 +17,25 @@ from keras_advxai.execution.runner import Runner
 from keras_advxai.measurements.finding import Finding
 
 
-def read(evaluator: Evaluator, data: Any, shard: Shard | None = None, names: Any = None) -> Batches:
-    """The data as batches, of which the first images are kept where the settings ask for an audit.
+def read(
+    evaluator: Evaluator, data: Any, shard: Shard | None = None, names: Any = None, *, ranges: bool = True
+) -> Batches:
+    """The data as batches, of which the first images are kept for whoever looks at them again.
 
     Args:
         evaluator: The evaluator.
         data: What `evaluate` takes.
         shard: One of several parts of the data. Defaults to `None`, all of them.
         names: What the images of arrays are called. Defaults to `None`.
+        ranges: Whether the model may be run on the first images in other ranges of the pixels. Defaults to `True`.
 
     Raises:
         ValueError: An audit is of more images than the first shard has.
     """
     # Kept while they are read, since a shuffled stream gives others when it is read again.
     audited = evaluator.settings.checks == "all"
-    batches = evaluator.batches(data, remember=MOST_IMAGES if audited else FIRST_IMAGES, shard=shard, names=names)
+    remember = MOST_IMAGES if audited else FIRST_IMAGES if ranges else 0
+    batches = evaluator.batches(data, remember=remember, shard=shard, names=names)
     if shard is not None and audited and batches.total_batches and batches.are_arrays:
         images = shard.first_has(batches.total_batches) * batches.batch_size
         if images < min(MOST_IMAGES, batches.total_images or 0):

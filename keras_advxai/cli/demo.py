@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from keras_advxai.cli.console import Console
-from keras_advxai.cli.kinds import Path
-from keras_advxai.cli.options import Command
+from keras_advxai.cli.options import Command, output_option, seed_option
 from keras_advxai.cli.photographs import with_photographs
 from keras_advxai.cli.terminal import tensorboard_program
 from keras_advxai.cli.writing import check_folder, summary
@@ -42,25 +41,13 @@ Examples:
     is_flag=True,
     help="Attack a network with ImageNet weights on four photographs instead; needs the extra `pretrained`.",
 )
-@click.option(
-    "--output",
-    type=Path(),
-    default="keras-advxai-demo",
-    show_default=True,
-    metavar="DIR",
-    help="Where to write; the report and the pictures of an earlier demo there are replaced.",
+@output_option(
+    "keras-advxai-demo", "Where to write; the report and the pictures of an earlier demo there are replaced."
 )
 @click.option(
     "--epochs", type=click.IntRange(min=1), default=15, show_default=True, metavar="N", help="Passes over the faces."
 )
-@click.option(
-    "--seed",
-    type=click.IntRange(0, 2**32 - 1),
-    default=0,
-    show_default=True,
-    metavar="N",
-    help="Seed of weights and batches.",
-)
+@seed_option("Seed of weights and batches.")
 @click.pass_obj
 def demo(console: Console, photographs: bool, output: pathlib.Path, epochs: int, seed: int) -> int:
     """Train on real faces, attack the classifier, look at its explanations.

@@ -15,7 +15,7 @@ from keras_advxai.cli.console import Console
 from keras_advxai.cli.failing import DOUBTFUL, Failure, as_options, printable
 from keras_advxai.cli.first_look import SHOWN, FirstLook, look
 from keras_advxai.cli.kinds import Epsilon, Path, Shard, Share
-from keras_advxai.cli.options import Command, image_options, layer_option, model_options
+from keras_advxai.cli.options import Command, image_options, layer_option, model_options, seed_option
 
 if TYPE_CHECKING:
     from keras_advxai.evaluation import EvaluationReport, EvaluationSettings
@@ -84,14 +84,7 @@ Examples:
     metavar="N",
     help="How many images go through the model at once; fewer take less memory.",
 )
-@click.option(
-    "--seed",
-    type=click.IntRange(0, 2**32 - 1),
-    default=0,
-    show_default=True,
-    metavar="N",
-    help="Seed of the noise and of the intervals.",
-)
+@seed_option("Seed of the noise and of the intervals.")
 @click.option(
     "--checks",
     type=click.Choice(["cheap", "all"]),

@@ -13,7 +13,7 @@ from keras_advxai.cli.console import Console
 from keras_advxai.cli.failing import Failure, as_options, printable
 from keras_advxai.cli.first_look import FirstLook, look
 from keras_advxai.cli.kinds import Epsilon, Path
-from keras_advxai.cli.options import Command, image_options, layer_option, model_options
+from keras_advxai.cli.options import Command, image_options, layer_option, model_options, output_option
 
 if TYPE_CHECKING:
     from keras_advxai.evaluation import Example
@@ -55,14 +55,7 @@ Examples:
 )
 @layer_option
 @image_options
-@click.option(
-    "--output",
-    type=Path(),
-    default="keras-advxai-explain",
-    show_default=True,
-    metavar="DIR",
-    help="Where to write the figures.",
-)
+@output_option("keras-advxai-explain", "Where to write the figures.")
 @click.pass_obj
 def explain(console: Console, /, files: tuple[pathlib.Path, ...], **options: Any) -> int:
     """Show where a model looks in images, before and after an attack.

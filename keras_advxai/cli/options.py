@@ -137,3 +137,23 @@ layer_option = click.option(
     help="The layer that Grad-CAM and its kin look at: see `layers`.",
 )
 """Where explainers that look at a layer look."""
+
+
+def seed_option(help: str) -> Callable[[F], F]:
+    """The option `--seed`.
+
+    Args:
+        help: What the seed is of.
+    """
+    kind = click.IntRange(0, 2**32 - 1)
+    return click.option("--seed", type=kind, default=0, show_default=True, metavar="N", help=help)
+
+
+def output_option(folder: str, help: str) -> Callable[[F], F]:
+    """The option `--output` of a command that always writes something.
+
+    Args:
+        folder: The default.
+        help: What is written.
+    """
+    return click.option("--output", type=Path(), default=folder, show_default=True, metavar="DIR", help=help)

@@ -52,22 +52,22 @@ def summary(report: EvaluationReport) -> dict[str, Any]:
     return found
 
 
-def _json(report: EvaluationReport, path: pathlib.Path) -> None:
-    report.to_json(path)
-
-
-def _npz(report: EvaluationReport, path: pathlib.Path) -> None:
-    report.save(path)
-
-
 def _text(report: EvaluationReport, path: pathlib.Path) -> None:
     write_atomically(path, f"{report}\n".encode())
 
 
-FORMATS: dict[str, tuple[str, str, Callable[[EvaluationReport, pathlib.Path], None]]] = {
-    "npz": ("report.npz", "all that was measured, for keras-advxai show and EvaluationReport.load", _npz),
-    "json": ("report.json", "the same as text, for other programs", _json),
+FORMATS: dict[str, tuple[str, str, Callable[[EvaluationReport, pathlib.Path], object]]] = {
+    "npz": (
+        "report.npz",
+        "all that was measured, for keras-advxai show and EvaluationReport.load",
+        lambda report, path: report.save(path),
+    ),
+    "json": ("report.json", "the same as text, for other programs", lambda report, path: report.to_json(path)),
     "txt": ("table.txt", "the table above", _text),
+    "md": ("report.md", "the same in Markdown", lambda report, path: report.to_markdown(path)),
+    "tex": ("report.tex", "its tables for LaTeX, with booktabs", lambda report, path: report.to_latex(path)),
+    "csv": ("rows.csv", "every figure, a line for each attack and epsilon", lambda report, path: report.to_csv(path)),
+    "samples": ("samples.csv", "every image", lambda report, path: report.samples.to_csv(path)),
 }
 """The files of a report: name, what is in it, and what writes it."""
 

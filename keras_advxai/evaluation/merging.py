@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Protocol, Self
 
 import numpy as np
@@ -77,7 +77,8 @@ class Mergeable:
         >>> kax.EvaluationReport.merge(parts) == kax.evaluate(model, data, settings=settings, progress=False)
         True
         """
-        return cls(*merged(list(parts)))  # type: ignore[call-arg]  # of the report, which has these fields
+        make: Callable[..., Self] = cls  # of the report, whose fields these are
+        return make(*merged(list(parts)))
 
 
 def location(batches: Batches, first: int, hashes: Sequence[str]) -> dict[str, Any]:

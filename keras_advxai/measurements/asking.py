@@ -32,6 +32,5 @@ def figure(function: Callable[Concatenate[Measurements, P], R]) -> Callable[Conc
     signature = inspect.signature(function)
     own = inspect.Parameter("self", inspect.Parameter.POSITIONAL_OR_KEYWORD)
     parameters = [own, *list(signature.parameters.values())[1:]]
-    # `inspect` reads it from any function; the stubs of the standard library declare it for none, so mypy is told.
-    ask.__signature__ = signature.replace(parameters=parameters)  # type: ignore[attr-defined]
+    vars(ask)["__signature__"] = signature.replace(parameters=parameters)  # where `inspect` looks first
     return cast("Callable[Concatenate[Any, P], R]", ask)

@@ -167,7 +167,6 @@ def test_the_label_stays_only_if_it_is_to_stay():
     assert distance[0] > distance[1] > distance[2]
 
 
-@pytest.mark.slow
 def test_an_image_that_has_lost_its_prediction_goes_back():
     """Along the gradient of the clean prediction's margin; the others maximise the objective."""
     model = smooth_network("relu")
@@ -344,7 +343,6 @@ def test_heatmaps_that_cannot_be_changed_along_a_gradient():
         ExplanationPGD(explainer="saliency")(linear, x, epsilon=0.1)
 
 
-@pytest.mark.slow
 def test_an_eager_pass_is_not_needed_and_does_no_harm(model, few):
     attack, classifier = ExplanationPGD(objective="top_k", steps=3), kax.ImageClassifier(model)
     found = attack(classifier, few[0], epsilon=0.05, forward=classifier.forward(few[0]))

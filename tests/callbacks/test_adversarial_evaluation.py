@@ -92,7 +92,6 @@ def test_the_global_random_streams_are_left_alone(train_faces, test_faces):
     assert drawn[0] == drawn[1]
 
 
-@pytest.mark.slow
 def test_keras_own_callbacks_use_its_keys(train_faces, test_faces, tmp_path):
     key = "val_mod_fgsm_grad_cam"
     ours = callback(test_faces, log_dir=tmp_path / "logs")
@@ -119,7 +118,6 @@ def test_keras_own_callbacks_use_its_keys(train_faces, test_faces, tmp_path):
     assert "epoch_loss" in own.Tags()["tensors"]
 
 
-@pytest.mark.slow
 def test_the_values_are_those_of_the_reports(train_faces, test_faces):
     ours = callback(test_faces)
     history = fit(build(), train_faces, ours, epochs=2).history
@@ -306,7 +304,6 @@ def test_a_single_epsilon_has_no_vid(train_faces, test_faces):
     assert not any("vid" in key for key in history)
 
 
-@pytest.mark.slow
 def test_what_it_writes_and_says(train_faces, test_faces, tmp_path, caplog, capsys):
     logs = tmp_path / "logs"
     ours = callback(test_faces, log_dir=logs)
@@ -327,7 +324,6 @@ def test_what_it_writes_and_says(train_faces, test_faces, tmp_path, caplog, caps
     assert written == pytest.approx([ours.reports[epoch].mod("fgsm", "grad_cam", 0.1) for epoch in (0, 1)])
 
 
-@pytest.mark.slow
 def test_two_of_them_in_one_directory_fail_before_the_first_epoch(train_faces, test_faces, tmp_path):
     batches = []
     watch = keras.callbacks.LambdaCallback(on_train_batch_begin=lambda batch, logs: batches.append(batch))

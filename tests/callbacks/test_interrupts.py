@@ -22,7 +22,7 @@ ATTACK = Acting()
 def open_files(folder):
     links = pathlib.Path("/proc/self/fd")
     if not links.exists():
-        pytest.skip("Which files are open is not known here.")
+        pytest.skip("Only Linux lists the open files of a process, in /proc.")
     return [path for path in (os.path.realpath(link) for link in links.iterdir()) if path.startswith(str(folder))]
 
 

@@ -153,7 +153,8 @@ def test_an_unexpected_error_is_one_line_and_its_traceback_in_a_file(run, monkey
     assert (code, err.count("\n")) == (70, 1)
     result = json.loads(out)  # what was found is not lost
     assert result["clean_accuracy"] == 1
-    assert [pathlib.Path(file).name for file in result["files"]] == ["report.npz", "report.json", "table.txt"]
+    tables = ["table.txt", "report.md", "report.tex", "rows.csv", "samples.csv"]
+    assert [pathlib.Path(file).name for file in result["files"]] == ["report.npz", "report.json", *tables]
     assert all(pathlib.Path(file).is_file() for file in result["files"])
     (file,) = tmp_path.glob("*.txt")
     assert "An unexpected KeyError: 'a key' This is most likely a bug." in err

@@ -44,6 +44,10 @@ def test_everything_that_the_function_returns_is_shown_and_written(run, here, tm
     )
     assert str(direct) in rest
     assert (out / "table.txt").read_text() == f"{direct}\n"
+    assert (out / "report.md").read_text() == direct.to_markdown()
+    assert (out / "report.tex").read_text() == direct.to_latex()
+    assert (out / "rows.csv").read_text() == direct.to_csv()
+    assert (out / "samples.csv").read_text() == direct.samples.to_csv()
     assert kax.EvaluationReport.load(out / "report.npz") == direct
     assert kax.EvaluationReport.from_json(out / "report.json") == direct
 

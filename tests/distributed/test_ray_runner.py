@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import os
 import pathlib
@@ -14,9 +13,6 @@ import pytest
 import keras_advxai as kax
 
 HERE = pathlib.Path(__file__).parent
-NO_RAY = "Ray is not installed; it is part of the extra `test`"
-
-
 PROBE = "import ray; ray.init(num_cpus=1, include_dashboard=False); assert ray.get(ray.remote(lambda: 1).remote()) == 1"
 
 
@@ -29,7 +25,6 @@ def starts(env):
 
 
 @pytest.mark.slow
-@pytest.mark.skipif(importlib.util.find_spec("ray") is None, reason=NO_RAY)
 def test_two_workers_find_what_one_process_finds_and_one_of_them_may_die(tmp_path):
     env = {
         **os.environ,

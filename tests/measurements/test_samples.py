@@ -10,6 +10,7 @@ import sys
 import numpy as np
 import pytest
 from made_measurements import COORDINATES, make_measurements, make_report
+from pyarrow import parquet
 
 from keras_advxai.measurements import QUANTITIES, sample_tables
 from keras_advxai.measurements.samples import Samples
@@ -61,7 +62,6 @@ def test_files_are_whole_or_not_there(tmp_path):
 
 
 def test_parquet_has_the_same_with_types(tmp_path, monkeypatch):
-    parquet = pytest.importorskip("pyarrow.parquet")
     monkeypatch.setattr(sample_tables, "_AT_ONCE", 15)
     samples = make_report().samples
     samples.to_parquet(tmp_path / "samples.parquet")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import keras
+import keras_hub
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -19,7 +20,6 @@ def kerashub(image_size=(12, 12), scale=1 / 127.5):
 
     Its network takes images in [-1, 1]: pixels as they are would all be class 1, by far.
     """
-    keras_hub = pytest.importorskip("keras_hub")
     inputs = keras.Input((*image_size, 3))
     convolution = keras.layers.Conv2D(2, 1, name="convolution")
     backbone = keras_hub.models.Backbone(inputs, convolution(inputs))

@@ -51,11 +51,7 @@ def test_what_works_gives_the_same_numbers(mode):
     ("mode", "sentence"),
     [
         ("disabled", "keras_advxai needs TensorFlow's eager execution."),
-        pytest.param(
-            "fork",
-            "This process was forked from one that had used TensorFlow",
-            marks=pytest.mark.skipif(not hasattr(os, "fork"), reason="nothing is forked here"),
-        ),
+        ("fork", "This process was forked from one that had used TensorFlow"),
     ],
 )
 def test_what_does_not_is_refused(mode, sentence):
