@@ -53,8 +53,20 @@ def check_one_of(argument: str, value: Any, names: Collection[str], *, hint: boo
         )
 
 
-def nearest(name: str, known: Iterable[str]) -> str:
-    """A sentence that names the known names nearest to `name`, or an empty string."""
+def nearest(name: str, known: Iterable[str], cutoff: float = 0.5) -> str:
+    """A sentence that names the known names nearest to `name`, or an empty string.
+
+    Args:
+        name: The name that is not known.
+        known: The names that are.
+        cutoff: How near a name has to be, from 0 to 1. Defaults to 0.5.
+
+    Example:
+
+    >>> from keras_advxai._choice import nearest
+    >>> nearest("evaluat", ["evaluate", "explain"])
+    " Did you mean 'evaluate'?"
+    """
     lower = {item.lower(): item for item in known}
-    close = [lower[item] for item in difflib.get_close_matches(name.lower(), list(lower), n=3, cutoff=0.5)]
+    close = [lower[item] for item in difflib.get_close_matches(name.lower(), list(lower), n=3, cutoff=cutoff)]
     return f" Did you mean {' or '.join(repr(item) for item in close)}?" if close else ""

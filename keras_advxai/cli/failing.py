@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import difflib
 import linecache
 import os
 import re
 import tempfile
 import traceback
-from collections.abc import Iterable
 from types import TracebackType
 from typing import Any
 
@@ -78,24 +76,6 @@ def printable(name: str) -> str:
     cat.png a\nb.png
     """
     return "".join(letter if letter.isprintable() else ascii(letter)[1:-1] for letter in name)
-
-
-def nearest(name: str, known: Iterable[str], cutoff: float = 0.5) -> str:
-    """A sentence that names the known name nearest to another one, or an empty string.
-
-    Args:
-        name: The name that is not known.
-        known: The names that are.
-        cutoff: How near a name has to be, from 0 to 1. Defaults to 0.5.
-
-    Example:
-
-    >>> from keras_advxai.cli.failing import nearest
-    >>> nearest("evaluat", ["evaluate", "explain"])
-    " Did you mean 'evaluate'?"
-    """
-    close = difflib.get_close_matches(name, list(known), n=1, cutoff=cutoff)
-    return f" Did you mean {close[0]!r}?" if close else ""
 
 
 def as_options(text: str) -> str:

@@ -6,7 +6,8 @@ import json
 import pathlib
 from typing import TYPE_CHECKING, Any
 
-from keras_advxai.cli.failing import Failure, is_ours, nearest, one_line
+from keras_advxai._choice import nearest
+from keras_advxai.cli.failing import Failure, is_ours, one_line
 
 if TYPE_CHECKING:
     from keras_advxai.models import ImageClassifier

@@ -9,11 +9,12 @@ from typing import Any
 import click
 
 from keras_advxai import __version__
+from keras_advxai._choice import nearest
 from keras_advxai.cli.console import Console
 from keras_advxai.cli.demo import demo
 from keras_advxai.cli.evaluate import evaluate
 from keras_advxai.cli.explain import explain
-from keras_advxai.cli.failing import MISTAKE, nearest
+from keras_advxai.cli.failing import MISTAKE
 from keras_advxai.cli.layers import layers
 from keras_advxai.cli.listing import attacks, explainers, metrics
 from keras_advxai.cli.options import Command

@@ -7,9 +7,10 @@ import sys
 import click
 
 from keras_advxai import __version__
+from keras_advxai._choice import nearest
 from keras_advxai.cli import main
 from keras_advxai.cli.document import with_reference
-from keras_advxai.cli.failing import CODES, nearest
+from keras_advxai.cli.failing import CODES
 from keras_advxai.cli.program import program
 
 _HELP_WITHOUT_HEAVY_IMPORTS = """
