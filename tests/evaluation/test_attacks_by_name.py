@@ -58,6 +58,7 @@ def test_each_runs_alone(name, model, data):
 
 @pytest.mark.slow
 def test_what_is_measured_of_each_depends_neither_on_the_others_nor_on_their_order(model, data):
+    """All pairs of names, in both orders, stand in the two lists."""
     forwards, backwards = (run(model, data, names, explainers="grad_cam") for names in (NAMES, NAMES[::-1]))
     for report, names in ((forwards, NAMES), (backwards, NAMES[::-1])):
         check(report, names)
@@ -80,13 +81,6 @@ def test_all_pairs_can_be_planned(model):
             norms = {attack.norm for attack in evaluator.plan.attacks}
             controls = [attack for attack in evaluator.plan.attacks if isinstance(attack, kax.attacks.UniformNoise)]
             assert {attack.norm for attack in controls} == norms
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("pair", list(itertools.pairwise([*NAMES, NAMES[0]])), ids=" ".join)
-def test_pairs_run(pair, model, data):
-    """Each with its neighbour; all pairs in both orders stand in the two lists of all names above."""
-    check(run(model, data, list(pair), noise_control=False), list(pair))
 
 
 @pytest.mark.parametrize("name", [name if name == "deep_fool" else helpers.slow(name) for name in NAMES])

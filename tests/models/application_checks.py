@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import os
 import weakref
 from typing import Any
 
@@ -76,6 +77,25 @@ GROUPS = {
 }
 """Test file `test_applications_....py` to how the names of its constructors begin; all take about the same time."""
 
+REPRESENTATIVES = (
+    "ConvNeXtTiny",
+    "DenseNet121",
+    "EfficientNetB0",
+    "EfficientNetV2B0",
+    "InceptionResNetV2",
+    "InceptionV3",
+    "MobileNet",
+    "MobileNetV2",
+    "MobileNetV3Large",
+    "MobileNetV3Small",
+    "NASNetMobile",
+    "ResNet50",
+    "ResNet50V2",
+    "VGG16",
+    "Xception",
+)
+"""One of each family, which is held against a gradient tape. Others have the same layers, only more and wider ones."""
+
 EVERY_TIME = ("MobileNetV2",)
 """What is not slow: with residual sums, and BatchNormalization to fold."""
 
@@ -129,11 +149,14 @@ def expected_layer(model: keras.Model, name: str) -> str:
 def check(name: str, side: int) -> None:
     """Hold logits, default layer, Grad-CAM and FGSM of one application against Keras and a gradient tape.
 
+    A gradient tape is taken of the representatives, and of all with `EVERY_APPLICATION=1` in the environment.
+
     Args:
         name: The constructor.
         side: Height and width of the images.
     """
-    alive = _check(name, side)
+    whole = name in REPRESENTATIVES or bool(os.environ.get("EVERY_APPLICATION"))
+    alive = (_check if whole else _check_of_family)(name, side)
     helpers.give_back_memory()
     assert alive() is None, "something still refers to the model"
 
@@ -157,6 +180,26 @@ def _check(name: str, side: int) -> weakref.ref[keras.Model]:
     rise = reference.loss(found["adversarial"][0], labels) - _log_odds(logits, labels)
     linear = BARELY * 255 * np.abs(gradient).sum((1, 2, 3))
     assert np.all((0.3 * linear < rise) & (rise < 1.2 * linear))
+    return weakref.ref(model)
+
+
+def _check_of_family(name: str, side: int) -> weakref.ref[keras.Model]:
+    preprocess = family(name)
+    model = build(name, side)
+    classifier = kax.ImageClassifier(model, preprocess=preprocess)
+    assert classifier.layer_path(None, model.input_shape[1:]) == expected_layer(model, name)
+    x = helpers.photos(2, side, seed=1)
+    found = _found(classifier, x, np.arange(2))
+    pixels = getattr(keras.applications, preprocess).preprocess_input(x.copy())
+    np.testing.assert_allclose(found["output"], model.predict_on_batch(pixels), atol=1e-5)
+    np.testing.assert_allclose(tf.nn.softmax(found["logits"]), found["output"], atol=1e-6)
+    assert found["maps"].any(axis=(1, 2, 3)).all(), "no gradient reaches the layer"
+    assert np.all((found["heatmaps"] >= 0) & (found["heatmaps"] <= 1))
+    change = np.abs(found["adversarial"] - x)
+    assert found["adversarial"].min() >= 0
+    assert found["adversarial"].max() <= 255
+    assert change[1].max() <= 8.0001
+    assert change[1].max((1, 2, 3)).min() > 7.9, "an image without a gradient"
     return weakref.ref(model)
 
 

@@ -55,7 +55,9 @@ def test_every_constructor_is_in_the_table_and_in_one_of_the_tests():
     assert sorted(tested) == sorted(constructors)
     files = {path.name for path in pathlib.Path(__file__).parent.glob("test_applications_*.py")}
     assert files == {f"test_applications_{group}.py" for group in application_checks.GROUPS}
-    assert {application_checks.family(name) for name in constructors} <= set(NAMES)
+    families = {application_checks.family(name) for name in constructors}
+    assert families <= set(NAMES)
+    assert {application_checks.family(name) for name in application_checks.REPRESENTATIVES} == families - {"vgg19"}
 
 
 @pytest.mark.parametrize("name", NAMES)
