@@ -16,6 +16,7 @@ import tensorflow as tf
 import weights
 
 from keras_advxai.datasets import faces
+from keras_advxai.metrics import registry as dissimilarities
 from keras_advxai.testing import unchanged
 
 Data = tuple[np.ndarray, np.ndarray]
@@ -34,6 +35,12 @@ def _read_only(data: Data) -> Data:
 def _seeded() -> None:
     """Every test begins with the same random numbers, whichever ran before it."""
     keras.utils.set_random_seed(0)
+
+
+@pytest.fixture(autouse=True)
+def _dissimilarities_as_before(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a test or an example declares is forgotten after it."""
+    monkeypatch.setattr(dissimilarities, "_KNOWN", dict(dissimilarities._KNOWN))
 
 
 @pytest.fixture(autouse=True, scope="session")

@@ -20,7 +20,7 @@ import keras_advxai as kax
 X = np.random.default_rng(0).random((12, 8, 8, 1)).astype("float32")
 Y = np.arange(12) % 2
 SETTINGS = {
-    "attacks": ("fgsm", "pgd", "ddn"),
+    "attacks": ("fgsm", kax.attacks.PGD(steps=3), kax.attacks.DDN(steps=4)),
     "explainers": ("grad_cam", kax.explainers.SmoothGrad(samples=2), kax.explainers.IntegratedGradients(steps=4)),
     "epsilons": (0.05, 0.1),
     "checks": "all",
@@ -117,5 +117,6 @@ def fork() -> dict[str, object]:
 
 
 if __name__ == "__main__":
+    tf.config.optimizer.set_experimental_options({"disable_meta_optimizer": True})  # as `--unoptimized` of the tests
     modes = {"numerics": numerics, "eagerly": eagerly, "disabled": disabled, "fork": fork}
     sys.stdout.write(json.dumps(modes[sys.argv[1]]()))

@@ -12,6 +12,7 @@ import pytest
 import keras_advxai as kax
 
 
+@pytest.mark.slow
 def test_the_default_call(faces_model, test_faces, capsys):
     report = kax.evaluate(faces_model, test_faces)
     assert isinstance(report, kax.EvaluationReport)
@@ -34,6 +35,7 @@ def test_no_progress_no_output(faces_model, test_faces, capsys):
     assert capsys.readouterr() == ("", "")
 
 
+@pytest.mark.slow
 def test_what_is_written(faces_model, test_faces, tmp_path):
     report = kax.evaluate(faces_model, test_faces, log_dir=tmp_path / "logs", progress=False)
     assert kax.EvaluationReport.from_json(tmp_path / "logs" / "advxai" / "report.json") == report
@@ -63,6 +65,7 @@ def test_a_failed_call_leaves_existing_logs_alone(faces_model, test_faces, tmp_p
     assert {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()} == before
 
 
+@pytest.mark.slow
 def test_the_same_call_gives_the_same_report(faces_model, test_faces):
     first, second = (kax.evaluate(faces_model, test_faces, progress=False) for _ in range(2))
     assert first == second
@@ -89,6 +92,7 @@ def test_a_report_says_what_it_is_in_one_line(faces_model, test_faces):
     )
 
 
+@pytest.mark.slow
 def test_pixels_as_bytes(faces_model, test_faces):
     x, y = test_faces
     pixels = np.round(x * 255).astype("uint8")
@@ -138,7 +142,7 @@ def test_the_old_name_of_list_layers_works_for_one_version_more(model):
     assert "layers" not in kax.__all__
 
 
-@pytest.mark.sampled(3)
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["evaluation", "audit", "contrib", "metrics", "wrappers"])
 def test_modules_are_there_before_anything_is_used(name):
     code = f"import keras_advxai as kax; print(kax.{name}.__name__, '{name}' in dir(kax), kax.{name}.__all__[0])"

@@ -13,7 +13,7 @@ import pytest
 from contracts import ATTACKS, EXPLAINERS, METRICS
 
 import keras_advxai as kax
-from keras_advxai.attacks import Attack
+from keras_advxai.attacks import BIM, DDN, MIFGSM, PGD, Attack, DeepFool, Ensemble, ExplanationPGD, Square
 from keras_advxai.explainers import Explainer
 from keras_advxai.testing import check_attack, check_explainer, check_metric
 
@@ -24,9 +24,14 @@ ALL_OBJECTS = (*kax.attacks.ALL_OBJECTS, *kax.explainers.ALL_OBJECTS, *kax.contr
 HEADS = ("softmax", "one sigmoid unit", "linear, in [-1, 1]")
 
 
+# Their contracts take five seconds and more each. `MultiTargetPGD` has the loop of those that are iterative.
+LONG = (BIM, DDN, MIFGSM, DeepFool, Ensemble, ExplanationPGD, Square)
+
+
 def pairs(items: list) -> list:
-    """Each on one of the models in turn; but for the first of each class they are slow. (More models: tests/kinds.)"""
-    marks = [() if item in first_of_each(items) else pytest.mark.slow for item in items]
+    """Each on one of the models in turn; slow but for the first of most classes. (More models: tests/kinds.)"""
+    quick = [item for item in first_of_each(items) if type(item) is not PGD and not isinstance(item, LONG)]
+    marks = [() if item in quick else pytest.mark.slow for item in items]
     found = zip(items, itertools.cycle(HEADS), marks)
     return [pytest.param(item, head, marks=mark) for item, head, mark in found]
 

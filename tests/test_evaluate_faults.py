@@ -59,6 +59,7 @@ def failing(call):
     return found, str(warning.message)
 
 
+@pytest.mark.slow
 def test_an_error_in_drawing_costs_neither_the_report_nor_numbers(evaluated, tmp_path, caplog):
     right = evaluated(log_dir=tmp_path / "right")
     report, said = failing(lambda: evaluated(log_dir=tmp_path / "logs", class_names=UndrawableNames(["a", "b"])))

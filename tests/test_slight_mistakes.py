@@ -258,6 +258,7 @@ def test_heatmaps_that_are_too_small_for_ssim_are_refused_before_the_trace(expla
     assert found.metrics == ("cosine_distance",)
 
 
+@pytest.mark.slow
 def test_images_of_several_sizes_have_no_one_size():
     model = keras.Sequential([L.Input((None, None, 1)), L.Conv2D(2, 3), L.GlobalAveragePooling2D(), L.Dense(2)])
 
@@ -333,6 +334,7 @@ def test_completeness_names_how_many_steps_would_do():
     assert fine.completeness(fine.explainers[0]).exceeded < coarse.completeness(coarse.explainers[0]).exceeded / 2
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("count", "attack"), [(6, "fgsm"), (4, attacks.PGD(steps=2))])
 def test_a_batch_size_that_is_built_in_is_named(count, attack):
     inputs = keras.Input(batch_shape=(4, 4, 4, 1))

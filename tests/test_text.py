@@ -53,6 +53,7 @@ def test_what_takes_it_takes_it(two_outputs):
     assert kax.ExplainableModel(two_outputs, output="b").attack(X, epsilon=0.1).shape == X.shape
 
 
+@pytest.mark.slow
 def test_no_message_advises_a_constructor_that_the_user_may_not_have_called():
     root = Path(kax.__file__).parent
     found = []

@@ -67,6 +67,7 @@ def test_several_models_evaluated_at_once():
     assert all(map(same, found, expected))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("shared", [True, False], ids=["one model", "two models"])
 def test_the_numbers_of_random_models_are_those_of_the_seed_whoever_else_draws(shared):
     """All take them from one variable, and several batches each."""
@@ -125,6 +126,7 @@ def test_an_evaluation_in_a_thread_while_the_main_one_trains_another_model():
     assert all(same(item, expected) for item in found)
 
 
+@pytest.mark.slow
 def test_the_users_random_numbers_are_those_of_their_thread_alone():
     """Neither Python's, nor NumPy's, nor Keras' generator is read or set by an evaluation beside."""
     keras.utils.set_random_seed(5)

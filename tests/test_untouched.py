@@ -32,6 +32,7 @@ CALLS = {
 }
 
 
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize("kind", BUILDERS)
 def test_weights_attributes_seeds_optimizer_metrics_and_predictions(kind):
     model = trained_models.build(kind)
@@ -115,6 +116,7 @@ def test_the_random_numbers_drawn_next(call):
     assert next_draws(CALLS[call]) == expected
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["functional, nested, augmented", "mixed_float16"])
 def test_a_training_goes_on_bit_by_bit_as_without_us(kind):
     """With augmentation, dropout, normalisation and shuffling, looked at after batches and between two `fit`."""
@@ -140,6 +142,7 @@ def test_a_training_goes_on_bit_by_bit_as_without_us(kind):
         np.testing.assert_array_equal(first, second)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["frozen backbone", "subclassed, nested"])
 def test_explanations_follow_the_weights_with_one_trace(kind):
     traces = []

@@ -234,7 +234,7 @@ def test_before_and_after(trained, tmp_path):
     assert_same_model(after, model)
 
 
-@pytest.mark.sampled(3)
+@pytest.mark.slow
 @pytest.mark.parametrize("moment", MOMENTS)
 def test_in_the_middle(moment, trained, tmp_path):
     where, explain, way, ways = MOMENTS[moment]

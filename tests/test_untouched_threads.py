@@ -43,6 +43,7 @@ def evaluated(model):
     return report.measurements.at("dissimilarity", attack="fgsm", explainer="grad_cam")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("kind", "looks"),
     [("subclassed, nested", (maps, maps)), ("functional, nested, augmented", (maps, attacked, maps, attacked))],
@@ -57,6 +58,7 @@ def test_explaining_and_attacking_from_the_first_call_on(kind, looks):
         assert_all_equal(results, look(fresh))
 
 
+@pytest.mark.slow
 def test_evaluating_and_explaining():
     model, fresh = trained_models.tiny(), trained_models.tiny()
     with unchanged(model, X, Y):
@@ -65,6 +67,7 @@ def test_evaluating_and_explaining():
     assert_all_equal(heatmaps, maps(fresh))
 
 
+@pytest.mark.slow
 def test_explaining_while_another_thread_predicts():
     model, fresh = trained_models.build("functional, nested, augmented"), trained_models.functional()
     fresh.set_weights(model.get_weights())
@@ -80,6 +83,7 @@ def test_explaining_while_another_thread_predicts():
         assert_all_equal(results, outcome)
 
 
+@pytest.mark.slow
 def test_explaining_while_another_model_is_trained(alone):
     model = trained_models.functional()
     expected = maps(model)

@@ -30,6 +30,7 @@ def accuracy(model: keras.Model, x: np.ndarray, y: np.ndarray) -> float:
     return float(np.mean(model.predict(x, batch_size=len(x), verbose=0).argmax(-1) == y))
 
 
+@pytest.mark.slow
 def test_the_models_have_learned_what_they_were_trained_on():
     """Measured: 0.96 of 50 faces, ... of 50 photos."""
     x, y = faces.load_data()[1]

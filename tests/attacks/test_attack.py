@@ -113,6 +113,7 @@ def test_numpy_for_numpy_and_a_tensor_for_a_tensor(model):
     assert Add()(model, tf.constant(X, tf.float16)).dtype == tf.float32
 
 
+@pytest.mark.slow
 def test_a_pass_already_made_is_used_eagerly_too(build, few):
     x, y = few
     for head in helpers.HEADS:

@@ -214,6 +214,7 @@ def test_losses_of_several_outputs():
     assert attacks.FGSM()(kax.ImageClassifier(model, output="kind"), X).shape == X.shape
 
 
+@pytest.mark.slow
 def test_a_cnn_is_attacked_beyond_noise():
     model = helpers.small_cnn("linear")
     classifier = kax.ImageClassifier(model, task="regression")

@@ -57,6 +57,7 @@ def test_lengths_are_in_the_unit_image_scale(bounds):
     np.testing.assert_allclose(DDN(steps=40).distances(classifier, x, y), nearest(leads, slopes, "l2"), rtol=5e-3)
 
 
+@pytest.mark.slow
 def test_it_is_not_farther_than_deep_fool_on_a_network(model, test_faces):
     x, y = test_faces
     ddn, deep_fool = (attack.distances(model, x, y) for attack in (DDN(), DeepFool()))

@@ -59,6 +59,7 @@ def test_the_presets_are_exact_on_linear_models(norm):
     np.testing.assert_array_equal(found[clear], (possible > 0)[clear])
 
 
+@pytest.mark.slow
 def test_several_epsilons_equal_separate_ones_and_0_returns_the_images():
     attack = kax.attacks.get("quick")
     several = attack(linear.model(SIX), X, Y, [0.0, 0.02, 0.05])

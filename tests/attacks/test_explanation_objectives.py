@@ -60,6 +60,7 @@ def test_nissim_is_the_metric():
     np.testing.assert_allclose(found, nissim(first, second), rtol=1e-6)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("objective", ["nissim", "top_k", "mass_center", np.eye(5)], ids=str)
 def test_gradients_are_those_of_finite_differences_and_never_nan(objective):
     rng = np.random.default_rng(1)

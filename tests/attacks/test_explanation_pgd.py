@@ -73,6 +73,7 @@ def test_a_target_map_within_reach_is_reached():
     np.testing.assert_allclose(heatmap[0, :, :, 0], wanted / 0.55, atol=0.01)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("explainer", "objective"),
     [
@@ -149,6 +150,7 @@ def test_without_the_surrogate_a_saliency_map_of_relus_has_nothing_to_follow():
     assert share > start_share + 0.01
 
 
+@pytest.mark.slow
 def test_the_label_stays_only_if_it_is_to_stay():
     """Two classes that lead by little, one in bright images and one in dark ones."""
     model = mirror(weights=(2.0, 1.0), bias=(-0.5, 0.0))  # class 0 from a mean brightness of 0.5 on
@@ -334,6 +336,7 @@ class Rounded(layers.Layer):
         return tf.round(x * 8) / 8
 
 
+@pytest.mark.slow
 def test_heatmaps_that_cannot_be_changed_along_a_gradient():
     x = helpers.random_images(2, SHAPE)
     with pytest.raises(ValueError, match=r"heatmaps of GradCAM.* do not depend on the images in a differentiable way"):

@@ -42,6 +42,7 @@ def test_the_gradient_is_that_of_the_objective():
     np.testing.assert_allclose(found, (p - np.eye(3)) @ WEIGHTS.T, atol=1e-3)
 
 
+@pytest.mark.slow
 def test_a_loss_is_remembered_by_the_attack_that_asked_for_it(model, few):
     """Two attacks with other losses on one pass do not get one another's gradients."""
     classifier = kax.ImageClassifier(model)

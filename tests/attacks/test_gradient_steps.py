@@ -203,6 +203,7 @@ class Own(GradientAttack):
         return GradientSteps(**{**plain, **dict(self.parts)}).run(model, forward, y, epsilon)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("norm", ["linf", "l2"])
 def test_an_attack_of_ones_own_from_our_parts_is_pgd(norm, model, few):
     for parts, options in (

@@ -55,6 +55,7 @@ def test_of_two_linear_classes_it_reaches_the_optimum_however_small_the_gradient
     np.testing.assert_allclose(found, linear.optimum(x, y, kernel, 0.1, norm), atol=1e-5)
 
 
+@pytest.mark.slow
 def test_without_momentum_it_is_bim(model, few):
     for norm in NORMS:
         found, expected = (attack(model, *few, 0.1) for attack in (MIFGSM(norm=norm, decay=0), BIM(norm=norm)))
@@ -102,5 +103,6 @@ def test_bad_options_are_refused():
         MIFGSM(steps=0)
 
 
+@pytest.mark.slow
 def test_epsilon_0_returns_the_images(model, few):
     np.testing.assert_array_equal(MIFGSM()(model, *few, 0.0), few[0])

@@ -72,6 +72,7 @@ def test_where_nothing_is_found_the_distance_is_infinite_and_the_image_stays():
         np.testing.assert_array_equal(attack(blind, X, np.zeros(8, int), epsilon=0.5), X)
 
 
+@pytest.mark.slow
 @attacks
 def test_images_that_are_misclassified_from_the_beginning_are_not_attacked(attack, model, test_faces):
     x, y = test_faces[0][:8], test_faces[1][:8].copy()
@@ -84,6 +85,7 @@ def test_images_that_are_misclassified_from_the_beginning_are_not_attacked(attac
     assert (attack.distances(model, x, 1 - predictions(model, x)) == 0).all()
 
 
+@pytest.mark.slow
 @attacks
 @pytest.mark.parametrize("bounds", [(0, 1), (-1, 1), (0, 255)])
 def test_accuracy_at_every_epsilon_is_the_share_of_larger_distances(attack, bounds, build, test_faces):
@@ -104,6 +106,7 @@ def test_accuracy_at_every_epsilon_is_the_share_of_larger_distances(attack, boun
         np.testing.assert_allclose(size, np.minimum(distances, epsilon), rtol=1e-3)
 
 
+@pytest.mark.slow
 @attacks
 def test_distances_do_not_depend_on_the_bounds(attack, build, few):
     x, y = few
@@ -112,6 +115,7 @@ def test_distances_do_not_depend_on_the_bounds(attack, build, few):
     np.testing.assert_allclose(attack.distances(shifted, 2 * x - 1, y), attack.distances(model, x, y), rtol=2e-2)
 
 
+@pytest.mark.slow
 @attacks
 def test_one_search_serves_all_epsilons(attack):
     counter = helpers.Executions()
@@ -146,6 +150,7 @@ def test_distances_depend_neither_on_the_batch_nor_on_its_order(attack, model, f
     np.testing.assert_allclose(singles, whole, rtol=1e-2)
 
 
+@pytest.mark.slow
 @attacks
 @pytest.mark.parametrize("scale", [20, 100])
 def test_confidence_is_not_robustness(attack, scale, build, few):
@@ -171,6 +176,7 @@ def test_labels_and_images_are_checked_and_the_prediction_stands_for_missing_lab
     np.testing.assert_allclose(attack.distances(model, x), named, rtol=1e-2)
 
 
+@pytest.mark.slow
 def test_tensors_give_tensors_and_a_pass_may_be_given(model, few):
     x, y = few
     attack = DeepFool()
@@ -193,6 +199,7 @@ def test_tensors_give_tensors_and_a_pass_may_be_given(model, few):
     assert operations["Conv2D"] == 3 * 4  # the clean pass, two passes of each step, and the way back
 
 
+@pytest.mark.slow
 @attacks
 def test_other_inputs_follow_their_images(attack):
     """The second input decides how far away the boundary is."""

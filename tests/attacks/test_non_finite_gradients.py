@@ -139,6 +139,7 @@ def test_a_report_counts_and_names_them(rooted):
     np.testing.assert_array_equal(again.measurements.at("non_finite_gradient", attack="fgsm"), counts)
 
 
+@pytest.mark.slow
 def test_sound_gradients_are_not_named():
     model = keras.Sequential([keras.Input((2, 2, 1)), L.Flatten(), L.Dense(2)])
     settings = {"explainers": (), "epsilons": (0.1,), "progress": False}

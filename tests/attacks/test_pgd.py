@@ -106,7 +106,7 @@ def by_hand(model, x, y, options, steps=6, epsilon=0.05) -> list[np.ndarray]:
     return [x, *iterates]
 
 
-@pytest.mark.sampled(4)
+@pytest.mark.slow
 @pytest.mark.parametrize("targeted", [False, True])
 @pytest.mark.parametrize("norm", NORMS)
 def test_the_first_hit_is_the_first_misclassified_of_all_iterates(norm, targeted, model, test_faces):
@@ -138,6 +138,7 @@ def test_the_best_is_the_highest_of_those_that_succeed_or_of_all(loss, model, te
     assert np.mean(np.abs(found - expected).max((1, 2, 3)) > 1e-5) < 0.05
 
 
+@pytest.mark.slow
 def test_what_is_misclassified_already_is_not_attacked(model, test_faces):
     x, y = test_faces
     wrong = np.flatnonzero(predicted(model, x) == y)[:5]
@@ -149,12 +150,14 @@ def test_what_is_misclassified_already_is_not_attacked(model, test_faces):
         assert (np.abs(found - x).max((1, 2, 3)) > 0).sum() > len(x) / 2
 
 
+@pytest.mark.slow
 def test_early_stopping_does_not_change_what_is_misclassified(model, test_faces):
     x, y = test_faces
     stopping, running = (PGD(keep=keep)(model, x, y, 0.06) for keep in ("first_hit", "best"))
     assert np.sum(predicted(model, stopping) != predicted(model, running)) <= ON_THE_EDGE
 
 
+@pytest.mark.slow
 def test_images_that_are_misclassified_cost_no_further_steps(build, test_faces):
     model = build()
     spy = helpers.Executions()
@@ -171,6 +174,7 @@ def test_images_that_are_misclassified_cost_no_further_steps(build, test_faces):
     assert spy.seen.computed < 20
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("norm", NORMS)
 @pytest.mark.parametrize("options", [{}, {"restarts": 2}, {"keep": "best"}, {"start": "zero", "keep": "last"}])
 def test_epsilon_0_returns_the_images(options, norm, model, few):
@@ -180,6 +184,7 @@ def test_epsilon_0_returns_the_images(options, norm, model, few):
     assert np.abs(several[1] - few[0]).max() > 0.01
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("norm", NORMS)
 @pytest.mark.parametrize("options", [{}, {"restarts": 2}, {"schedule": "cosine", "step_size": 2.0}])
 def test_budget_and_bounds_are_kept(options, norm, model, test_faces):
@@ -191,6 +196,7 @@ def test_budget_and_bounds_are_kept(options, norm, model, test_faces):
     assert found.max() <= 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("norm", NORMS)
 def test_neither_the_batch_nor_the_order_changes_what_is_misclassified(norm, model, train_faces):
     x, y = train_faces
@@ -274,6 +280,7 @@ def test_targeted_attacks_reach_their_targets(norm, loss):
     assert np.mean(linear.predictions(model, found) == targets) > 0.9
 
 
+@pytest.mark.slow
 def test_restarts_get_more_images_misclassified(model, train_faces):
     x, y = train_faces
     few, many = (predicted(model, PGD(steps=1, restarts=n)(model, x, y, 0.06)) == y for n in (1, 12))
@@ -281,6 +288,7 @@ def test_restarts_get_more_images_misclassified(model, train_faces):
     assert many.sum() < few.sum()
 
 
+@pytest.mark.slow
 def test_a_start_is_drawn_from_the_seed_and_the_image(model, few):
     x, y = few
     options = {"start": "uniform", "steps": 1, "step_size": 1e-6, "keep": "last"}
@@ -304,6 +312,7 @@ def test_it_is_stronger_than_a_single_step(model, train_faces):
     assert many < one
 
 
+@pytest.mark.slow
 def test_without_labels_the_prediction_is_left(model, few):
     y = predicted(model, few[0])
     assert same(PGD()(model, few[0], epsilon=0.1), PGD()(model, few[0], y, 0.1))

@@ -42,6 +42,7 @@ def share(attack: kax.attacks.Attack, epsilon: float) -> float:
     return float(((X - found).reshape(6, -1) @ weights.ravel() / best).mean())
 
 
+@pytest.mark.slow
 @norms
 def test_it_comes_near_the_optimum_of_a_linear_model(norm):
     epsilon = 0.1 if norm == "linf" else 1.0
@@ -128,6 +129,7 @@ def test_images_that_are_misclassified_from_the_beginning_are_returned_as_they_a
     np.testing.assert_array_equal(Square(norm=norm, queries=5)(model, x, y, 0.1), x)
 
 
+@pytest.mark.slow
 @norms
 def test_an_image_that_is_hit_is_not_changed_any_more(norm, build, few):
     x, y = few
@@ -149,6 +151,7 @@ def test_a_target_is_reached():
     assert (kax.ImageClassifier(model).forward(found).predictions.numpy() == target).mean() > 0.8
 
 
+@pytest.mark.slow
 @norms
 def test_it_is_stronger_than_noise_on_a_network(norm, model, test_faces):
     x, y = test_faces
@@ -162,6 +165,7 @@ def test_it_is_stronger_than_noise_on_a_network(norm, model, test_faces):
     assert square < accuracy(UniformNoise(norm=norm)) - 0.1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("scale", [20, 100])
 def test_confidence_is_not_robustness(scale, build, test_faces):
     x, y = test_faces[0][:20], test_faces[1][:20]
@@ -280,6 +284,7 @@ def test_images_of_every_layout_keep_the_contract(norm, layout, layouts):
     check_attack(Square(norm=norm, queries=10), model, x, y)
 
 
+@pytest.mark.slow
 def test_channels_first_means_stripes_along_the_sides_and_not_along_the_channels(layouts):
     model, x = layouts["channels first"]
     x = np.full_like(x, 0.5)

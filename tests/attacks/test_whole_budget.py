@@ -56,6 +56,7 @@ def test_an_image_that_the_search_leads_back_to_its_label_stays_misclassified():
     assert (linear.predictions(MODEL, alone) == labels).any()
 
 
+@pytest.mark.slow
 def test_the_best_of_linear_classes_is_at_the_end_of_the_budget():
     two = linear.weights(2)
     x, y = linear.images(12), np.arange(12) % 2

@@ -48,7 +48,7 @@ MASKED = {
 }
 
 
-@pytest.mark.sampled(2)
+@pytest.mark.slow
 @pytest.mark.parametrize("name", MASKED)
 def test_each_masked_model_raises_its_own_warning(name, build, test_faces):
     mask, attack, expected = MASKED[name]
@@ -122,6 +122,7 @@ def test_where_the_gradient_stops_is_named(build, few):
     assert "through the preprocessing" in finding
 
 
+@pytest.mark.slow
 def test_pixels_without_a_gradient_are_found(build, test_faces):
     upper = np.zeros((1, *SHAPE), "float32")
     upper[:, :12] = 1
@@ -131,16 +132,19 @@ def test_pixels_without_a_gradient_are_found(build, test_faces):
     assert "at 52.1 % of the pixels" in finding
 
 
+@pytest.mark.slow
 def test_one_image_is_enough_to_see_where_a_gradient_stops(build, few):
     assert "through the layer 'stop'" in sentence(masked.two_ways(build("linear")), few[0][:1])
 
 
+@pytest.mark.slow
 def test_folding_hides_no_gradient(few):
     stack = [layers.Conv2D(4, 3), layers.BatchNormalization(), layers.ReLU(), layers.Flatten(), layers.Dense(2)]
     model = keras.Sequential([keras.Input(SHAPE), *stack])
     assert not gradient_findings(kax.ImageClassifier(model, fold_batch_norm=True), few[0])
 
 
+@pytest.mark.slow
 def test_a_model_that_has_learned_nothing_is_neither_another_nor_misleading(few):
     """Its probabilities differ by less than rounding."""
     first = layers.Conv2D(4, 3, kernel_initializer=keras.initializers.RandomNormal(stddev=1e-9, seed=1))
@@ -199,6 +203,7 @@ def test_what_is_as_it_should_be_raises_nothing():
     assert not found(linear, random_images(16, (2, 1, 1)))
 
 
+@pytest.mark.slow
 def test_half_precision_is_no_quantisation():
     x = random_images(16, (8, 8, 1))
     stack = [layers.Conv2D(4, 3, dtype="mixed_float16"), layers.Flatten(), layers.Dense(2, dtype="float32")]

@@ -33,7 +33,7 @@ def ids(report):
     return {finding.id for finding in report.warnings}
 
 
-@pytest.mark.sampled(2)
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("layer", "id"), [(Noisy(), "random-model"), (Counting(), "stateful-model"), (keras.layers.Rescaling(1.0), None)]
 )

@@ -30,6 +30,7 @@ class Shifted(FGSM):
         return tf.clip_by_value(super().__call__(model, x, y, epsilon, forward=forward) + 0.01, *model.bounds)
 
 
+@pytest.mark.slow
 def test_an_attack_that_is_not_idle_at_epsilon_0(faces_model, test_faces):
     error = findings(kax.evaluate(faces_model, test_faces, attacks=[Shifted()], **SETTINGS))["epsilon-zero-differs"]
     assert error.severity == "error"
@@ -112,6 +113,7 @@ def test_it_takes_no_more_than_the_first_images(faces_model, test_faces):
         audit(classifier, report, settings, [])
 
 
+@pytest.mark.slow
 def test_targeted_attacks_and_data_without_labels_are_run_again_too(faces_model, test_faces):
     attacks = [FGSM(targeted=True), FGSM()]
     for data, targets in ((test_faces, 1 - test_faces[1]), (test_faces[0], "runner_up")):
@@ -129,6 +131,7 @@ def test_another_output_than_the_one_that_was_evaluated(build, test_faces):
     assert "other-predictions" not in findings(report)
 
 
+@pytest.mark.slow
 def test_how_many_passes_they_take():
     spy = Executions()
     model = keras.Sequential([keras.Input((2, 2, 1)), spy, linear_model(np.eye(4)[:, :2], (2, 2, 1))])

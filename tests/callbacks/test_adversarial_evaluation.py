@@ -67,6 +67,7 @@ def fit(model, train_faces, *callbacks, epochs=3, **settings):
     return model.fit(x, y, epochs=epochs, batch_size=32, verbose=0, callbacks=list(callbacks), **settings)
 
 
+@pytest.mark.slow
 def test_training_is_bit_identical_with_and_without(train_faces, test_faces):
     outcomes = []
     for callbacks in ([], [callback(test_faces, every=1)]):
@@ -248,6 +249,7 @@ def test_a_model_that_fit_would_build_trains_the_same(train_faces, test_faces):
     assert set(histories[1]) >= KEYS
 
 
+@pytest.mark.slow
 def test_layers_without_weights_get_the_same_ones(train_faces, test_faces):
     weights = []
     for callbacks in ([], [callback(test_faces)]):
@@ -262,6 +264,7 @@ def test_layers_without_weights_get_the_same_ones(train_faces, test_faces):
         np.testing.assert_array_equal(left, right)
 
 
+@pytest.mark.slow
 def test_a_linear_head(train_faces, test_faces):
     model = keras.Sequential([keras.layers.Input((25, 25, 1)), *build().layers[:-1], keras.layers.Dense(2)])
     model.compile("adam", keras.losses.SparseCategoricalCrossentropy(from_logits=True))

@@ -317,6 +317,7 @@ def test_report_json_is_that_of_the_last_epoch(acting, fit, tmp_path):
     assert found == list(ours.reports.values())
 
 
+@pytest.mark.slow
 def test_an_evaluation_in_the_middle_that_is_logged_to_the_same_directory(acting, fit, trained, images, tmp_path):
     settings = {"attacks": ATTACK, "noise_control": False, "epsilons": (0.05, 0.2), "batch_size": 64}
 

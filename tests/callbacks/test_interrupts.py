@@ -67,6 +67,7 @@ def dataset(images):
     return dataset
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["PyDataset", "from_generator"])
 def test_an_interrupt_out_of_the_data_that_are_evaluated(images, dataset, evaluation, fit, kind, tmp_path):
     # They are read once to draw the sample, and again after the training.
@@ -80,6 +81,7 @@ def test_an_interrupt_out_of_the_data_that_are_evaluated(images, dataset, evalua
     assert not ours.failures
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["PyDataset", "from_generator"])
 def test_an_interrupt_out_of_the_data_that_are_trained_on(images, dataset, evaluation, trained, kind, tmp_path):
     data = Interrupted(images, 2) if kind == "PyDataset" else dataset(2)

@@ -17,6 +17,7 @@ MOD = "val_mod_fgsm_grad_cam"
 pytestmark = pytest.mark.filterwarnings("ignore::keras_advxai.callbacks.FindingWarning")
 
 
+@pytest.mark.slow
 def test_the_clean_accuracy_is_that_of_the_model(fit, evaluation, images, trained):
     history = fit(evaluation(images, final=False), epochs=(weights(), weights(1.6), BLANK)).history
     expected = []
@@ -28,12 +29,14 @@ def test_the_clean_accuracy_is_that_of_the_model(fit, evaluation, images, traine
     assert (expected[0], expected[2]) == (1, 0.5)
 
 
+@pytest.mark.slow
 def test_without_labels_there_is_no_accuracy_to_know(fit, evaluation, images):
     history = fit(evaluation(images[0], final=False)).history
     assert "val_accuracy_clean" not in history
     assert "val_accuracy_fgsm" in history
 
 
+@pytest.mark.slow
 def test_the_keys_are_known_before(fit, evaluation, images):
     for settings in ({"name": "pale"}, {"metrics": ("nissim", "center_shift"), "epsilons": (0.1,)}):
         ours = evaluation(images, final=False, **settings)
@@ -103,6 +106,7 @@ def test_an_accuracy_of_single_units_is_none_of_classes(trained):
     assert reported_accuracy({"val_binary_accuracy": 0.9}, kax.ImageClassifier(unit)) == ("val_binary_accuracy", 0.9)
 
 
+@pytest.mark.slow
 def test_keys_can_stand_in_the_paths_of_checkpoints(images, tmp_path):
     inner = [keras.layers.Input((8, 8, 1)), keras.layers.Conv2D(2, 3, activation="relu", name="block.1")]
     model = keras.Sequential([*inner, keras.layers.GlobalAveragePooling2D(), keras.layers.Dense(2)])

@@ -22,6 +22,7 @@ class Count(keras.callbacks.Callback):
         self.epochs += 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("names", [(None, None), ("same", "same")])
 def test_two_of_one_name_are_refused_before_the_first_epoch(fit, evaluation, images, names):
     count = Count()
@@ -84,6 +85,7 @@ def test_a_training_that_goes_on_keeps_them(fit, evaluation, images):
     assert ours.earlier_reports == (whole,)
 
 
+@pytest.mark.slow
 def test_reports_of_another_model_are_of_another_training(fit, trained, evaluation, images):
     ours = evaluation(images, final=False, explainers=())
     fit(ours, epochs=(None, None))
@@ -94,6 +96,7 @@ def test_reports_of_another_model_are_of_another_training(fit, trained, evaluati
     assert [sorted(item) for item in ours.earlier_reports] == [[0, 1]]
 
 
+@pytest.mark.slow
 def test_no_callback_is_kept_alive(fit, evaluation, images):
     gc.collect()
     before = {id(item) for item in _STARTED}  # those of other tests that somebody holds
@@ -102,6 +105,7 @@ def test_no_callback_is_kept_alive(fit, evaluation, images):
     assert {id(item) for item in _STARTED} <= before
 
 
+@pytest.mark.slow
 def test_what_two_callbacks_find_alike_is_said_once(fit, evaluation, images):
     dark = (images[0][:40] * 0.5, images[1][:40])
     pair = [evaluation(images, name=name, final=False, epsilons=(0.1,)) for name in ("one", "two")]

@@ -22,6 +22,7 @@ def said(fit, *callbacks, **settings):
     return [str(item.message) for item in caught if issubclass(item.category, FindingWarning)]
 
 
+@pytest.mark.slow
 def test_each_finding_is_said_once_however_its_numbers_change(fit, evaluation, images):
     sentences = said(fit, evaluation(images, epsilons=(0.1,)), epochs=(BLANK, BLANK, weights(), BLANK))
     topics = [item.rpartition("#")[2] if "#" in item else "unmeasured" for item in sentences]

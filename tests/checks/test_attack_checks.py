@@ -169,6 +169,7 @@ def ids(report):
     return {finding.id for finding in report.warnings}
 
 
+@pytest.mark.slow
 def test_cross_entropy_on_a_confident_model_has_no_gradient_and_log_odds_has(large, test_faces):
     settings = {"explainers": (), "epsilons": (0.02, 0.05), "progress": False}
     masked = kax.evaluate(large, test_faces, attacks=FGSM(loss="cross_entropy"), **settings)

@@ -188,6 +188,7 @@ def test_copies_are_counted_and_a_few_are_none_of_our_business():
     assert "in a row" not in keyed(mixed)
 
 
+@pytest.mark.slow
 def test_steps_beyond_a_dataset_that_repeats():
     x = np.random.default_rng(0).random((20, 4, 4, 1)).astype("float32")
     x[5:9] = 0

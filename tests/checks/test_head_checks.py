@@ -51,6 +51,7 @@ def test_several_labels_from_probabilities_are_told():
     assert found(model, labels="multi") == {}
 
 
+@pytest.mark.slow
 def test_what_cannot_be_seen_is_believed():
     model = network(L.Dense(4), L.Reshape((2, 2)), L.Softmax(), L.Reshape((4,)))  # a softmax over parts of the output
     assert found(model, from_logits=True) == found(model, from_logits=False) == {}
@@ -73,6 +74,7 @@ def test_probabilities_as_logits_have_flat_confidences():
     assert np.all(wrong.measurements.at("confidence") <= np.exp(1) / (np.exp(1) + 2) + 1e-6)
 
 
+@pytest.mark.slow
 def test_reports_of_shards_that_are_put_together_tell_it_too():
     model, x = HEADS["softmax"](), np.concatenate([X, X])
     given = {"explainers": (), "epsilons": (0.05,), "noise_control": False, "progress": False, "batch_size": 6}

@@ -33,6 +33,7 @@ def run(model, data, **settings):
     return kax.evaluate(model, data, **{"epsilons": (0.05, 0.2), "progress": False, **settings})
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:The model ends in an operation")
 def test_an_output_that_was_taken_for_probabilities_is_noted_each_time():
     model, x = network(L.Dense(3, activation="softmax"), L.Lambda(lambda p: p / tf.reduce_sum(p, -1, True))), images()
@@ -47,6 +48,7 @@ def test_outputs_that_are_not_finite_are_noted():
     assert any("NaN or infinite for 12 of 12 clean images" in note for note in report.warnings)
 
 
+@pytest.mark.slow
 def test_images_of_several_sizes_are_noted():
     model = keras.Sequential([L.Input((None, None, 1)), L.Conv2D(4, 3), L.GlobalAveragePooling2D(), L.Dense(2)])
 

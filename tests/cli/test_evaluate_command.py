@@ -11,6 +11,7 @@ COMMAND = ("evaluate", "--model", "model.keras", "--bounds", "0", "1", "--data",
 QUICK = (*COMMAND, "--explainer", "none", "--no-noise", "--epsilon", "0.1")
 
 
+@pytest.mark.slow
 def test_everything_that_the_function_returns_is_shown_and_written(run, here, tmp_path):
     out, logs = tmp_path / "out", tmp_path / "logs"
     settings = ("--no-noise", "--epsilon", "2/255", "--epsilon", "0.1", "--layer", "conv")
@@ -63,6 +64,7 @@ def test_everything_that_the_function_returns_is_shown_and_written(run, here, tm
     assert failed.endswith(", and --max-mod allows 0.")
 
 
+@pytest.mark.slow
 def test_json_is_alone_on_standard_output_and_limits_give_the_exit_code(run):
     attacks = ("--attack", "fgsm", "--attack", "bim", "--epsilon", "0.3")
     code, out, err = run(*QUICK, *attacks, "--json", "--quiet", "--min-accuracy", "0.9")
@@ -99,6 +101,7 @@ def test_a_wrong_preprocessing_ends_it_before_the_attack(run, tmp_path):
     assert "unlike-training" in out
 
 
+@pytest.mark.slow
 def test_tables_arrays_limits_and_names(run):
     same = ("--model", "model.keras", "--bounds", "0", "1", "--explainer", "none", "--no-noise", "--epsilon", "0.1")
     rows = {}
@@ -116,6 +119,7 @@ def test_tables_arrays_limits_and_names(run):
     assert rows["arrays"]["predictions"][0]["name"] is None
 
 
+@pytest.mark.slow
 def test_parts_make_the_whole(run, tmp_path):
     parts = [tmp_path / f"part{number}" for number in range(2)]
     for number, part in enumerate(parts):
@@ -130,6 +134,7 @@ def test_parts_make_the_whole(run, tmp_path):
     assert (code, err.count("\n")) == (2, 1)
 
 
+@pytest.mark.slow
 def test_an_interruption_keeps_the_journal_and_the_same_command_goes_on(run, monkeypatch, tmp_path):
     opened = Image.open
     count = 0
@@ -160,6 +165,7 @@ def test_an_interruption_keeps_the_journal_and_the_same_command_goes_on(run, mon
     assert resumed == one
 
 
+@pytest.mark.slow
 def test_a_file_that_turns_out_to_be_broken_is_left_out(run, tmp_path):
     for number in range(3):
         pixels = np.full((16, 16, 3), 100 + number, "uint8")

@@ -12,6 +12,7 @@ PNG = b"\x89PNG\r\n\x1a\n"
 MODEL = ("--model", "model.keras", "--bounds", "0", "1")
 
 
+@pytest.mark.slow
 def test_explain_draws_each_explainer_and_the_softmax(run, here, tmp_path):
     odd = tmp_path / "a\nb\udcff.png"  # a name is any bytes
     odd.write_bytes((here / "colours" / "blue" / "1.png").read_bytes())
@@ -33,6 +34,7 @@ def test_explain_draws_each_explainer_and_the_softmax(run, here, tmp_path):
     assert all(f"  {name.encode('unicode_escape', 'surrogatepass').decode()} " in out for name in drawn)
 
 
+@pytest.mark.slow
 def test_explain_warns_of_a_wrong_preprocessing_and_speaks_json(run, tmp_path):
     dark = tmp_path / "dark.png"
     Image.new("RGB", (16, 16), (3, 2, 1)).save(dark)

@@ -24,7 +24,7 @@ from keras_advxai.attacks.mifgsm import MIFGSM
 from keras_advxai.attacks.pgd import PGD
 from keras_advxai.contrib import CleverHans
 
-pytestmark = pytest.mark.sampled(3)
+pytestmark = pytest.mark.sampled(6)
 
 NORMS = ("linf", "l2")
 GRADIENT_METHODS = (
@@ -118,6 +118,7 @@ def test_short_gradients_shorten_its_steps_in_l2_as_they_do_in_cleverhans():
         assert 0.1 < linear.lengths(found - x, "l2").max() / epsilon < 0.9
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("norm", "bounds"), [("linf", (-1, 1)), ("l2", (0, 255))])
 @pytest.mark.parametrize("method", GRADIENT_METHODS)
 def test_of_two_linear_classes_it_reaches_the_optimum_in_any_bounds(method, norm, bounds):
@@ -166,6 +167,7 @@ def test_with_epsilon_0_the_images_come_back(method, model, few):
     np.testing.assert_allclose(np.abs(found[1] - x).max(), 0.05, atol=1e-6)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("method", [*GRADIENT_METHODS, "spsa"])
 def test_it_is_traced_as_often_for_many_steps_as_for_few_and_never_again(method, build, few):
     """cleverhans' own `compute_gradient` is not used: it would keep every model's graph for good."""
@@ -198,6 +200,7 @@ def test_it_is_traced_as_often_for_many_steps_as_for_few_and_never_again(method,
     assert len(compute_gradient._list_all_concrete_functions()) == theirs
 
 
+@pytest.mark.slow
 def test_the_model_is_freed(build, few):
     model = build()
     for method in ("madry_et_al", "spsa"):
@@ -231,6 +234,7 @@ def test_an_eager_pass_serves_it_and_is_traced_once(build, few):
             assert same(found, expected, 0.01)
 
 
+@pytest.mark.slow
 def test_models_with_other_inputs(few):
     x, y = few
     images, gain = keras.Input(helpers.SHAPE, name="images"), keras.Input((1,), name="gain")

@@ -98,6 +98,7 @@ def test_it_takes_the_mean_of_its_points():
     np.testing.assert_array_equal(stepped, again)
 
 
+@pytest.mark.slow
 def test_it_says_nothing_about_what_cleverhans_uses(build, few, caplog):
     with caplog.at_level(logging.WARNING):
         CleverHans("spsa", **FEW, seed=77)(build(), *few, 0.1)

@@ -46,6 +46,7 @@ def close(found, expected, atol: float = 2e-5) -> None:
 
 
 @called_directly
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize("score", ["logit", "probability"])
 @pytest.mark.parametrize("layer", ["conv1", "conv3"])
 @pytest.mark.parametrize("method", list(CAMS))
@@ -65,6 +66,7 @@ def test_the_maps_of_a_layer_are_those_of_tf_keras_vis(method, layer, score, bui
     assert (found[~seen] == 0).all()
 
 
+@pytest.mark.slow
 @called_directly
 def test_faster_score_cam_depends_on_no_other_image(model, few):
     x, y = few
@@ -123,7 +125,7 @@ def methods_of_kinds() -> list[tuple[str, str]]:
     return sorted({*(("gradcam", kind) for kind in KINDS), *zip(others, KINDS, strict=False), *refused})
 
 
-@pytest.mark.sampled(4)
+@pytest.mark.sampled(8)
 @pytest.mark.parametrize(("method", "kind"), methods_of_kinds())
 @pytest.mark.filterwarnings("ignore::keras_advxai.explainers.BlankHeatmapWarning")
 def test_every_kind_of_model_is_explained_or_refused(method, kind):
@@ -145,6 +147,7 @@ def test_every_kind_of_model_is_explained_or_refused(method, kind):
         np.testing.assert_allclose(found, ours(**settings)(classifier, x), atol=1e-4)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["backbone_in_functional", "subclassed", "inputs_in_a_dict", "time_distributed"])
 def test_the_contract_where_tf_keras_vis_fails_by_itself(kind):
     case = Case(KINDS[kind])

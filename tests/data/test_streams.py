@@ -116,6 +116,7 @@ def test_what_does_not_say_how_long_it_is_ends_somewhere(model, eight, monkeypat
         Batches(generated(*eight), as_classifier(model), 2).sampled(4, 0)
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:The dataset does not say how many batches it has")
 def test_ten_thousand_batches_are_read_in_a_moment(eight):
     data = tf.data.Dataset.range(1).repeat().filter(lambda x: True)
@@ -159,6 +160,7 @@ def test_the_first_images_of_them(eight, kind):
     np.testing.assert_array_equal(first_inputs(kind(*eight)), eight[0][:1])
 
 
+@pytest.mark.slow
 def test_an_evaluation_of_some_of_them_is_repeated_by_its_settings(model, eight):
     settings = {"epsilons": (0.1,), "explainers": (), "progress": False}
     report = kax.evaluate(model, repeated(*eight), steps=3, **settings)

@@ -47,6 +47,7 @@ def whole(model):
     return kax.evaluate(model, (X, Y), **SETTINGS)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("shards", [1, 3, 50])
 def test_the_report_is_that_of_one_process(model, whole, shards):
     runner = OneAfterAnother(shards)
@@ -57,6 +58,7 @@ def test_the_report_is_that_of_one_process(model, whole, shards):
     assert runner.told == {1: [4, 8, 12, 16, 20, 23], 3: [4, 8, 4, 8, 4, 7], 50: [4, 4, 4, 4, 4, 3]}[shards]
 
 
+@pytest.mark.slow
 def test_settings_functions_and_targets_arrive(model):
     settings = {
         **SETTINGS,
@@ -116,6 +118,7 @@ def test_datasets_are_made_on_the_machines(model, whole):
         kax.evaluate(model, data(), runner=OneAfterAnother(), **SETTINGS)
 
 
+@pytest.mark.slow
 def test_each_shard_has_a_journal_from_which_it_goes_on(model, whole, tmp_path):
     class Stopped(OneAfterAnother):
         def parts(self, *given):

@@ -102,6 +102,7 @@ def test_what_is_not_data(faces_model, data):
         kax.evaluate(faces_model, data, progress=False)
 
 
+@pytest.mark.slow
 def test_a_stream_is_checked_batch_by_batch_and_the_message_names_the_batch(faces_model, test_faces):
     x, y = test_faces
     outside = x.copy()
@@ -134,6 +135,7 @@ def test_nearly_black_images_are_pointed_out(faces_model, test_faces):
         evaluator(classifier).batches(test_faces)
 
 
+@pytest.mark.slow
 def test_sample_weights_are_ignored_and_the_report_says_so(faces_model, test_faces):
     x, y = test_faces
     found = kax.evaluate(faces_model, dataset(x, y, np.ones(50)), progress=False)

@@ -81,6 +81,7 @@ def test_it_does_not_depend_on_the_batch_size(model, report, size):
     np.testing.assert_allclose(one, other, rtol=1e-6, atol=1e-7)
 
 
+@pytest.mark.slow
 def test_neither_does_that_of_grad_cam(faces_model, test_faces):
     data = {"x": test_faces[0][:10], "y": test_faces[1][:10], "explainers": ("grad_cam",)}
     one, other = (run(faces_model, batch_size=size, **data).chance("grad_cam") for size in (4, 10))

@@ -37,6 +37,7 @@ def test_they_have_names_where_these_are_known(reports):
     assert reports[0].provenance["class_names"] == []
 
 
+@pytest.mark.slow
 def test_images_without_a_finite_output_are_of_no_class():
     """One bright pixel is the class; two bright ones divide by zero."""
     weights = helpers.linear_model(np.eye(5) * 5, (5, 1, 1))

@@ -30,6 +30,7 @@ def report(faces_model, test_faces):
     return kax.evaluate(faces_model, test_faces, metrics=METRICS, epsilons=EPSILONS, progress=False)
 
 
+@pytest.mark.slow
 def test_each_is_what_it_is_by_itself(report, faces_model, test_faces):
     x, y = test_faces
     grad_cam = kax.explainers.GradCAM()
@@ -45,6 +46,7 @@ def test_each_is_what_it_is_by_itself(report, faces_model, test_faces):
             assert report.mod("fgsm", grad_cam, epsilon, metric=metric) == pytest.approx(np.mean(found))
 
 
+@pytest.mark.slow
 def test_the_first_is_the_one_of_an_evaluation_by_default(report, faces_model, test_faces):
     alone = kax.evaluate(faces_model, test_faces, epsilons=EPSILONS, progress=False)
     assert alone.metrics == ("nissim",)
@@ -89,6 +91,7 @@ def test_a_file_keeps_them(report, tmp_path):
         assert again == report
 
 
+@pytest.mark.slow
 def test_profiles_by_depth(model, few):
     explainers = kax.explainers.GradCAM.every_layer(model)
     found = kax.evaluate(

@@ -46,6 +46,7 @@ def test_the_budget_is_used_up_on_all_images(reports):
     assert "mod-below-epsilon" not in {finding.id for finding in reports["with"].warnings}
 
 
+@pytest.mark.slow
 def test_accuracy_alone_stops_early(reports):
     report = reports["without"]
     assert all(report.budget_used(attack, 0.1) < 0.8 for attack in ATTACKS)
@@ -62,6 +63,7 @@ def test_what_succeeds_does_so_either_way_and_names_stay(reports):
         assert whole.settings.attacks == early.settings.attacks == tuple(ATTACKS)
 
 
+@pytest.mark.slow
 def test_a_choice_counts_and_a_finding_says_so():
     report = run(attacks=[PGD(steps=3, keep="first_hit"), Ensemble(["fgsm"])])
     found = {finding for finding in report.warnings if finding.id == "mod-below-epsilon"}
@@ -95,6 +97,7 @@ def mean_brightening(clean, other):
     return tf.reduce_mean(tf.abs(clean - other), axis=(1, 2, 3))
 
 
+@pytest.mark.slow
 def test_a_mod_is_that_of_its_epsilon():
     """In closed form: a model of brightness, attacked by a quarter of it, and heatmaps that are the images."""
     net = helpers.linear_model(np.tile([[1.0, -1.0]], (64, 1)) / 64, (8, 8, 1), (0.0, 0.9))

@@ -188,6 +188,7 @@ def of_four(level, *others):
     return net, x, np.arange(32) % 2
 
 
+@pytest.mark.slow
 def test_a_cause_is_said_once_and_its_consequences_are_not():
     net, x, y = of_four(0.0, L.BatchNormalization(), L.ReLU())
     net.set_weights([np.full_like(weight, np.nan) for weight in net.get_weights()])

@@ -38,6 +38,7 @@ def report(model):
     return kax.evaluate(model, (X, Y), attacks=["fgsm", kax.attacks.PGD(steps=3)], **SETTINGS)
 
 
+@pytest.mark.slow
 def test_what_is_measured(model, report):
     classifier = kax.ImageClassifier(model, task="regression")
     for attack in (kax.attacks.FGSM(), kax.attacks.PGD(steps=3), kax.attacks.UniformNoise()):
@@ -154,6 +155,7 @@ def test_what_is_refused(model, change, message):
         kax.evaluate(model, (X, Y), **{**SETTINGS, **change})
 
 
+@pytest.mark.slow
 def test_all_checks():
     found = kax.evaluate(build(), (X, Y), explainers=(), checks="all", **SETTINGS)
     assert [finding.id for finding in found.warnings] == []
@@ -168,6 +170,7 @@ def test_outputs_that_are_not_finite_are_said(model):
     assert "not-finite" in [finding.id for finding in found.warnings]
 
 
+@pytest.mark.slow
 def test_the_callback_and_tensorboard(tmp_path):
     model = build()
     model.compile("sgd", "mse")

@@ -280,6 +280,7 @@ def test_a_dissimilarity_that_was_not_measured(two):
         two.mod("fgsm", "grad_cam", 0.1, metric="nisim")
 
 
+@pytest.mark.slow
 def test_files_of_a_report_with_several_dissimilarities(two, tmp_path):
     """Also of a function that is not known where they are read."""
     two.save(tmp_path / "report.npz")

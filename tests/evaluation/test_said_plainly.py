@@ -103,6 +103,7 @@ class AlwaysOn(L.Dropout):
         return super().call(inputs, training=True)
 
 
+@pytest.mark.slow
 def test_a_random_model_names_its_layer():
     inner = keras.Sequential([L.Input((6, 6, 1)), AlwaysOn(0.5, name="monte_carlo")])
     model = keras.Sequential([L.Input((6, 6, 1)), inner, L.Flatten(), L.Dense(2)])

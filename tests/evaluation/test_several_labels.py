@@ -81,6 +81,7 @@ def test_what_is_counted(model, y, report):
     assert 0 < report.accuracy("fgsm", 0.1) < report.accuracy("fgsm", 0.02) < report.clean_accuracy
 
 
+@pytest.mark.slow
 def test_intervals_and_the_worst_case(report):
     low, high = report.accuracy_interval("fgsm", 0.02)
     assert low < report.accuracy("fgsm", 0.02) < high
@@ -244,12 +245,14 @@ def test_what_is_refused(model, y, change, message):
         kax.evaluate(model, (X, y), **{**SETTINGS, **change})
 
 
+@pytest.mark.slow
 def test_both_scores(model, y):
     comparison = kax.compare_scores(model, (X, y), explainers="grad_cam", epsilon=0.1, progress=False)
     strongest = model(X).numpy().max(axis=1)
     np.testing.assert_allclose(comparison.original.confidence, strongest, rtol=1e-4)
 
 
+@pytest.mark.slow
 def test_all_checks(y):
     """None of them speaks of a sound model: what is run again is compared label by label."""
     model = build()
@@ -257,6 +260,7 @@ def test_all_checks(y):
     assert {finding.id for finding in found.warnings} <= {"few-images", "depends-on-scale", "log-odds-of-all-labels"}
 
 
+@pytest.mark.slow
 def test_the_callback_and_tensorboard(y, tmp_path):
     model = build()
     model.compile("sgd", "binary_crossentropy")

@@ -23,7 +23,7 @@ def two_outputs(request) -> kax.ImageClassifier:
     return kax.ImageClassifier(keras.Model(inputs, outputs), output="classes")
 
 
-@pytest.mark.sampled(2)
+@pytest.mark.slow
 @pytest.mark.parametrize("stream", [False, True])
 def test_labels_are_given_as_to_fit(two_outputs, stream):
     sizes = np.ones((4, 1), "float32")

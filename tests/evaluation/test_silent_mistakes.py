@@ -26,6 +26,7 @@ def run(model, data, **settings):
     return kax.evaluate(model, data, **{"epsilons": (0.05, 0.2), "progress": False, **settings})
 
 
+@pytest.mark.slow
 def test_each_target_leaves_out_its_own_blank_references():
     kernel, bias = np.array([[1.0, -1.0]]), np.array([-0.5, 0.5])
     model = keras.Sequential(
@@ -84,6 +85,7 @@ def test_numbers_are_checked_first(settings):
         run(network(L.Dense(3)), images(), **settings)
 
 
+@pytest.mark.slow
 def test_numbers_may_come_from_numpy():
     report = run(network(L.Dense(3)), images(), seed=np.int64(3), images=np.int32(1), batch_size=np.int64(5))
     assert kax.EvaluationReport.from_json(report.to_json()) == report

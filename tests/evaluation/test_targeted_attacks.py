@@ -79,6 +79,7 @@ def test_images_of_the_class_and_misclassified_ones_are_not_attacked(three):
     assert only.to_dict()["rows"][0]["targeted_success_rate"] is None
 
 
+@pytest.mark.slow
 def test_random_targets_are_never_the_label_and_depend_on_seed_and_image_alone():
     model = linear_model(np.zeros((4, 5)), SHAPE, np.arange(5.0))
     x = np.random.default_rng(0).random((200, *SHAPE), dtype="float32")
@@ -96,6 +97,7 @@ def test_random_targets_are_never_the_label_and_depend_on_seed_and_image_alone()
     assert (targets(seed=1) != chosen).any()
 
 
+@pytest.mark.slow
 def test_beside_untargeted_attacks_and_minimum_norm_attacks(three):
     attacks = [PGD(), TARGETED, DDN(steps=40, targeted=True), Square(queries=30, targeted=True)]
     found = run(three, attacks=attacks, attack_targets="least_likely")
@@ -127,6 +129,7 @@ def test_a_report_keeps_them(three):
     assert "reached" not in str(untargeted)
 
 
+@pytest.mark.slow
 def test_explanations_under_a_targeted_attack(faces_model, few):
     found = run(faces_model, few, FGSM(targeted=True), explainers=("grad_cam",), attack_targets="runner_up")
     assert np.isfinite(found.mod("fgsm_targeted", "grad_cam", 0.4))
@@ -188,6 +191,7 @@ def test_given_targets_follow_the_sample_of_a_callback(three):
     np.testing.assert_array_equal(callback.report.measurements.at("attack_target", attack=NAME), targets)
 
 
+@pytest.mark.slow
 def test_a_wrapped_model(three):
     found = kax.ExplainableModel(three).evaluate_robustness(
         (X, Y), attacks=TARGETED, attack_targets="runner_up", explainers=(), epsilons=(0.4,), progress=False

@@ -55,6 +55,7 @@ def test_convolutions_of_the_step(model, attack, explainers, forward, backward, 
     assert outside["Conv2DBackpropInput"] == once
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("attack", "explainer"),
     [
@@ -80,6 +81,7 @@ def test_a_short_last_batch_and_a_second_evaluation_take_no_further_trace(model,
     assert len(report.measurements.at("label")) == 10
 
 
+@pytest.mark.slow
 def test_all_attacks_share_one_trace_of_what_comes_after_them(model, few):
     traced = []
 
@@ -94,6 +96,7 @@ def test_all_attacks_share_one_trace_of_what_comes_after_them(model, few):
         assert len(traced) - before == 2  # before the attacks, and after them
 
 
+@pytest.mark.slow
 def test_only_the_images_for_pictures_come_back_with_their_heatmaps(model, few):
     classifier = kax.ImageClassifier(model)
     step = Measure(MeasurementPlan((FGSM,), (GRAD_CAM,), NISSIM, "predicted"))

@@ -32,6 +32,7 @@ def test_the_bar_says_how_long_before_it_takes_it(faces_model, test_faces, capsy
     assert "grad_cam:" not in text
 
 
+@pytest.mark.slow
 def test_cheap_evaluations_say_nothing(faces_model, test_faces, capsys):
     kax.evaluate(faces_model, test_faces, epsilons=(0.1,))
     assert "about" not in capsys.readouterr().err
@@ -51,6 +52,7 @@ def test_the_forecast_grows_with_the_passes(model, test_faces):
     assert forecast(classifier, explainers[:1], np.array(x), images=1, conditions=1) == ""
 
 
+@pytest.mark.slow
 def test_the_bar_says_that_a_large_model_is_compiled_once_and_no_longer_when_it_is_done(capsys):
     layers = keras.layers
     stack = [layers.Conv2D(2, 3), *(layers.Identity() for _ in range(300)), layers.Flatten(), layers.Dense(2)]

@@ -37,6 +37,7 @@ def report(faces_model, test_faces):
     return run(faces_model, test_faces)
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:.* heatmaps of .* are blank")
 @pytest.mark.parametrize("attack", [kax.attacks.FGSM(), kax.attacks.UniformNoise()])
 def test_the_compiled_step_does_what_the_public_calls_do(report, faces_model, test_faces, attack):
@@ -56,6 +57,7 @@ def test_the_compiled_step_does_what_the_public_calls_do(report, faces_model, te
         assert report.mod(attack, grad_cam, epsilon) == pytest.approx(np.mean(expected), abs=1e-5)
 
 
+@pytest.mark.slow
 def test_the_clean_target_explains_the_clean_prediction_of_both_images(report, faces_model, test_faces):
     clean_target = run(faces_model, test_faces, target="clean")
     by_label = run(faces_model, test_faces, target="label")
@@ -152,6 +154,7 @@ def test_an_attack_beats_the_noise(report):
     assert report.accuracy("fgsm", 0.1) < report.accuracy("uniform_noise", 0.1)
 
 
+@pytest.mark.slow
 def test_one_trace_serves_every_batch_size_and_run(faces_model, test_faces):
     traces = []
 

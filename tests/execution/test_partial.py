@@ -177,6 +177,7 @@ class Narrow(kax.attacks.FGSM):
             return super().perturb(model, x, y, tf.identity(epsilon), forward)
 
 
+@pytest.mark.slow
 def test_an_audit_that_fails_does_not_take_the_report_with_it(net):
     settings = {**SETTINGS, "attacks": Narrow()}
     whole = kax.evaluate(net, Data(), **settings)
@@ -188,6 +189,7 @@ def test_an_audit_that_fails_does_not_take_the_report_with_it(net):
     assert (found.warnings[0].id, found.warnings[0].severity) == ("partial", "error")
 
 
+@pytest.mark.slow
 def test_a_partial_report_is_audited_on_what_was_measured(net):
     found = kax.evaluate(net, Data(3, "NaN"), checks="all", on_error="partial", **SETTINGS)
     alone = kax.evaluate(net, Data(count=3), checks="all", **SETTINGS)

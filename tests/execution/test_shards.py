@@ -138,6 +138,7 @@ def test_batches_that_lack_images_are_put_together(model):
         assert merged.warnings == expected.warnings
 
 
+@pytest.mark.slow
 def test_random_models_and_given_targets_are_those_of_one_process():
     noisy = normed_cnn(SeededNoise())
     settings = {"attacks": kax.attacks.PGD(targeted=True, steps=2), "attack_targets": (Y + 1) % 3, "metrics": "nissim"}

@@ -48,6 +48,7 @@ def test_black_gray_and_white_are_places_in_the_bounds(name, part, bounds):
     np.testing.assert_allclose(used(name, bounds), low + part * (high - low), atol=1e-6 * (high - low))
 
 
+@pytest.mark.slow
 def test_black_is_a_pixel_of_0_and_not_what_the_preprocessing_centres_on():
     """A baseline of zeros after "caffe" preprocessing would be the mean colour of ImageNet."""
     x = images((0, 255))
@@ -289,6 +290,7 @@ def test_arrays_make_equal_explainers_that_cannot_be_changed():
         first.baseline[0] = 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("baseline", [np.linspace(0, 1, 90).reshape(SHAPE), 0.5, mirrored, "blur"], ids=type)
 def test_baselines_are_saved_with_the_explainer(baseline):
     explainer = IntegratedGradients(steps=3, baseline=baseline)

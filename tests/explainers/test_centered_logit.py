@@ -181,6 +181,7 @@ def test_an_evaluation_names_the_way_out_and_compares_the_same_pairs(net):
     assert kax.EvaluationReport.from_json(report.to_json()).settings == report.settings
 
 
+@pytest.mark.slow
 def test_compare_scores_takes_the_two_ends_of_the_softmax(net):
     comparison = kax.compare_scores(net, (X, LABELS), explainers=GradCAM(score=CENTERED_SCORE), progress=False)
     assert comparison.pairs == {"grad_cam": "grad_cam_probability"}

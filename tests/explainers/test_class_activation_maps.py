@@ -215,6 +215,7 @@ def test_every_layer_makes_explainers_of_the_class_on_one_shared_pass(cls, model
         np.testing.assert_allclose(found, explainer(model, few[0]), atol=1e-4)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("cls", NEW)
 def test_tokens_are_laid_out_as_the_square_that_they_come_from(cls):
     case = Case(KINDS["vit"])

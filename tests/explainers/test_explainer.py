@@ -114,6 +114,7 @@ def test_attributions_do_not_warn(model):
     assert (Raw().attributions(model, np.zeros((2, *helpers.SHAPE), "float32")) == 0).all()
 
 
+@pytest.mark.slow
 def test_a_pass_already_made_is_used_eagerly_too(build, few):
     explainer = kax.explainers.GradCAM()
     for head in helpers.HEADS:

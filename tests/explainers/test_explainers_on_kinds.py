@@ -21,7 +21,7 @@ from keras_advxai.explainers import (
 )
 from keras_advxai.testing import unchanged
 
-pytestmark = pytest.mark.sampled(3)
+pytestmark = pytest.mark.sampled(5)
 
 STEPS = 12
 SALIENCY, INTEGRATED = Saliency(), IntegratedGradients(steps=STEPS, internal_batch_size=40)

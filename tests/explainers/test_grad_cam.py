@@ -192,6 +192,7 @@ def test_the_layers_that_are_looked_at(model):
     assert GradCAM(layer="pool1").layers(classifier) == ("pool1",)
 
 
+@pytest.mark.slow
 def test_a_nested_backbone_is_explained_like_the_same_layers_in_one_model(build, few):
     """tf-keras-vis and tf-explain fail here: the inner layers' outputs are not connected to the outer input."""
     flat = build()

@@ -149,6 +149,7 @@ def changes(model, x, targets, baseline=0.0, score="logits") -> np.ndarray:
     return np.take_along_axis(after - before, np.asarray(targets)[:, None], 1)[:, 0]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("baseline", ["black", "white"])
 def test_the_attributions_of_a_trained_network_add_up(baseline, model, test_faces):
     """Within 1 % of what the scores change by; an image whose own score hardly changes may miss more of that."""
@@ -164,6 +165,7 @@ def test_the_attributions_of_a_trained_network_add_up(baseline, model, test_face
     assert abs(total.sum() - change.sum()) < 0.01 * np.abs(change).sum()
 
 
+@pytest.mark.slow
 def test_more_steps_close_the_gap(model, test_faces):
     x, y = test_faces
     means = [IntegratedGradients(steps=steps).completeness_gap(model, x, y).mean() for steps in (2, 8, 64)]
@@ -171,6 +173,7 @@ def test_more_steps_close_the_gap(model, test_faces):
     assert means[-1] < means[0] / 20
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("score", ["logit", "probability"])
 def test_the_gap_is_that_of_the_score_that_is_explained(score, model, few):
     x, y = few
@@ -247,6 +250,7 @@ def test_the_heatmap_is_the_sum_of_absolute_attributions_over_the_channels():
     np.testing.assert_allclose(explainer(polynomial(1), x, 0), sums / sums.max((1, 2, 3), keepdims=True), atol=1e-5)
 
 
+@pytest.mark.slow
 def test_a_score_that_no_image_changes_has_blank_maps_and_no_gap():
     x, flat, explainer = (
         helpers.random_images(5, SHAPE),
@@ -267,6 +271,7 @@ def test_an_image_that_is_its_own_baseline_has_a_blank_map(model):
     assert maps.max((1, 2, 3)).tolist() == [0, 1]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("explainer", "head"), [
     (IntegratedGradients(steps=2), "softmax"), (IntegratedGradients(steps=2), "sigmoid"),
     (IntegratedGradients(steps=2, baseline="noise", draws=3), "linear"),

@@ -157,6 +157,7 @@ def test_the_graph_does_not_grow_with_the_noisy_copies(net):
     assert within["Conv2DBackpropInput"] == 4
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("explainer", [
     IntegratedGradients(steps=6), IntegratedGradients(steps=6, internal_batch_size=4),
     IntegratedGradients(steps=2, baseline="noise", draws=2), IntegratedGradients(steps=2, baseline="blur"),
@@ -195,6 +196,7 @@ def test_other_inputs_go_along_with_their_images():
         ).all()  # the score is piecewise linear
 
 
+@pytest.mark.slow
 def test_the_points_on_the_path_are_not_checked_as_images(build, few):
     """They may be nearly black, for which images in [0, 255] are warned about."""
     classifier = kax.ImageClassifier(build(), bounds=(0, 255), preprocess=lambda images: images / 255)
@@ -231,6 +233,7 @@ def test_what_was_computed_for_a_pass_is_used_again(model):
     assert count(heatmap, other) == 6
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("baseline", ["black", "noise", "mean", "blur", np.full(SHAPE, 0.3, "float32")], ids=str)
 def test_several_groups_in_one_graph_are_those_of_one_group(baseline, net):
     """A call by itself is split beforehand; inside of a graph, as in an evaluation, the loop over groups does it."""

@@ -99,6 +99,7 @@ def test_sides_that_are_open_count_as_what_they_are():
     assert max(size[0] for size in seen) == 8  # all points of both
 
 
+@pytest.mark.slow
 def test_groups_do_not_change_the_result():
     model = spied(1200, 1200, 1)[0].model
     images = np.random.default_rng(0).random((4, 1200, 1200, 1)).astype("float32")

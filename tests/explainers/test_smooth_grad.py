@@ -88,6 +88,7 @@ def test_a_quadratic_model_in_closed_form():
     np.testing.assert_allclose(found, 2 * WEIGHTS[:, 1].reshape(SHAPE) * (X + noise * mean), rtol=1e-4, atol=1e-5)
 
 
+@pytest.mark.slow
 def test_the_mean_over_many_copies_is_the_expectation():
     """Of the attributions `w x^2` of Integrated Gradients: `w (x^2 + noise^2)`, within four standard errors."""
     samples, noise, weights = 2000, 0.25, WEIGHTS[:, 0].reshape(SHAPE)
@@ -117,6 +118,7 @@ def test_a_batch_is_explained_as_its_images_one_by_one(inner, model, few):
     np.testing.assert_allclose(np.concatenate(parts), whole, atol=1e-4 * np.abs(whole).max())
 
 
+@pytest.mark.slow
 def test_every_option_changes_the_result(model, few):
     def attributions(**settings):
         return SmoothGrad(**{"samples": 3, **settings}).attributions(model, *few)
@@ -168,6 +170,7 @@ def test_sign_score_and_passes_are_those_of_the_inner_explainer(model, few):
     assert SmoothGrad(samples=5, explainer=IntegratedGradients(steps=7)).passes == 40
 
 
+@pytest.mark.slow
 def test_the_heatmap_is_made_of_the_mean_in_the_inner_explainers_way():
     """Of gradients the largest absolute one over the channels; of Integrated Gradients the sum."""
     for inner, over in ((Saliency(), np.max), (IntegratedGradients(steps=2), np.sum)):

@@ -115,6 +115,7 @@ def test_texts_do_not_overlap(names, shape):
         assert not any(box.overlaps(other) for other in boxes[:place])
 
 
+@pytest.mark.slow
 def test_can_be_saved_and_leaves_nothing_in_pyplot():
     figure = figures.comparison(make_report().examples)
     file = io.BytesIO()
@@ -142,6 +143,7 @@ def test_class_names_must_name_every_class():
         figures.comparison(make_example(), class_names="cat")
 
 
+@pytest.mark.slow
 def test_sparse_heatmaps_are_seen_and_the_end_of_their_scale_is_stated():
     """As those of Integrated Gradients on large images: one hot pixel, and all others far below."""
     sparse, image = np.full((40, 40), 0.04), np.full((40, 40, 1), 0.5)

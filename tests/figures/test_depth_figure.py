@@ -19,6 +19,7 @@ def report(model, few):
     return kax.evaluate(model, few, explainers=GradCAM.every_layer(model), epsilons=EPSILONS, progress=False)
 
 
+@pytest.mark.slow
 def test_one_panel_for_each_attack_and_one_line_for_each_epsilon(report):
     figure = figures.depth(report)
     assert [axes.get_title() for axes in figure.axes] == ["fgsm", "uniform_noise"]
@@ -37,6 +38,7 @@ def test_one_panel_for_each_attack_and_one_line_for_each_epsilon(report):
     assert file.getvalue().startswith(b"\x89PNG")
 
 
+@pytest.mark.slow
 def test_a_report_without_layers_is_refused(model, few):
     report = kax.evaluate(model, few, explainers=(), epsilons=EPSILONS, progress=False)
     with pytest.raises(ValueError, match="one layer each"):

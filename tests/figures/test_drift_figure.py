@@ -183,6 +183,7 @@ def test_other_things_are_refused():
         figures.drift({})
 
 
+@pytest.mark.slow
 def test_an_attack_may_be_called_like_a_formula_that_is_none():
     figure = figures.drift(make_report(attacks=(r"$\invalid$", "uniform_noise")))
     figure.savefig(io.BytesIO())

@@ -66,7 +66,7 @@ SETTINGS = {
 }
 
 
-@pytest.mark.sampled(4)
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", SETTINGS)
 def test_after_each_batch(net, data, tmp_path, kind):
     x, y = data
@@ -81,6 +81,7 @@ def test_after_each_batch(net, data, tmp_path, kind):
     assert_same_report(again, whole)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["regression", "several labels", "without labels"])
 def test_models_of_other_kinds(tmp_path, kind):
     x = random_images(6, SHAPE)
@@ -140,6 +141,7 @@ def test_every_kind_of_data(net, data, tmp_path, kind, monkeypatch):
     assert_same_report(kax.evaluate(net, given, journal=tmp_path / "journal", **settings), whole)
 
 
+@pytest.mark.slow
 def test_the_audit_runs_again(net, data, tmp_path):
     x, y = data
     settings = {"epsilons": (0.1,), "explainers": (), "checks": "all", "progress": False}
@@ -182,6 +184,7 @@ def test_images_of_several_sizes_and_what_a_model_takes_beside_them(tmp_path):
     assert_same_report(kax.evaluate(model, Sizes(), journal=tmp_path / "journal", **settings), whole)
 
 
+@pytest.mark.slow
 def test_the_bar_begins_where_it_goes_on(net, data, tmp_path, capsys):
     x, y = data
     settings = {"epsilons": (0.1,), "explainers": (), "batch_size": 4}

@@ -77,6 +77,7 @@ def test_a_limit_of_the_size_of_files_costs_the_journal_alone(whole, tmp_path):
     assert_same_report(interrupted.evaluate(journal=tmp_path / "run.journal"), whole)  # with room it goes on
 
 
+@pytest.mark.slow
 def test_a_full_disk_costs_the_journal_alone(whole, tmp_path):
     with small_disk(tmp_path / "disk", "260K") as folder:
         ballast, journal = fill(folder, 60_000), folder / "run.journal"

@@ -131,6 +131,7 @@ def test_a_shuffled_stream_is_refused_at_the_first_batch_that_differs(net, data,
     refused(net, shuffled, tmp_path / "journal", "Batch 0 .* reshuffle_each_iteration=False")
 
 
+@pytest.mark.slow
 def test_code_that_has_changed(net, data, tmp_path):
     """Neither the settings nor the weights tell of it."""
     bright = kax.ImageClassifier(net, preprocess=lambda x: x, bounds=(0, 1))

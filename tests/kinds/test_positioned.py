@@ -60,6 +60,7 @@ def test_the_frames_of_a_video_share_one_maximum():
     assert (largest.min(axis=1) < 1).any()
 
 
+@pytest.mark.slow
 def test_a_function_and_the_name_of_a_transformation_give_the_same():
     case = Case(POSITIONED["vit_without_class_token"])
     named = kax.explainers.GradCAM(layer="normal", reshape_transform="tokens")

@@ -18,6 +18,7 @@ def report(faces_model, test_faces):
     return kax.evaluate(faces_model, test_faces, explainers=[GradCAM(), GRADIENTS], epsilons=EPSILONS, progress=False)
 
 
+@pytest.mark.slow
 def test_the_gaps_are_those_of_the_public_calls(report, faces_model, test_faces):
     x, y = test_faces
     by_hand = GRADIENTS.completeness_gap(faces_model, x, relative=True)
@@ -44,6 +45,7 @@ def test_few_steps_make_a_warning_and_the_table_tells_the_gap(report):
     assert f"{GRADIENTS.name}, completeness gap: median " in str(report)
 
 
+@pytest.mark.slow
 def test_enough_steps_make_none(faces_model, test_faces):
     explainer = IntegratedGradients(steps=16, baseline="mean")
     x, y = test_faces

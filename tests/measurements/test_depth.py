@@ -18,6 +18,7 @@ def report(model, few) -> EvaluationReport:
     return kax.evaluate(model, few, explainers=explainers, epsilons=EPSILONS, progress=False)
 
 
+@pytest.mark.slow
 def test_it_is_the_reports_mod_in_the_order_of_the_network(report):
     profile = report.depth_profile("fgsm")
     assert profile.layers == ("conv1", "pool1", "conv2", "pool2", "conv3")
@@ -77,6 +78,7 @@ def test_an_explainer_without_a_layer_has_no_depth(model, few):
         report.depth_profile("pgd")
 
 
+@pytest.mark.slow
 def test_many_blank_maps_make_one_note(build, few):
     """The probability of a saturated model has no gradient, so that every heatmap is blank."""
     model = build("linear")

@@ -132,6 +132,7 @@ def count(number: int, folder: Any, seed: int = 0) -> Counter[str]:
     return found
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:Glyph .* missing from:UserWarning")
 @pytest.mark.filterwarnings("ignore:No artists with labels found:UserWarning")
 def test_changed_files_are_refused_or_right(tmp_path):

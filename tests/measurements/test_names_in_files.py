@@ -34,6 +34,7 @@ def with_names(names, images=None):
 letters = st.text(min_size=1, max_size=30) | st.text("a\0\n\ud800\u2028é中", min_size=1, max_size=3)
 
 
+@pytest.mark.slow
 @settings(max_examples=60, deadline=None)
 @given(names=st.lists(letters, min_size=1, max_size=4))
 def test_what_a_file_says_is_read_as_it_stands_there_or_refused(names):

@@ -65,6 +65,7 @@ def test_intervals_of_a_report():
     assert all(np.isnan(wilson_interval(0, 0)))
 
 
+@pytest.mark.slow
 def test_it_is_the_headline(faces_model, test_faces):
     attacks = ["fgsm", kax.attacks.FGSM(norm="l2")]
     found = kax.evaluate(faces_model, test_faces, attacks=attacks, epsilons=(0.05, 0.1), progress=False)

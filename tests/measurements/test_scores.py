@@ -31,6 +31,7 @@ def comparison(faces_model, test_faces):
     return kax.compare_scores(faces_model, test_faces, explainers=EXPLAINERS, epsilon=0.05, progress=False)
 
 
+@pytest.mark.slow
 def test_it_is_nissim_between_the_two_heatmaps(comparison, faces_model, test_faces):
     x, y = test_faces
     adversarial = kax.attacks.FGSM()(faces_model, x, y, epsilon=0.05)
@@ -156,6 +157,7 @@ class NoScore(kax.explainers.Explainer):
         return forward.images
 
 
+@pytest.mark.slow
 def test_bad_calls(faces_model, test_faces):
     with pytest.raises(ValueError, match=r"whose score can be chosen is needed. Received: NoScore"):
         kax.compare_scores(faces_model, test_faces, explainers=NoScore())

@@ -165,6 +165,7 @@ PAIRS = arrays.array_shapes(min_dims=1, max_dims=3, min_side=1, max_side=6).flat
 )
 
 
+@pytest.mark.slow
 @settings(max_examples=60, deadline=None)
 @given(pair=PAIRS)
 @pytest.mark.parametrize("metric", OTHERS, ids=lambda metric: metric.name)

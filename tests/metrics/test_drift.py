@@ -75,6 +75,7 @@ def test_without_data_nan():
     assert np.isnan(metric.result())
 
 
+@pytest.mark.slow
 def test_std_of_equal_values_is_never_nan():
     """Rounding may make the difference of the two sums negative."""
     clean, adversarial = pairs(2)
@@ -340,6 +341,7 @@ def test_vid_of_arrays():
     np.testing.assert_array_equal(vid(mods[..., :1]), np.full((2, 2), np.nan))
 
 
+@pytest.mark.slow
 def test_arrays_and_metrics_agree():
     values, metric = [], VID(EPSILONS)
     for seed, epsilon in enumerate(EPSILONS):

@@ -28,12 +28,6 @@ def numpy_change(heatmaps, others):
     return np.abs(heatmaps - others).mean(axis=(1, 2, 3))
 
 
-@pytest.fixture(autouse=True)
-def as_before(monkeypatch):
-    """What a test declares is forgotten after it."""
-    monkeypatch.setattr(registry, "_KNOWN", dict(registry._KNOWN))
-
-
 def test_the_decorator_bare_and_with_arguments():
     bare = kax.metrics.register(change)
     assert (bare.name, bare.upper, bare.numpy) == ("change", None, False)

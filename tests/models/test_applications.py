@@ -120,6 +120,7 @@ def test_integer_pixels_give_the_same_as_float_pixels(name):
             np.testing.assert_array_equal(one, other)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ONE_OF_EACH_MODE)
 @pytest.mark.parametrize("dtype", ["uint8", "float32"])
 def test_the_pixels_of_the_user_are_never_changed(name, dtype):
@@ -185,6 +186,7 @@ def test_the_default_layer_of_mobilenet_v3_is_its_last_activation_of_seven_by_se
     assert application_checks.expected_layer(model, name) == expected
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["VGG16", "MobileNet", "MobileNetV2", "ResNet50"])
 def test_the_default_layer_of_a_nested_backbone(name):
     """Transfer learning: the backbone in a functional model and in a Sequential."""

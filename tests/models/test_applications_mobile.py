@@ -6,6 +6,7 @@ import application_checks
 import pytest
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("name", "cells"), application_checks.cases("mobile"))
 def test_it_is_what_keras_and_a_gradient_tape_say(name, cells):
     application_checks.check(name, application_checks.side(name, cells))

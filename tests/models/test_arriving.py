@@ -101,6 +101,7 @@ def test_it_is_of_the_clean_images_whatever_the_batches_and_the_attack(pixels):
     assert small == large != []
 
 
+@pytest.mark.slow
 def test_few_images_may_be_anything(pixels):
     settings = {"preprocess": lambda x: x / 255 - 0.5, "bounds": (0, 255)}
     assert not unlike(normalized(), pixels[:4], **settings)

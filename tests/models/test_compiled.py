@@ -80,6 +80,7 @@ def test_other_settings_are_traced_by_themselves():
     np.testing.assert_allclose(halved, plain / 2, atol=1e-6)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "item", [ATTACK, EXPLAINER, kax.attacks.UniformNoise(), kax.explainers.GradCAM(layer="conv1", relu=False)], ids=repr
 )
@@ -98,6 +99,7 @@ def test_a_model_is_freed(item):
     assert [reference() for reference in references] == [None] * 3
 
 
+@pytest.mark.slow
 def test_weights_are_read_as_they_are(train_faces):
     x, y = train_faces[0][:20], train_faces[1][:20]
     model = helpers.small_cnn()
@@ -220,6 +222,7 @@ def test_threads_explain_attack_and_predict_with_one_model(few):
             assert np.mean(np.abs(adversarial - ATTACK(fresh, x, y)) > 1e-5) < 0.01
 
 
+@pytest.mark.slow
 def test_threads_with_models_of_their_own(few):
     def explain():
         model = helpers.small_cnn()

@@ -128,6 +128,7 @@ def test_samples_are_of_draws_and_not_of_directions(model):
     np.testing.assert_allclose(found, [1 / 8, 3 / 8, 3 / 8, 1 / 8], atol=5 * 0.03)
 
 
+@pytest.mark.slow
 def test_deep_fool_steps_along_the_mean_slope(model):
     attack = DeepFool(steps=1, samples=3, overshoot=0.5)
     classifier = kax.ImageClassifier(model)

@@ -101,6 +101,7 @@ def test_signals_over_time():
     np.testing.assert_allclose(maps, np.repeat(maps[:, :1], FRAMES, axis=1), atol=1e-6)
 
 
+@pytest.mark.slow
 def test_an_evaluation_of_videos():
     model = video_model(conv3d(), Mean(name="mean"), pooled())
     x = np.random.default_rng(0).random((2, FRAMES, SIDE, SIDE, 2), dtype="float32")

@@ -180,6 +180,7 @@ def multiplications(classifier, shape):
     return counted_operations(traced, tf.TensorSpec([None, *shape]))
 
 
+@pytest.mark.slow
 def test_it_is_off_by_default_and_part_of_what_is_told():
     model = sequential(layers.Conv2D(4, 3), norm())
     plain, folded = kax.ImageClassifier(model), kax.ImageClassifier(model, fold_batch_norm=True)
@@ -322,6 +323,7 @@ def test_eager_passes_are_not_folded():
     np.testing.assert_array_equal(plain, folded)
 
 
+@pytest.mark.slow
 def test_an_attack_on_the_folded_model_is_the_attack_on_the_model():
     model = drawn(nested())
     x = images(model)

@@ -85,6 +85,7 @@ def test_a_vector_laid_out_as_a_map_by_chance_is_none():
     assert [info.name for info in kax.list_layers(model)] == ["early"]
 
 
+@pytest.mark.slow
 def test_a_wrapped_sequential_model_may_be_nested():
     model = keras.Sequential([keras.Input(SHAPE), kax.ExplainableModel(network()), layers.Dense(2)])
     expected = keras.Sequential([keras.Input(SHAPE), model.layers[0].inner, model.layers[1]])

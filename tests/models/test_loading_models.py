@@ -27,6 +27,7 @@ def saved(build, tmp_path):
     return model, tmp_path
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("ending", ["keras", "h5", "hdf5"])
 def test_what_keras_saved(ending, saved):
     model, folder = saved

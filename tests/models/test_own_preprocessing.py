@@ -49,6 +49,7 @@ def data():
     return 127.5 + noise + np.where(labels, 2.0, -2.0)[:, None, None, None].astype("float32"), labels
 
 
+@pytest.mark.slow
 def test_an_evaluation_sees_what_predict_sees(model, data):
     x, y = data
     model.compile(loss="sparse_categorical_crossentropy", metrics=["accuracy"])
@@ -94,6 +95,7 @@ def test_a_gradient_goes_through_resizing_and_rescaling(model, data):
     assert np.abs(images - x).max() <= 2.0001
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:`shuffle=True` was passed:UserWarning")  # KerasHub's `fit` passes both
 def test_the_callback_and_fit_agree(data):
     model = kerashub()

@@ -60,7 +60,7 @@ def test_the_search_ends_at_the_convolution_or_says_that_there_is_none(front, co
             _ = classifier.default_layer
 
 
-@pytest.mark.sampled(2)
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["dropout", "identity"])
 def test_attacks_and_explainers_without_maps_work_where_nothing_but_a_pass_through_has_an_extent(name):
     model = build([name], False, [], "flatten", False, False)

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import keras
 import numpy as np
+import pytest
 
 import keras_advxai as kax
 
 
+@pytest.mark.slow
 def test_a_copy_in_bfloat16_explains_roughly_the_same_and_leaves_the_model_alone(model, few):
     def in_bfloat16(layer):
         return type(layer).from_config({**layer.get_config(), "dtype": "mixed_bfloat16"})

@@ -51,6 +51,7 @@ def test_infinity_counts_where_nan_may_come_of_it():
     assert inside(lambda x: x / ops.sum(x, (1, 2, 3), keepdims=True), L.ReLU()) == [False, False, True, False]
 
 
+@pytest.mark.slow
 def test_what_is_as_it_should_be_raises_no_alarm():
     assert inside(root) is None  # it would be seen at the end
     assert inside(lambda x: x - 0.2, L.Conv2D(2, 3), L.BatchNormalization(), L.ReLU(), L.MaxPooling2D()) is None

@@ -29,7 +29,7 @@ def looked_at(model: keras.Model, preprocess: str) -> tuple[np.ndarray, np.ndarr
     return logits.numpy(), np.abs(gradient).sum(axis=(1, 2, 3))
 
 
-@pytest.mark.sampled(3)
+@pytest.mark.slow
 @pytest.mark.parametrize(("name", "preprocess"), FAMILIES.items())
 def test_usable_makes_a_model_behave_like_a_trained_one(name, preprocess):
     logits, slopes = looked_at(helpers.usable(untrained(name), preprocess=preprocess), preprocess)
@@ -41,6 +41,7 @@ def test_usable_makes_a_model_behave_like_a_trained_one(name, preprocess):
     assert np.all(slopes > 1)
 
 
+@pytest.mark.slow
 def test_without_it_mobilenet_does_not_see_the_images_at_all():
     logits, slopes = looked_at(untrained("MobileNetV2"), "mobilenet_v2")
     assert np.abs(logits).max() < 1e-6
@@ -53,6 +54,7 @@ def test_without_it_resnet_says_one_class_for_everything():
     assert len(set(logits.argmax(-1))) == 1
 
 
+@pytest.mark.slow
 def test_usable_restores_the_settings_of_the_layers():
     model = untrained("MobileNetV2")
     before = model.get_config()
@@ -72,7 +74,7 @@ def test_the_seed_decides_what_is_drawn():
     assert np.abs(biases[0] - biases[2]).max() > 0.01
 
 
-@pytest.mark.sampled(3)
+@pytest.mark.slow
 @pytest.mark.parametrize("preprocess", ["mobilenet_v2", None, lambda pixels: pixels / 100])
 def test_batch_normalisation_takes_over_the_statistics_of_preprocessed_images(preprocess):
     model = helpers.usable(untrained("MobileNetV2"), preprocess=preprocess)

@@ -248,6 +248,7 @@ def test_of_maps_at_several_depths_the_deepest_is_explained(order):
     assert kax.list_layers(keras.Model(inputs, layers.Dense(2)(pooled))).default.name == "c"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("shape", [(28, 28), (784,)])
 def test_images_without_channels_are_laid_out_as_the_model_does(shape):
     """As many write it for MNIST."""

@@ -24,7 +24,7 @@ def classifiers(model):
     return kax.ImageClassifier(model), kax.ImageClassifier(model, jit_compile=True)
 
 
-@pytest.mark.sampled(2)
+@pytest.mark.slow
 @pytest.mark.parametrize("item", ITEMS, ids=lambda item: item.name)
 def test_results_are_those_without_it(classifiers, few, item):
     x, y = few

@@ -60,6 +60,7 @@ def test_what_does_not_is_refused(mode, sentence):
     assert all(text.startswith(sentence) for text in found.values()), found
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("what", ["evaluate", "compare_scores", "callback"])
 def test_inside_of_a_function_there_are_no_numbers(model, few, what):
     def call(images):

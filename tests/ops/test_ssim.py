@@ -76,6 +76,7 @@ def test_a_dimension_of_size_1_is_left_out(size):
     assert np.all(dissimilarity(a, a).numpy() == 0)
 
 
+@pytest.mark.slow
 def test_numbers_of_dimensions_do_not_get_into_one_anothers_way():
     """A compiled function that has met two ranks is generalised to any rank, in which nothing can be traced."""
     for size in [(9,), (9, 9), (9, 1), (10,), (9, 9, 9), (1, 9, 9), (8, 9), (11, 1, 1), (8,)]:
@@ -158,6 +159,7 @@ def test_one_pixel_that_differs_slightly_keeps_its_digits():
     assert 2 * dissimilarity(a, b).numpy() == pytest.approx(expected, rel=1e-6)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("dtype", "size"),
     [

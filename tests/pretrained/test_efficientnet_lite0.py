@@ -35,6 +35,7 @@ def photographs():
     return kax.datasets.photographs.load_data()
 
 
+@pytest.mark.slow
 def test_it_sees_what_is_there(pretrained, photographs):
     x, y, _ = photographs
     assert pretrained.count_params() == 4_694_024
@@ -43,6 +44,7 @@ def test_it_sees_what_is_there(pretrained, photographs):
     np.testing.assert_allclose(found.max(-1), [0.937, 0.951, 0.487, 0.286], atol=0.01)
 
 
+@pytest.mark.slow
 def test_it_comes_back_from_the_cache_the_same(pretrained, kept, photographs, monkeypatch):
     assert [path.suffix for path in kept.iterdir()] == [".keras"]
     monkeypatch.setattr(network, "_content", lambda: pytest.fail("the weights were read again"))
@@ -53,6 +55,7 @@ def test_it_comes_back_from_the_cache_the_same(pretrained, kept, photographs, mo
     np.testing.assert_array_equal(again.predict(x, verbose=0), pretrained.predict(x, verbose=0))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("damage", ["cut", "empty", "folder"])
 def test_a_damaged_cache_is_made_again(damage, pretrained, kept, tmp_path, monkeypatch):
     monkeypatch.setenv("KERAS_ADVXAI_CACHE", str(tmp_path))
@@ -67,6 +70,7 @@ def test_a_damaged_cache_is_made_again(damage, pretrained, kept, tmp_path, monke
         np.testing.assert_array_equal(one, other)
 
 
+@pytest.mark.slow
 def test_the_preprocessing_can_be_left_to_the_user(pretrained, kept, photographs):
     x = photographs[0][:1]
     bare = efficientnet_lite0(include_preprocessing=False)
@@ -74,6 +78,7 @@ def test_the_preprocessing_can_be_left_to_the_user(pretrained, kept, photographs
     assert len(list(kept.iterdir())) == 2
 
 
+@pytest.mark.slow
 def test_what_is_not_installed_or_another_file_is_said(monkeypatch, tmp_path):
     monkeypatch.setenv("KERAS_ADVXAI_CACHE", str(tmp_path))
     monkeypatch.setattr(network, "_SHA256", hashlib.sha256(b"").hexdigest())
@@ -98,6 +103,7 @@ def report(pretrained, photographs):
     return kax.evaluate(pretrained, (x, y), **settings)
 
 
+@pytest.mark.slow
 def test_an_attack_that_nobody_sees_flips_them_and_moves_the_heatmaps(report):
     assert report.clean_accuracy == 1
     assert report.accuracy("fgsm", 2 / 255) <= 0.25

@@ -90,6 +90,7 @@ def test_each_is_documented_with_its_default():
     assert all("Defaults to" in part for part in parts[1::2])
 
 
+@pytest.mark.slow
 def test_the_wrapper_takes_the_ones_of_the_model_and_its_evaluation_the_others(model, few):
     taken = inspect.signature(kax.ExplainableModel).parameters
     assert {name: taken[name].default for name in MODEL_SETTINGS} == {
@@ -106,6 +107,7 @@ def test_the_wrapper_takes_the_ones_of_the_model_and_its_evaluation_the_others(m
             wrapped.evaluate_robustness(few, **{name: DECLARED[name].default})
 
 
+@pytest.mark.slow
 def test_a_whole_is_what_its_parts_are_and_what_stands_beside_it_counts(model, few):
     settings = kax.EvaluationSettings(attacks=("fgsm", Lighten()), epsilons=EPSILONS, metrics="cosine_distance", seed=3)
     report = kax.evaluate(model, few, settings=settings, progress=False)
@@ -143,6 +145,7 @@ def rich() -> dict:
     }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("way", ["as it is", "json", "file"])
 def test_a_report_can_be_run_again(model, few, tmp_path, way):
     report = kax.evaluate(model, few, **rich(), progress=False)
@@ -162,6 +165,7 @@ def test_a_report_can_be_run_again(model, few, tmp_path, way):
         np.testing.assert_array_equal(one.adversarial_heatmap, other.adversarial_heatmap)
 
 
+@pytest.mark.slow
 def test_a_name_as_preprocess_comes_back_and_a_function_has_to_be_passed_again(model, few):
     report = kax.evaluate(model, few, preprocess=halved, epsilons=EPSILONS, progress=False)
     assert kax.evaluate(model, few, settings=report.settings, progress=False) == report
@@ -173,6 +177,7 @@ def test_a_name_as_preprocess_comes_back_and_a_function_has_to_be_passed_again(m
     assert kax.EvaluationSettings.from_dict(named.to_dict()) == named
 
 
+@pytest.mark.slow
 def test_what_is_not_known_where_a_report_is_read_is_named_with_the_remedy(model, few):
     settings = {"epsilons": EPSILONS, "explainers": (), "progress": False}
     report = kax.evaluate(model, few, attacks=Darken(), **settings)

@@ -70,6 +70,7 @@ def test_the_first_output_is_an_output(two_outputs, way):
     np.testing.assert_array_equal(again.measurements.at("prediction"), predicted)
 
 
+@pytest.mark.slow
 def test_compare_scores_takes_the_first_output(two_outputs):
     of = kax.compare_scores(two_outputs, IMAGES, output=0, explainers="grad_cam", progress=False).original
     probability = two_outputs.predict(IMAGES, verbose=0)[0].max(axis=-1)

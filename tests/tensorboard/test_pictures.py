@@ -98,6 +98,7 @@ def test_without_pairs_there_is_no_figure_of_the_softmax(tmp_path):
     assert {tag.split("/")[0] for tag in found} == {"advxai_figures"}
 
 
+@pytest.mark.slow
 def test_class_names_are_in_the_figures(report, log_dir, tmp_path):
     log(tmp_path, report, images=False, figures=True)
     tag = "advxai_figures/fgsm/grad_cam/0"

@@ -37,6 +37,7 @@ def test_an_error_in_drawing_costs_no_number(tmp_path):
     assert every_step(tmp_path / "wrong") == numbers_alone(every_step(tmp_path / "right"))
 
 
+@pytest.mark.slow
 def test_what_does_not_fit_is_written_with_the_next_step_or_at_the_end(tmp_path):
     for name in ("right", "next", "end"):
         with ReportWriter(tmp_path / name) as writer:

@@ -86,6 +86,7 @@ class Flat(Brightness):
         return super().__call__(model, x, targets, forward=forward)[..., 0]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("attack", [Darken(), kax.attacks.FGSM(norm="l2")], ids=repr)
 def test_an_attack_that_is_right_passes(attack, case):
     check_attack(attack, *case, LABELS)
@@ -123,6 +124,7 @@ def test_a_broken_explainer_is_found(explainer, message, case):
         check_explainer(explainer, *case)
 
 
+@pytest.mark.slow
 def test_signals(signals):
     model, x = signals
     check_attack(Darken(), model, x, np.array([0, 1, 0]))

@@ -255,6 +255,7 @@ def test_an_explainer_that_is_right_passes(model, arrays):
     check_explainer(Brightness(), model, arrays[0])
 
 
+@pytest.mark.sampled(2)
 @pytest.mark.parametrize("cls", BROKEN_ATTACKS, ids=lambda cls: cls.__name__)
 def test_a_broken_attack_is_found(cls, build, arrays):
     with pytest.raises(AssertionError, match=BROKEN_ATTACKS[cls]):

@@ -34,7 +34,7 @@ def choice(kind):
     return {"input": "image", "output": "fine"} if kind == "two_heads" else {}
 
 
-@pytest.mark.sampled(3)
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", KINDS)
 def test_it_trains_evaluates_and_predicts_as_the_inner_model_to_the_last_bit(kind):
     alone = made(kind)

@@ -38,6 +38,7 @@ class Halves(Plain):
         return super().predict(x / 2, *args, **kwargs)
 
 
+@pytest.mark.slow
 def test_models_of_keras_and_plain_subclasses_override_nothing():
     for model in (functional, unbuilt, Subclassed, Plain):
         made = compiled(model())

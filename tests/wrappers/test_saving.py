@@ -40,6 +40,7 @@ def assert_same(before, after):
     np.testing.assert_array_equal(before(x), after(x))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("inner", [functional, unbuilt, TrainsTheHead])
 def test_a_round_trip_keeps_model_settings_and_optimizer(inner, tmp_path):
     model = fitted(inner(), bounds=(0, 2), preprocess=halved, from_logits=False)
@@ -59,6 +60,7 @@ def test_a_round_trip_keeps_model_settings_and_optimizer(inner, tmp_path):
     assert loaded.optimizer.iterations == 4
 
 
+@pytest.mark.slow
 def test_the_loss_scale_of_mixed_precision_comes_back(tmp_path):
     model = fitted(mixed())
     model.save(tmp_path / "model.keras")
@@ -79,6 +81,7 @@ def test_settings_of_several_inputs_and_outputs_and_names_come_back(tmp_path):
     assert not loaded.compiled
 
 
+@pytest.mark.slow
 def test_weights_are_exchanged_with_files_of_a_wrapper_and_of_the_inner_model(tmp_path):
     model = fitted(functional())
     model.save_weights(tmp_path / "wrapper.weights.h5")
@@ -122,6 +125,7 @@ def test_a_fresh_process_loads_it_without_custom_objects(tmp_path):
     assert done.returncode == 0, done.stderr[-2000:]
 
 
+@pytest.mark.slow
 def test_copies_are_models_of_their_own():
     model = fitted(functional(), bounds=(0, 2))
     for other in (copy.deepcopy(model), pickle.loads(pickle.dumps(model))):

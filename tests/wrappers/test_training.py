@@ -60,6 +60,7 @@ def test_settings_said_twice_are_refused_before_the_first_epoch(train_faces, tes
     assert model.optimizer.iterations == 0
 
 
+@pytest.mark.slow
 def test_a_model_that_fit_would_build_is_built_from_what_the_network_takes(train_faces, test_faces):
     def cropped(images):
         return images[:, 1:-1, 1:-1]
@@ -76,6 +77,7 @@ def test_a_model_that_fit_would_build_is_built_from_what_the_network_takes(train
     assert len(found["val_accuracy_fgsm"]) == 1
 
 
+@pytest.mark.slow
 def test_one_trace_serves_the_whole_training(train_faces, test_faces):
     count, traced = helpers.Executions(), []
     model = kax.ExplainableModel(made(0, count))

@@ -62,6 +62,7 @@ def test_neither_the_batch_nor_the_order_changes_what_is_misclassified(norm, mod
     assert np.sum(digits.standing(model, x[order], y[order], found) != whole[order]) <= ON_THE_EDGE
 
 
+@pytest.mark.slow
 @cases
 def test_early_stopping_does_not_change_what_is_misclassified(kind, norm, models, images):
     stands = [

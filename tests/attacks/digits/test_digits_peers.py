@@ -42,6 +42,7 @@ def test_logits_that_are_multiplied_weaken_the_peers_alone(digits_weights, model
         assert abs(after - before) < 0.06 * len(images[0]), library
 
 
+@pytest.mark.slow
 def test_l2_steps_of_cleverhans_fall_short_on_an_over_confident_model_and_ours_do_not(models, images):
     task = Task(models["overconfident"], *images, "l2", 1.0)
     lengths = {
