@@ -48,7 +48,10 @@ def find_logits(output: Any, from_logits: bool | None, reduce: Reduce = None) ->
         # Keras notes the logits on the output of a layer's softmax. Where a reshape follows, they lack the shape of
         # the output.
         logits = getattr(output, "_keras_logits", final.inputs[0])
-        return reduced(tf.reshape(logits, tf.shape(output)), reduce), final.type.lower()
+        # `tf.shape(output)` would make the logits depend on the output, and a convolution's own sigmoid a map in front.
+        known = output.shape[1:].is_fully_defined()
+        shape = (-1, *output.shape[1:]) if known else tf.shape(output)
+        return reduced(tf.reshape(logits, shape), reduce), final.type.lower()
     # Dense without an activation, also through a scale, a mean over positions or an ensemble's average of such.
     if from_logits is None and _is_affine(final):
         return reduced(output, reduce), "linear"

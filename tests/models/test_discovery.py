@@ -6,6 +6,7 @@ import helpers
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 
 import keras_advxai as kax
 
@@ -107,6 +108,22 @@ def test_a_concatenation_of_branches_is_explained_whole():
     x = layers.Concatenate(name="both")([conv("left")(inputs), conv("right")(inputs)])
     model = keras.Model(inputs, layers.Dense(2)(layers.GlobalAveragePooling2D()(x)))
     assert kax.ImageClassifier(model).default_layer == "both"
+
+
+@pytest.mark.parametrize("activation", ["sigmoid", "softmax"])
+@pytest.mark.parametrize("ending", [layers.Flatten, lambda: layers.Reshape((-1,))], ids=["flatten", "reshape"])
+def test_a_convolution_with_the_head_s_activation_is_behind_the_logits(activation, ending):
+    """Its sigmoid is applied to the logits of four positions, which are labels of their own."""
+    head = layers.Conv2D(1, 4, strides=4, name="head", activation=activation if activation == "sigmoid" else None)
+    after = [layers.Activation("softmax")] if activation == "softmax" else []
+    found = classifier(conv("first", activation="relu"), head, ending(), *after)
+    expected = "head" if activation == "softmax" else "first"
+    assert found.default_layer == expected
+    x = np.random.default_rng(0).random((3, *SHAPE), "float32")
+    logits = tf.function(lambda images: found.forward(images).logits)(x)  # a flatten lies in between
+    assert np.isfinite(kax.explainers.Saliency()(found, x)).all()
+    np.testing.assert_allclose(keras.activations.get(activation)(logits), found.model(x), atol=1e-6)
+    assert kax.explainers.GradCAM(relu=False)(found, x).max() > 0
 
 
 def test_convolutions_behind_the_end_of_the_extent_are_explained_where_they_are_named_alone():
