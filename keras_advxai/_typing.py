@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Sequence
 from typing import Any, Literal, TypeAlias
 
@@ -34,6 +35,9 @@ OnError: TypeAlias = Literal["raise", "partial"]
 
 AttackTargets: TypeAlias = str | int | Sequence[int] | Tensor | None
 """Which target classes of targeted attacks: the name of a rule, one class, or one for each image."""
+
+ImageNames: TypeAlias = Sequence[str | os.PathLike[str]] | None
+"""What the images of arrays are called, one name for each, in their order; `None` where nobody knows."""
 
 Preprocess: TypeAlias = str | Callable[[Any], Any] | None
 """A map from image space to what the network takes, or the name of a `keras.applications` module."""

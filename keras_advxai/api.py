@@ -11,7 +11,7 @@ import keras
 
 from keras_advxai import audit
 from keras_advxai._choice import check_one_of
-from keras_advxai._typing import OnError, Shape
+from keras_advxai._typing import ImageNames, OnError, Shape
 from keras_advxai.attacks import Attack
 from keras_advxai.data import Shard
 from keras_advxai.data.deciding import decided, resolved
@@ -42,7 +42,7 @@ def evaluate(
     model: keras.Model | ImageClassifier,
     data: Any,
     *,
-    names: Sequence[str] | None = None,
+    names: ImageNames = None,
     log_dir: str | os.PathLike[str] | None = None,
     class_names: Sequence[str] | Mapping[int, str] | None = None,
     progress: bool = True,
@@ -65,9 +65,7 @@ def evaluate(
             returns one of them, and which a `runner` calls on other machines. Images are `(batch, height, width,
             channels)` in image space; labels are class indices or one-hot. Without labels, attacks run against the
             clean predictions, and the report says so.
-        names: What the images of arrays are called, a string for each, as `report.samples`, figures and tables show it.
-            They are data, and no setting: `settings=` of a report does not have them. Data of `kax.data.load` know the
-            names of their files. Defaults to `None`, nobody knows.
+        names: {names}
         log_dir: Where to write TensorBoard logs and `advxai/report.json`. In the directory of a training, the
             evaluation is logged one step after the last epoch. Whether it can be written to and has room enough is
             checked before; what fails nevertheless is said by a `callbacks.FailureWarning`, with its traceback in the
@@ -167,7 +165,7 @@ def compare_scores(
     attack: str | Attack = "fgsm",
     epsilon: float = 8 / 255,
     noise_control: bool = False,
-    names: Sequence[str] | None = None,
+    names: ImageNames = None,
     log_dir: str | os.PathLike[str] | None = None,
     class_names: Sequence[str] | Mapping[int, str] | None = None,
     progress: bool = True,
@@ -193,7 +191,7 @@ def compare_scores(
         attack: The attack that makes the adversarial images. Defaults to `"fgsm"`.
         epsilon: Its budget, a fraction of the bounds' width. Defaults to 8/255.
         noise_control: Whether to measure uniform noise beside the attack. Defaults to `False`.
-        names: What the images of arrays are called; see `evaluate`. Defaults to `None`, nobody knows.
+        names: {names}
         log_dir: Where to write TensorBoard logs and `advxai/report.json`. Defaults to `None`, nowhere.
         class_names: Names of the classes, a sequence or a dictionary by number, for the report and the pictures in
             TensorBoard. Defaults to their numbers.

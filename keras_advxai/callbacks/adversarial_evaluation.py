@@ -9,6 +9,7 @@ from typing import Any, Unpack
 import keras
 
 from keras_advxai import audit
+from keras_advxai._typing import ImageNames
 from keras_advxai.callbacks.building import build
 from keras_advxai.callbacks.cost import EpochClock
 from keras_advxai.callbacks.disk_space import check_space
@@ -23,6 +24,7 @@ from keras_advxai.callbacks.siblings import check_keys, said_in_fit
 from keras_advxai.callbacks.telling import Teller
 from keras_advxai.callbacks.weights import Weights
 from keras_advxai.data.deciding import decided
+from keras_advxai.data.names import check_names
 from keras_advxai.evaluation import EvaluationReport, EvaluationSettings
 from keras_advxai.execution import Evaluator
 from keras_advxai.execution.duration import compiling
@@ -81,6 +83,7 @@ class AdversarialEvaluation(keras.callbacks.Callback):
 
     Args:
         data: What `evaluate` takes: `(x, y)`, `x`, a batched `tf.data.Dataset` or a `PyDataset`.
+        names: {names}
         every: Evaluate after every so many epochs. Defaults to 1.
         max_samples: At most so many images are evaluated after an epoch. Defaults to 256.
         max_share: At most this share of an epoch's training time is spent on the evaluation after it, compiling not
@@ -133,6 +136,7 @@ class AdversarialEvaluation(keras.callbacks.Callback):
         self,
         data: Any,
         *,
+        names: ImageNames = None,
         every: int = 1,
         max_samples: int = 256,
         max_share: float | None = None,
@@ -146,6 +150,7 @@ class AdversarialEvaluation(keras.callbacks.Callback):
     ) -> None:
         super().__init__()
         self.data = data
+        self.names = names if names is None else check_names(names)
         self.every = check_whole_number("every", every, 1)
         self.max_samples = check_whole_number("max_samples", max_samples, 1)
         self.max_share = max_share if max_share is None else check_number("max_share", max_share, 0)
@@ -205,7 +210,7 @@ class AdversarialEvaluation(keras.callbacks.Callback):
         check_class_names(self.class_names, classifier.classes)
         evaluator = Evaluator(classifier, settings)
         # Six more passes in every early epoch, for what a clean accuracy unlike `val_accuracy` says by itself.
-        batches = audit.read(evaluator, self.data, ranges=False)
+        batches = audit.read(evaluator, self.data, names=self.names, ranges=False)
         self._teller = Teller(bool(params.get("verbose")), said_in_fit(self))
         self._guard = Guard(self.on_error, self._teller, self._close)
         self._sample = SampleEvaluation(evaluator, batches, self.max_samples, self._teller, self.class_names)

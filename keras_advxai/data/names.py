@@ -38,12 +38,12 @@ def file_name(path: str) -> str:
     return ending(one_line(path), LONGEST)  # which says more than the beginning, which others share
 
 
-def check_names(names: Any, images: int, where: str = "Argument `names`") -> np.ndarray:
+def check_names(names: Any, images: int | None = None, where: str = "Argument `names`") -> np.ndarray:
     """The names of images as an array of strings, `(images,)`, after each was looked at.
 
     Args:
         names: A sequence of strings or paths.
-        images: How many images there are.
+        images: How many images there are. Defaults to `None`, where the images are looked at later.
         where: What they are called in messages. Defaults to the argument.
 
     Raises:
@@ -59,7 +59,7 @@ def check_names(names: Any, images: int, where: str = "Argument `names`") -> np.
         raise TypeError(
             f"{where} must be a sequence of strings, one for each image. Received: names of type {type(names).__name__}"
         )
-    if len(listed) != images:
+    if images is not None and len(listed) != images:
         raise ValueError(f"{where} must have one name for each of the {images} images. Received: {len(listed)} names")
     for index, name in enumerate(listed):
         if not name.strip() or len(name) > LONGEST or not is_line(name):

@@ -126,6 +126,13 @@ jit_compile: Whether XLA compiles the passes; see `ImageClassifier`. Defaults to
 """The documentation of the arguments, which `takes_settings` puts into the docstrings of all that take them."""
 
 
+IMAGE_NAMES = """\
+What the images of arrays are called, a string or path for each, as `report.samples`, figures, tables and
+    logs show it. They are data, and no setting: `settings=` of a report does not have them. Data of `kax.data.load`
+    know the names of their files. Defaults to `None`, nobody knows."""
+"""The documentation of the argument `names` of whatever evaluates, which `takes_settings` puts into the docstrings."""
+
+
 def documented(target: T) -> T:
     """Decorates `EvaluationSettings`: puts the documentation where its docstring has `{arguments}`."""
     target.__doc__ = (target.__doc__ or "").replace("{arguments}", ARGUMENTS.strip().replace("\n", "\n        "))
@@ -136,7 +143,7 @@ def takes_settings(settings: type, indent: int = 8, without: Sequence[str] = ())
     """Decorates a function or class that takes the settings as keyword arguments, with `settings` for a whole.
 
     Puts them into its signature, which `help` and notebooks show, and their documentation where its docstring has
-    `settings: {settings}`.
+    `settings: {settings}`; that of the names of images, which are no setting, where it has `names: {names}`.
 
     Args:
         settings: `EvaluationSettings`.
@@ -149,7 +156,9 @@ def takes_settings(settings: type, indent: int = 8, without: Sequence[str] = ())
             "All of what follows as a whole, such as `report.settings`; what is given beside it counts. "
             "Defaults to `None`.\n" + _documentation(without)
         )
-        target.__doc__ = (target.__doc__ or "").replace("{settings}", text.replace("\n", "\n" + " " * indent))
+        target.__doc__ = target.__doc__ or ""
+        for place, words in (("{settings}", text), ("{names}", IMAGE_NAMES)):
+            target.__doc__ = target.__doc__.replace(place, words.replace("\n", "\n" + " " * indent))
         function: Any = vars(target)["__init__"] if isinstance(target, type) else target
         own = inspect.signature(function)
         constructor: Any = vars(settings)["__init__"]  # the class' own signature is that of its metaclass

@@ -11,7 +11,7 @@ import keras
 import tensorflow as tf
 
 from keras_advxai import attacks, explainers
-from keras_advxai._typing import Bounds, Labels, OnError, Preprocess, Reduce, TaskName, Tensor
+from keras_advxai._typing import Bounds, ImageNames, Labels, OnError, Preprocess, Reduce, TaskName, Tensor
 from keras_advxai.api import evaluate
 from keras_advxai.attacks import Attack
 from keras_advxai.evaluation import EvaluationReport, EvaluationSettings
@@ -200,6 +200,7 @@ class ExplainableModel(keras.Model):
         self,
         data: Any,
         *,
+        names: ImageNames = None,
         log_dir: str | os.PathLike[str] | None = None,
         class_names: Sequence[str] | Mapping[int, str] | None = None,
         progress: bool = True,
@@ -217,6 +218,7 @@ class ExplainableModel(keras.Model):
 
         Args:
             data: Images and labels in image space, as `keras_advxai.evaluate` takes them.
+            names: {names}
             log_dir: Where to write TensorBoard logs and `advxai/report.json`. Defaults to `None`, nowhere.
             class_names: Names of the classes, a sequence or a dictionary by number, for the pictures in TensorBoard.
                 Defaults to their numbers.
@@ -242,6 +244,7 @@ class ExplainableModel(keras.Model):
         return evaluate(
             self,
             data,
+            names=names,
             log_dir=log_dir,
             class_names=class_names,
             progress=progress,

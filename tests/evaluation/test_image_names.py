@@ -5,7 +5,9 @@ from __future__ import annotations
 import itertools
 import json
 import pathlib
+import re
 
+import event_files
 import keras
 import numpy as np
 import pytest
@@ -117,6 +119,9 @@ def test_names_that_are_given_with_arrays(model):
     assert "names" not in json.dumps(report.provenance["settings"])
     paths = kax.evaluate(model, data, names=[pathlib.PurePosixPath(name) for name in names], **SETTINGS)
     assert_same(paths.measurements, report.measurements)
+    own = {key: value for key, value in SETTINGS.items() if key != "bounds"}
+    wrapped = kax.ExplainableModel(model, bounds=(0, 255)).evaluate_robustness(data, names=names, **own)
+    assert_same(wrapped.measurements, report.measurements)
     parts = [kax.evaluate(model, data, names=names, shard=(index, 3), **SETTINGS) for index in range(3)]
     assert_same(EvaluationReport.merge(parts).measurements, report.measurements)
     assert_named(kax.evaluate(model, data, names=names, steps=1, **SETTINGS), 4)
@@ -127,6 +132,70 @@ def test_names_that_are_given_with_arrays(model):
     mixed = [parts[0], kax.evaluate(model, data, shard=(1, 3), **SETTINGS), parts[2]]
     with pytest.raises(ValueError, match="In one part alone: name"):
         EvaluationReport.merge(mixed)
+
+
+@pytest.mark.filterwarnings("ignore::keras_advxai.callbacks.FindingWarning")
+def test_a_training_has_the_names_that_are_given_with_arrays(model, tmp_path):
+    data, names = arrays()
+    own = {key: value for key, value in SETTINGS.items() if key != "progress"}
+    callback = kax.callbacks.AdversarialEvaluation(data, names=names, max_samples=5, log_dir=tmp_path, **own)
+    names[:] = ["other"] * COUNT  # the list is the user's, and the names are those that it had
+    model.compile("sgd", "sparse_categorical_crossentropy")
+    model.fit(*data, epochs=1, verbose=0, callbacks=[callback])
+    assert_named(callback.report, COUNT)
+    sampled = callback.reports[0]
+    labels = sampled.measurements.at("label")
+    assert [sample["name"] for sample in sampled.samples] == [NAMES[label] for label in labels]
+    assert len(set(sampled.measurements.at("name"))) == 5
+    # On the disk, from which a training goes on that was killed; in figures; and beside the pictures of the logs.
+    saved = EvaluationReport.load(tmp_path / "advxai" / "epochs" / "0000.npz")
+    assert_same(saved.measurements, sampled.measurements)
+    last = EvaluationReport.from_json(tmp_path / "advxai" / "report.json")
+    assert_same(last.measurements, callback.report.measurements)
+    example = callback.report.examples[1]
+    heading = kax.figures.explanation(example).texts[0].get_text()
+    assert f"image 1: {NAMES[example.label]}" in heading
+    runs = [event_files.read(tmp_path, run.removeprefix("advxai/")) for run in event_files.folders(tmp_path)]
+    words = [run.SummaryMetadata(tag).summary_description for run in runs for tag in run.Tags()["tensors"]]
+    shown = {pair for text in words for pair in re.findall(r"Image (\d+), `(.*?)`, labelled class", text)}
+    first = enumerate(sampled.measurements.at("name")[:3])
+    assert shown == {(str(place), name.replace("ä", "?")) for place, name in first}
+
+
+class Failing(kax.attacks.Attack):
+    """An attack that nobody gets to run."""
+
+    def perturb(self, model, x, y, epsilon, forward):
+        raise AssertionError("This was computed.")
+
+
+def trained(model, data, **own):
+    callback = kax.callbacks.AdversarialEvaluation(data, attacks=Failing(), **own)
+    model.fit(*arrays()[0], verbose=0, callbacks=[callback])
+
+
+CALLS = {
+    "evaluate": lambda model, data, **own: kax.evaluate(model, data, attacks=Failing(), **own),
+    "compare_scores": lambda model, data, **own: kax.compare_scores(model, data, attack=Failing(), **own),
+    "wrapper": lambda model, data, **own: kax.ExplainableModel(model).evaluate_robustness(
+        data, attacks=Failing(), **own
+    ),
+    "callback": trained,
+}
+
+
+@pytest.mark.parametrize("call", list(CALLS.values()), ids=list(CALLS))
+def test_a_wrong_number_of_names_is_refused_before_anything_is_computed(model, tmp_path, call):
+    ((x, y), names), own = arrays(), {"log_dir": tmp_path / "logs"}
+    model.compile("sgd", "sparse_categorical_crossentropy")
+    with pytest.raises(ValueError, match=r"`names` must have one name for each of the 11 images. Received: 10 names"):
+        call(model, (x / 255, y), names=names[1:], **own)
+    with pytest.raises(TypeError, match="`names` must be a sequence of strings"):
+        call(model, (x / 255, y), names="abcdefghijk", **own)
+    with pytest.raises(ValueError, match="`names` needs the images as arrays"):
+        call(model, Shuffled(), names=names, **own)
+    assert model.optimizer.iterations == 0
+    assert not [path for path in tmp_path.rglob("*") if path.is_file()]
 
 
 @pytest.mark.slow

@@ -15,6 +15,7 @@ import keras_advxai as kax
 from keras_advxai.settings.arguments import (
     ARGUMENTS,
     CONDITION_SETTINGS,
+    IMAGE_NAMES,
     MODEL_SETTINGS,
     ComparisonArguments,
     EvaluationArguments,
@@ -74,11 +75,14 @@ def test_what_evaluates_takes_every_setting_with_its_default_and_documentation(t
     expected = {name: item for name, item in DECLARED.items() if name not in {*without, *own}}
     assert {name: taken[name] for name in DECLARED if name in taken and name not in own} == expected
     assert taken["settings"].default is None
+    assert taken["names"].default is None
+    assert taken["names"].annotation == "ImageNames"
     assert not any(item.kind is inspect.Parameter.VAR_KEYWORD for item in taken.values())
     text = documented(target)
     text = re.split(r"\n(?:Attributes|Returns):\n", text)[0]
     assert "{" not in text
-    for name in (*DECLARED, "settings"):
+    assert " ".join(f"names: {IMAGE_NAMES}".split()) in " ".join(text.split())
+    for name in (*DECLARED, "settings", "names"):
         assert text.count(f"\n    {name}: ") == (0 if name in without else 1), name
 
 

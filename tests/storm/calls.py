@@ -170,10 +170,13 @@ def among(own: dict[str, list[Given]]) -> st.SearchStrategy[dict[str, Given]]:
     return st.lists(st.sampled_from(sorted(own)), max_size=2, unique=True).flatmap(some)
 
 
+IMAGE_NAMES = literals(["a.png"] * 4, ["a"] * 6, "abcd", ["\ud800"] * 4, ["a\nb"] * 4, {"a"}, range(4))
+
+
 def of_evaluate(subject: Subject) -> st.SearchStrategy[dict[str, Given]]:
     own = {
         "class_names": CLASS_NAMES,
-        "names": literals(["a.png"] * 4, ["a"] * 6, "abcd", ["\ud800"] * 4, ["a\nb"] * 4, {"a"}, range(4)),
+        "names": IMAGE_NAMES,
         "on_error": literals("raise", "partial", "warn"),
         "journal": literals("a.journal", "b.journal", "no/folder", "../../up\0"),
         "log_dir": literals(None, "a" * 300 + "\0", "\ud800"),
@@ -202,6 +205,7 @@ def of_callback(subject: Subject) -> st.SearchStrategy[dict[str, Given]]:
         "max_share": literals(0.5, None, -1, 0),
         "name": literals("pgd", "../up", "a b", ""),
         "class_names": CLASS_NAMES,
+        "names": IMAGE_NAMES,
         "final": literals(True, False),
     }
 
