@@ -65,7 +65,11 @@ FORMATS: dict[str, tuple[str, str, Callable[[EvaluationReport, pathlib.Path], ob
     "json": ("report.json", "the same as text, for other programs", lambda report, path: report.to_json(path)),
     "txt": ("table.txt", "the table above", _text),
     "md": ("report.md", "the same in Markdown", lambda report, path: report.to_markdown(path)),
-    "tex": ("report.tex", "its tables for LaTeX, with booktabs", lambda report, path: report.to_latex(path)),
+    "tex": (
+        "report.tex",
+        "its tables for LaTeX, with booktabs and graphicx",
+        lambda report, path: report.to_latex(path),
+    ),
     "csv": ("rows.csv", "every figure, a line for each attack and epsilon", lambda report, path: report.to_csv(path)),
     "samples": ("samples.csv", "every image", lambda report, path: report.samples.to_csv(path)),
 }

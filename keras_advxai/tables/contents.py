@@ -66,7 +66,9 @@ class Tabulated:
     def to_latex(self, path: str | os.PathLike[str] | None = None) -> str:
         r"""What is printed, as LaTeX tables for `\input`, also written to `path` if one is given, whole or not at all.
 
-        They need the package booktabs. What is printed beside the tables stands in comments: findings, too.
+        A document needs `\usepackage{booktabs,graphicx}`; graphicx shrinks tables that are wider than the text, and
+        without it they stand out of it. It compiles by pdfLaTeX, XeLaTeX and LuaLaTeX whatever names are in the tables.
+        What is printed beside them stands in comments: findings, too.
 
         Args:
             path: The file. Defaults to `None`, none.

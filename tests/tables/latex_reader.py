@@ -11,6 +11,8 @@ SIGNS |= {"i": "\u0131", "ldots": "\u2026", "textendash": "\u2013", "textemdash"
 SIGNS |= {"textquoteleft": "\u2018", "textquoteright": "\u2019"}
 ACCENTS = {"`": "\u0300", "'": "\u0301", "^": "\u0302", "~": "\u0303", "=": "\u0304", "u": "\u0306", ".": "\u0307"}
 ACCENTS |= {'"': "\u0308", "r": "\u030a", "H": "\u030b", "v": "\u030c", "c": "\u0327"}
+FIT = r"\providecommand{\advxaifit}[1]{\ifdefined\resizebox\resizebox"
+FIT += r"{\ifdim\width>\linewidth\linewidth\else\width\fi}{!}{#1}\else#1\fi}"
 DOUBLED = ("--", ",,", "''", "``")
 
 
@@ -58,9 +60,9 @@ class Reader:
         if word == "advxaichar":
             begin = self.place + 1
             self.place += 3
-            code = self.group()
-            assert code == f"U+{ord(self.source[begin]):04X}"
-            return self.source[begin]
+            letter = chr(int(self.group().removeprefix("U+"), 16))
+            assert self.source[begin : begin + 3] == ("?}{" if letter == "\ufffd" else f"{letter}}}{{")
+            return letter
         if (word or sign) in ACCENTS:
             return self.group() + ACCENTS[word or sign]
         if sign and sign in "%&$#_{}":
@@ -79,17 +81,20 @@ def read_text(source: str) -> str:
 def read_tables(source: str) -> list[tuple[str, list[list[str]]]]:
     """The caption and the rows of each table, the heading first."""
     lines = [line for line in source.split("\n") if line and not line.startswith("%")]
+    assert lines.pop(0) == FIT
     if lines and lines[0].startswith(r"\providecommand"):
         assert lines.pop(0) == r"\providecommand{\advxaichar}[2]{\ifdefined\Umathcode #1\else [#2]\fi}"
     else:
         assert r"\advxaichar" not in source
     found = []
     while lines:
+        if lines[0] == r"\clearpage":
+            lines.pop(0)
         assert [lines.pop(0), lines.pop(0)] == [r"\begin{table}", r"\centering"]
         caption = ""
         if lines[0].startswith(r"\caption{"):
             caption = read_text(lines.pop(0).removeprefix(r"\caption"))
-        begin = re.fullmatch(r"\\begin\{tabular\}\{(l+r*)\}", lines.pop(0))
+        begin = re.fullmatch(r"\\advxaifit\{\\begin\{tabular\}\{(l+r*)\}", lines.pop(0))
         assert begin
         assert lines.pop(0) == r"\toprule"
         rows = []
@@ -98,10 +103,15 @@ def read_tables(source: str) -> list[tuple[str, list[list[str]]]]:
             if line == r"\midrule":
                 continue
             assert line.endswith(r" \\")
-            cells = re.split(r" (?<!\\)& ", line.removesuffix(r" \\"))
+            line = line.removesuffix(r" \\")
+            across = f"\\multicolumn{{{len(begin[1])}}}{{l}}"
+            if line.startswith(across):
+                rows.append([read_text(line.removeprefix(across))] + [""] * (len(begin[1]) - 1))
+                continue
+            cells = re.split(r" (?<!\\)& ", line)
             assert len(cells) == len(begin[1])
             rows.append([_cell(cell) for cell in cells])
-        assert [lines.pop(0) for _ in range(3)] == [r"\bottomrule", r"\end{tabular}", r"\end{table}"]
+        assert [lines.pop(0) for _ in range(3)] == [r"\bottomrule", r"\end{tabular}}", r"\end{table}"]
         found.append((caption, rows))
     return found
 

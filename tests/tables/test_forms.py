@@ -75,17 +75,36 @@ def test_latex_of_a_table_is_balanced_and_says_the_same():
     assert rows[0] == ["attack and\nepsilon", "accuracy", "MOD %"]
     assert unicodedata.normalize("NFC", rows[1][0]) == NASTY
     assert rows[2:] == [["8/255", "50.0 %", "0.333"], ["VID", "", "-"], ["[conv]", "100.0 %", "0.250"]]
-    assert source.startswith("% \\usepackage{booktabs}\n\\providecommand{\\advxaichar}")
+    assert source.startswith("% \\usepackage{booktabs,graphicx}\n\\providecommand{\\advxaifit}")
     assert "% % first\n% second\n" in source
     assert "% Warning (id): 50 %\n% of\n" in source
     assert source.count(r"\midrule") == 4
     assert "advxaichar" not in to_latex([make_table("plain")])
 
 
+def test_latex_fits_on_pages():
+    """Of a long table the rest would be below the page, and many tables are too many floats for LaTeX."""
+    table = Table([Column("layer"), Column("mod", show=number_text)], "long")
+    for index in range(8):
+        table.add(f"attack_{index}")
+        for place in range(7 if index else 40):
+            table.add(f"{index}-{place}", place / 8, indented=True, last=place == 6 and index > 0)
+    found = read_tables(to_latex([table, *[make_table("plain")] * 41]))
+    pieces = [rows for title, rows in found if title.startswith("long")]
+    assert [title for title, _ in found] == [*(f"long ({place} of 4)" for place in (1, 2, 3, 4)), *["title plain"] * 41]
+    assert all(rows[0] == ["layer", "mod"] and 3 < len(rows) < 32 for rows in pieces)
+    lines = [row for rows in pieces for row in rows[1:]]
+    assert lines.pop(30) == ["attack_0", ""]  # whose lines go on
+    assert lines == [table.texts(line) for line in table.lines]
+    source = to_latex([table, *[make_table("plain")] * 41])
+    assert [part.count(r"\begin{table}") for part in source.split("\\end{table}\n\\clearpage\n")] == [15, 15, 15]
+
+
 @settings(max_examples=300, deadline=None)
 @given(st.text(st.characters(exclude_categories=("Cc", "Cs")), max_size=12) | st.text(NASTY, max_size=12))
 @example("Ka\u0308se")
 @example("--- ''' ,,,")
+@example("\ufffd")  # at which LuaLaTeX stops
 def test_every_text_is_itself_again_behind_latex(text):
     assert unicodedata.normalize("NFC", read_text(escaped(text))) == unicodedata.normalize("NFC", text)
 
