@@ -324,12 +324,12 @@ class EvaluationReport(Mergeable, MeasuredFigures, Tabulated):
         """
         return pandas().DataFrame([dataclasses.asdict(item) for item in self.rows])
 
-    def to_csv(self, path: str | os.PathLike[str] | None = None) -> str:
+    def to_csv(self, path: str | os.PathLike[str] | None = None, *, escape_formulas: bool = False) -> str:
         """The rows as comma-separated values, also written to `path` if one is given, whole or not at all.
 
-        What each image has is `report.samples.to_csv()`. NaN is empty.
+        What each image has is `report.samples.to_csv()`. NaN is empty. See there for `escape_formulas`.
         """
-        return written(to_csv([row.rows_table(self.rows)]), path)
+        return written(to_csv([row.rows_table(self.rows)], escape_formulas=escape_formulas), path)
 
     def _mods(self, attack: Named, explainer: Named, metric: Any | None = None) -> np.ndarray:
         known = self.measurements.coordinates

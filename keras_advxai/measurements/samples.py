@@ -77,18 +77,24 @@ class Samples(Sequence[dict[str, Any]]):
     def __iter__(self) -> Iterator[dict[str, Any]]:
         return (self[index] for index in range(len(self)))
 
-    def to_csv(self, path: str | os.PathLike[str] | None = None) -> str:
+    def to_csv(self, path: str | os.PathLike[str] | None = None, *, escape_formulas: bool = False) -> str:
         """The table as comma-separated values, also written to `path` if one is given, whole or not at all.
 
-        What is not known or not measured is empty, infinity is `inf`, and numbers have all their digits.
+        What is not known or not measured is empty, infinity is `inf`, and numbers have all their digits. Names stand
+        there as they are, so that programs find the files again. A spreadsheet computes those that begin with `=`, `+`,
+        `-` or `@`, which whoever names the images may use: for one, pass `escape_formulas=True`.
 
         Args:
             path: The file. Defaults to `None`, none.
+            escape_formulas: Whether such texts get an apostrophe in front, and with it those that begin with
+                apostrophes and such a sign: taking one away brings each back. Numbers stay as they are. Defaults to
+                `False`.
 
         Raises:
             OSError: It cannot be written.
+            TypeError: `escape_formulas` is something else.
         """
-        return written(to_csv(sample_tables(self._measurements)), path)
+        return written(to_csv(sample_tables(self._measurements), escape_formulas=escape_formulas), path)
 
     def to_parquet(self, path: str | os.PathLike[str]) -> None:
         """The table as Parquet, which is smaller, keeps the types, and is read by pandas, DuckDB, R and others.

@@ -12,6 +12,7 @@ import pytest
 from made_measurements import COORDINATES, make_measurements, make_report
 from pyarrow import parquet
 
+from keras_advxai.evaluation import Coordinates, EvaluationReport, Measurements
 from keras_advxai.measurements import QUANTITIES, sample_tables
 from keras_advxai.measurements.samples import Samples
 
@@ -59,6 +60,25 @@ def test_files_are_whole_or_not_there(tmp_path):
     with pytest.raises(FileNotFoundError):
         samples.to_csv(tmp_path / "no" / "samples.csv")
     assert [path.name for path in tmp_path.iterdir()] == ["samples.csv"]
+
+
+def test_names_are_what_they_are_unless_a_spreadsheet_is_to_read_them():
+    names = ["=cmd|' /C calc'!A1.png", "-1.png", "a.png"]
+    known = Coordinates(("=fgsm",), (), ("nissim",), ("predicted",), (0.1,), classes=2)
+    found = Measurements.of(
+        known, name=names, label=[0, 1, 1], prediction=[[-1, 1, 1], [0, 1, 0]], prediction_log_odds=[[-2.5, 1, 0]] * 2
+    )
+    report = EvaluationReport(found, {"model": "net"})
+    rows, escaped = read(report.samples.to_csv()), read(report.samples.to_csv(escape_formulas=True))
+    assert [row["name"] for row in rows[::2]] == names
+    assert [row["name"] for row in escaped[::2]] == [f"'{names[0]}", f"'{names[1]}", "a.png"]
+    assert [row["attack"] for row in escaped[:2]] == ["clean", "'=fgsm"]
+    texts = {"name": None, "attack": None}
+    assert [{**row, **texts} for row in escaped] == [{**row, **texts} for row in rows]
+    assert (escaped[0]["prediction"], escaped[0]["prediction_log_odds"]) == ("-1", "-2.5")
+    figures, others = read(report.to_csv()), read(report.to_csv(escape_formulas=True))
+    assert figures[0]["attack"] == "=fgsm"
+    assert others == [{**row, "attack": f"'{row['attack']}"} for row in figures]
 
 
 def test_parquet_has_the_same_with_types(tmp_path, monkeypatch):

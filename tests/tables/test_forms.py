@@ -51,6 +51,28 @@ def test_csv_has_keys_and_all_digits():
     assert to_csv([table]) == "x,y\n0.1,True\ninf,\n"
 
 
+FORMULAS = ["=1+1", "+1", "-1", "@SUM(A1)", "\tx", "\uff1d1", "'=1", "''-x"]
+PLAIN = ["a=b", "", "'quoted'", "'", "1-2", " =x", "_-", "cats/=1.png"]
+
+
+def test_csv_for_spreadsheets_has_no_formulas():
+    """A program reads what was written unless that is asked for, and takes one apostrophe away if it was."""
+    table = Table([Column("name"), Column("-x"), Column("y")])
+    numbers = [-0.5, float("-inf"), -3, np.float32(-1e-9), np.int64(-1), True, None, float("nan")]
+    for name, number in zip([*FORMULAS, *PLAIN], numbers * 2, strict=True):
+        table.add(name, number, f"{name},\n")
+    plain = list(csv.reader(io.StringIO(to_csv([table]), newline="")))
+    assert [row[0] for row in plain] == ["name", *FORMULAS, *PLAIN]
+    found = list(csv.reader(io.StringIO(to_csv([table], escape_formulas=True), newline="")))
+    assert [row[0] for row in found] == ["name", *(f"'{name}" for name in FORMULAS), *PLAIN]
+    assert found[0] == ["name", "'-x", "y"]
+    assert [row[2] for row in found[1:]] == [f"'{name},\n" for name in FORMULAS] + [f"{name},\n" for name in PLAIN]
+    expected = ["-0.5", "-inf", "-3", "-1e-09", "-1", "True", "", ""] * 2
+    assert [row[1] for row in found[1:]] == [row[1] for row in plain[1:]] == expected
+    with pytest.raises(TypeError, match=r"`escape_formulas` must be True or False. Received: escape_formulas='no'"):
+        to_csv([table], escape_formulas="no")
+
+
 def test_text():
     found = to_text(["first", make_table("[red]fgsm[/red]"), Remark("Warning (id)", "word " * 30)]).split("\n")
     rule = " " + "-" * 33
