@@ -12,6 +12,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from latex_reader import read_tables, read_text
+from markdown_it import MarkdownIt  # which comes with rich
 
 from keras_advxai.tables import Column, Table, to_csv, to_html, to_latex, to_markdown, to_text
 from keras_advxai.tables.latex import escaped
@@ -198,6 +199,66 @@ def test_colours_of_html_are_those_of_the_page():
     source = to_html([make_table("plain")])
     assert "background" not in source
     assert source.count("color:") == source.count("color: inherit")
+
+
+SIGNS = ["a|b", "|", "\\|", "a\\", "x\\\\", "`a|b`", "<b>x</b>", "<!-- x", "&amp; &lt;", "[l](http://x)", "![i](x)", ""]
+SIGNS += [
+    "*x* **y** _z_ __w__ ~~s~~",
+    "$x$ $$y$$",
+    "1. x",
+    "- x",
+    "+ x",
+    "# h",
+    "===",
+    "---",
+    ":---",
+    "> q",
+    "*",
+    "==m==",
+]
+SIGNS += [
+    "https://a_b.example/_c_",
+    "www.a.example",
+    "a@b.example",
+    "^sup^ ~sub~",
+    "[^1]",
+    "[ ] todo",
+    "Käse 中",
+    "``x",
+]
+
+
+def seen_in_markdown(source):
+    """The paragraphs and the rows of tables that a Markdown library finds, as they are read."""
+    paragraphs, rows, level = [], [], []
+    for token in MarkdownIt("commonmark").enable(["table", "strikethrough"]).parse(source):
+        level.append(token.type)
+        if token.type == "tr_open":
+            rows.append([])
+        if token.type != "inline":
+            continue
+        assert {child.type for child in token.children} <= {"text", "softbreak", "strong_open", "strong_close"}
+        text = "".join("\n" if child.type == "softbreak" else child.content for child in token.children)
+        (rows[-1] if level[-2] in ("td_open", "th_open") else paragraphs).append(text)
+    kinds = {"paragraph", "blockquote", "table", "thead", "tbody", "tr", "th", "td", "inline"}
+    assert {name.removesuffix("_open").removesuffix("_close") for name in level} <= kinds
+    return paragraphs, rows
+
+
+def test_markdown_is_read_as_it_is_meant():
+    table = Table([Column("name", "name|of\nit"), Column("v", "x|y"), Column("w")], "title | *x*")
+    for name in [*SIGNS, "a\nb", "a\r\n|\u2028b"]:
+        table.add(name, 0.5, name, indented=True)
+        table.add(f"{name}g ")
+    lines = "\n".join(sign for sign in ["1) a", "12. a", "=====", "    code", "```", *SIGNS] if sign)
+    found, rows = seen_in_markdown(to_markdown([lines, table, Remark("Warning (id)", "a | b\n\n# x\n- y\n1. z")]))
+    assert found == [lines.replace("    code", "code"), "title | *x*", "Warning (id): a | b # x - y 1. z"]
+    expected = [*SIGNS, "a\\nb", "a\\r\\n|\\u2028b"]
+    assert rows[0] == ["name|of it", "x|y", "w"]
+    assert rows[1::2] == [[name, "0.5", name] for name in expected]
+    assert rows[2::2] == [[f"{name}g", "", ""] for name in expected]
+    # Superscript to pandoc, a link to GitHub, a mark to others.
+    assert to_markdown(["33.3 ^x http://a_b ==c="]) == "33.3 \\^x http\\://a\\_b \\==c="
 
 
 def test_markdown():
