@@ -5,7 +5,7 @@ from __future__ import annotations
 import html
 from collections.abc import Iterable
 
-from keras_advxai.tables.table import Remark, Table
+from keras_advxai.tables.table import Line, Remark, Table
 
 # Colours are those of the page, and rules a gray through which the page shines: so they are seen on any. All rules are
 # of a class of our own, since the page has tables of others.
@@ -22,12 +22,15 @@ _STYLE = """<style>
 </style>"""
 
 
-def to_html(parts: Iterable[str | Table | Remark], shown: int = 1) -> str:
+def to_html(parts: Iterable[str | Table | Remark], shown: int = 1, most: int = 200) -> str:
     """Paragraphs, tables and remarks as HTML without scripts, whatever the names in them are.
+
+    It stays small, some 50 KB, since notebooks keep it with each cell.
 
     Args:
         parts: The parts.
         shown: How many tables are seen at once; further ones are folded up. Defaults to 1.
+        most: How many lines all tables have together; how many are left out is said. Defaults to 200.
 
     Example:
 
@@ -38,24 +41,30 @@ def to_html(parts: Iterable[str | Table | Remark], shown: int = 1) -> str:
     True
     """
     parts = list(parts)
-    tables = [part for part in parts if isinstance(part, Table)]
     found = [f"<p>{html.escape(part)}</p>" for part in parts if isinstance(part, str)]
-    found += map(_table, tables[:shown])
+    tables, left = [], most
+    for part in parts:
+        if isinstance(part, Table) and left:
+            tables.append(_table(part, part.lines[:left]))
+            left -= len(part.lines[:left])
+    found += tables[:shown]
     if tables[shown:]:
-        count = len(tables) - shown
-        more = "".join(map(_table, tables[shown:]))
+        count, more = len(tables) - shown, "".join(tables[shown:])
         found.append(f"<details><summary>{count} more table{'s' if count > 1 else ''}</summary>{more}</details>")
+    missing = sum(len(part.lines) for part in parts if isinstance(part, Table)) - (most - left)
+    if missing:
+        found.append(f"<p>{missing:,} more line{'s' if missing > 1 else ''}: print it, or write it to a file.</p>")
     remarks = [part for part in parts if isinstance(part, Remark)]
     found += [f"<p><b>{html.escape(part.label)}:</b> {html.escape(part.text)}</p>" for part in remarks]
     return f'{_STYLE}<div class="keras-advxai">{"".join(found)}</div>'
 
 
-def _table(table: Table) -> str:
+def _table(table: Table, lines: Iterable[Line]) -> str:
     title = f"<caption>{html.escape(table.title)}</caption>" if table.title else ""
     headings = [html.escape(column.heading or column.key).replace("\n", "<br>") for column in table.columns]
     head = "".join(f"<th>{heading}</th>" for heading in headings)
     rows = []
-    for line in table.lines:
+    for line in lines:
         kinds = [name for name, is_so in (("indented", line.indented), ("last", line.last)) if is_so]
         cells = "".join(f"<td>{html.escape(text)}</td>" for text in table.texts(line))
         attribute = f' class="{" ".join(kinds)}"' if kinds else ""

@@ -195,6 +195,24 @@ def test_html_is_safe_and_says_the_same(name):
     assert seen.tags.count("details") == 1
 
 
+def test_html_stays_small():
+    """A notebook keeps it, and is slow with megabytes; what is left out is said."""
+    table = Table([Column("layer"), *(Column(f"x_{place}", show=number_text) for place in range(12))])
+    for index in range(1000):
+        table.add(f"<layer_{index}>", *[index / 1000] * 12)
+    small = Table([Column("a")])
+    small.add("last")
+    source = to_html([small, table, table, small])
+    assert len(source) < 60_000
+    seen = Seen(source)
+    assert seen.tags.count("tr") == 2 + 200  # with the headings
+    assert [cell for cell in seen.cells if cell.startswith("<")] == [f"<layer_{index}>" for index in range(199)]
+    assert seen.cells[-1] == "1,802 more lines: print it, or write it to a file."
+    assert "1 more table</summary>" in source
+    assert "more line" not in to_html([make_table()])
+    assert "<p>1 more line: print" in to_html([make_table()], most=3)
+
+
 def test_colours_of_html_are_those_of_the_page():
     source = to_html([make_table("plain")])
     assert "background" not in source
