@@ -78,6 +78,7 @@ class ScoreComparison(Tabulated):
         provenance: How it was measured; see `EvaluationReport`.
         warnings: What would be misread otherwise; see `EvaluationReport`.
         examples: A few images with their heatmaps, for `figures.scores`.
+        names: What each image is called, `(images,)`, in the order of all arrays; `None` where nobody knows.
     """
 
     original: ScoredImages
@@ -88,6 +89,7 @@ class ScoreComparison(Tabulated):
     provenance: dict[str, Any]
     warnings: tuple[Finding, ...] = ()
     examples: tuple[Example, ...] = ()
+    names: np.ndarray | None = None
 
     @property
     def panels(self) -> dict[str, ScoredImages]:
@@ -104,6 +106,7 @@ class ScoreComparison(Tabulated):
             "epsilon": self.epsilon,
             "pairs": self.pairs,
             "provenance": self.provenance,
+            **({} if self.names is None else {"names": self.names.tolist()}),
             **{name: _plain(dataclasses.asdict(images)) for name, images in self.panels.items()},
         }
 
@@ -159,7 +162,8 @@ def compare(
             zero_gradient=at("score_zero_gradient", score="probability"),
         )
 
-    return ScoreComparison(images(None), images(attack), pairs, attack, epsilon, provenance, warnings, examples)
+    names = found.at("name") if "name" in found else None
+    return ScoreComparison(images(None), images(attack), pairs, attack, epsilon, provenance, warnings, examples, names)
 
 
 def _plain(value: Any) -> Any:

@@ -205,6 +205,7 @@ def test_a_comparison_of_scores_takes_names(model):
     comparison = kax.compare_scores(model, data, names=names, explainers="grad_cam", **own)
     assert [example.name for example in comparison.examples] == [names[e.index] for e in comparison.examples]
     assert len({example.name for example in comparison.examples}) == 3
+    assert comparison.names.tolist() == names
 
 
 @pytest.mark.filterwarnings("ignore:.*predicts class")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import dataclasses
 import io
+import json
 import math
 import pathlib
 import sys
@@ -15,6 +16,8 @@ from made_measurements import make_report
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "tables"))
 
 from latex_reader import read_tables
+
+from keras_advxai.evaluation import Measurements
 
 NASTY = "50 % of_a&b $x$ #1 {y} \\ ~ ^ <b> é 中"
 
@@ -64,3 +67,10 @@ def test_profiles_and_comparisons_too(report):
     comparison = report.compare_scores("ddn", 0.1)
     assert len(read_tables(comparison.to_latex())) == comparison.to_markdown().count("|:---|") == 4
     assert str(comparison).startswith(NASTY)
+    names = report.measurements.at("name").tolist()
+    assert comparison.names.tolist() == json.loads(comparison.to_json())["names"] == names
+    arrays = {name: array for name, array in report.measurements.arrays.items() if name != "name"}
+    unnamed = Measurements(report.measurements.coordinates, arrays)
+    other = dataclasses.replace(report, measurements=unnamed).compare_scores("ddn", 0.1)
+    assert other.names is None
+    assert "names" not in json.loads(other.to_json())
