@@ -4,13 +4,23 @@ from __future__ import annotations
 
 import csv
 import dataclasses
+import io
 import os
 import pathlib
 from collections.abc import Iterator, Sequence
 
+import numpy as np
+
 from keras_advxai._choice import nearest
 from keras_advxai.data.pictures import ENDINGS
 from keras_advxai.text import shortened
+
+_SEPARATORS = (",", ";", "\t")
+"""Of the cells of a table: spreadsheets write semicolons where commas are in numbers."""
+
+_PATHS = ("path", "file", "filename", "file_name", "filepath", "image", "image_path")
+_LABELS = ("label", "class", "class_name", "category", "target", "y")
+"""How a heading calls the columns."""
 
 _DIGITS = 9
 """As many as the number of a class has at most."""
@@ -36,11 +46,17 @@ class Files:
         """At most so many of them, uniformly spread, so that a folder sorted by class gives some of each."""
         if count is None or count >= len(self.paths):
             return self
-        chosen = [place * len(self.paths) // count for place in range(count)]
+        return self._at([place * len(self.paths) // count for place in range(count)])
+
+    def shuffled(self, seed: int) -> Files:
+        """All of them in an order that is drawn, the same one for a seed."""
+        return self._at(np.random.default_rng(seed).permutation(len(self.paths)).tolist())
+
+    def _at(self, places: Sequence[int]) -> Files:
         return Files(
-            tuple(self.paths[place] for place in chosen),
-            tuple(self.names[place] for place in chosen),
-            None if self.labels is None else tuple(self.labels[place] for place in chosen),
+            tuple(self.paths[place] for place in places),
+            tuple(self.names[place] for place in places),
+            None if self.labels is None else tuple(self.labels[place] for place in places),
             self.class_names,
         )
 
@@ -86,8 +102,9 @@ def in_table(path: str | os.PathLike[str], classes: Sequence[str] | None = None)
     """The images of a CSV file, a line for each: the path, from the folder of the table, and the label.
 
     Args:
-        path: The table. A first line of which no file is there is a heading. Without a second column, there are no
-            labels.
+        path: The table, with commas, semicolons or tabs between the cells. A first line of which no file is there is
+            a heading; it may name the columns, `path` and `label` (or `file`, `class` and the like), which are else the
+            first and the second. Without a second column, there are no labels.
         classes: The names of the classes in the order of the model's outputs. Defaults to `None`: labels that are all
             numbers are classes, and others are numbered in alphabetical order.
 
@@ -95,36 +112,63 @@ def in_table(path: str | os.PathLike[str], classes: Sequence[str] | None = None)
         ValueError: A file is not there, a label is missing or no class; the message names the line.
     """
     table = pathlib.Path(path)
-    try:
-        with table.open(encoding="utf-8-sig", newline="") as file:
-            lines = csv.reader(file)
-            rows = [(lines.line_num, row) for row in lines if any(cell.strip() for cell in row)]
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise ValueError(f"The table {str(table)!r} must be comma-separated text in UTF-8: {error}") from error
-    if rows and not os.path.isfile(table.parent / rows[0][1][0].strip()):
-        rows = rows[1:]
+    rows = _cells(table)
     if not rows:
         raise ValueError(f"The table {str(table)!r} names no image. Write a path and a label into each line.")
-    paths, cells = [], []
-    for number, row in rows:
-        paths.append(table.parent / row[0].strip())
+    paths, shown, cells = [], [], []
+    for number, name, label in rows:
+        paths.append(table.parent / name)
         if not os.path.isfile(paths[-1]):  # `Path.is_file` raises where the name is too long to be one
-            raise ValueError(f"Line {number} of {str(table)!r} names {shortened(row[0].strip())}, which is no file.")
-        cells.append(row[1].strip() if len(row) > 1 else "")
+            raise ValueError(
+                f"Line {number} of {str(table)!r} names {shortened(name)}, which is no file. A line has the path of an "
+                "image, from the folder of the table, and a label; a heading may call the columns path and label."
+            )
+        shown.append(name)
+        cells.append(label)
         if bool(cells[-1]) != bool(cells[0]):
             raise ValueError(
                 f"Line {number} of {str(table)!r} has {'a' if cells[-1] else 'no'} label, unlike the first."
             )
-    shown = tuple(row[0].strip() for _, row in rows)
     if not cells[0]:
-        return Files(tuple(paths), shown, None)
+        return Files(tuple(paths), tuple(shown), None)
     known = sorted(set(cells))
     try:
         numbers, names = _numbered(known, classes)
     except ValueError as error:
         raise ValueError(f"The labels of {str(table)!r} do not fit. {error}") from error
     place = dict(zip(known, numbers, strict=True))
-    return Files(tuple(paths), shown, tuple(place[cell] for cell in cells), names)
+    return Files(tuple(paths), tuple(shown), tuple(place[cell] for cell in cells), names)
+
+
+def _cells(table: pathlib.Path) -> list[tuple[int, str, str]]:
+    """The number of each line of a table, with the path and the label in it, which may be empty."""
+    try:
+        text = table.read_text(encoding="utf-8-sig")
+        first = None
+        for separator in _SEPARATORS:
+            lines = csv.reader(io.StringIO(text, newline=""), delimiter=separator)
+            rows = [(lines.line_num, [cell.strip() for cell in row]) for row in lines if any(map(str.strip, row))]
+            found = _of_columns(rows, table.parent)
+            # By what is there, and not by the signs: the name of a file may have commas.
+            if found and os.path.isfile(table.parent / found[0][1]):
+                return found
+            first = found if first is None else first
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise ValueError(f"The table {str(table)!r} must be comma-separated text in UTF-8: {error}") from error
+    return first or []  # with commas, of which the error is
+
+
+def _of_columns(rows: list[tuple[int, list[str]]], folder: pathlib.Path) -> list[tuple[int, str, str]]:
+    """Path and label of each line below the heading, if there is one."""
+    path, label = 0, 1
+    if rows and not os.path.isfile(folder / rows[0][1][0]):
+        heading = [cell.lower() for cell in rows[0][1]]
+        path = next((index for index, cell in enumerate(heading) if cell in _PATHS), 0)
+        others = [index for index in range(len(heading)) if index != path]
+        label = next((index for index in others if heading[index] in _LABELS), next(iter(others), 1))
+        rows = rows[1:]
+    whole = [(number, row + [""] * (1 + max(path, label))) for number, row in rows]  # some lines may be shorter
+    return [(number, row[path], row[label]) for number, row in whole]
 
 
 def _numbered(names: Sequence[str], classes: Sequence[str] | None) -> tuple[list[int], tuple[str, ...] | None]:
@@ -142,13 +186,16 @@ def _numbered(names: Sequence[str], classes: Sequence[str] | None) -> tuple[list
         if name in known and known[name] != classes.index(name):  # ImageNet has two classes of missiles
             both = [str(index) for index, other in enumerate(classes) if other == name]
             raise ValueError(
-                f"There are several classes {shortened(name)}: {', '.join(both)}. Name the folders or labels by the "
-                "numbers of the classes."
+                f"There are several classes {shortened(name)}: {', '.join(both)}. Name this folder or label by the "
+                f"number of the class, such as {both[0]!r}; others may keep their names."
             )
-        if name not in known:
+        # Beside names, as of the classes that share one.
+        if name not in known and name.isdecimal() and name.isascii() and len(name) <= _DIGITS:
+            known.setdefault(name, int(name))
+        if not 0 <= known.get(name, -1) < len(classes):
             raise ValueError(
                 f"There is no class {shortened(name)}.{nearest(name, known)} Name the folders or labels after the "
-                f"{len(known)} classes, or by their numbers."
+                f"{len(classes)} classes, or by their numbers."
             )
     return [known[name] for name in names], tuple(classes)
 

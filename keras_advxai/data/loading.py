@@ -31,6 +31,8 @@ def load(
     channels: int = 3,
     batch_size: int = 32,
     limit: int | None = None,
+    shuffle: bool = False,
+    seed: int = 0,
     classes: Sequence[str] | None = None,
     strict: bool = False,
     bounds: Bounds = (0.0, 255.0),
@@ -53,6 +55,9 @@ def load(
         channels: 3 for colour or 1 for gray, of image files. Defaults to 3.
         batch_size: How many image files are read at a time. Defaults to 32.
         limit: At most so many image files, uniformly spread over all of them. Defaults to `None`, all.
+        shuffle: Whether image files are read in an order that is drawn, always the same for a `seed`, and not in
+            that of their names. Then neither *chance* nor the first images are of one class. Defaults to `False`.
+        seed: Of `shuffle`. Defaults to 0.
         classes: The names of the classes in the order of the model's outputs, if sub-folders or labels are names.
             Defaults to `None`: alphabetical order; what are all numbers are classes by number.
         strict: Whether a file that cannot be decoded is an error. Defaults to `False`: it is left out, and stands in
@@ -88,6 +93,8 @@ def load(
     if limit is not None:
         limit = check_whole_number("limit", limit, 1)
     check_flag("strict", strict)
+    seed = check_whole_number("seed", seed, 0)
+    shuffle = check_flag("shuffle", shuffle)
     if not place.exists():
         raise FileNotFoundError(f"There is nothing at {str(place)!r}. Pass {_WAYS}.")
     if place.is_dir() and (place / "dataset_spec.pb").exists():
@@ -100,7 +107,8 @@ def load(
         found = files.in_table(place, classes)
     else:
         raise ValueError(f"{str(place)!r} is no data set. Pass {_WAYS}.")
-    return ImageFiles(found.first(limit), picture, batch_size, strict)
+    found = found.first(limit)
+    return ImageFiles(found.shuffled(seed) if shuffle else found, picture, batch_size, strict)
 
 
 def _sides(size: int | Sequence[int] | None) -> tuple[int, int] | None:

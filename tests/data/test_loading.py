@@ -212,3 +212,49 @@ def test_a_name_of_two_classes_is_refused(animals):
     with pytest.raises(ValueError, match="There are several classes 'cat': 0, 2"):
         kax.data.load(animals, classes=("cat", "dog", "cat"))
     assert kax.data.load(animals, classes=("cat", "dog", "cow", "cow")).labels is not None  # no folder is named so
+
+
+def test_an_order_that_is_drawn(animals):
+    plain, drawn, again = (
+        kax.data.load(animals, size=8, channels=1, batch_size=1, **how)
+        for how in ({}, {"shuffle": True}, {"shuffle": True, "seed": 0})
+    )
+    assert sorted(drawn.names) == sorted(plain.names)
+    assert drawn.names == again.names != plain.names
+    of_name = {name: plain[index] for index, name in enumerate(plain.names)}
+    for index, name in enumerate(drawn.names):
+        for found, expected in zip(drawn[index], of_name[name], strict=True):
+            np.testing.assert_array_equal(found, expected)
+    assert {kax.data.load(animals, shuffle=True, seed=seed).names for seed in range(20)} > {drawn.names}
+    assert len(kax.data.load(animals, limit=2, shuffle=True).labels) == 2
+
+
+@pytest.mark.parametrize("heading", ["", "path{0}label\n", "id{0}Label{0}File\n"])
+@pytest.mark.parametrize("separator", [",", ";", "\t"], ids=["comma", "semicolon", "tab"])
+def test_tables_of_spreadsheets(animals, separator, heading):
+    order = (1, 0) if "File" in heading else (0, 1)
+    rows = [("cat/a.png", "1"), ("dog/1.png", "0")]
+    lines = [separator.join((["7"] if "id" in heading else []) + [row[at] for at in order]) for row in rows]
+    (animals / "table.csv").write_text(heading.format(separator) + "\n".join(lines))
+    data = kax.data.load(animals / "table.csv", size=8)
+    assert (data.names, data.labels.tolist()) == (("cat/a.png", "dog/1.png"), [1, 0])
+
+
+def test_what_is_no_table_of_files_says_what_one_is(animals):
+    (animals / "table.csv").write_text("1;cat/a.png\n2;dog/1.png\n")
+    with pytest.raises(ValueError, match=r"Line 2 of .* names '2;dog/1.png', .*a heading may call the columns path"):
+        kax.data.load(animals / "table.csv")
+    write(animals / "a, b.png")
+    (animals / "table.csv").write_text("a, b.png\n")
+    assert kax.data.load(animals / "table.csv").names == ("a, b.png",)
+
+
+def test_numbers_beside_names(animals):
+    """Two classes may share a name, as two of ImageNet do."""
+    (animals / "dog").rename(animals / "2")
+    data = kax.data.load(animals, classes=["missile", "cat", "missile"])
+    assert dict(zip(data.names, data.labels.tolist(), strict=True))["2/1.png"] == 2
+    with pytest.raises(ValueError, match=r"several classes 'cat': 1, 2\. Name this folder or label by the number"):
+        kax.data.load(animals, classes=["dog", "cat", "cat"])
+    with pytest.raises(ValueError, match=r"There is no class '2'\..* after the 2 classes, or by their numbers"):
+        kax.data.load(animals, classes=["dog", "cat"])
