@@ -15,7 +15,7 @@ from keras_advxai.cli.console import Console
 from keras_advxai.cli.failing import DOUBTFUL, Failure, as_options, printable
 from keras_advxai.cli.first_look import SHOWN, FirstLook, look
 from keras_advxai.cli.kinds import Epsilon, Path, Shard, Share
-from keras_advxai.cli.options import Command, image_options, layer_option, model_options, seed_option
+from keras_advxai.cli.options import Command, figure_option, image_options, layer_option, model_options, seed_option
 
 if TYPE_CHECKING:
     from keras_advxai.evaluation import EvaluationReport, EvaluationSettings
@@ -99,6 +99,7 @@ Examples:
 )
 @click.option("--log-dir", type=Path(), metavar="DIR", help="Where to write logs for TensorBoard.")
 @click.option("--output", type=Path(), metavar="DIR", help="Where to write the report, the table and figures.")
+@figure_option
 @click.option(
     "--min-accuracy",
     type=Share(),
@@ -134,12 +135,13 @@ def evaluate(console: Console, /, **options: Any) -> int:
     console.show()
     if options["log_dir"] is not None:
         console.say(f"TensorBoard shows more: tensorboard --logdir {options['log_dir']}")
-    wanted = {key: options[key] for key in ("output", "min_accuracy", "max_mod")}
+    wanted = {key: options[key] for key in ("output", "min_accuracy", "max_mod", "figure_formats")}
     return conclude(console, report, **wanted, predictions=predictions, doubts=doubts)
 
 
 def _check(options: dict[str, Any]) -> None:
     """Raise for what is wrong, as far as it shows without TensorFlow."""
+    writing.check_figures(options)
     writing.check_folder(options["output"])
     writing.check_folder(options["log_dir"], "--log-dir")
     if options["journal"] is not None:

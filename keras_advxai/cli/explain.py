@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pathlib
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -13,7 +14,14 @@ from keras_advxai.cli.console import Console
 from keras_advxai.cli.failing import Failure, as_options, printable
 from keras_advxai.cli.first_look import FirstLook, look
 from keras_advxai.cli.kinds import Epsilon, Path
-from keras_advxai.cli.options import Command, image_options, layer_option, model_options, output_option
+from keras_advxai.cli.options import (
+    Command,
+    figure_option,
+    image_options,
+    layer_option,
+    model_options,
+    output_option,
+)
 
 if TYPE_CHECKING:
     from keras_advxai.evaluation import Example
@@ -56,6 +64,7 @@ Examples:
 @layer_option
 @image_options
 @output_option("keras-advxai-explain", "Where to write the figures.")
+@figure_option
 @click.pass_obj
 def explain(console: Console, /, files: tuple[pathlib.Path, ...], **options: Any) -> int:
     """Show where a model looks in images, before and after an attack.
@@ -81,7 +90,7 @@ def explain(console: Console, /, files: tuple[pathlib.Path, ...], **options: Any
         results.append({"file": str(path), "original": rows[0], "adversarial": rows[1]})
     written: list[tuple[pathlib.Path, str]] = []
     try:
-        _write(comparison, files, names, options["output"], written)
+        _write(comparison, files, names, options["output"], options["figure_formats"], written)
         console.show(writing.listed(written))
     finally:  # what was found is not lost to a full disk
         console.finish({"images": results, "files": [str(path) for path, _ in written]})
@@ -161,6 +170,7 @@ def _write(
     files: tuple[pathlib.Path, ...],
     names: tuple[str, ...] | None,
     folder: pathlib.Path,
+    formats: Sequence[str],
     written: list[tuple[pathlib.Path, str]],
 ) -> None:
     """Draw the figures of each image, and add what was written to a list."""
@@ -183,5 +193,4 @@ def _write(
         both = figures.scores(own, comparison.pairs, class_names=names, title=title)
         drawn.append(("softmax", "the same with and without the softmax", both))
         for name, what, figure in drawn:
-            figure.savefig(folder / f"{stem}_{name}.png")
-            written.append((folder / f"{stem}_{name}.png", what))
+            writing.draw(figure, folder, f"{stem}_{name}", what, written, formats)

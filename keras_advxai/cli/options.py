@@ -10,6 +10,7 @@ import click
 from keras_advxai.cli.console import Console
 from keras_advxai.cli.failing import INTERRUPTED, Failure, of_error
 from keras_advxai.cli.kinds import Path, Size
+from keras_advxai.cli.writing import FIGURE_FORMATS
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -137,6 +138,15 @@ layer_option = click.option(
     help="The layer that Grad-CAM and its kin look at: see `layers`.",
 )
 """Where explainers that look at a layer look."""
+
+figure_option = click.option(
+    "--figure-format",
+    "figure_formats",
+    multiple=True,
+    type=click.Choice(FIGURE_FORMATS, case_sensitive=False),
+    help=f"The format of the figures; may be given several times.  [default: {FIGURE_FORMATS[0]}]",
+)
+"""In which formats figures are written."""
 
 
 def seed_option(help: str) -> Callable[[F], F]:

@@ -12,7 +12,7 @@ from keras_advxai.cli.concluding import conclude
 from keras_advxai.cli.console import Console
 from keras_advxai.cli.failing import Failure
 from keras_advxai.cli.kinds import Path, Share
-from keras_advxai.cli.options import Command, several
+from keras_advxai.cli.options import Command, figure_option, several
 
 if TYPE_CHECKING:
     from keras_advxai.evaluation import EvaluationReport
@@ -21,7 +21,7 @@ _SHOW = """
 \b
 Examples:
   keras-advxai show results
-  keras-advxai show results/report.npz --output figures
+  keras-advxai show results/report.npz --output figures --figure-format pdf --figure-format svg
   keras-advxai show results --min-accuracy 0.3
 """
 _MERGE = """
@@ -34,6 +34,7 @@ Examples:
 
 _options = several(
     click.option("--output", type=Path(), metavar="DIR", help="Where to write the report, the table and figures."),
+    figure_option,
     click.option("--min-accuracy", type=Share(), metavar="SHARE", help="As of `evaluate`."),
     click.option("--max-mod", type=Share(), metavar="MOD", help="As of `evaluate`."),
 )
@@ -53,6 +54,7 @@ def show(
 
     REPORT is a file, report.npz or report.json, or the folder with it. The images and their heatmaps are not in it.
     """
+    writing.check_figures(options)
     writing.check_folder(options["output"])
     with console.working():
         found = read(report)
@@ -73,6 +75,7 @@ def merge(
 
     A PART is a file, report.npz or report.json, or the folder with it.
     """
+    writing.check_figures(options)
     writing.check_folder(options["output"])
     with console.working():
         from keras_advxai.evaluation import EvaluationReport

@@ -9,6 +9,7 @@ import keras_advxai as kax
 from keras_advxai.cli import listing, models
 
 PNG = b"\x89PNG\r\n\x1a\n"
+FORMATS = ("--figure-format", "png", "--figure-format", "svg")
 MODEL = ("--model", "model.keras", "--bounds", "0", "1")
 
 
@@ -16,7 +17,7 @@ MODEL = ("--model", "model.keras", "--bounds", "0", "1")
 def test_explain_draws_each_explainer_and_the_softmax(run, here, tmp_path):
     odd = tmp_path / "a\nb\udcff.png"  # a name is any bytes
     odd.write_bytes((here / "colours" / "blue" / "1.png").read_bytes())
-    names = ("--class-names", "names.txt", "--explainer", "grad_cam", "--epsilon", "0.4")
+    names = ("--class-names", "names.txt", "--explainer", "grad_cam", "--epsilon", "0.4", *FORMATS)
     files = ("colours/red/0.png", "colours/blue/0.png", odd)
     code, out, err = run("explain", *files, *MODEL, *names, "--output", tmp_path / "new", "--quiet")
     assert (code, err) == (0, "")
@@ -28,9 +29,10 @@ def test_explain_draws_each_explainer_and_the_softmax(run, here, tmp_path):
     assert {row[2] for row in (first, second, third)} == {"red", "green", "blue"}
     assert float(first[0]) > 90 > float(first[3])  # it is less sure, or of another colour, after the attack
     stems = ("0_0", "0_1", "a\nb\udcff")  # two files have one name
-    drawn = {f"{stem}_{name}.png" for stem in stems for name in ("grad_cam", "softmax")}
+    kinds = {"png": PNG, "svg": b"<?xml"}
+    drawn = {f"{stem}_{name}.{kind}" for stem in stems for name in ("grad_cam", "softmax") for kind in kinds}
     assert {path.name for path in (tmp_path / "new").iterdir()} == drawn
-    assert all(path.read_bytes().startswith(PNG) for path in (tmp_path / "new").iterdir())
+    assert all(path.read_bytes().startswith(kinds[path.suffix[1:]]) for path in (tmp_path / "new").iterdir())
     assert all(f"  {name.encode('unicode_escape', 'surrogatepass').decode()} " in out for name in drawn)
 
 
