@@ -11,6 +11,7 @@ import click
 from keras_advxai.cli import images, models, writing
 from keras_advxai.cli.choosing import NONE, chosen_explainers
 from keras_advxai.cli.concluding import conclude
+from keras_advxai.cli.configuring import configured
 from keras_advxai.cli.console import Console
 from keras_advxai.cli.failing import DOUBTFUL, Failure, as_options, printable
 from keras_advxai.cli.first_look import SHOWN, FirstLook, look
@@ -27,7 +28,7 @@ Examples:
   keras-advxai evaluate --model efficientnet_lite0 --data photos
   keras-advxai evaluate --model MobileNetV2 --data photos --epsilon 2/255 --output results
   keras-advxai evaluate --model my.keras --data test.csv --bounds 0 1 \\
-      --attack fgsm --attack pgd --explainer grad_cam --explainer integrated_gradients
+      --attack fgsm --attack pgd:steps=40 --explainer integrated_gradients:steps=64
   keras-advxai evaluate --model my.keras --data test --min-accuracy 0.3 --max-mod 0.2 --json
   keras-advxai evaluate --model my.keras --data test --journal run.journal
 """
@@ -46,7 +47,13 @@ Examples:
     "each line; an .npz file with x and y; or a folder that tf.data.Dataset.save wrote.",
 )
 @click.option(
-    "--attack", "attacks", multiple=True, default=["fgsm"], show_default=True, metavar="NAME", help="See `attacks`."
+    "--attack",
+    "attacks",
+    multiple=True,
+    default=["fgsm"],
+    show_default=True,
+    metavar="NAME[:OPTION=VALUE,...]",
+    help="See `attacks`. Hyperparameters stand behind a colon: pgd:steps=40,norm=l2.",
 )
 @click.option(
     "--epsilon",
@@ -64,8 +71,9 @@ Examples:
     multiple=True,
     default=["grad_cam"],
     show_default=True,
-    metavar="NAME|none",
-    help="See `explainers`. With none, accuracy alone is measured.",
+    metavar="NAME[:OPTION=VALUE,...]|none",
+    help="See `explainers`. Hyperparameters stand behind a colon: integrated_gradients:steps=64. With none, accuracy "
+    "alone is measured.",
 )
 @layer_option
 @click.option(
@@ -174,7 +182,7 @@ def _settings(classifier: ImageClassifier, options: dict[str, Any]) -> Evaluatio
     import keras_advxai as kax
 
     settings = kax.EvaluationSettings(
-        attacks=list(options["attacks"]),
+        attacks=[configured("attack", text) for text in options["attacks"]],
         epsilons=sorted(set(options["epsilons"])),
         explainers=chosen_explainers(classifier, options["explainers"], options["layer"]),
         metrics=list(options["metrics"]),

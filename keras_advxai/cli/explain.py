@@ -10,6 +10,7 @@ import click
 
 from keras_advxai.cli import images, models, writing
 from keras_advxai.cli.choosing import chosen_explainers
+from keras_advxai.cli.configuring import configured
 from keras_advxai.cli.console import Console
 from keras_advxai.cli.failing import Failure, as_options, printable
 from keras_advxai.cli.first_look import FirstLook, look
@@ -43,7 +44,13 @@ Examples:
 )
 @click.argument("files", nargs=-1, required=True, type=Path(exists=True), metavar="IMAGE...")
 @model_options
-@click.option("--attack", default="fgsm", show_default=True, metavar="NAME", help="See `attacks`.")
+@click.option(
+    "--attack",
+    default="fgsm",
+    show_default=True,
+    metavar="NAME[:OPTION=VALUE,...]",
+    help="See `attacks`. Hyperparameters stand behind a colon: pgd:steps=40,norm=l2.",
+)
 @click.option(
     "--epsilon",
     type=Epsilon(),
@@ -58,8 +65,8 @@ Examples:
     multiple=True,
     default=["grad_cam", "integrated_gradients"],
     show_default=True,
-    metavar="NAME",
-    help="See `explainers`.",
+    metavar="NAME[:OPTION=VALUE,...]",
+    help="See `explainers`. Hyperparameters stand behind a colon: integrated_gradients:steps=64.",
 )
 @layer_option
 @image_options
@@ -86,7 +93,7 @@ def explain(console: Console, /, files: tuple[pathlib.Path, ...], **options: Any
     results = []
     for place, path in enumerate(files):
         rows = [_top(seen, place, names) for seen in (before, after)]
-        console.show(_table(path, rows, options["attack"], options["epsilon"]))
+        console.show(_table(path, rows, comparison.attack, options["epsilon"]))
         results.append({"file": str(path), "original": rows[0], "adversarial": rows[1]})
     written: list[tuple[pathlib.Path, str]] = []
     try:
@@ -121,7 +128,7 @@ def _compared(
         classifier,
         x,
         explainers=chosen_explainers(classifier, options["explainers"], options["layer"]),
-        attack=options["attack"],
+        attack=configured("attack", options["attack"]),
         epsilon=options["epsilon"],
         images=len(x),
         class_names=names,

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import pathlib
+import shlex
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from keras_advxai.cli import writing
 from keras_advxai.cli.concluding import conclude
+from keras_advxai.cli.configuring import spelled
 from keras_advxai.cli.console import Console
 from keras_advxai.cli.failing import Failure
 from keras_advxai.cli.kinds import Path, Share
@@ -58,6 +60,9 @@ def show(
     writing.check_folder(options["output"])
     with console.working():
         found = read(report)
+    written = _measured_with(found)
+    if written:
+        console.show(f"{written}\n")
     return conclude(console, found, **options)
 
 
@@ -86,6 +91,17 @@ def merge(
                 raise Failure(f"{path} is the report of all of its data, and no part: parts are made by --shard.")
         found = EvaluationReport.merge(reports)
     return conclude(console, found, **options)
+
+
+def _measured_with(report: EvaluationReport) -> str:
+    """The attacks and explainers with all their hyperparameters, as `evaluate` takes them."""
+    try:
+        settings = report.settings
+    except ValueError:  # something of the user's own, or a report of an older version
+        return ""
+    kinds = {"attack": settings.attacks, "explainer": settings.explainers}
+    words = [f"--{kind} {shlex.quote(spelled(item))}" for kind, items in kinds.items() for item in items]
+    return f"Measured with {' '.join(words)}"
 
 
 def read(path: pathlib.Path) -> EvaluationReport:

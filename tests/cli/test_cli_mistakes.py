@@ -103,6 +103,48 @@ MISTAKES = {
     ),
     "no preprocessing of this name": ((*BOTH, "--preprocess", "resnet5"), "Did you mean 'resnet50'"),
     "no attack of this name": ((*BOTH, "--attack", "fgms"), "Unknown attack 'fgms'. Did you mean 'fgsm'"),
+    "no hyperparameter of this name": (
+        (*BOTH, "--attack", "pgd:step=3"),
+        "--attack pgd:step=3: The attack 'pgd' has no hyperparameter 'step'. Did you mean 'steps'",
+    ),
+    "a value that the attack refuses": (
+        (*BOTH, "--attack", "pgd:steps=0"),
+        "--attack pgd:steps=0: `steps` must be an integer of at least 1. Received: steps=0",
+    ),
+    "values that contradict one another": (
+        (*BOTH, "--attack", "pgd:keep=last,restarts=2"),
+        "With keep='last' the restarts before the last one have no effect.",
+    ),
+    "a hyperparameter of a preset": (
+        (*BOTH, "--attack", "quick:steps=3"),
+        "has no hyperparameter 'steps'. It has: norm.",
+    ),
+    "a hyperparameter without a value": (
+        (*BOTH, "--attack", "pgd:steps"),
+        "OPTION=VALUE, such as pgd:steps=40,norm=l2",
+    ),
+    "no hyperparameter behind the colon": ((*BOTH, "--attack", "pgd:"), "NAME:OPTION=VALUE"),
+    "a hyperparameter twice": ((*BOTH, "--attack", "pgd:steps=3,steps=4"), "`steps` is given twice"),
+    "a bracket that stays open": (
+        (*BOTH, "--attack", "ensemble:attacks=[fgsm"),
+        "Quotation marks and brackets come in pairs",
+    ),
+    "a wrong escape": ((*BOTH, "--attack", r'pgd:norm="\l2"'), "must be as in JSON: Invalid"),
+    "a hyperparameter that is missing": ((*BOTH, "--attack", "ensemble"), "say --attack ensemble:attacks=..."),
+    "a wrong one inside": ((*BOTH, "--attack", "ensemble:attacks=[fgsm,pgdd:steps=3]"), "Did you mean 'pgd'"),
+    "an explainer's value": (
+        ("explain", "colours/red/0.png", *MODEL[1:], "--explainer", "integrated_gradients:baseline=blak"),
+        "Did you mean 'black'",
+    ),
+    "an attack's value in explain": (
+        ("explain", "colours/red/0.png", *MODEL[1:], "--attack", "fgsm:norm=l3"),
+        "--attack fgsm:norm=l3: `norm` must be one of linf, l2.",
+    ),
+    "signed heatmaps": ((*BOTH, "--explainer", "grad_cam:relu=false"), "whose heatmaps are signed"),
+    "two layers": (
+        (*BOTH, "--explainer", "grad_cam:layer=conv", "--layer", "norm"),
+        "Both --explainer grad_cam:layer=conv and --layer norm name a layer: leave out one of them.",
+    ),
     "an attack twice": ((*BOTH, "--attack", "fgsm", "--attack", "FGSM"), "twice"),
     "no explainer of this name": ((*BOTH, "--explainer", "gradcan"), "Unknown explainer 'gradcan'. Did you mean"),
     "no metric of this name": ((*BOTH, "--metric", "nisim"), "Unknown dissimilarity 'nisim'. Did you mean 'nissim'"),
