@@ -14,6 +14,15 @@ if TYPE_CHECKING:
 NONE = "none"
 
 
+def attack_target(text: str | None) -> str | int | None:
+    """The class that targeted attacks are to reach, or the rule that chooses it.
+
+    Args:
+        text: What `--attack-target` says; `None` for nothing.
+    """
+    return int(text) if text is not None and text.isdecimal() and len(text) < 10 else text
+
+
 def chosen_explainers(classifier: ImageClassifier, names: Sequence[str], layer: str) -> list[Any]:
     """The explainers that the options name, at the layer that they name.
 

@@ -9,18 +9,29 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from keras_advxai.cli import images, models, writing
-from keras_advxai.cli.choosing import NONE, chosen_explainers
+from keras_advxai.cli.choosing import NONE, attack_target, chosen_explainers
 from keras_advxai.cli.concluding import conclude
 from keras_advxai.cli.configuring import configured
 from keras_advxai.cli.console import Console
 from keras_advxai.cli.failing import DOUBTFUL, Failure, as_options, printable
 from keras_advxai.cli.first_look import SHOWN, FirstLook, look
 from keras_advxai.cli.kinds import Epsilon, Path, Shard, Share
-from keras_advxai.cli.options import Command, figure_option, image_options, layer_option, model_options, seed_option
+from keras_advxai.cli.options import (
+    Command,
+    figure_option,
+    image_options,
+    layer_option,
+    model_options,
+    seed_option,
+    target_options,
+)
 
 if TYPE_CHECKING:
     from keras_advxai.evaluation import EvaluationReport, EvaluationSettings
     from keras_advxai.models import ImageClassifier
+
+_VALUES = 5
+"""So many outputs of a regression are shown."""
 
 _EXAMPLES = """
 \b
@@ -79,6 +90,7 @@ Examples:
 @click.option(
     "--metric", "metrics", multiple=True, default=["nissim"], show_default=True, metavar="NAME", help="See `metrics`."
 )
+@target_options
 @click.option(
     "--noise/--no-noise", default=True, show_default=True, help="Whether to measure the same under random noise."
 )
@@ -92,7 +104,9 @@ Examples:
     metavar="N",
     help="How many images go through the model at once; fewer take less memory.",
 )
-@seed_option("Seed of the noise and of the intervals.")
+@click.option("--fold-batch-norm", is_flag=True, help="Compute BatchNormalization with the layer before it: faster.")
+@click.option("--jit-compile", is_flag=True, help="Let XLA compile the passes; slower on a CPU.")
+@seed_option("Seed of the noise, of random targets and of the intervals.")
 @click.option(
     "--checks",
     type=click.Choice(["cheap", "all"]),
@@ -164,13 +178,14 @@ def _check(options: dict[str, Any]) -> None:
         raise click.UsageError("--max-mod is a limit on explanations, and --explainer none measures none.")
     if without and len(without) < len(options["explainers"]):
         raise click.UsageError("--explainer none cannot stand beside other explainers.")
+    if options["min_accuracy"] is not None and options["task"] == "regression":
+        raise click.UsageError("--min-accuracy is a limit on classes, and --task regression has none.")
 
 
 def _loaded(options: dict[str, Any]) -> tuple[ImageClassifier, EvaluationSettings, images.Images]:
     """The model, what is to be measured, and the images."""
     name, weights = options["model"], options["weights"]
-    how = {key: options[key] for key in ("weights", "preprocess", "bounds", "unsafe")}
-    classifier = models.load(name, **how, of_files=images.are_files(options["data"]))
+    classifier = models.load(name, **models.seen_as(options), of_files=images.are_files(options["data"]))
     settings = _settings(classifier, options)
     names = models.names_of_classes(options["class_names"], classifier, name, weights)
     reading = images.Reading(options["size"], options["crop"], options["batch_size"], options["limit"], names)
@@ -186,6 +201,8 @@ def _settings(classifier: ImageClassifier, options: dict[str, Any]) -> Evaluatio
         epsilons=sorted(set(options["epsilons"])),
         explainers=chosen_explainers(classifier, options["explainers"], options["layer"]),
         metrics=list(options["metrics"]),
+        target=options["target"],
+        attack_targets=attack_target(options["attack_target"]),
         noise_control=options["noise"],
         checks=options["checks"],
         seed=options["seed"],
@@ -249,20 +266,16 @@ def _shards(found: images.Images) -> int:
 
 def _predictions(seen: FirstLook, found: images.Images) -> list[dict[str, Any]]:
     """The most probable class of each image that is shown."""
-    rows = []
+    rows: list[dict[str, Any]] = []
     for place in range(min(SHOWN, len(seen.predictions))):
-        top = seen.top(place, 1)
+        file = printable(found.names[place]) if place < len(found.names) else f"image {place}"
+        top = seen.top(place, 1 if seen.values is None else len(seen.values[place]))
+        if seen.values is not None:
+            rows.append({"file": file, "values": [value for _, value in top]})
+            continue
         index, share = top[0] if top else (-1, float("nan"))
         name = found.class_names[index] if found.class_names and index >= 0 else None
-        name = f"output {index}" if share != share and index >= 0 else name  # of a regression, which has no classes
-        rows.append(
-            {
-                "file": printable(found.names[place]) if place < len(found.names) else f"image {place}",
-                "class": index,
-                "name": name,
-                "confidence": None if share != share else share,
-            }
-        )
+        rows.append({"file": file, "class": index, "name": name, "confidence": None if share != share else share})
     return rows
 
 
@@ -272,6 +285,11 @@ def _predictions_text(rows: list[dict[str, Any]], count: int | None) -> str:
     width = max((len(row["file"]) for row in rows), default=0)
     lines = []
     for row in rows:
+        if "values" in row:
+            values = [f"{value:.4g}" for value in row["values"]] or ["the output is not finite"]
+            more = " ..." if len(values) > _VALUES else ""
+            lines.append(f"  {row['file']:<{width}}  {', '.join(values[:_VALUES])}{more}")
+            continue
         said = row["name"] or ("no class: the output is not finite" if row["class"] < 0 else f"class {row['class']}")
         share = "" if row["confidence"] is None else f"{percent_text(row['confidence']):>8}  "
         lines.append(f"  {row['file']:<{width}}  {share}{said}")

@@ -90,6 +90,17 @@ FORMATS: dict[str, tuple[str, str, Callable[[EvaluationReport, pathlib.Path], ob
 """The files of a report: name, what is in it, and what writes it."""
 
 
+def pictured(names: Sequence[str] | None, task: str, classes: int) -> Sequence[str] | None:
+    """The names of the classes in pictures, or those of the outputs of a regression; `None` for numbers.
+
+    Args:
+        names: The names, if they are known.
+        task: What the model is for.
+        classes: How many classes or outputs it has.
+    """
+    return names or ([f"output {index}" for index in range(classes)] if task == "regression" else None)
+
+
 def figures(report: EvaluationReport) -> Iterator[tuple[str, str, Figure]]:
     """The figures of a report: name, what is shown, and the figure. Without examples there are fewer.
 
@@ -99,7 +110,8 @@ def figures(report: EvaluationReport) -> Iterator[tuple[str, str, Figure]]:
     from keras_advxai import figures as drawn
     from keras_advxai.text import epsilon_text
 
-    names = report.provenance.get("class_names") or None
+    source = report.provenance
+    names = pictured(source["class_names"], source["task"], report.measurements.coordinates.classes)
     yield "drift", "accuracy and MOD against epsilon", drawn.drift(report)
     layered = [name for name in report.explainers if len(report.provenance["layers"].get(name, ())) == 1]
     if len(layered) > 1:

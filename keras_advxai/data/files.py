@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import csv
 import dataclasses
+import math
 import os
 import pathlib
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 from keras_advxai._choice import nearest
 from keras_advxai.data.pictures import ENDINGS
@@ -23,13 +25,13 @@ class Files:
     Attributes:
         paths: Where they are.
         names: What they are called: the path within the folder, or as a table has it.
-        labels: Their classes; `None` without labels.
-        class_names: The names of the classes by index; `None` where there are none.
+        labels: Their classes, or the numbers of each; `None` without labels.
+        class_names: The names of the classes, or of the numbers, by index; `None` where there are none.
     """
 
     paths: tuple[pathlib.Path, ...]
     names: tuple[str, ...]
-    labels: tuple[int, ...] | None
+    labels: tuple[Any, ...] | None
     class_names: tuple[str, ...] | None = None
 
     def first(self, count: int | None) -> Files:
@@ -82,7 +84,7 @@ def in_folder(folder: str | os.PathLike[str], classes: Sequence[str] | None = No
     )
 
 
-def in_table(path: str | os.PathLike[str], classes: Sequence[str] | None = None) -> Files:
+def in_table(path: str | os.PathLike[str], classes: Sequence[str] | None = None, numbers: bool = False) -> Files:
     """The images of a CSV file, a line for each: the path, from the folder of the table, and the label.
 
     Args:
@@ -90,9 +92,11 @@ def in_table(path: str | os.PathLike[str], classes: Sequence[str] | None = None)
             labels.
         classes: The names of the classes in the order of the model's outputs. Defaults to `None`: labels that are all
             numbers are classes, and others are numbered in alphabetical order.
+        numbers: Whether the label is all that stands behind the path, as numbers, which a heading names. Defaults to
+            `False`.
 
     Raises:
-        ValueError: A file is not there, a label is missing or no class; the message names the line.
+        ValueError: A file is not there, a label is missing, no class or no number; the message names the line.
     """
     table = pathlib.Path(path)
     try:
@@ -101,8 +105,9 @@ def in_table(path: str | os.PathLike[str], classes: Sequence[str] | None = None)
             rows = [(lines.line_num, row) for row in lines if any(cell.strip() for cell in row)]
     except (UnicodeDecodeError, csv.Error) as error:
         raise ValueError(f"The table {str(table)!r} must be comma-separated text in UTF-8: {error}") from error
+    heading: tuple[str, ...] = ()
     if rows and not os.path.isfile(table.parent / rows[0][1][0].strip()):
-        rows = rows[1:]
+        heading, rows = tuple(cell.strip() for cell in rows[0][1][1:]), rows[1:]
     if not rows:
         raise ValueError(f"The table {str(table)!r} names no image. Write a path and a label into each line.")
     paths, cells = [], []
@@ -116,15 +121,40 @@ def in_table(path: str | os.PathLike[str], classes: Sequence[str] | None = None)
                 f"Line {number} of {str(table)!r} has {'a' if cells[-1] else 'no'} label, unlike the first."
             )
     shown = tuple(row[0].strip() for _, row in rows)
+    if numbers and any(cell.strip() for cell in rows[0][1][1:]):
+        values = tuple(_numbers_of(row, f"Line {number} of {str(table)!r}", len(rows[0][1])) for number, row in rows)
+        names = heading if len(heading) == len(values[0]) and all(heading) else None
+        return Files(tuple(paths), shown, values, names if classes is None else tuple(classes))
     if not cells[0]:
         return Files(tuple(paths), shown, None)
     known = sorted(set(cells))
     try:
-        numbers, names = _numbered(known, classes)
+        indices, names = _numbered(known, classes)
     except ValueError as error:
         raise ValueError(f"The labels of {str(table)!r} do not fit. {error}") from error
-    place = dict(zip(known, numbers, strict=True))
+    place = dict(zip(known, indices, strict=True))
     return Files(tuple(paths), shown, tuple(place[cell] for cell in cells), names)
+
+
+def _numbers_of(row: Sequence[str], where: str, cells: int) -> tuple[float, ...]:
+    """The numbers behind the path in a line of a table.
+
+    Args:
+        row: The cells of the line.
+        where: What the line is called in messages.
+        cells: How many the first line has.
+    """
+    if len(row) != cells:
+        raise ValueError(f"{where} has {len(row)} cells, and the first has {cells}.")
+    found = []
+    for cell in row[1:]:
+        try:
+            found.append(float(cell))
+        except ValueError:
+            found.append(math.nan)
+        if not math.isfinite(found[-1]):
+            raise ValueError(f"{where} has {shortened(cell.strip())}, which is no number.")
+    return tuple(found)
 
 
 def _numbered(names: Sequence[str], classes: Sequence[str] | None) -> tuple[list[int], tuple[str, ...] | None]:

@@ -32,6 +32,7 @@ def load(
     batch_size: int = 32,
     limit: int | None = None,
     classes: Sequence[str] | None = None,
+    numbers: bool = False,
     strict: bool = False,
     bounds: Bounds = (0.0, 255.0),
 ) -> Any:
@@ -55,6 +56,8 @@ def load(
         limit: At most so many image files, uniformly spread over all of them. Defaults to `None`, all.
         classes: The names of the classes in the order of the model's outputs, if sub-folders or labels are names.
             Defaults to `None`: alphabetical order; what are all numbers are classes by number.
+        numbers: Whether all that stands behind the path in a line of a table are numbers, and no class: what a
+            regression is to say, or 0 and 1 for each of several labels. A heading names them. Defaults to `False`.
         strict: Whether a file that cannot be decoded is an error. Defaults to `False`: it is left out, and stands in
             `skipped`.
         bounds: The range that the pixels of image files are scaled to, for a model that takes pixels in [0, 1], say.
@@ -88,6 +91,7 @@ def load(
     if limit is not None:
         limit = check_whole_number("limit", limit, 1)
     check_flag("strict", strict)
+    check_flag("numbers", numbers)
     if not place.exists():
         raise FileNotFoundError(f"There is nothing at {str(place)!r}. Pass {_WAYS}.")
     if place.is_dir() and (place / "dataset_spec.pb").exists():
@@ -96,8 +100,13 @@ def load(
         return _arrays(place)
     if place.is_dir():
         found = files.in_folder(place, classes)
+        if numbers and found.labels is not None:
+            raise ValueError(
+                f"The sub-folders of {str(place)!r} are classes. Numbers for each image stand in a .csv table "
+                "behind its path, or in an .npz file."
+            )
     elif place.suffix.lower() in (".csv", ".tsv", ".txt"):
-        found = files.in_table(place, classes)
+        found = files.in_table(place, classes, numbers)
     else:
         raise ValueError(f"{str(place)!r} is no data set. Pass {_WAYS}.")
     return ImageFiles(found.first(limit), picture, batch_size, strict)

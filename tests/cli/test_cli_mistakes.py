@@ -49,6 +49,11 @@ def _wrong_things(here):
     keras.Sequential([keras.Input((16, 16, 3)), keras.layers.Flatten(), keras.layers.Dense(2)]).save(here / "mlp.keras")
     model = keras.Sequential([keras.Input((4, 4, 1)), keras.layers.Lambda(lambda x: x), keras.layers.Flatten()])
     model.save(here / "code.keras")
+    image = keras.Input((16, 16, 3))
+    features = keras.layers.GlobalAveragePooling2D()(keras.layers.Conv2D(2, 3)(image))
+    keras.Model(image, keras.layers.Dense(1)(features)).save(here / "one.keras")
+    outputs = [keras.layers.Dense(2, name=name)(features) for name in ("box", "kind")]
+    keras.Model(image, outputs).save(here / "outputs.keras")
     keras.Sequential([keras.Input((4, 4, 1)), keras.layers.Flatten()]).save_weights(here / "other.weights.h5")
 
 
@@ -140,6 +145,39 @@ MISTAKES = {
         ("explain", "colours/red/0.png", *MODEL[1:], "--attack", "fgsm:norm=l3"),
         "--attack fgsm:norm=l3: `norm` must be one of linf, l2.",
     ),
+    "no target to reach": ((*BOTH, "--attack", "pgd:targeted=true"), "pass --attack-target least_likely, 'runner_up',"),
+    "nobody to reach a target": ((*BOTH, "--attack-target", "random"), "--attack-target is for targeted attacks"),
+    "no rule of this name": (
+        (*BOTH, "--attack", "pgd:targeted=true", "--attack-target", "randm"),
+        "Did you mean 'random'? Received: 'randm'",
+    ),
+    "a target in no model": (
+        ("explain", "colours/red/0.png", *MODEL[1:], "--attack", "pgd:targeted=true", "--attack-target", "3"),
+        "--attack-target must lie in 0..2, because the model has 3 classes. Received: 3",
+    ),
+    "a target": ((*BOTH, "--target", "labels"), "'labels' is not one of 'predicted', 'clean', 'label'"),
+    "no such task": ((*BOTH, "--task", "segmentation"), "'segmentation' is not one of 'classification', 'regression'"),
+    "several labels of a softmax": (
+        (*MODEL, "--data", "five.csv", "--labels", "multi"),
+        "--labels must be None or 'single' for a model that ends in a softmax",
+    ),
+    "labels of a regression": (
+        (*BOTH, "--task", "regression", "--labels", "multi"),
+        "--labels is about classes, and a regression has none. Received: 'multi' with --task regression",
+    ),
+    "sub-folders of a regression": ((*BOTH, "--task", "regression"), "The sub-folders of 'colours' are classes."),
+    "a number too few": (
+        (*MODEL, "--data", "five.csv", "--task", "regression"),
+        "a number for each output of the model, 3 in all. Received: 1",
+    ),
+    "accuracy of a regression": ((*BOTH, "--task", "regression", "--min-accuracy", "0.3"), "limit on classes"),
+    "one unit": (("layers", "one.keras"), "Pass --task regression or --from-logits"),
+    "two outputs": (("layers", "outputs.keras"), "The model has 2 outputs, box, kind. Pass --model-output ... with"),
+    "no output of this name": (
+        ("layers", "outputs.keras", "--model-output", "kinds"),
+        "--model-output must be one of box, kind, or an index. Did you mean 'kind'? Received: 'kinds'",
+    ),
+    "no such output": (("layers", "outputs.keras", "--model-output", "2"), "box, kind, or an index. Received: 2"),
     "signed heatmaps": ((*BOTH, "--explainer", "grad_cam:relu=false"), "whose heatmaps are signed"),
     "two layers": (
         (*BOTH, "--explainer", "grad_cam:layer=conv", "--layer", "norm"),
