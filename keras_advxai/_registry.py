@@ -194,9 +194,9 @@ class Registry(Generic[T]):
             ValueError: The name is unknown, it has no such hyperparameter, or one is missing. What a constructor raises
                 of a value passes through.
         """
-        found = self._by_name(name)
-        whole, given = (found.func, len(found.args)) if isinstance(found, functools.partial) else (found, 0)
-        known = list(_parameters(whole) if isinstance(whole, type) else inspect.signature(whole).parameters)[given:]
+        found, whole = self._by_name(name), self.behind(name)
+        known = list(_parameters(whole) if isinstance(whole, type) else inspect.signature(whole).parameters)
+        known = known[len(found.args) if isinstance(found, functools.partial) else 0 :]
         for key in options:
             if key not in known:
                 raise ValueError(
@@ -204,6 +204,18 @@ class Registry(Generic[T]):
                     f"{', '.join(known) or 'none'}."
                 )
         return self._built(found, options)
+
+    def behind(self, name: str) -> Callable[..., T]:
+        """The class or function that documents the hyperparameters of what a name means.
+
+        Args:
+            name: The name.
+
+        Raises:
+            ValueError: The name is unknown.
+        """
+        found = self._by_name(name)
+        return found.func if isinstance(found, functools.partial) else found
 
     def _built(self, build: Callable[..., T], options: Mapping[str, Any] = types.MappingProxyType({})) -> T:
         """What a class or a preset builds of its defaults and some hyperparameters."""

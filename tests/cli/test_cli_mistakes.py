@@ -178,6 +178,8 @@ MISTAKES = {
         "--model-output must be one of box, kind, or an index. Did you mean 'kind'? Received: 'kinds'",
     ),
     "no such output": (("layers", "outputs.keras", "--model-output", "2"), "box, kind, or an index. Received: 2"),
+    "nothing to describe": (("attacks", "fgms"), "Unknown attack 'fgms'. Did you mean 'fgsm'"),
+    "no metric to describe": (("metrics", "nisim"), "Unknown dissimilarity 'nisim'. Did you mean 'nissim'"),
     "signed heatmaps": ((*BOTH, "--explainer", "grad_cam:relu=false"), "whose heatmaps are signed"),
     "two layers": (
         (*BOTH, "--explainer", "grad_cam:layer=conv", "--layer", "norm"),

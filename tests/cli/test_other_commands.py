@@ -75,6 +75,26 @@ def test_what_is_listed_is_known_by_name(name, run):
     assert [line.split()[0] for line in out.splitlines()] == list(found)
 
 
+def test_one_of_them_with_its_hyperparameters(run):
+    code, out, err = run("attacks", "PGD", "--quiet")
+    assert (code, err) == (0, "")
+    assert out.startswith("Projected gradient descent: many steps")
+    assert "\nHyperparameters:\n    norm: `" in out
+    assert "\n    steps: How many steps there are" in out
+    assert "Raises" not in out
+    assert "Example" not in out
+    assert json.loads(run("attacks", "PGD", "--json")[1]) == {"PGD": out.strip()}
+    for command, expected in {
+        ("attacks", "ensemble"): "attacks: The attacks, by name or instance",  # which needs arguments
+        ("attacks", "spsa"): "nb_iter: How many steps",
+        ("attacks", "quick"): "norm: `",
+        ("explainers", "integrated-gradients"): "baseline: ",
+        ("metrics", "nissim"): "SSIM",
+    }.items():
+        code, out, _ = run(*command)
+        assert (code, expected in out) == (0, True)
+
+
 def test_a_name_that_needs_arguments_is_not_listed():
     assert "ensemble" not in listing.known_attacks()
     assert "tf_keras_vis" not in listing.known_explainers()
