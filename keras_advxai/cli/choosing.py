@@ -14,11 +14,11 @@ if TYPE_CHECKING:
 NONE = "none"
 
 
-def attack_target(text: str | None) -> str | int | None:
-    """The class that targeted attacks are to reach, or the rule that chooses it.
+def name_or_number(text: str | None) -> str | int | None:
+    """What an option says that takes a name or the number of a class or output.
 
     Args:
-        text: What `--attack-target` says; `None` for nothing.
+        text: What it says; `None` for nothing.
     """
     return int(text) if text is not None and text.isdecimal() and len(text) < 10 else text
 

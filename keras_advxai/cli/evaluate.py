@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from keras_advxai.cli import images, models, writing
-from keras_advxai.cli.choosing import NONE, attack_target, chosen_explainers
+from keras_advxai.cli.choosing import NONE, chosen_explainers, name_or_number
 from keras_advxai.cli.concluding import conclude
 from keras_advxai.cli.configuring import configured
 from keras_advxai.cli.console import Console
@@ -104,8 +104,10 @@ Examples:
     metavar="N",
     help="How many images go through the model at once; fewer take less memory.",
 )
-@click.option("--fold-batch-norm", is_flag=True, help="Compute BatchNormalization with the layer before it: faster.")
-@click.option("--jit-compile", is_flag=True, help="Let XLA compile the passes; slower on a CPU.")
+@click.option(
+    "--fold-batch-norm", is_flag=True, default=None, help="Compute BatchNormalization with the layer before it: faster."
+)
+@click.option("--jit-compile", is_flag=True, default=None, help="Let XLA compile the passes; slower on a CPU.")
 @seed_option("Seed of the noise, of random targets and of the intervals.")
 @click.option(
     "--checks",
@@ -202,7 +204,7 @@ def _settings(classifier: ImageClassifier, options: dict[str, Any]) -> Evaluatio
         explainers=chosen_explainers(classifier, options["explainers"], options["layer"]),
         metrics=list(options["metrics"]),
         target=options["target"],
-        attack_targets=attack_target(options["attack_target"]),
+        attack_targets=name_or_number(options["attack_target"]),
         noise_control=options["noise"],
         checks=options["checks"],
         seed=options["seed"],

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from keras_advxai.cli import images, models, writing
-from keras_advxai.cli.choosing import attack_target, chosen_explainers
+from keras_advxai.cli.choosing import chosen_explainers, name_or_number
 from keras_advxai.cli.configuring import configured
 from keras_advxai.cli.console import Console
 from keras_advxai.cli.failing import Failure, as_options, printable
@@ -150,7 +150,7 @@ def _explained(
     how: dict[str, Any] = {
         "images": len(x),
         "target": options["target"],
-        "attack_targets": attack_target(options["attack_target"]),
+        "attack_targets": name_or_number(options["attack_target"]),
         "class_names": names,
         "progress": console.progress,
     }

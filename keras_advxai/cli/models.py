@@ -7,6 +7,7 @@ import pathlib
 from typing import TYPE_CHECKING, Any
 
 from keras_advxai._choice import nearest
+from keras_advxai.cli.choosing import name_or_number
 from keras_advxai.cli.failing import OPTION_OF, Failure, is_ours, one_line
 
 if TYPE_CHECKING:
@@ -40,20 +41,16 @@ def load(
         unsafe: Whether code in a file may be run. Defaults to `False`.
         of_files: Whether the images are files of pixels, in [0, 255] unless `bounds` says otherwise. Defaults to
             `True`.
-        **seen: What the options say of how the model is seen, such as `--preprocess`; `None` and `False` for what is
-            not said, but for `from_logits`.
+        **seen: What the options say of how the model is seen, such as `--preprocess`; `None` for what is not
+            said.
 
     Raises:
         Failure: Nothing is loaded; the message says why.
     """
     import keras_advxai as kax
 
-    output = seen.pop("model_output", None)
-    given = {**seen, "output": int(output) if output is not None and output.isdecimal() else output}
-    given = {
-        key: value for key, value in given.items() if value or (key in ("from_logits", "output") and value is not None)
-    }
-    settings = dict(given)
+    said = {"output": name_or_number(seen.pop("model_output", None)), **seen}
+    settings = given = {key: value for key, value in said.items() if value is not None}
     if name in _PRETRAINED:
         model = getattr(kax.pretrained, name)()
         return kax.ImageClassifier(model, **{"bounds": PIXELS, **settings})

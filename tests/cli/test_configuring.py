@@ -72,6 +72,7 @@ def test_an_option_and_a_layer_stand_together(here):
     assert chosen_explainers(classifier, ["hi_res_cam:layer=norm"], "default") == [HiResCAM(layer="norm")]
 
 
+@pytest.mark.slow
 def test_the_report_holds_them_and_show_prints_them(run, tmp_path):
     command = ("evaluate", "--model", "model.keras", "--bounds", "0", "1", "--data", "colours", "--limit", "3")
     options = ("--explainer", "none", "--epsilon", "0.3", "--attack", "pgd:steps=1,step_size=1/4,seed=5", "--no-noise")

@@ -44,6 +44,7 @@ def said_by(here, name):
     return keras.models.load_model(here / name).predict(data[0][0], verbose=0)
 
 
+@pytest.mark.slow
 def test_a_regression(run, here, tmp_path):
     command = ("evaluate", "--model", "values.keras", "--task", "regression", "--data", "values.csv", *QUICK)
     code, out, err = run(*command, "--json", "--output", tmp_path)
@@ -90,6 +91,7 @@ def test_several_labels(run, here, tmp_path):
     assert report.clean_accuracy == pytest.approx(np.mean((said > 0.5) == labels))
 
 
+@pytest.mark.slow
 def test_explain_a_regression_that_is_one_of_two_outputs(run, here, tmp_path):
     seen = ("--model", "both.keras", "--model-output", "values", "--task", "regression", "--bounds", "0", "1")
     options = ("--explainer", "saliency", "--attack", "fgsm:norm=l2", "--epsilon", "0.2", "--output", tmp_path)
@@ -105,6 +107,7 @@ def test_explain_a_regression_that_is_one_of_two_outputs(run, here, tmp_path):
     assert (tmp_path / "1_saliency.png").read_bytes().startswith(PNG)
 
 
+@pytest.mark.slow
 def test_explain_an_attack_towards_a_class(run):
     options = ("--attack", "fgsm:targeted=true", "--attack-target", "0", "--epsilon", "0.6", "--explainer", "saliency")
     code, out, err = run(
@@ -135,9 +138,7 @@ def test_every_setting_arrives(here, monkeypatch):
     assert (settings.epsilons, settings.noise_control) == ((2 / 255, 0.2), False)
     assert (settings.checks, settings.batch_size) == ("all", 5)
     assert models.load("tags.keras", from_logits=False).from_logits is False
-    plain = models.load(
-        "tags.keras", from_logits=None, task=None, labels=None, model_output=None, fold_batch_norm=False
-    )
+    plain = models.load("tags.keras", from_logits=None, task=None, labels=None, model_output=None, fold_batch_norm=None)
     assert (plain.from_logits, plain.task, plain.labels, plain.output) == (None, None, None, None)
     assert models.load("both.keras", model_output="0").output == 0
 
