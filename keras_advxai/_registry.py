@@ -73,11 +73,7 @@ class Configuration(metaclass=_Frozen):
     def name(self) -> str:
         """Short name for reports and plots: the class, then what differs from the defaults, but for seeds."""
         parts = [snake_case(type(self).__name__)]
-        for key, default in _parameters(type(self)).items():
-            value = getattr(self, key)
-            if key in self._unnamed or hashable(value) == hashable(default):
-                continue
-            parts.append(_short(key, value))
+        parts += [_short(key, value) for key, value in changed(self).items() if key not in self._unnamed]
         return re.sub(r"[^\w.]+", "-", "_".join(parts))
 
     def __repr__(self) -> str:
@@ -187,35 +183,69 @@ class Registry(Generic[T]):
             if _names_class(config, place.partition(":")[2]):
                 _imported(place)  # registers the class with Keras, which knows it by its registered name only
 
-    def _built(self, build: Callable[[], T]) -> T:
-        """What a class or a preset builds of its defaults."""
+    def build(self, name: str, options: Mapping[str, Any]) -> T:
+        """The instance that a name means, with hyperparameters other than the defaults.
+
+        Args:
+            name: The name.
+            options: The hyperparameters.
+
+        Raises:
+            ValueError: The name is unknown, it has no such hyperparameter, or one is missing. What a constructor raises
+                of a value passes through.
+        """
+        found, whole = self._by_name(name), self.behind(name)
+        known = list(_parameters(whole) if isinstance(whole, type) else inspect.signature(whole).parameters)
+        known = known[len(found.args) if isinstance(found, functools.partial) else 0 :]
+        for key in options:
+            if key not in known:
+                raise ValueError(
+                    f"The {self.kind} {name!r} has no hyperparameter {key!r}.{nearest(key, known)} It has: "
+                    f"{', '.join(known) or 'none'}."
+                )
+        return self._built(found, options)
+
+    def behind(self, name: str) -> Callable[..., T]:
+        """The class or function that documents the hyperparameters of what a name means.
+
+        Args:
+            name: The name.
+
+        Raises:
+            ValueError: The name is unknown.
+        """
+        found = self._by_name(name)
+        return found.func if isinstance(found, functools.partial) else found
+
+    def _built(self, build: Callable[..., T], options: Mapping[str, Any] = types.MappingProxyType({})) -> T:
+        """What a class or a preset builds of its defaults and some hyperparameters."""
         if inspect.isabstract(build):
             raise ValueError(
                 f"{getattr(build, '__name__', build)} is what every {self.kind} is built on, and none itself. Pass a "
                 f"subclass, or one of: {', '.join(sorted(self._known()))}. Received: {build!r}"
             )
         own = list(_parameters(build).items()) if isinstance(build, type) else []
-        missing = [name for name, default in own if default is inspect.Parameter.empty]
+        missing = [name for name, default in own if default is inspect.Parameter.empty and name not in options]
         if missing:  # Python would name the constructor, which nobody called
             raise ValueError(
                 f"The {self.kind} {snake_case(build.__name__)!r} needs {', '.join(f'`{name}`' for name in missing)}: "
                 f"pass an instance, {build.__name__}("
                 f"{', '.join(f'{name}=...' for name in missing)})."
             )
-        return build()
+        return build(**options)
 
-    def _by_name(self, name: str) -> Callable[[], T]:
+    def _by_name(self, name: str) -> Callable[..., T]:
         named = self._known()
         known = {_squeeze(key): build for key, build in named.items()}
         if _squeeze(name) in known:
             build = known[_squeeze(name)]
-            return cast("Callable[[], T]", _imported(build)) if isinstance(build, str) else build
+            return cast("Callable[..., T]", _imported(build)) if isinstance(build, str) else build
         raise ValueError(
             f"Unknown {self.kind} {name!r}.{nearest(name, named)} Known: {', '.join(sorted(named))}. "
             f"An instance of a subclass of {self.base.__name__} may be passed as well."
         )
 
-    def _known(self) -> dict[str, Callable[[], T] | str]:
+    def _known(self) -> dict[str, Callable[..., T] | str]:
         """What builds an instance, or the place of it, by name."""
         return {**self.elsewhere, **self.classes, **self.presets}
 
@@ -245,6 +275,12 @@ def snake_case(name: str) -> str:
     """`GradCAM` to `grad_cam`, `FGSM` to `fgsm`, `UniformNoise` to `uniform_noise`."""
     name = re.sub(r"([a-z0-9])([A-Z])", r"\1_\2", name)
     return re.sub(r"([A-Z]+)([A-Z][a-z])", r"\1_\2", name).lower()
+
+
+def changed(instance: Configuration) -> dict[str, Any]:
+    """The hyperparameters that differ from the defaults."""
+    values = {key: (getattr(instance, key), default) for key, default in _parameters(type(instance)).items()}
+    return {key: value for key, (value, default) in values.items() if hashable(value) != hashable(default)}
 
 
 def hashable(value: Any) -> Any:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pathlib
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from keras_advxai.cli import limits, writing
@@ -20,6 +21,7 @@ def conclude(
     output: pathlib.Path | None,
     min_accuracy: float | None,
     max_mod: float | None,
+    figure_formats: Sequence[str] = (),
     **more: Any,
 ) -> int:
     """Show a report, write its files and hold it against the limits.
@@ -30,6 +32,7 @@ def conclude(
         output: The folder of the files; `None` for none.
         min_accuracy: The limit on the accuracy; `None` for none.
         max_mod: The limit on MOD; `None` for none.
+        figure_formats: The formats of the figures. Defaults to PNG.
         **more: What else the JSON has.
 
     Returns:
@@ -44,7 +47,7 @@ def conclude(
     written: list[tuple[pathlib.Path, str]] = []
     try:
         if output is not None:
-            writing.write(report, output, written)
+            writing.write(report, output, written, figure_formats)
             console.show(f"\n{writing.listed(written)}")
     finally:  # what was computed is not lost to a full disk
         files = [str(path) for path, _ in written]

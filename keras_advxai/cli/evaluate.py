@@ -9,17 +9,29 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from keras_advxai.cli import images, models, writing
-from keras_advxai.cli.choosing import NONE, chosen_explainers
+from keras_advxai.cli.choosing import NONE, chosen_explainers, name_or_number
 from keras_advxai.cli.concluding import conclude
+from keras_advxai.cli.configuring import configured
 from keras_advxai.cli.console import Console
 from keras_advxai.cli.failing import DOUBTFUL, Failure, as_options, printable
 from keras_advxai.cli.first_look import SHOWN, FirstLook, look
 from keras_advxai.cli.kinds import Epsilon, Path, Shard, Share
-from keras_advxai.cli.options import Command, image_options, layer_option, model_options, seed_option
+from keras_advxai.cli.options import (
+    Command,
+    figure_option,
+    image_options,
+    layer_option,
+    model_options,
+    seed_option,
+    target_options,
+)
 
 if TYPE_CHECKING:
     from keras_advxai.evaluation import EvaluationReport, EvaluationSettings
     from keras_advxai.models import ImageClassifier
+
+_VALUES = 5
+"""So many outputs of a regression are shown."""
 
 _EXAMPLES = """
 \b
@@ -27,7 +39,7 @@ Examples:
   keras-advxai evaluate --model efficientnet_lite0 --data photos
   keras-advxai evaluate --model MobileNetV2 --data photos --epsilon 2/255 --output results
   keras-advxai evaluate --model my.keras --data test.csv --bounds 0 1 \\
-      --attack fgsm --attack pgd --explainer grad_cam --explainer integrated_gradients
+      --attack fgsm --attack pgd:steps=40 --explainer integrated_gradients:steps=64
   keras-advxai evaluate --model my.keras --data test --min-accuracy 0.3 --max-mod 0.2 --json
   keras-advxai evaluate --model my.keras --data test --journal run.journal
 """
@@ -46,7 +58,13 @@ Examples:
     "each line; an .npz file with x and y; or a folder that tf.data.Dataset.save wrote.",
 )
 @click.option(
-    "--attack", "attacks", multiple=True, default=["fgsm"], show_default=True, metavar="NAME", help="See `attacks`."
+    "--attack",
+    "attacks",
+    multiple=True,
+    default=["fgsm"],
+    show_default=True,
+    metavar="NAME[:OPTION=VALUE,...]",
+    help="See `attacks`. Hyperparameters stand behind a colon: pgd:steps=40,norm=l2.",
 )
 @click.option(
     "--epsilon",
@@ -64,13 +82,15 @@ Examples:
     multiple=True,
     default=["grad_cam"],
     show_default=True,
-    metavar="NAME|none",
-    help="See `explainers`. With none, accuracy alone is measured.",
+    metavar="NAME[:OPTION=VALUE,...]|none",
+    help="See `explainers`. Hyperparameters stand behind a colon: integrated_gradients:steps=64. With none, accuracy "
+    "alone is measured.",
 )
 @layer_option
 @click.option(
     "--metric", "metrics", multiple=True, default=["nissim"], show_default=True, metavar="NAME", help="See `metrics`."
 )
+@target_options
 @click.option(
     "--noise/--no-noise", default=True, show_default=True, help="Whether to measure the same under random noise."
 )
@@ -84,7 +104,11 @@ Examples:
     metavar="N",
     help="How many images go through the model at once; fewer take less memory.",
 )
-@seed_option("Seed of the noise and of the intervals.")
+@click.option(
+    "--fold-batch-norm", is_flag=True, default=None, help="Compute BatchNormalization with the layer before it: faster."
+)
+@click.option("--jit-compile", is_flag=True, default=None, help="Let XLA compile the passes; slower on a CPU.")
+@seed_option("Seed of the noise, of random targets and of the intervals.")
 @click.option(
     "--checks",
     type=click.Choice(["cheap", "all"]),
@@ -99,6 +123,7 @@ Examples:
 )
 @click.option("--log-dir", type=Path(), metavar="DIR", help="Where to write logs for TensorBoard.")
 @click.option("--output", type=Path(), metavar="DIR", help="Where to write the report, the table and figures.")
+@figure_option
 @click.option(
     "--min-accuracy",
     type=Share(),
@@ -134,12 +159,13 @@ def evaluate(console: Console, /, **options: Any) -> int:
     console.show()
     if options["log_dir"] is not None:
         console.say(f"TensorBoard shows more: tensorboard --logdir {options['log_dir']}")
-    wanted = {key: options[key] for key in ("output", "min_accuracy", "max_mod")}
+    wanted = {key: options[key] for key in ("output", "min_accuracy", "max_mod", "figure_formats")}
     return conclude(console, report, **wanted, predictions=predictions, doubts=doubts)
 
 
 def _check(options: dict[str, Any]) -> None:
     """Raise for what is wrong, as far as it shows without TensorFlow."""
+    writing.check_figures(options)
     writing.check_folder(options["output"])
     writing.check_folder(options["log_dir"], "--log-dir")
     if options["journal"] is not None:
@@ -154,13 +180,14 @@ def _check(options: dict[str, Any]) -> None:
         raise click.UsageError("--max-mod is a limit on explanations, and --explainer none measures none.")
     if without and len(without) < len(options["explainers"]):
         raise click.UsageError("--explainer none cannot stand beside other explainers.")
+    if options["min_accuracy"] is not None and options["task"] == "regression":
+        raise click.UsageError("--min-accuracy is a limit on classes, and --task regression has none.")
 
 
 def _loaded(options: dict[str, Any]) -> tuple[ImageClassifier, EvaluationSettings, images.Images]:
     """The model, what is to be measured, and the images."""
     name, weights = options["model"], options["weights"]
-    how = {key: options[key] for key in ("weights", "preprocess", "bounds", "unsafe")}
-    classifier = models.load(name, **how, of_files=images.are_files(options["data"]))
+    classifier = models.load(name, **models.seen_as(options), of_files=images.are_files(options["data"]))
     settings = _settings(classifier, options)
     names = models.names_of_classes(options["class_names"], classifier, name, weights)
     reading = images.Reading(options["size"], options["crop"], options["batch_size"], options["limit"], names)
@@ -172,10 +199,12 @@ def _settings(classifier: ImageClassifier, options: dict[str, Any]) -> Evaluatio
     import keras_advxai as kax
 
     settings = kax.EvaluationSettings(
-        attacks=list(options["attacks"]),
+        attacks=[configured("attack", text) for text in options["attacks"]],
         epsilons=sorted(set(options["epsilons"])),
         explainers=chosen_explainers(classifier, options["explainers"], options["layer"]),
         metrics=list(options["metrics"]),
+        target=options["target"],
+        attack_targets=name_or_number(options["attack_target"]),
         noise_control=options["noise"],
         checks=options["checks"],
         seed=options["seed"],
@@ -239,20 +268,16 @@ def _shards(found: images.Images) -> int:
 
 def _predictions(seen: FirstLook, found: images.Images) -> list[dict[str, Any]]:
     """The most probable class of each image that is shown."""
-    rows = []
+    rows: list[dict[str, Any]] = []
     for place in range(min(SHOWN, len(seen.predictions))):
-        top = seen.top(place, 1)
+        file = printable(found.names[place]) if place < len(found.names) else f"image {place}"
+        top = seen.top(place, 1 if seen.values is None else len(seen.values[place]))
+        if seen.values is not None:
+            rows.append({"file": file, "values": [value for _, value in top]})
+            continue
         index, share = top[0] if top else (-1, float("nan"))
         name = found.class_names[index] if found.class_names and index >= 0 else None
-        name = f"output {index}" if share != share and index >= 0 else name  # of a regression, which has no classes
-        rows.append(
-            {
-                "file": printable(found.names[place]) if place < len(found.names) else f"image {place}",
-                "class": index,
-                "name": name,
-                "confidence": None if share != share else share,
-            }
-        )
+        rows.append({"file": file, "class": index, "name": name, "confidence": None if share != share else share})
     return rows
 
 
@@ -262,6 +287,11 @@ def _predictions_text(rows: list[dict[str, Any]], count: int | None) -> str:
     width = max((len(row["file"]) for row in rows), default=0)
     lines = []
     for row in rows:
+        if "values" in row:
+            values = [f"{value:.4g}" for value in row["values"]] or ["the output is not finite"]
+            more = " ..." if len(values) > _VALUES else ""
+            lines.append(f"  {row['file']:<{width}}  {', '.join(values[:_VALUES])}{more}")
+            continue
         said = row["name"] or ("no class: the output is not finite" if row["class"] < 0 else f"class {row['class']}")
         share = "" if row["confidence"] is None else f"{percent_text(row['confidence']):>8}  "
         lines.append(f"  {row['file']:<{width}}  {share}{said}")

@@ -2,22 +2,32 @@
 
 from __future__ import annotations
 
+import dataclasses
 import pathlib
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from keras_advxai.cli import images, models, writing
-from keras_advxai.cli.choosing import chosen_explainers
+from keras_advxai.cli.choosing import chosen_explainers, name_or_number
+from keras_advxai.cli.configuring import configured
 from keras_advxai.cli.console import Console
 from keras_advxai.cli.failing import Failure, as_options, printable
 from keras_advxai.cli.first_look import FirstLook, look
 from keras_advxai.cli.kinds import Epsilon, Path
-from keras_advxai.cli.options import Command, image_options, layer_option, model_options, output_option
+from keras_advxai.cli.options import (
+    Command,
+    figure_option,
+    image_options,
+    layer_option,
+    model_options,
+    output_option,
+    target_options,
+)
 
 if TYPE_CHECKING:
     from keras_advxai.evaluation import Example
-    from keras_advxai.measurements.scores import ScoreComparison
     from keras_advxai.models import ImageClassifier
 
 _TOP = 5
@@ -35,7 +45,13 @@ Examples:
 )
 @click.argument("files", nargs=-1, required=True, type=Path(exists=True), metavar="IMAGE...")
 @model_options
-@click.option("--attack", default="fgsm", show_default=True, metavar="NAME", help="See `attacks`.")
+@click.option(
+    "--attack",
+    default="fgsm",
+    show_default=True,
+    metavar="NAME[:OPTION=VALUE,...]",
+    help="See `attacks`. Hyperparameters stand behind a colon: pgd:steps=40,norm=l2.",
+)
 @click.option(
     "--epsilon",
     type=Epsilon(),
@@ -50,12 +66,14 @@ Examples:
     multiple=True,
     default=["grad_cam", "integrated_gradients"],
     show_default=True,
-    metavar="NAME",
-    help="See `explainers`.",
+    metavar="NAME[:OPTION=VALUE,...]",
+    help="See `explainers`. Hyperparameters stand behind a colon: integrated_gradients:steps=64.",
 )
 @layer_option
+@target_options
 @image_options
 @output_option("keras-advxai-explain", "Where to write the figures.")
+@figure_option
 @click.pass_obj
 def explain(console: Console, /, files: tuple[pathlib.Path, ...], **options: Any) -> int:
     """Show where a model looks in images, before and after an attack.
@@ -72,16 +90,17 @@ def explain(console: Console, /, files: tuple[pathlib.Path, ...], **options: Any
         before = look(classifier, x)
         for doubt in before.doubts:
             console.warn(f"The preprocessing looks wrong. {as_options(doubt)}")
-        comparison = _compared(console, classifier, x, names, options)
-        after = look(classifier, _adversarial(comparison, classifier))
+        explained = _explained(console, classifier, x, names, options)
+        after = look(classifier, _adversarial(explained, classifier))
     results = []
     for place, path in enumerate(files):
         rows = [_top(seen, place, names) for seen in (before, after)]
-        console.show(_table(path, rows, options["attack"], options["epsilon"]))
+        console.show(_table(path, rows, explained.attack, explained.epsilon))
         results.append({"file": str(path), "original": rows[0], "adversarial": rows[1]})
     written: list[tuple[pathlib.Path, str]] = []
     try:
-        _write(comparison, files, names, options["output"], written)
+        shown = writing.pictured(names, classifier.kind.name, classifier.classes)
+        _write(explained, files, shown, options["output"], options["figure_formats"], written)
         console.show(writing.listed(written))
     finally:  # what was found is not lost to a full disk
         console.finish({"images": results, "files": [str(path) for path, _ in written]})
@@ -95,44 +114,69 @@ def _loaded(
 
     from keras_advxai.data.pictures import Picture
 
-    how = {key: options[key] for key in ("weights", "preprocess", "bounds", "unsafe")}
-    classifier = models.load(options["model"], **how)
+    classifier = models.load(options["model"], **models.seen_as(options))
     names = models.names_of_classes(options["class_names"], classifier, options["model"], options["weights"])
     height, width, channels = images.pixels_of(classifier, options["size"])
     picture = Picture((height, width), options["crop"], channels, classifier.bounds)
     return classifier, np.stack([picture.read(path) for path in files]), names
 
 
-def _compared(
+@dataclasses.dataclass(frozen=True)
+class _Explained:
+    """Images before and after an attack.
+
+    Attributes:
+        examples: The images, with the heatmaps of each explainer.
+        shown: The explainers that have a figure of their own.
+        pairs: The explainers of the probability by those of the logit; none of a regression.
+        attack: The name of the attack.
+        epsilon: Its budget.
+    """
+
+    examples: tuple[Example, ...]
+    shown: tuple[str, ...]
+    pairs: dict[str, str]
+    attack: str
+    epsilon: float
+
+
+def _explained(
     console: Console, classifier: ImageClassifier, x: Any, names: tuple[str, ...] | None, options: dict[str, Any]
-) -> ScoreComparison:
+) -> _Explained:
     import keras_advxai as kax
 
-    return kax.compare_scores(
-        classifier,
-        x,
-        explainers=chosen_explainers(classifier, options["explainers"], options["layer"]),
-        attack=options["attack"],
-        epsilon=options["epsilon"],
-        images=len(x),
-        class_names=names,
-        progress=console.progress,
-    )
+    explainers = chosen_explainers(classifier, options["explainers"], options["layer"])
+    attack, epsilon = configured("attack", options["attack"]), options["epsilon"]
+    how: dict[str, Any] = {
+        "images": len(x),
+        "target": options["target"],
+        "attack_targets": name_or_number(options["attack_target"]),
+        "class_names": names,
+        "progress": console.progress,
+    }
+    if classifier.kind.name == "regression":  # which has no softmax to look behind
+        report = kax.evaluate(
+            classifier, x, attacks=attack, explainers=explainers, epsilons=(epsilon,), noise_control=False, **how
+        )
+        return _Explained(report.examples, report.explainers, {}, report.attacks[0], epsilon)
+    found = kax.compare_scores(classifier, x, attack=attack, explainers=explainers, epsilon=epsilon, **how)
+    return _Explained(found.examples, tuple(found.pairs), found.pairs, found.attack, epsilon)
 
 
-def _adversarial(comparison: ScoreComparison, classifier: ImageClassifier) -> Any:
+def _adversarial(explained: _Explained, classifier: ImageClassifier) -> Any:
     """The adversarial images, in the order of the files."""
     import numpy as np
 
-    found = {example.index: example.adversarial for example in comparison.examples}
+    found = {example.index: example.adversarial for example in explained.examples}
     low, high = classifier.bounds
     shares = np.stack([found[index] for index in sorted(found)])
     return np.clip(low + shares * np.float32(high - low), low, high).astype("float32")
 
 
 def _top(seen: FirstLook, place: int, names: tuple[str, ...] | None) -> list[dict[str, Any]]:
+    kind = ("class", "probability") if seen.values is None else ("output", "value")
     return [
-        {"class": index, "name": names[index] if names else None, "probability": None if share != share else share}
+        {kind[0]: index, "name": names[index] if names else None, kind[1]: None if share != share else share}
         for index, share in seen.top(place, _TOP)
     ]
 
@@ -145,6 +189,8 @@ def _table(path: pathlib.Path, rows: list[list[dict[str, Any]]], attack: str, ep
         if rank >= len(side):
             return "" if rank else "no class: the output is not finite"
         item = side[rank]
+        if "value" in item:
+            return f"{item['value']:>10.4g}  {item['name'] or 'output ' + str(item['output'])}"
         share = "" if item["probability"] is None else f"{percent_text(item['probability']):>8}  "
         return f"{share}{item['name'] or 'class ' + str(item['class'])}"
 
@@ -157,10 +203,11 @@ def _table(path: pathlib.Path, rows: list[list[dict[str, Any]]], attack: str, ep
 
 
 def _write(
-    comparison: ScoreComparison,
+    explained: _Explained,
     files: tuple[pathlib.Path, ...],
-    names: tuple[str, ...] | None,
+    names: Sequence[str] | None,
     folder: pathlib.Path,
+    formats: Sequence[str],
     written: list[tuple[pathlib.Path, str]],
 ) -> None:
     """Draw the figures of each image, and add what was written to a list."""
@@ -168,20 +215,20 @@ def _write(
     from keras_advxai.text import epsilon_text
 
     folder.mkdir(parents=True, exist_ok=True)
-    condition = f"{comparison.attack} at {epsilon_text(comparison.epsilon)}"  # a card has 54 letters in a line
+    condition = f"{explained.attack} at {epsilon_text(explained.epsilon)}"  # a card has 54 letters in a line
     stems = [path.stem for path in files]
     for place, path in enumerate(files):
-        own: list[Example] = [example for example in comparison.examples if example.index == place]
+        own: list[Example] = [example for example in explained.examples if example.index == place]
         stem = path.stem if stems.count(path.stem) == 1 else f"{path.stem}_{place}"
         drawn = []
         for example in own:
-            if example.explainer in comparison.pairs:
+            if example.explainer in explained.shown:
                 title = f"{printable(path.name)}: {example.explainer}, {condition}"
                 figure = figures.explanation(example, class_names=names, images=True, title=title)
                 drawn.append((example.explainer, "the image, and where the model looks", figure))
-        title = f"{printable(path.name)}: {condition}"
-        both = figures.scores(own, comparison.pairs, class_names=names, title=title)
-        drawn.append(("softmax", "the same with and without the softmax", both))
+        if explained.pairs:
+            title = f"{printable(path.name)}: {condition}"
+            both = figures.scores(own, explained.pairs, class_names=names, title=title)
+            drawn.append(("softmax", "the same with and without the softmax", both))
         for name, what, figure in drawn:
-            figure.savefig(folder / f"{stem}_{name}.png")
-            written.append((folder / f"{stem}_{name}.png", what))
+            writing.draw(figure, folder, f"{stem}_{name}", what, written, formats)

@@ -12,6 +12,8 @@ from typing import Any
 
 import click
 
+from keras_advxai.text import to_be_said
+
 FAILED_LIMIT = 1
 MISTAKE = 2
 DOUBTFUL = 3
@@ -29,7 +31,7 @@ CODES = {
 """The exit codes, and what they mean."""
 
 _PACKAGE = __name__.partition(".")[0]
-_RENAMED = {
+OPTION_OF = {
     "attacks": "--attack",
     "epsilons": "--epsilon",
     "explainers": "--explainer",
@@ -37,11 +39,16 @@ _RENAMED = {
     "log_dir": "--log-dir",
     "class_names": "--class-names",
     "batch_size": "--batch-size",
+    "attack_targets": "--attack-target",
+    "from_logits": "--from-logits",
+    "output": "--model-output",
+    "fold_batch_norm": "--fold-batch-norm",
+    "jit_compile": "--jit-compile",
     **{
         name: f"--{name}"
         for name in (
             *("attack", "bounds", "checks", "crop", "epsilon", "journal", "limit", "preprocess", "seed", "shard"),
-            *("size", "steps", "target", "weights"),
+            *("labels", "size", "steps", "target", "task", "weights"),
         )
     },
 }
@@ -87,14 +94,15 @@ def as_options(text: str) -> str:
     >>> as_options("Argument `epsilons` must be finite. Received: epsilons=(nan,)")
     '--epsilon must be finite. Received: (nan,)'
     """
-    text = re.sub(r"Argument `(\w+)`", lambda found: _RENAMED.get(found[1], found[0]), text)
-    names = "|".join(_RENAMED)
+    text = re.sub(r"Argument `(\w+)`", lambda found: OPTION_OF.get(found[1], found[0]), text)
+    names = "|".join(OPTION_OF)
     text = re.sub(rf"Received: ({names})=", "Received: ", text)
-    text = re.sub(rf"`({names})`", lambda found: _RENAMED[found[1]], text)
-    text = text.replace("unsafe=True", "--unsafe")
+    text = re.sub(rf"`({names})`", lambda found: OPTION_OF[found[1]], text)
+    text = text.replace("unsafe=True", "--unsafe").replace(to_be_said(""), "")
+    text = text.replace("from_logits=True", "--from-logits").replace("from_logits=False", "--no-from-logits")
     text = re.sub(
         rf"\b({names})=('[^']*'|None|\.\.\.)",
-        lambda found: f"{_RENAMED[found[1]]} {found[2].strip(chr(39)).lower()}",
+        lambda found: f"{OPTION_OF[found[1]]} {found[2].strip(chr(39)).lower()}",
         text,
     )
     return text.replace("or None", "or none") if "--weights" in text else text

@@ -21,14 +21,16 @@ class FirstLook:
         predictions: The class of each image, `(images,)`; -1 where the output is not finite.
         probabilities: Of all classes, `(images, classes)`.
         doubts: Sentences on what speaks for a wrong preprocessing.
+        values: Of a regression, its outputs, `(images, outputs)`, in place of classes. Defaults to `None`.
     """
 
     predictions: np.ndarray
     probabilities: np.ndarray
     doubts: tuple[str, ...]
+    values: np.ndarray | None = None
 
     def top(self, image: int, count: int) -> list[tuple[int, float]]:
-        """The most probable classes of an image, with their probabilities.
+        """The most probable classes of an image, with their probabilities; of a regression the outputs, with values.
 
         Args:
             image: Which image.
@@ -36,8 +38,8 @@ class FirstLook:
         """
         if self.predictions[image] < 0:
             return []
-        values = self.probabilities[image]
-        order = values.argsort()[::-1][:count]
+        values = self.probabilities[image] if self.values is None else self.values[image]
+        order = values.argsort()[::-1][:count] if self.values is None else range(min(count, len(values)))
         return [(int(index), float(values[index])) for index in order]
 
 
@@ -66,7 +68,8 @@ def look(classifier: ImageClassifier, x: Any, y: Any = None) -> FirstLook:
     if layer is not None and "mean" in found:
         moments = {name: found[name].numpy() for name in ("mean", "variance", "known_mean", "known_variance")}
         doubts.append(unlike_training_text(compared(layer, [moments], [len(predictions)])))
-    if y is not None and np.ndim(y) == 1 and len(np.unique(y)) > 1 and len(predictions) > 2:
+    regression = classifier.kind.name == "regression"
+    if not regression and y is not None and np.ndim(y) == 1 and len(np.unique(y)) > 1 and len(predictions) > 2:
         only = np.unique(predictions)
         if len(only) == 1 and only[0] >= 0:
             doubts.append(
@@ -75,7 +78,8 @@ def look(classifier: ImageClassifier, x: Any, y: Any = None) -> FirstLook:
             )
     if not finite.any():
         doubts.append("The model's outputs are NaN or infinite for all images. Look at `preprocess` and `bounds`.")
-    return FirstLook(predictions, found["probabilities"].numpy(), tuple(filter(None, doubts)))
+    values = found["logits"].numpy() if regression else None
+    return FirstLook(predictions, found["probabilities"].numpy(), tuple(filter(None, doubts)), values)
 
 
 def _pass(classifier: ImageClassifier, x: Any) -> dict[str, Any]:
@@ -84,6 +88,7 @@ def _pass(classifier: ImageClassifier, x: Any) -> dict[str, Any]:
     forward = classifier.forward(x)
     return {
         "probabilities": forward.probabilities,
+        "logits": forward.logits,
         "strongest": forward.strongest,
         "finite": forward.finite,
         **(moments(forward) or {}),

@@ -88,6 +88,7 @@ def _of_files(path: pathlib.Path, classifier: ImageClassifier, reading: Reading,
         "channels": channels,
         "classes": reading.class_names,
         "bounds": classifier.bounds,
+        "numbers": classifier.labels == "multi" or classifier.task == "regression",
     }
     found = data.load(path, batch_size=reading.batch_size, limit=reading.limit, **how)
     _check_labels(found.labels, classifier.classes)
@@ -165,6 +166,13 @@ def pixels_of(classifier: ImageClassifier, size: tuple[int, int] | None) -> tupl
 
 def _check_labels(labels: Any, classes: int) -> None:
     if labels is None:
+        return
+    if labels.ndim > 1:
+        if labels.shape[1] != classes:
+            raise Failure(
+                "Behind each path in the table there must be a number for each output of the model, "
+                f"{classes} in all. Received: {labels.shape[1]}"
+            )
         return
     largest = int(labels.max())
     if largest >= classes:

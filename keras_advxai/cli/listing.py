@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import importlib
 import inspect
+import re
 from typing import Any
 
 import click
@@ -58,24 +59,46 @@ def _summary(documented: Any) -> str:
     return " ".join(text.partition("\n\n")[0].split())
 
 
-def _command(name: str, what: str, option: str, find: Any) -> click.Command:
-    example = (
-        f"\n\b\nExamples:\n  keras-advxai {name}\n  keras-advxai evaluate --model my.keras --data photos {option}\n"
-    )
+def _described(documented: Any) -> str:
+    """The docstring, as far as it is about what may be asked for."""
+    text = (inspect.getdoc(documented) or "").replace("\nArgs:\n", "\nHyperparameters:\n")
+    return re.split(r"\n(?:Raises|Returns|Example|References):", text)[0].strip()
 
-    @click.command(name, cls=Command, epilog=example, help=f"List the {what} that have a name.")
+
+def _command(name: str, what: str, option: str, find: Any, behind: Any) -> click.Command:
+    one = option.partition(" ")[2]
+    example = (
+        f"\n\b\nExamples:\n  keras-advxai {name}\n  keras-advxai {name} {one}\n"
+        f"  keras-advxai evaluate --model my.keras --data photos {option}\n"
+    )
+    text = f"List the {what} that have a name, or with a NAME all about one of them, its hyperparameters included."
+
+    @click.command(name, cls=Command, epilog=example, help=text, short_help=f"List the {what} that have a name.")
+    @click.argument("name", required=False)
     @click.pass_obj
-    def run(console: Console) -> int:
+    def run(console: Console, /, name: str | None) -> int:
         with console.working():
-            found = find()
+            found = find() if name is None else {name: _described(behind(name))}
         width = max(map(len, found))
-        console.show("\n".join(f"{key:<{width}}  {text}" for key, text in found.items()))
+        lines = [f"{key:<{width}}  {text}" for key, text in found.items()] if name is None else [found[name]]
+        console.show("\n".join(lines))
         console.finish(found)
         return 0
 
     return run
 
 
-attacks = _command("attacks", "attacks", "--attack pgd", known_attacks)
-explainers = _command("explainers", "explainers", "--explainer saliency", known_explainers)
-metrics = _command("metrics", "dissimilarities of two heatmaps", "--metric rank_distance", known_metrics)
+def _of(module: str) -> Any:
+    """What documents a name of one of our registries."""
+    return lambda name: importlib.import_module(f"keras_advxai.{module}").registry.REGISTRY.behind(name)
+
+
+def _metric(name: str) -> Any:
+    from keras_advxai import metrics
+
+    return metrics.get(name).function
+
+
+attacks = _command("attacks", "attacks", "--attack pgd", known_attacks, _of("attacks"))
+explainers = _command("explainers", "explainers", "--explainer saliency", known_explainers, _of("explainers"))
+metrics = _command("metrics", "dissimilarities of two heatmaps", "--metric rank_distance", known_metrics, _metric)

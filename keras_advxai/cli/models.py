@@ -7,7 +7,8 @@ import pathlib
 from typing import TYPE_CHECKING, Any
 
 from keras_advxai._choice import nearest
-from keras_advxai.cli.failing import Failure, is_ours, one_line
+from keras_advxai.cli.choosing import name_or_number
+from keras_advxai.cli.failing import OPTION_OF, Failure, is_ours, one_line
 
 if TYPE_CHECKING:
     from keras_advxai.models import ImageClassifier
@@ -17,35 +18,39 @@ _PRETRAINED = ("efficientnet_lite0",)
 
 PIXELS = (0.0, 255.0)
 _IMAGENET = 1000
+_SEEN = ("preprocess", "bounds", "task", "labels", "from_logits", "model_output", "fold_batch_norm", "jit_compile")
+
+
+def seen_as(options: dict[str, Any]) -> dict[str, Any]:
+    """What the options of a command say of its model, as `load` takes it.
+
+    Args:
+        options: What the options give.
+    """
+    return {key: options[key] for key in ("weights", "unsafe", *_SEEN) if key in options}
 
 
 def load(
-    name: str,
-    *,
-    weights: str = "imagenet",
-    preprocess: str | None = None,
-    bounds: tuple[float, float] | None = None,
-    unsafe: bool = False,
-    of_files: bool = True,
+    name: str, *, weights: str = "imagenet", unsafe: bool = False, of_files: bool = True, **seen: Any
 ) -> ImageClassifier:
     """The classifier that the options mean.
 
     Args:
         name: What `--model` says.
         weights: What `--weights` says. Defaults to `"imagenet"`.
-        preprocess: What `--preprocess` says. Defaults to `None`.
-        bounds: What `--bounds` says. Defaults to `None`.
         unsafe: Whether code in a file may be run. Defaults to `False`.
         of_files: Whether the images are files of pixels, in [0, 255] unless `bounds` says otherwise. Defaults to
             `True`.
+        **seen: What the options say of how the model is seen, such as `--preprocess`; `None` for what is not
+            said.
 
     Raises:
         Failure: Nothing is loaded; the message says why.
     """
     import keras_advxai as kax
 
-    given: dict[str, Any] = {"preprocess": preprocess, "bounds": bounds}
-    settings = {key: value for key, value in given.items() if value is not None}
+    said = {"output": name_or_number(seen.pop("model_output", None)), **seen}
+    settings = given = {key: value for key, value in said.items() if value is not None}
     if name in _PRETRAINED:
         model = getattr(kax.pretrained, name)()
         return kax.ImageClassifier(model, **{"bounds": PIXELS, **settings})
@@ -64,8 +69,8 @@ def load(
         raise Failure(f"The model {name} failed: {type(error).__name__}: {one_line(str(error))}") from error
     # A function may return a classifier, which has its own.
     for key, value in given.items():
-        if value is not None and getattr(found, key) != value:
-            raise Failure(f"The classifier that {name} returns has {key} of its own: leave out --{key}.")
+        if getattr(found, key) != value:
+            raise Failure(f"The classifier that {name} returns has {key} of its own: leave out {OPTION_OF[key]}.")
     return found
 
 

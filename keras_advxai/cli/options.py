@@ -10,6 +10,7 @@ import click
 from keras_advxai.cli.console import Console
 from keras_advxai.cli.failing import INTERRUPTED, Failure, of_error
 from keras_advxai.cli.kinds import Path, Size
+from keras_advxai.cli.writing import FIGURE_FORMATS
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -101,6 +102,23 @@ model_settings = several(
         "[default: 0 255 of image files, 0 1 of arrays]",
     ),
     click.option("--unsafe", is_flag=True, help="Run code that is in the file of the model. Only if you trust it."),
+    click.option(
+        "--task",
+        type=click.Choice(["classification", "regression"]),
+        help="Whether the model says classes or numbers.  [default: classification]",
+    ),
+    click.option(
+        "--labels",
+        type=click.Choice(["single", "multi"]),
+        help="Whether an image has one class, or several labels, each there or not.  [default: what the model's head "
+        "and the data say]",
+    ),
+    click.option(
+        "--from-logits/--no-from-logits",
+        default=None,
+        help="Whether the model's output is logits.  [default: what its last operation says]",
+    ),
+    click.option("--model-output", metavar="NAME|N", help="Of several outputs of the model, the one with the classes."),
 )
 """How the model is loaded and seen."""
 
@@ -137,6 +155,32 @@ layer_option = click.option(
     help="The layer that Grad-CAM and its kin look at: see `layers`.",
 )
 """Where explainers that look at a layer look."""
+
+target_options = several(
+    click.option(
+        "--target",
+        type=click.Choice(["predicted", "clean", "label"]),
+        default="predicted",
+        show_default=True,
+        help="Whose class heatmaps explain: each image's own prediction, the clean image's, or the label.",
+    ),
+    click.option(
+        "--attack-target",
+        metavar="RULE|N",
+        help="The class that targeted attacks, such as pgd:targeted=true, are to reach: least_likely, runner_up, "
+        "random, or the number of one.",
+    ),
+)
+"""Which classes are explained, and which are to be reached."""
+
+figure_option = click.option(
+    "--figure-format",
+    "figure_formats",
+    multiple=True,
+    type=click.Choice(FIGURE_FORMATS, case_sensitive=False),
+    help=f"The format of the figures; may be given several times.  [default: {FIGURE_FORMATS[0]}]",
+)
+"""In which formats figures are written."""
 
 
 def seed_option(help: str) -> Callable[[F], F]:

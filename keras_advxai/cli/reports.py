@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import pathlib
+import shlex
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from keras_advxai.cli import writing
 from keras_advxai.cli.concluding import conclude
+from keras_advxai.cli.configuring import spelled
 from keras_advxai.cli.console import Console
 from keras_advxai.cli.failing import Failure
 from keras_advxai.cli.kinds import Path, Share
-from keras_advxai.cli.options import Command, several
+from keras_advxai.cli.options import Command, figure_option, several
 
 if TYPE_CHECKING:
     from keras_advxai.evaluation import EvaluationReport
@@ -21,7 +23,7 @@ _SHOW = """
 \b
 Examples:
   keras-advxai show results
-  keras-advxai show results/report.npz --output figures
+  keras-advxai show results/report.npz --output figures --figure-format pdf --figure-format svg
   keras-advxai show results --min-accuracy 0.3
 """
 _MERGE = """
@@ -34,6 +36,7 @@ Examples:
 
 _options = several(
     click.option("--output", type=Path(), metavar="DIR", help="Where to write the report, the table and figures."),
+    figure_option,
     click.option("--min-accuracy", type=Share(), metavar="SHARE", help="As of `evaluate`."),
     click.option("--max-mod", type=Share(), metavar="MOD", help="As of `evaluate`."),
 )
@@ -53,9 +56,13 @@ def show(
 
     REPORT is a file, report.npz or report.json, or the folder with it. The images and their heatmaps are not in it.
     """
+    writing.check_figures(options)
     writing.check_folder(options["output"])
     with console.working():
         found = read(report)
+    written = _measured_with(found)
+    if written:
+        console.show(f"{written}\n")
     return conclude(console, found, **options)
 
 
@@ -73,6 +80,7 @@ def merge(
 
     A PART is a file, report.npz or report.json, or the folder with it.
     """
+    writing.check_figures(options)
     writing.check_folder(options["output"])
     with console.working():
         from keras_advxai.evaluation import EvaluationReport
@@ -83,6 +91,17 @@ def merge(
                 raise Failure(f"{path} is the report of all of its data, and no part: parts are made by --shard.")
         found = EvaluationReport.merge(reports)
     return conclude(console, found, **options)
+
+
+def _measured_with(report: EvaluationReport) -> str:
+    """The attacks and explainers with all their hyperparameters, as `evaluate` takes them."""
+    try:
+        settings = report.settings
+    except ValueError:  # something of the user's own, or a report of an older version
+        return ""
+    kinds = {"attack": settings.attacks, "explainer": settings.explainers}
+    words = [f"--{kind} {shlex.quote(spelled(item))}" for kind, items in kinds.items() for item in items]
+    return f"Measured with {' '.join(words)}"
 
 
 def read(path: pathlib.Path) -> EvaluationReport:

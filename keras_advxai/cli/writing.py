@@ -5,8 +5,10 @@ from __future__ import annotations
 import os
 import pathlib
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
+
+import click
 
 from keras_advxai._files import write_atomically
 from keras_advxai.cli.failing import Failure, printable
@@ -18,6 +20,9 @@ if TYPE_CHECKING:
 
 _DPI = 100
 _PICTURED = 6
+
+FIGURE_FORMATS = ("png", "pdf", "svg")
+"""The formats of figures, of which the first is the default."""
 
 
 def check_folder(path: pathlib.Path | None, option: str = "--output") -> None:
@@ -43,6 +48,19 @@ def check_folder(path: pathlib.Path | None, option: str = "--output") -> None:
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or str(error)
         raise Failure(f"{option}: nothing can be written to {path}: {reason}") from error
+
+
+def check_figures(options: dict[str, Any]) -> None:
+    """Raise if formats are chosen for figures that are not written.
+
+    Args:
+        options: What the options of the command give.
+
+    Raises:
+        click.UsageError: They are.
+    """
+    if options["figure_formats"] and options["output"] is None:
+        raise click.UsageError("--figure-format is for the figures in the folder of --output, which is missing.")
 
 
 def summary(report: EvaluationReport) -> dict[str, Any]:
@@ -76,6 +94,17 @@ FORMATS: dict[str, tuple[str, str, Callable[[EvaluationReport, pathlib.Path], ob
 """The files of a report: name, what is in it, and what writes it."""
 
 
+def pictured(names: Sequence[str] | None, task: str, classes: int) -> Sequence[str] | None:
+    """The names of the classes in pictures, or those of the outputs of a regression; `None` for numbers.
+
+    Args:
+        names: The names, if they are known.
+        task: What the model is for.
+        classes: How many classes or outputs it has.
+    """
+    return names or ([f"output {index}" for index in range(classes)] if task == "regression" else None)
+
+
 def figures(report: EvaluationReport) -> Iterator[tuple[str, str, Figure]]:
     """The figures of a report: name, what is shown, and the figure. Without examples there are fewer.
 
@@ -85,7 +114,8 @@ def figures(report: EvaluationReport) -> Iterator[tuple[str, str, Figure]]:
     from keras_advxai import figures as drawn
     from keras_advxai.text import epsilon_text
 
-    names = report.provenance.get("class_names") or None
+    source = report.provenance
+    names = pictured(source["class_names"], source["task"], report.measurements.coordinates.classes)
     yield "drift", "accuracy and MOD against epsilon", drawn.drift(report)
     layered = [name for name in report.explainers if len(report.provenance["layers"].get(name, ())) == 1]
     if len(layered) > 1:
@@ -101,7 +131,11 @@ def figures(report: EvaluationReport) -> Iterator[tuple[str, str, Figure]]:
 
 
 def write(
-    report: EvaluationReport, folder: pathlib.Path, written: list[tuple[pathlib.Path, str]], pictures: bool = True
+    report: EvaluationReport,
+    folder: pathlib.Path,
+    written: list[tuple[pathlib.Path, str]],
+    formats: Sequence[str] = (),
+    pictures: bool = True,
 ) -> None:
     """Write the files and figures of a report. What was there by these names is replaced.
 
@@ -109,6 +143,7 @@ def write(
         report: The report.
         folder: Where to. It is made if it is not there.
         written: To which each file that was written is added, with what is in it.
+        formats: The formats of the figures. Defaults to PNG.
         pictures: Whether to draw. Defaults to `True`.
 
     Raises:
@@ -119,8 +154,36 @@ def write(
         save(report, folder / name)
         written.append((folder / name, what))
     for name, what, figure in figures(report) if pictures else ():
-        figure.savefig(folder / f"{name}.png", dpi=_DPI)
-        written.append((folder / f"{name}.png", what))
+        draw(figure, folder, name, what, written, formats, dpi=_DPI)
+
+
+def draw(
+    figure: Figure,
+    folder: pathlib.Path,
+    name: str,
+    what: str,
+    written: list[tuple[pathlib.Path, str]],
+    formats: Sequence[str] = (),
+    **how: Any,
+) -> None:
+    """Write a figure in each of some formats.
+
+    Args:
+        figure: The figure.
+        folder: Where to.
+        name: Its name, without an ending.
+        what: What is shown.
+        written: To which each file that was written is added.
+        formats: The formats. Defaults to PNG.
+        **how: As `savefig` takes it.
+
+    Raises:
+        OSError: It cannot be written.
+    """
+    for form in dict.fromkeys(formats or FIGURE_FORMATS[:1]):
+        path = folder / f"{name}.{form}"
+        figure.savefig(path, **how)
+        written.append((path, what))
 
 
 def listed(written: list[tuple[pathlib.Path, str]]) -> str:

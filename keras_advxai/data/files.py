@@ -5,9 +5,11 @@ from __future__ import annotations
 import csv
 import dataclasses
 import io
+import math
 import os
 import pathlib
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 import numpy as np
 
@@ -33,13 +35,13 @@ class Files:
     Attributes:
         paths: Where they are.
         names: What they are called: the path within the folder, or as a table has it.
-        labels: Their classes; `None` without labels.
-        class_names: The names of the classes by index; `None` where there are none.
+        labels: Their classes, or the numbers of each; `None` without labels.
+        class_names: The names of the classes, or of the numbers, by index; `None` where there are none.
     """
 
     paths: tuple[pathlib.Path, ...]
     names: tuple[str, ...]
-    labels: tuple[int, ...] | None
+    labels: tuple[Any, ...] | None
     class_names: tuple[str, ...] | None = None
 
     def first(self, count: int | None) -> Files:
@@ -98,7 +100,7 @@ def in_folder(folder: str | os.PathLike[str], classes: Sequence[str] | None = No
     )
 
 
-def in_table(path: str | os.PathLike[str], classes: Sequence[str] | None = None) -> Files:
+def in_table(path: str | os.PathLike[str], classes: Sequence[str] | None = None, numbers: bool = False) -> Files:
     """The images of a CSV file, a line for each: the path, from the folder of the table, and the label.
 
     Args:
@@ -107,68 +109,95 @@ def in_table(path: str | os.PathLike[str], classes: Sequence[str] | None = None)
             first and the second. Without a second column, there are no labels.
         classes: The names of the classes in the order of the model's outputs. Defaults to `None`: labels that are all
             numbers are classes, and others are numbered in alphabetical order.
+        numbers: Whether the label is all that stands behind the path, as numbers, which a heading names. Defaults to
+            `False`.
 
     Raises:
-        ValueError: A file is not there, a label is missing or no class; the message names the line.
+        ValueError: A file is not there, a label is missing, no class or no number; the message names the line.
     """
     table = pathlib.Path(path)
-    rows = _cells(table)
+    heading, rows = _lines(table)
     if not rows:
         raise ValueError(f"The table {str(table)!r} names no image. Write a path and a label into each line.")
-    paths, shown, cells = [], [], []
-    for number, name, label in rows:
-        paths.append(table.parent / name)
-        if not os.path.isfile(paths[-1]):  # `Path.is_file` raises where the name is too long to be one
+    column = next((index for index, cell in enumerate(heading) if cell.lower() in _LABELS), 0)
+    cells = [rest[column] if column < len(rest) else "" for _, _, rest in rows]
+    for (number, name, _), label in zip(rows, cells, strict=True):
+        if not os.path.isfile(table.parent / name):  # `Path.is_file` raises where the name is too long to be one
             raise ValueError(
                 f"Line {number} of {str(table)!r} names {shortened(name)}, which is no file. A line has the path of an "
                 "image, from the folder of the table, and a label; a heading may call the columns path and label."
             )
-        shown.append(name)
-        cells.append(label)
-        if bool(cells[-1]) != bool(cells[0]):
-            raise ValueError(
-                f"Line {number} of {str(table)!r} has {'a' if cells[-1] else 'no'} label, unlike the first."
-            )
+        if bool(label) != bool(cells[0]):
+            raise ValueError(f"Line {number} of {str(table)!r} has {'a' if label else 'no'} label, unlike the first.")
+    shown = tuple(name for _, name, _ in rows)
+    paths = tuple(table.parent / name for name in shown)
+    width = len(rows[0][2])
+    if numbers and any(rows[0][2]):
+        values = tuple(_numbers_of(rest, f"Line {number} of {str(table)!r}", width) for number, _, rest in rows)
+        names = heading if len(heading) == width and all(heading) else None
+        return Files(paths, shown, values, names if classes is None else tuple(classes))
     if not cells[0]:
-        return Files(tuple(paths), tuple(shown), None)
+        return Files(paths, shown, None)
     known = sorted(set(cells))
     try:
-        numbers, names = _numbered(known, classes)
+        indices, names = _numbered(known, classes)
     except ValueError as error:
         raise ValueError(f"The labels of {str(table)!r} do not fit. {error}") from error
-    place = dict(zip(known, numbers, strict=True))
-    return Files(tuple(paths), tuple(shown), tuple(place[cell] for cell in cells), names)
+    place = dict(zip(known, indices, strict=True))
+    return Files(paths, shown, tuple(place[cell] for cell in cells), names)
 
 
-def _cells(table: pathlib.Path) -> list[tuple[int, str, str]]:
-    """The number of each line of a table, with the path and the label in it, which may be empty."""
+def _lines(table: pathlib.Path) -> tuple[tuple[str, ...], list[tuple[int, str, tuple[str, ...]]]]:
+    """The heading of a table, but for the path, and of each line its number, the path, and the other cells."""
     try:
         text = table.read_text(encoding="utf-8-sig")
-        first = None
-        for separator in _SEPARATORS:
-            lines = csv.reader(io.StringIO(text, newline=""), delimiter=separator)
-            rows = [(lines.line_num, [cell.strip() for cell in row]) for row in lines if any(map(str.strip, row))]
-            found = _of_columns(rows, table.parent)
-            # By what is there, and not by the signs: the name of a file may have commas.
-            if found and os.path.isfile(table.parent / found[0][1]):
-                return found
-            first = found if first is None else first
+        read = [_of_columns(_rows(text, separator), table.parent) for separator in _SEPARATORS]
     except (UnicodeDecodeError, csv.Error) as error:
         raise ValueError(f"The table {str(table)!r} must be comma-separated text in UTF-8: {error}") from error
-    return first or []  # with commas, of which the error is
+    # By what is there, and not by the signs: the name of a file may have commas. If none fits, the error is of commas.
+    fitting = (found for found in read if found[1] and os.path.isfile(table.parent / found[1][0][1]))
+    return next(fitting, read[0])
 
 
-def _of_columns(rows: list[tuple[int, list[str]]], folder: pathlib.Path) -> list[tuple[int, str, str]]:
-    """Path and label of each line below the heading, if there is one."""
-    path, label = 0, 1
+def _rows(text: str, separator: str) -> list[tuple[int, tuple[str, ...]]]:
+    """The cells of each line that has any, with its number."""
+    lines = csv.reader(io.StringIO(text, newline=""), delimiter=separator)
+    return [(lines.line_num, tuple(map(str.strip, row))) for row in lines if any(map(str.strip, row))]
+
+
+def _of_columns(
+    rows: list[tuple[int, tuple[str, ...]]], folder: pathlib.Path
+) -> tuple[tuple[str, ...], list[tuple[int, str, tuple[str, ...]]]]:
+    heading: tuple[str, ...] = ()
+    path = 0
     if rows and not os.path.isfile(folder / rows[0][1][0]):
-        heading = [cell.lower() for cell in rows[0][1]]
-        path = next((index for index, cell in enumerate(heading) if cell in _PATHS), 0)
-        others = [index for index in range(len(heading)) if index != path]
-        label = next((index for index in others if heading[index] in _LABELS), next(iter(others), 1))
+        heading = rows[0][1]
+        path = next((index for index, cell in enumerate(heading) if cell.lower() in _PATHS), 0)
         rows = rows[1:]
-    whole = [(number, row + [""] * (1 + max(path, label))) for number, row in rows]  # some lines may be shorter
-    return [(number, row[path], row[label]) for number, row in whole]
+    # Some lines may be shorter.
+    found = [(number, (*row, *[""] * path)[path], (*row[:path], *row[path + 1 :])) for number, row in rows]
+    return (*heading[:path], *heading[path + 1 :]), found
+
+
+def _numbers_of(cells: Sequence[str], where: str, width: int) -> tuple[float, ...]:
+    """The numbers beside the path in a line of a table.
+
+    Args:
+        cells: The cells of the line, without the path.
+        where: What the line is called in messages.
+        width: How many the first line has.
+    """
+    if len(cells) != width:
+        raise ValueError(f"{where} has {len(cells) + 1} cells, and the first has {width + 1}.")
+    found = []
+    for cell in cells:
+        try:
+            found.append(float(cell))
+        except ValueError:
+            found.append(math.nan)
+        if not math.isfinite(found[-1]):
+            raise ValueError(f"{where} has {shortened(cell)}, which is no number.")
+    return tuple(found)
 
 
 def _numbered(names: Sequence[str], classes: Sequence[str] | None) -> tuple[list[int], tuple[str, ...] | None]:

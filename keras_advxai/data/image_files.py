@@ -23,8 +23,8 @@ class ImageFiles(keras.utils.PyDataset):
 
     Attributes:
         names: The names of the files.
-        labels: The classes of the files, `(images,)`; `None` without labels.
-        class_names: The names of the classes; `None` where there are none.
+        labels: The classes of the files, `(images,)`, or numbers, `(images, numbers)`; `None` without labels.
+        class_names: The names of the classes or numbers; `None` where there are none.
         skipped: File to reason, of those that could not be decoded so far.
 
     Example:
@@ -47,7 +47,9 @@ class ImageFiles(keras.utils.PyDataset):
         self._batch_size = batch_size
         self._strict = strict
         self.names = files.names
-        self.labels = None if files.labels is None else np.array(files.labels, "int32")
+        self.labels = None if files.labels is None else np.array(files.labels)
+        if self.labels is not None:
+            self.labels = self.labels.astype("int32" if self.labels.ndim == 1 else "float32")
         self.class_names = files.class_names
         self.skipped: dict[str, str] = {}
         self._kept: dict[int, tuple[int, ...]] = {}

@@ -34,6 +34,7 @@ def load(
     shuffle: bool = False,
     seed: int = 0,
     classes: Sequence[str] | None = None,
+    numbers: bool = False,
     strict: bool = False,
     bounds: Bounds = (0.0, 255.0),
 ) -> Any:
@@ -60,6 +61,8 @@ def load(
         seed: Of `shuffle`. Defaults to 0.
         classes: The names of the classes in the order of the model's outputs, if sub-folders or labels are names.
             Defaults to `None`: alphabetical order; what are all numbers are classes by number.
+        numbers: Whether all that stands behind the path in a line of a table are numbers, and no class: what a
+            regression is to say, or 0 and 1 for each of several labels. A heading names them. Defaults to `False`.
         strict: Whether a file that cannot be decoded is an error. Defaults to `False`: it is left out, and stands in
             `skipped`.
         bounds: The range that the pixels of image files are scaled to, for a model that takes pixels in [0, 1], say.
@@ -95,6 +98,7 @@ def load(
     check_flag("strict", strict)
     seed = check_whole_number("seed", seed, 0)
     shuffle = check_flag("shuffle", shuffle)
+    check_flag("numbers", numbers)
     if not place.exists():
         raise FileNotFoundError(f"There is nothing at {str(place)!r}. Pass {_WAYS}.")
     if place.is_dir() and (place / "dataset_spec.pb").exists():
@@ -103,8 +107,13 @@ def load(
         return _arrays(place)
     if place.is_dir():
         found = files.in_folder(place, classes)
+        if numbers and found.labels is not None:
+            raise ValueError(
+                f"The sub-folders of {str(place)!r} are classes. Numbers for each image stand in a .csv table "
+                "behind its path, or in an .npz file."
+            )
     elif place.suffix.lower() in (".csv", ".tsv", ".txt"):
-        found = files.in_table(place, classes)
+        found = files.in_table(place, classes, numbers)
     else:
         raise ValueError(f"{str(place)!r} is no data set. Pass {_WAYS}.")
     found = found.first(limit)

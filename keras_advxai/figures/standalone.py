@@ -12,12 +12,19 @@ from matplotlib.figure import Figure
 
 from keras_advxai._files import write_atomically
 
+_WITH_TEXT: Any = {"pdf.fonttype": 42, "ps.fonttype": 42, "svg.fonttype": "none", "svg.hashsalt": "keras_advxai"}
+"""Text that can be searched, copied and edited, as TrueType, and names inside of an SVG that are no random ones."""
+
+_UNDATED = {"pdf": {"CreationDate": None}, "svg": {"Date": None}}
+"""What leaves the time out, by format."""
+
 
 class StandaloneFigure(Figure):
     """A figure of matplotlib that `pyplot` does not know.
 
     `pyplot` would keep it for ever, and show it a second time at the end of a notebook's cell. Without `pyplot` IPython
-    does not know how to display figures, so this one brings its own way.
+    does not know how to display figures, so this one brings its own way. In its files text is text, also in PDF and
+    SVG, and the same figure makes the same file, byte by byte.
 
     Example:
 
@@ -38,13 +45,19 @@ class StandaloneFigure(Figure):
             ValueError: There is no such format.
         """
         if not isinstance(fname, (str, os.PathLike)):
-            super().savefig(fname, **kwargs)
+            self._write(fname, **kwargs)
             return
         path = pathlib.Path(fname)
         form = kwargs.pop("format", None) or path.suffix[1:] or mpl.rcParams["savefig.format"]
         buffer = io.BytesIO()
-        super().savefig(buffer, format=form, **kwargs)
+        self._write(buffer, format=form, **kwargs)
         write_atomically(path if path.suffix else path.with_name(f"{path.name}.{form}"), buffer.getvalue())
+
+    def _write(self, file: Any, **kwargs: Any) -> None:
+        form = str(kwargs.get("format") or mpl.rcParams["savefig.format"]).lower()
+        given = kwargs.pop("metadata", None) or {}
+        with mpl.rc_context(_WITH_TEXT):
+            super().savefig(file, **kwargs, metadata={**_UNDATED.get(form, {}), **given} or None)
 
     def _repr_png_(self) -> bytes:
         """What a notebook displays."""

@@ -49,6 +49,11 @@ def _wrong_things(here):
     keras.Sequential([keras.Input((16, 16, 3)), keras.layers.Flatten(), keras.layers.Dense(2)]).save(here / "mlp.keras")
     model = keras.Sequential([keras.Input((4, 4, 1)), keras.layers.Lambda(lambda x: x), keras.layers.Flatten()])
     model.save(here / "code.keras")
+    image = keras.Input((16, 16, 3))
+    features = keras.layers.GlobalAveragePooling2D()(keras.layers.Conv2D(2, 3)(image))
+    keras.Model(image, keras.layers.Dense(1)(features)).save(here / "one.keras")
+    outputs = [keras.layers.Dense(2, name=name)(features) for name in ("box", "kind")]
+    keras.Model(image, outputs).save(here / "outputs.keras")
     keras.Sequential([keras.Input((4, 4, 1)), keras.layers.Flatten()]).save_weights(here / "other.weights.h5")
 
 
@@ -82,6 +87,9 @@ MISTAKES = {
     "output of the demo": (("demo", "--output", "taken"), "--output: taken is a file"),
     "output nobody may write": ((*BOTH, "--output", "/proc/new"), "nothing can be written to /proc/new"),
     "journal nobody may write": ((*BOTH, "--journal", "/proc/new.journal"), "--journal: nothing can be written"),
+    "a figure in no format": ((*BOTH, "--output", "new", "--figure-format", "jpg"), "'jpg' is not one of 'png', 'pdf'"),
+    "figures of no folder": ((*BOTH, "--figure-format", "pdf"), "--figure-format is for the figures in the folder of"),
+    "figures that are not shown": (("show", "old", "--figure-format", "pdf"), "of --output, which is missing."),
     "logs are a file": ((*BOTH, "--log-dir", "taken"), "--log-dir: taken is a file"),
     "no model of this name": (("evaluate", "--model", "MobilNetV2", *DATA), "Did you mean 'MobileNetV2'"),
     "nearly a pretrained one": (("layers", "efficientnet_lite"), "Did you mean 'efficientnet_lite0'"),
@@ -100,6 +108,83 @@ MISTAKES = {
     ),
     "no preprocessing of this name": ((*BOTH, "--preprocess", "resnet5"), "Did you mean 'resnet50'"),
     "no attack of this name": ((*BOTH, "--attack", "fgms"), "Unknown attack 'fgms'. Did you mean 'fgsm'"),
+    "no hyperparameter of this name": (
+        (*BOTH, "--attack", "pgd:step=3"),
+        "--attack pgd:step=3: The attack 'pgd' has no hyperparameter 'step'. Did you mean 'steps'",
+    ),
+    "a value that the attack refuses": (
+        (*BOTH, "--attack", "pgd:steps=0"),
+        "--attack pgd:steps=0: `steps` must be an integer of at least 1. Received: steps=0",
+    ),
+    "values that contradict one another": (
+        (*BOTH, "--attack", "pgd:keep=last,restarts=2"),
+        "With keep='last' the restarts before the last one have no effect.",
+    ),
+    "a hyperparameter of a preset": (
+        (*BOTH, "--attack", "quick:steps=3"),
+        "has no hyperparameter 'steps'. It has: norm.",
+    ),
+    "a hyperparameter without a value": (
+        (*BOTH, "--attack", "pgd:steps"),
+        "OPTION=VALUE, such as pgd:steps=40,norm=l2",
+    ),
+    "no hyperparameter behind the colon": ((*BOTH, "--attack", "pgd:"), "NAME:OPTION=VALUE"),
+    "a hyperparameter twice": ((*BOTH, "--attack", "pgd:steps=3,steps=4"), "`steps` is given twice"),
+    "a bracket that stays open": (
+        (*BOTH, "--attack", "ensemble:attacks=[fgsm"),
+        "Quotation marks and brackets come in pairs",
+    ),
+    "a wrong escape": ((*BOTH, "--attack", r'pgd:norm="\l2"'), "must be as in JSON: Invalid"),
+    "a hyperparameter that is missing": ((*BOTH, "--attack", "ensemble"), "say --attack ensemble:attacks=..."),
+    "a wrong one inside": ((*BOTH, "--attack", "ensemble:attacks=[fgsm,pgdd:steps=3]"), "Did you mean 'pgd'"),
+    "an explainer's value": (
+        ("explain", "colours/red/0.png", *MODEL[1:], "--explainer", "integrated_gradients:baseline=blak"),
+        "Did you mean 'black'",
+    ),
+    "an attack's value in explain": (
+        ("explain", "colours/red/0.png", *MODEL[1:], "--attack", "fgsm:norm=l3"),
+        "--attack fgsm:norm=l3: `norm` must be one of linf, l2.",
+    ),
+    "no target to reach": ((*BOTH, "--attack", "pgd:targeted=true"), "pass --attack-target least_likely, 'runner_up',"),
+    "nobody to reach a target": ((*BOTH, "--attack-target", "random"), "--attack-target is for targeted attacks"),
+    "no rule of this name": (
+        (*BOTH, "--attack", "pgd:targeted=true", "--attack-target", "randm"),
+        "Did you mean 'random'? Received: 'randm'",
+    ),
+    "a target in no model": (
+        ("explain", "colours/red/0.png", *MODEL[1:], "--attack", "pgd:targeted=true", "--attack-target", "3"),
+        "--attack-target must lie in 0..2, because the model has 3 classes. Received: 3",
+    ),
+    "a target": ((*BOTH, "--target", "labels"), "'labels' is not one of 'predicted', 'clean', 'label'"),
+    "no such task": ((*BOTH, "--task", "segmentation"), "'segmentation' is not one of 'classification', 'regression'"),
+    "several labels of a softmax": (
+        (*MODEL, "--data", "five.csv", "--labels", "multi"),
+        "--labels must be None or 'single' for a model that ends in a softmax",
+    ),
+    "labels of a regression": (
+        (*BOTH, "--task", "regression", "--labels", "multi"),
+        "--labels is about classes, and a regression has none. Received: 'multi' with --task regression",
+    ),
+    "sub-folders of a regression": ((*BOTH, "--task", "regression"), "The sub-folders of 'colours' are classes."),
+    "a number too few": (
+        (*MODEL, "--data", "five.csv", "--task", "regression"),
+        "a number for each output of the model, 3 in all. Received: 1",
+    ),
+    "accuracy of a regression": ((*BOTH, "--task", "regression", "--min-accuracy", "0.3"), "limit on classes"),
+    "one unit": (("layers", "one.keras"), "Pass --task regression or --from-logits"),
+    "two outputs": (("layers", "outputs.keras"), "The model has 2 outputs, box, kind. Pass --model-output ... with"),
+    "no output of this name": (
+        ("layers", "outputs.keras", "--model-output", "kinds"),
+        "--model-output must be one of box, kind, or an index. Did you mean 'kind'? Received: 'kinds'",
+    ),
+    "no such output": (("layers", "outputs.keras", "--model-output", "2"), "box, kind, or an index. Received: 2"),
+    "nothing to describe": (("attacks", "fgms"), "Unknown attack 'fgms'. Did you mean 'fgsm'"),
+    "no metric to describe": (("metrics", "nisim"), "Unknown dissimilarity 'nisim'. Did you mean 'nissim'"),
+    "signed heatmaps": ((*BOTH, "--explainer", "grad_cam:relu=false"), "whose heatmaps are signed"),
+    "two layers": (
+        (*BOTH, "--explainer", "grad_cam:layer=conv", "--layer", "norm"),
+        "Both --explainer grad_cam:layer=conv and --layer norm name a layer: leave out one of them.",
+    ),
     "an attack twice": ((*BOTH, "--attack", "fgsm", "--attack", "FGSM"), "twice"),
     "no explainer of this name": ((*BOTH, "--explainer", "gradcan"), "Unknown explainer 'gradcan'. Did you mean"),
     "no metric of this name": ((*BOTH, "--metric", "nisim"), "Unknown dissimilarity 'nisim'. Did you mean 'nissim'"),

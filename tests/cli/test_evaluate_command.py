@@ -52,10 +52,15 @@ def test_everything_that_the_function_returns_is_shown_and_written(run, here, tm
     assert kax.EvaluationReport.load(out / "report.npz") == direct
     assert kax.EvaluationReport.from_json(out / "report.json") == direct
 
-    code, shown, _ = run("show", out, "--output", tmp_path / "again", "--min-accuracy", "0", "--max-mod", "1")
+    formats = [word for form in ("pdf", "SVG", "pdf") for word in ("--figure-format", form)]
+    code, shown, _ = run("show", out, "--output", tmp_path / "again", *formats, "--min-accuracy", "0", "--max-mod", "1")
     assert code == 0
     assert str(direct) in shown
-    assert {path.name for path in (tmp_path / "again").iterdir()} >= {"report.npz", "table.txt", "drift.png"}
+    again = {path.name for path in (tmp_path / "again").iterdir()}
+    assert again >= {"report.npz", "table.txt", "drift.pdf", "drift.svg"}
+    assert not any(name.endswith(".png") for name in again)
+    assert (tmp_path / "again" / "drift.pdf").read_bytes().startswith(b"%PDF-")
+    assert all(shown.count(f"  {name} ") == 1 for name in again)
     code, shown, err = run("show", out / "report.json", "--json", "--quiet", "--max-mod", "0")
     assert (code, err.count("\n")) == (1, 1)
     (failed,) = json.loads(shown)["failed"]

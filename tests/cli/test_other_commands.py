@@ -9,6 +9,7 @@ import keras_advxai as kax
 from keras_advxai.cli import listing, models
 
 PNG = b"\x89PNG\r\n\x1a\n"
+FORMATS = ("--figure-format", "png", "--figure-format", "svg")
 MODEL = ("--model", "model.keras", "--bounds", "0", "1")
 
 
@@ -16,7 +17,7 @@ MODEL = ("--model", "model.keras", "--bounds", "0", "1")
 def test_explain_draws_each_explainer_and_the_softmax(run, here, tmp_path):
     odd = tmp_path / "a\nb\udcff.png"  # a name is any bytes
     odd.write_bytes((here / "colours" / "blue" / "1.png").read_bytes())
-    names = ("--class-names", "names.txt", "--explainer", "grad_cam", "--epsilon", "0.4")
+    names = ("--class-names", "names.txt", "--explainer", "grad_cam", "--epsilon", "0.4", *FORMATS)
     files = ("colours/red/0.png", "colours/blue/0.png", odd)
     code, out, err = run("explain", *files, *MODEL, *names, "--output", tmp_path / "new", "--quiet")
     assert (code, err) == (0, "")
@@ -28,9 +29,10 @@ def test_explain_draws_each_explainer_and_the_softmax(run, here, tmp_path):
     assert {row[2] for row in (first, second, third)} == {"red", "green", "blue"}
     assert float(first[0]) > 90 > float(first[3])  # it is less sure, or of another colour, after the attack
     stems = ("0_0", "0_1", "a\nb\udcff")  # two files have one name
-    drawn = {f"{stem}_{name}.png" for stem in stems for name in ("grad_cam", "softmax")}
+    kinds = {"png": PNG, "svg": b"<?xml"}
+    drawn = {f"{stem}_{name}.{kind}" for stem in stems for name in ("grad_cam", "softmax") for kind in kinds}
     assert {path.name for path in (tmp_path / "new").iterdir()} == drawn
-    assert all(path.read_bytes().startswith(PNG) for path in (tmp_path / "new").iterdir())
+    assert all(path.read_bytes().startswith(kinds[path.suffix[1:]]) for path in (tmp_path / "new").iterdir())
     assert all(f"  {name.encode('unicode_escape', 'surrogatepass').decode()} " in out for name in drawn)
 
 
@@ -71,6 +73,26 @@ def test_what_is_listed_is_known_by_name(name, run):
     assert found.keys() >= set(names[name].split())
     code, out, _ = run(name)
     assert [line.split()[0] for line in out.splitlines()] == list(found)
+
+
+def test_one_of_them_with_its_hyperparameters(run):
+    code, out, err = run("attacks", "PGD", "--quiet")
+    assert (code, err) == (0, "")
+    assert out.startswith("Projected gradient descent: many steps")
+    assert "\nHyperparameters:\n    norm: `" in out
+    assert "\n    steps: How many steps there are" in out
+    assert "Raises" not in out
+    assert "Example" not in out
+    assert json.loads(run("attacks", "PGD", "--json")[1]) == {"PGD": out.strip()}
+    for command, expected in {
+        ("attacks", "ensemble"): "attacks: The attacks, by name or instance",  # which needs arguments
+        ("attacks", "spsa"): "nb_iter: How many steps",
+        ("attacks", "quick"): "norm: `",
+        ("explainers", "integrated-gradients"): "baseline: ",
+        ("metrics", "nissim"): "SSIM",
+    }.items():
+        code, out, _ = run(*command)
+        assert (code, expected in out) == (0, True)
 
 
 def test_a_name_that_needs_arguments_is_not_listed():

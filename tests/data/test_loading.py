@@ -77,6 +77,35 @@ def test_a_table(header, mark, animals):
     assert kax.data.load(table, size=8).labels is None
 
 
+def test_a_table_of_numbers(animals):
+    table = animals.parent / "numbers.csv"
+    table.write_text("path, cat ,dog\nanimals/dog/1.png,0,1\nanimals/cat/a.png,-2.5,1e3\n")
+    data = kax.data.load(table, size=8, numbers=True)
+    assert (data.labels.dtype, data.labels.tolist()) == (np.float32, [[0, 1], [-2.5, 1000]])
+    assert data.class_names == ("cat", "dog")
+    assert data[0][1].tolist() == data.labels.tolist()
+    assert kax.data.load(table, size=8, numbers=True, limit=1).labels.tolist() == [[0, 1]]
+    assert kax.data.load(table, numbers=True, classes=["a", "b"]).class_names == ("a", "b")
+    table.write_text("animals/dog/1.png,0.5\nanimals/cat/a.png,7\n")
+    data = kax.data.load(table, size=8, numbers=True)
+    assert (data.labels.tolist(), data.class_names) == ([[0.5], [7]], None)
+    for unlabelled in ("animals/dog/1.png,\n", "animals/dog/1.png\n"):
+        table.write_text(unlabelled)
+        assert kax.data.load(table, numbers=True).labels is None
+    for wrong, message in {
+        "animals/dog/1.png,1,2\nanimals/cat/a.png,3\n": "Line 2 of .* has 2 cells, and the first has 3",
+        "animals/dog/1.png,1\nanimals/cat/a.png,x\n": "Line 2 of .* has 'x', which is no number",
+        "animals/dog/1.png,1,inf\n": "Line 1 of .* has 'inf', which is no number",
+        "animals/dog/1.png,,2\n": "Line 1 of .* has '', which is no number",
+    }.items():
+        table.write_text(wrong)
+        with pytest.raises(ValueError, match=message):
+            kax.data.load(table, numbers=True)
+    with pytest.raises(ValueError, match=r"The sub-folders of .* are classes"):
+        kax.data.load(animals, numbers=True)
+    assert kax.data.load(animals / "dog", size=8, numbers=True).labels is None
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import builtins
 import dataclasses
+import datetime
 import io
 
 import pytest
@@ -45,6 +46,24 @@ def test_files_by_their_ending(ending, beginning, tmp_path):
     file = io.BytesIO()
     figure.savefig(file, format=ending)
     assert file.getvalue().startswith(beginning)
+
+
+@pytest.mark.parametrize("form", ["png", "pdf", "svg"])
+def test_text_is_text_and_the_same_figure_makes_the_same_file(form, tmp_path):
+    def saved(figure, **how):
+        file = io.BytesIO()
+        figure.savefig(file, format=form, **how)
+        return file.getvalue()
+
+    figures.explanation(make_example()).savefig(tmp_path / f"figure.{form}")
+    content = saved(figures.explanation(make_example()))
+    assert (tmp_path / f"figure.{form}").read_bytes() == content
+    assert not any(word in content for word in (b"CreationDate", b"dc:date", str(tmp_path.parent).encode()))
+    assert {"png": True, "pdf": b"/CIDFontType2" in content, "svg": b">original</text>" in content}[form]
+    given = {"Title": "a title", **({"CreationDate": datetime.datetime(2020, 1, 1)} if form == "pdf" else {})}
+    content = saved(StandaloneFigure(figsize=(1, 1)), metadata=given)  # what is given counts
+    assert b"a title" in content
+    assert (b"CreationDate" in content) == (form == "pdf")
 
 
 def test_a_file_is_there_whole_or_not_at_all(tmp_path, monkeypatch):
