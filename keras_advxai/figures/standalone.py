@@ -23,8 +23,8 @@ class StandaloneFigure(Figure):
     """A figure of matplotlib that `pyplot` does not know.
 
     `pyplot` would keep it for ever, and show it a second time at the end of a notebook's cell. Without `pyplot` IPython
-    does not know how to display figures, so this one brings its own way. In its files text is text, also in PDF and
-    SVG, and the same figure makes the same file, byte by byte.
+    does not know how to display figures, so this one brings its own way. In PDF and SVG text is text, and as
+    PNG, PDF or SVG the same figure makes the same file, byte by byte.
 
     Example:
 
@@ -55,9 +55,10 @@ class StandaloneFigure(Figure):
 
     def _write(self, file: Any, **kwargs: Any) -> None:
         form = str(kwargs.get("format") or mpl.rcParams["savefig.format"]).lower()
-        given = kwargs.pop("metadata", None) or {}
+        if form in _UNDATED:  # not all formats take metadata
+            kwargs["metadata"] = {**_UNDATED[form], **(kwargs.get("metadata") or {})}
         with mpl.rc_context(_WITH_TEXT):
-            super().savefig(file, **kwargs, metadata={**_UNDATED.get(form, {}), **given} or None)
+            super().savefig(file, **kwargs)
 
     def _repr_png_(self) -> bytes:
         """What a notebook displays."""

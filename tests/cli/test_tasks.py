@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import keras_advxai as kax
-from keras_advxai.cli import evaluate, models
+from keras_advxai.cli import evaluate, models, writing
 from keras_advxai.cli.failing import as_options
 from keras_advxai.cli.program import program
 
@@ -141,6 +141,12 @@ def test_every_setting_arrives(here, monkeypatch):
     plain = models.load("tags.keras", from_logits=None, task=None, labels=None, model_output=None, fold_batch_norm=None)
     assert (plain.from_logits, plain.task, plain.labels, plain.output) == (None, None, None, None)
     assert models.load("both.keras", model_output="0").output == 0
+
+
+def test_pictures_name_the_outputs_of_a_regression():
+    assert writing.pictured(None, "regression", 2) == ["output 0", "output 1"]
+    assert writing.pictured(["width", "height"], "regression", 2) == ["width", "height"]
+    assert writing.pictured([], "classification", 2) is writing.pictured(None, "multi_label", 2) is None
 
 
 def test_messages_name_the_options():

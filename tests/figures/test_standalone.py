@@ -34,7 +34,8 @@ def make_pair(name=""):
 
 
 @pytest.mark.parametrize(
-    ("ending", "beginning"), [("png", b"\x89PNG"), ("pdf", b"%PDF-"), ("svg", b"<?xml"), ("PNG", b"\x89PNG")]
+    ("ending", "beginning"),
+    [("png", b"\x89PNG"), ("pdf", b"%PDF-"), ("svg", b"<?xml"), ("PNG", b"\x89PNG"), ("jpg", b"\xff\xd8")],
 )
 def test_files_by_their_ending(ending, beginning, tmp_path):
     figure = figures.explanation(make_example(name="$1 <&> 50 %_/ä.png"), class_names=["<b>", "$x^"])
