@@ -116,7 +116,8 @@ def shifted_labels(seen: Evidence) -> str | None:
     Labels that begin at 1 where the model's classes begin at 0, the other way round, or two folders in another order
     than in training: the accuracy is near 0, and whatever is measured of it means nothing. Where the labels plus one,
     minus one or, of two classes, the other ones agree in more than half of the images, at least twice as often as the
-    labels do, and beyond what the frequencies of the classes make likely, the sentence says so. Else it speaks where
+    labels do, and beyond what the frequencies of the classes make likely, the sentence says so; and also where the same
+    holds of the images of two classes, if these were exchanged, as by two folders of other names. Else it speaks where
     the upper end of Wilson's 99.99 % interval of the clean accuracy is below 1 / classes, and below what the
     frequencies of labels and predictions give: a model that predicts one class for all images is not meant. A model of
     two classes that has learned the opposite looks the same as inverted labels.
@@ -147,10 +148,32 @@ def shifted_labels(seen: Evidence) -> str | None:
         )
     upper = wilson_interval(int(np.sum(label == prediction)), len(label), _LEVEL)[1]
     if upper >= min(1 / classes, _by_frequencies(label, prediction)):
-        return None
+        return None if classes == 2 else _exchanged(label, prediction, classes)
     return (
         f"The labels agree with the predictions on {percent_text(right)} of the images, where guessing gives "
         f"{percent_text(1 / classes)}: are they numbered as the model's classes are? Accuracies mean nothing else."
+    )
+
+
+def _exchanged(label: np.ndarray, prediction: np.ndarray, classes: int) -> str | None:
+    """A sentence on the two classes whose labels seem to be exchanged, if there are such."""
+    pairs = np.zeros((classes, classes), int)
+    np.add.at(pairs, (label, prediction), 1)
+    own = np.diag(pairs)
+    gain = pairs + pairs.T - own[:, None] - own[None, :]
+    np.fill_diagonal(gain, 0)
+    one, other = sorted(int(index) for index in np.unravel_index(np.argmax(gain), gain.shape))
+    if gain[one, other] <= 0:
+        return None
+    of_both = (label == one) | (label == other)
+    values = np.where(label == one, other, one)[of_both]
+    right, agree = float(np.mean((label == prediction)[of_both])), float(np.mean(values == prediction[of_both]))
+    if not (agree > max(0.5, 2 * right) and _is_beyond(values, prediction[of_both])):
+        return None
+    return (
+        f"Of the images of the classes {one} and {other}, the labels agree with the predictions on "
+        f"{percent_text(right)}, and would on {percent_text(agree)} if the two were exchanged. Accuracies mean little "
+        "if they are: are labels and classes in the same order?"
     )
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from keras_advxai.cli import limits, writing
 from keras_advxai.cli.console import Console
-from keras_advxai.cli.failing import FAILED_LIMIT, Failure
+from keras_advxai.cli.failing import FAILED_LIMIT, Failure, printable
 
 if TYPE_CHECKING:
     from keras_advxai.evaluation import EvaluationReport
@@ -49,6 +49,9 @@ def conclude(
         if output is not None:
             writing.write(report, output, written, figure_formats)
             console.show(f"\n{writing.listed(written)}")
+            left = writing.left_over(written)
+            if left:
+                console.warn(f"{output} also has figures of an earlier run: {', '.join(map(printable, left))}")
     finally:  # what was computed is not lost to a full disk
         files = [str(path) for path, _ in written]
         console.finish({**more, "failed": failed, "files": files, **writing.summary(report)})

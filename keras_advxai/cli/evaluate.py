@@ -122,7 +122,12 @@ Examples:
     "--shard", type=Shard(), metavar="N/OF", help="Evaluate one part of the data, 0/16 to 15/16; see `merge`."
 )
 @click.option("--log-dir", type=Path(), metavar="DIR", help="Where to write logs for TensorBoard.")
-@click.option("--output", type=Path(), metavar="DIR", help="Where to write the report, the table and figures.")
+@click.option(
+    "--output",
+    type=Path(),
+    metavar="DIR",
+    help="Where to write the report, the table and figures; those of an earlier run are replaced.",
+)
 @figure_option
 @click.option(
     "--min-accuracy",
@@ -145,9 +150,13 @@ def evaluate(console: Console, /, **options: Any) -> int:
         seen = look(classifier, found.look, found.labels)
         predictions = _predictions(look(classifier, found.shown), found)
     console.show(_predictions_text(predictions, found.count))
+    if _is_assumed(classifier, options):
+        console.say("Pixels reach the model as 0 to 255. If it takes others, say so, as by --bounds 0 1.")
     doubts = [as_options(doubt) for doubt in seen.doubts]
-    if doubts:
-        text = f"The preprocessing looks wrong. {' '.join(doubts)}"
+    if doubts or found.doubts:
+        preface = ["The preprocessing looks wrong."] if doubts else []
+        doubts += found.doubts
+        text = " ".join([*preface, *doubts])
         if not options["yes"]:
             console.finish({"predictions": predictions, "doubts": doubts})
             raise Failure(f"{text} To go on nevertheless, say --yes.", DOUBTFUL)
@@ -192,6 +201,12 @@ def _loaded(options: dict[str, Any]) -> tuple[ImageClassifier, EvaluationSetting
     names = models.names_of_classes(options["class_names"], classifier, name, weights)
     reading = images.Reading(options["size"], options["crop"], options["batch_size"], options["limit"], names)
     return classifier, settings, images.load(options["data"], classifier, reading, SHOWN)
+
+
+def _is_assumed(classifier: ImageClassifier, options: dict[str, Any]) -> bool:
+    """Whether nobody has said which pixels the model takes, neither the user nor the model."""
+    said = options["bounds"] is not None or classifier.preprocess is not None or options["model"] in models.PRETRAINED
+    return not said and images.are_files(options["data"])
 
 
 def _settings(classifier: ImageClassifier, options: dict[str, Any]) -> EvaluationSettings:
@@ -295,5 +310,5 @@ def _predictions_text(rows: list[dict[str, Any]], count: int | None) -> str:
         said = row["name"] or ("no class: the output is not finite" if row["class"] < 0 else f"class {row['class']}")
         share = "" if row["confidence"] is None else f"{percent_text(row['confidence']):>8}  "
         lines.append(f"  {row['file']:<{width}}  {share}{said}")
-    of_all = "" if count is None or count <= len(rows) else f" for the first {len(rows)} of {count} images"
+    of_all = "" if count is None or count <= len(rows) else f" for {len(rows)} of {count} images"
     return "\n".join([f"Predictions{of_all}:", *lines])

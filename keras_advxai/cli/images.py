@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import dataclasses
 import pathlib
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from keras_advxai.cli.failing import Failure
+from keras_advxai.text import shortened
 
 if TYPE_CHECKING:
     from keras_advxai.models import ImageClassifier
@@ -43,9 +45,10 @@ class Images:
         names: The names of the files; none of arrays and datasets.
         class_names: The names of the classes; `None` where nobody knows.
         look: Some of them, spread over all: what the model takes.
-        shown: The first of them, of which the predictions are shown.
+        shown: Some of them, of which the predictions are shown.
         labels: The labels of `look`; `None` where there are none.
         count: How many images there are; `None` where nobody knows.
+        doubts: Sentences on what speaks for labels that do not mean what the model does. Defaults to none.
     """
 
     data: Any
@@ -55,6 +58,7 @@ class Images:
     shown: Any
     labels: Any
     count: int | None
+    doubts: tuple[str, ...] = ()
 
 
 def are_files(path: pathlib.Path) -> bool:
@@ -89,6 +93,7 @@ def _of_files(path: pathlib.Path, classifier: ImageClassifier, reading: Reading,
         "classes": reading.class_names,
         "bounds": classifier.bounds,
         "numbers": classifier.labels == "multi" or classifier.task == "regression",
+        "shuffle": True,  # of folders sorted by class, chance and the first images would be of one class
     }
     found = data.load(path, batch_size=reading.batch_size, limit=reading.limit, **how)
     _check_labels(found.labels, classifier.classes)
@@ -104,9 +109,22 @@ def _of_files(path: pathlib.Path, classifier: ImageClassifier, reading: Reading,
         batch = heads[0]
         shown, names = (batch if heads.labels is None else batch[0]), heads.names_of(0)
     named = reading.class_names
-    if named is None and found.class_names is not None and len(found.class_names) == classifier.classes:
-        named = found.class_names
-    return Images(found, names, named, x, shown, y, len(found.names))
+    doubts: tuple[str, ...] = ()
+    if named is None and found.class_names is not None:
+        if len(found.class_names) == classifier.classes:
+            named = found.class_names
+        elif not how["numbers"]:
+            doubts = (_nameless(found.class_names, classifier.classes),)
+    return Images(found, names, named, x, shown, y, len(found.names), doubts)
+
+
+def _nameless(names: Sequence[str], classes: int) -> str:
+    shown = ", ".join(map(shortened, names[:3])) + (" ..." if len(names) > 3 else "")
+    return (
+        f"The images are of {len(names)} classes, {shown}, and the model has {classes}, so that nobody knows which of "
+        "its classes these are. Pass --class-names with the names of all, in the model's order, or name folders and "
+        "labels by the numbers of the classes."
+    )
 
 
 def _of_arrays(path: pathlib.Path, reading: Reading, first: int) -> Images:

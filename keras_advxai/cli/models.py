@@ -13,7 +13,7 @@ from keras_advxai.cli.failing import OPTION_OF, Failure, is_ours, one_line
 if TYPE_CHECKING:
     from keras_advxai.models import ImageClassifier
 
-_PRETRAINED = ("efficientnet_lite0",)
+PRETRAINED = ("efficientnet_lite0",)
 """The models of `kax.pretrained`."""
 
 PIXELS = (0.0, 255.0)
@@ -49,14 +49,17 @@ def load(
     """
     import keras_advxai as kax
 
+    preprocess = seen.get("preprocess")
+    if preprocess is not None and name in PRETRAINED:
+        raise Failure(f"{name} preprocesses its images by itself: leave out --preprocess. Received: {preprocess}")
     said = {"output": name_or_number(seen.pop("model_output", None)), **seen}
     settings = given = {key: value for key, value in said.items() if value is not None}
-    if name in _PRETRAINED:
+    if name in PRETRAINED:
         model = getattr(kax.pretrained, name)()
         return kax.ImageClassifier(model, **{"bounds": PIXELS, **settings})
     if of_files:
         settings = {"bounds": PIXELS, **settings}
-    close = nearest(name, _PRETRAINED, 0.8)
+    close = nearest(name, PRETRAINED, 0.8)
     if close and not _is_application(name) and not pathlib.Path(name).expanduser().exists():
         raise Failure(f"There is no model {name!r}.{close}")
     wanted = {"none": None}.get(weights.lower(), weights)
@@ -90,7 +93,7 @@ def names_of_classes(
     """
     classes = classifier.classes
     if path is None:
-        by_name = name in _PRETRAINED or (_is_application(name) and weights == "imagenet")
+        by_name = name in PRETRAINED or (_is_application(name) and weights == "imagenet")
         return _imagenet_names() if by_name and classes == _IMAGENET else None
     names = _read_names(path)
     if len(names) != classes:

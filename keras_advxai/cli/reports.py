@@ -35,7 +35,12 @@ Examples:
 """
 
 _options = several(
-    click.option("--output", type=Path(), metavar="DIR", help="Where to write the report, the table and figures."),
+    click.option(
+        "--output",
+        type=Path(),
+        metavar="DIR",
+        help="Where to write the report, the table and figures, as of `evaluate`.",
+    ),
     figure_option,
     click.option("--min-accuracy", type=Share(), metavar="SHARE", help="As of `evaluate`."),
     click.option("--max-mod", type=Share(), metavar="MOD", help="As of `evaluate`."),

@@ -186,6 +186,18 @@ def draw(
         written.append((path, what))
 
 
+def left_over(written: list[tuple[pathlib.Path, str]]) -> list[str]:
+    """The figures in the folder that an earlier run has written there, and this one has not.
+
+    Args:
+        written: The files that were written.
+    """
+    names = {path.name for path, _ in written}
+    found = (path for path in written[0][0].parent.iterdir() if path.suffix[1:] in FIGURE_FORMATS)
+    ours = (path.name for path in found if path.stem in ("drift", "depth") or path.stem.startswith("examples_"))
+    return sorted(name for name in ours if name not in names)
+
+
 def listed(written: list[tuple[pathlib.Path, str]]) -> str:
     """The files that were written, a line for each."""
     width = max(len(printable(path.name)) for path, _ in written)

@@ -132,6 +132,22 @@ def test_labels_in_another_order_are_told_by_the_accuracy():
     assert "where guessing gives 10.0 %" in text
 
 
+@pytest.mark.parametrize("classes", [3, 10, 1000])
+def test_two_classes_that_are_exchanged_are_told(classes):
+    true = of_classes(3, 90, 0)
+    order = np.arange(classes)
+    order[[1, 2]] = 2, 1
+    predicted = right_on(0.95, true, 3, seed=1)
+    text = said(order[true], predicted, classes, explainers=())["shifted-labels"]
+    both = true > 0
+    right = 100 * np.mean((order[true] == predicted)[both])
+    agree = 100 * np.mean((true == predicted)[both])
+    assert (
+        f"classes 1 and 2, the labels agree with the predictions on {right:.1f} %, and would on {agree:.1f} %" in text
+    )
+    assert "shifted-labels" not in said(true, predicted, classes, explainers=())
+
+
 @pytest.mark.parametrize("classes", [2, 3, 10, 1000])
 def test_random_and_constant_models_raise_no_alarm(classes):
     for seed in range(100):

@@ -77,6 +77,10 @@ MISTAKES = {
     "bounds the wrong way": (("evaluate", "--model", "model.keras", *DATA, "--bounds", "1", "0"), "--bounds must be"),
     "NaN bounds": (("evaluate", "--model", "model.keras", *DATA, "--bounds", "nan", "1"), "--bounds must be"),
     "MOD without explainers": ((*BOTH, "--explainer", "none", "--max-mod", "0.2"), "--max-mod is a limit"),
+    "preprocessing of its own": (
+        ("evaluate", "--model", "efficientnet_lite0", *DATA, "--preprocess", "resnet50"),
+        "efficientnet_lite0 preprocesses its images by itself: leave out --preprocess.",
+    ),
     "none and another": ((*BOTH, "--explainer", "none", "--explainer", "saliency"), "cannot stand beside"),
     "ray and a shard": ((*BOTH, "--ray", "--shard", "0/2"), "leave out one of --ray and --shard"),
     "data that are not there": ((*MODEL, "--data", "colour"), "there is nothing at 'colour'"),

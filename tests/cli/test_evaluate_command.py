@@ -19,10 +19,12 @@ def test_everything_that_the_function_returns_is_shown_and_written(run, here, tm
     assert code == 0
     first, _, rest = shown.partition("\n\n")
     lines = first.splitlines()
-    assert lines[0] == "Predictions for the first 10 of 12 images:"
+    assert lines[0] == "Predictions for 10 of 12 images:"
     names = [f"{colour}/{number}.png" for colour in ("blue", "green", "red") for number in range(4)]
-    assert [line.split()[0] for line in lines[1:]] == names[:10]
-    assert [line.split()[-1] for line in lines[1:]] == [name.partition("/")[0] for name in names[:10]]
+    found = [line.split()[0] for line in lines[1:]]
+    assert set(found) < set(names)
+    assert found != names[:10]  # those of all classes, in an order that is drawn
+    assert [line.split()[-1] for line in lines[1:]] == [name.partition("/")[0] for name in found]
     assert "evaluating" in err
     assert f"tensorboard --logdir {logs}" in err
     assert (logs / "advxai" / "report.json").exists()
@@ -33,7 +35,8 @@ def test_everything_that_the_function_returns_is_shown_and_written(run, here, tm
         assert f"  {name} " in rest
         assert name.endswith(".png") == (out / name).read_bytes().startswith(PNG)
 
-    data = kax.data.load(here / "colours", size=16, bounds=(0, 1))
+    data = kax.data.load(here / "colours", size=16, bounds=(0, 1), shuffle=True)
+    assert list(data.names[:10]) == found
     direct = kax.evaluate(
         kax.load_model(here / "model.keras", bounds=(0, 1)),
         data,
@@ -61,6 +64,8 @@ def test_everything_that_the_function_returns_is_shown_and_written(run, here, tm
     assert not any(name.endswith(".png") for name in again)
     assert (tmp_path / "again" / "drift.pdf").read_bytes().startswith(b"%PDF-")
     assert all(shown.count(f"  {name} ") == 1 for name in again)
+    code, _, err = run("show", out, "--output", tmp_path / "again", "--quiet")
+    assert "also has figures of an earlier run: drift.pdf, drift.svg" in err
     code, shown, err = run("show", out / "report.json", "--json", "--quiet", "--max-mod", "0")
     assert (code, err.count("\n")) == (1, 1)
     (failed,) = json.loads(shown)["failed"]
@@ -83,7 +88,7 @@ def test_json_is_alone_on_standard_output_and_limits_give_the_exit_code(run):
     }
     assert "measurements" not in found
     first = found["predictions"][0]
-    assert (first["file"], first["class"], first["name"]) == ("blue/0.png", 0, "blue")
+    assert first["name"] == first["file"].partition("/")[0] == ("blue", "green", "red")[first["class"]]
     assert 0.9 < first["confidence"] < 1
 
 
@@ -106,6 +111,29 @@ def test_a_wrong_preprocessing_ends_it_before_the_attack(run, tmp_path):
     assert "unlike-training" in out
 
 
+def test_labels_whose_classes_nobody_knows_end_it_too(run, here, tmp_path):
+    """Two folders, and a model of three classes: which of them?"""
+    for name in ("green", "red"):
+        (tmp_path / "two" / name).mkdir(parents=True)
+        (tmp_path / "two" / name / "0.png").write_bytes((here / "colours" / name / "0.png").read_bytes())
+    two = ["two" if item == "colours" else item for item in QUICK]
+    two[two.index("two")] = tmp_path / "two"
+    code, out, err = run(*two, "--quiet")
+    assert code == 3
+    assert out.startswith("Predictions")
+    assert "error: The images are of 2 classes, 'green', 'red', and the model has 3, so that nobody knows" in err
+    assert "--class-names" in err
+    code, out, err = run(*two, "--class-names", "names.txt", "--quiet", "--json")
+    assert (code, err, json.loads(out)["clean_accuracy"]) == (0, "", 1)
+
+
+def test_what_is_assumed_of_pixels_is_said(run):
+    said = "Pixels reach the model as 0 to 255."
+    code, _, err = run(*[item for item in QUICK if item not in ("--bounds", "0", "1")])
+    assert (code, err.count(said)) == (3, 1)
+    assert said not in run(*QUICK, "--json")[2]
+
+
 @pytest.mark.slow
 def test_tables_arrays_limits_and_names(run):
     same = ("--model", "model.keras", "--bounds", "0", "1", "--explainer", "none", "--no-noise", "--epsilon", "0.1")
@@ -119,7 +147,7 @@ def test_tables_arrays_limits_and_names(run):
         rows[name] = json.loads(out)
     assert rows["table"]["clean_accuracy"] == 1
     shown = [(row["file"], row["name"]) for row in rows["table"]["predictions"]]
-    assert shown == [(f"colours/{name}/0.png", name) for name in ("blue", "green", "red")]
+    assert sorted(shown) == [(f"colours/{name}/0.png", name) for name in ("blue", "green", "red")]
     assert [row["file"] for row in rows["arrays"]["predictions"]] == [f"image {number}" for number in range(4)]
     assert rows["arrays"]["predictions"][0]["name"] is None
 
