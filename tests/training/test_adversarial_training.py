@@ -93,6 +93,7 @@ def test_madry_is_the_loop_by_hand(of_a_loop, jit_compile):
     same(model, expected)
 
 
+@pytest.mark.slow
 def test_trades_is_the_loop_by_hand():
     model = made()
     attack = DivergencePGD(steps=2, step_size=0.5, seed=3)
@@ -123,6 +124,10 @@ def test_the_divergence_is_raised_as_far_as_the_budget_lets_it():
     moved = DivergencePGD()(model, x, epsilon=0.2) - x
     np.testing.assert_allclose(np.abs(moved).reshape(2, 4)[:, :3], 0.2, atol=1e-6)
     np.testing.assert_allclose(np.sign(moved).reshape(2, 4)[:, :3] * np.sign(moved[0, 0, 0, 0]), [[1, 1, -1]] * 2)
+
+
+@pytest.mark.slow
+def test_the_attack_keeps_the_contract_of_attacks():
     kax.testing.check_attack(DivergencePGD(steps=2), made(), X[:4], Y[:4])
 
 
@@ -141,6 +146,7 @@ def test_a_share_of_the_batch_is_attacked_and_epsilon_rises():
     assert np.flatnonzero((adversarial_batch(model, X, Y, "fgsm", share=0.01) != X).any(axis=(1, 2, 3))) == [0]
 
 
+@pytest.mark.slow
 def test_images_are_preprocessed_in_fit_evaluate_and_predict():
     """As a model that rescales by itself, in [0, 255]."""
     inside = AdversarialTraining(made("softmax", layers.Rescaling(1 / 255)), attack="fgsm", bounds=(0, 255))
@@ -155,6 +161,7 @@ def test_images_are_preprocessed_in_fit_evaluate_and_predict():
     assert report.clean_accuracy == pytest.approx(outside.evaluate(*data, verbose=0)[1])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("settings", [{}, {"loss": "trades"}], ids=str)
 def test_several_outputs_class_weights_and_half_precision(settings):
     """The one with the classes is attacked; the other one is trained beside it."""
@@ -182,6 +189,7 @@ def test_several_outputs_class_weights_and_half_precision(settings):
     assert first != fit(AdversarialTraining(made(), attack="fgsm", **settings)).history["loss"]
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore::keras_advxai.callbacks.FindingWarning")
 def test_callbacks_saving_and_going_on(tmp_path):
     path = tmp_path / "best.keras"
@@ -208,6 +216,7 @@ def test_callbacks_saving_and_going_on(tmp_path):
     np.testing.assert_allclose(restored["loss"], right["loss"][2:], rtol=1e-5)
 
 
+@pytest.mark.slow
 def test_a_step_of_ones_own_datasets_and_sequences():
     """The same images by `dataset.map`, a PyDataset, a `train_step` of the model's own and a call."""
     model = made()
