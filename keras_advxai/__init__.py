@@ -16,7 +16,7 @@ __version__ = "0.1.0"
 
 _MODULES = (
     *("attacks", "audit", "callbacks", "contrib", "data", "datasets", "distributed", "evaluation", "explainers"),
-    *("figures", "metrics", "pretrained", "testing", "wrappers"),
+    *("figures", "metrics", "pretrained", "testing", "training", "wrappers"),
 )
 _NAMES = {
     "EvaluationError": "keras_advxai.execution",
@@ -55,6 +55,7 @@ __all__ = [
     "metrics",
     "pretrained",
     "testing",
+    "training",
     "wrappers",
 ]
 
@@ -73,6 +74,7 @@ if TYPE_CHECKING:
         metrics,
         pretrained,
         testing,
+        training,
         wrappers,
     )
     from keras_advxai.api import compare_scores, evaluate, layers, list_layers

@@ -27,6 +27,7 @@ LAYERS = [
     ["tensorboard"],
     ["callbacks", "api"],
     ["wrappers"],
+    ["training"],
     ["__init__"],
     ["cli"],
     ["__main__"],

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import copy
+import functools
 import warnings
 from collections.abc import Callable, Hashable, Sequence
 from typing import Any, Protocol, Self
@@ -328,13 +329,9 @@ class Forward:
         output = classifier.output_of(outputs)
         # Of the output itself: where classes are masked by logits of minus infinity, the softmax is finite.
         self.finite = heads.is_finite(output)
-        if self._graph is not None:
-            said = classifier.kind.from_logits(classifier.from_logits)
-            logits, self.head = heads.find_logits(output, said, classifier.reduce)
-        else:
-            # Without a graph the last operation cannot be looked at: a traced pass, compiled once, has found the head.
-            self.head = classifier.head(self.images.shape[1:])
-            logits = heads.eager_logits(output, self.head, classifier.reduce)
+        said = classifier.kind.from_logits(classifier.from_logits)
+        known = functools.partial(classifier.head, self.images.shape[1:])
+        logits, self.head = heads.read_logits(output, said, classifier.reduce, known)
         heads.check_rank(logits, self.images.shape.rank, is_structure(outputs) and len(outputs) > 1)
         self._read(tf.cast(logits, tf.float32))
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import keras
@@ -66,6 +66,24 @@ def find_logits(output: Any, from_logits: bool | None, reduce: Reduce = None) ->
         )
     # The user's function knows the output, and not its logarithm.
     return log_of(reduced(output, reduce)), "probability"
+
+
+def read_logits(
+    output: Tensor, from_logits: bool | None, reduce: Reduce, head: Callable[[], str]
+) -> tuple[Tensor, str]:
+    """The logits of an output that the model has returned, in a graph or eagerly, and the kind of head.
+
+    Args:
+        output: The output with the classes.
+        from_logits: What the user says of the output.
+        reduce: What makes scores of classes of it, or `None`.
+        head: The kind of head that a traced pass, compiled once, has found.
+    """
+    if not tf.executing_eagerly():
+        return find_logits(output, from_logits, reduce)
+    # Without a graph the last operation cannot be looked at.
+    kind = head()
+    return eager_logits(output, kind, reduce), kind
 
 
 def visible_end(output: Any) -> str | None:

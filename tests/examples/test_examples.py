@@ -15,9 +15,9 @@ PNG = b"\x89PNG\r\n\x1a\n"
 pytestmark = pytest.mark.slow
 
 
-def _run(name, directory):
+def _run(name, directory, *arguments):
     done = subprocess.run(
-        [sys.executable, str(EXAMPLES / name), "output"],
+        [sys.executable, str(EXAMPLES / name), *(arguments or ("output",))],
         cwd=directory,
         capture_output=True,
         text=True,
@@ -55,6 +55,17 @@ def test_evaluate_after_training(tmp_path):
     assert (output / "drift.png").read_bytes().startswith(PNG)
     assert (output / "logs" / "advxai").is_dir()
     assert (output / "model.keras").exists()
+
+
+def test_adversarial_training(tmp_path):
+    printed, _ = _run("adversarial_training.py", tmp_path, "1", "1")
+    heading, *lines = printed.splitlines()
+    assert heading.split()[:3] == ["clean", "accuracy", "0.02"]
+    assert [line.split()[0] for line in lines] == ["plain", "madry", "trades"]
+    for line in lines:
+        values = [float(value) for value in line.split()[1:]]
+        assert len(values) == 10
+        assert values[0] >= values[1] >= values[2] >= values[3]
 
 
 def test_every_example_is_tested():

@@ -1,0 +1,7 @@
+"""Adversarial training: models that are trained on what attacks make of their images."""
+
+from keras_advxai.training.adversarial_training import AdversarialTraining
+from keras_advxai.training.batch import adversarial_batch
+from keras_advxai.training.trades import DivergencePGD
+
+__all__ = ["AdversarialTraining", "DivergencePGD", "adversarial_batch"]
