@@ -165,8 +165,7 @@ class Registry(Generic[T]):
                 f"Argument `config` must be what `serialize` made of some {self.kind}. Received: "
                 f"{reprlib.repr(config)}. {str(error)[:500]}"
             ) from error
-        # Keras returns dictionaries that it does not know unchanged, and classes as classes.
-        if not isinstance(instance, self.base):
+        if not isinstance(instance, self.base):  # Keras returns dictionaries that it does not know unchanged
             raise TypeError(
                 f"Argument `config` must be what `serialize` made of some {self.kind}. "
                 f"Received: {config!r}, which describes a {type(instance).__name__}"
@@ -227,11 +226,9 @@ class Registry(Generic[T]):
         own = list(_parameters(build).items()) if isinstance(build, type) else []
         missing = [name for name, default in own if default is inspect.Parameter.empty and name not in options]
         if missing:  # Python would name the constructor, which nobody called
-            raise ValueError(
-                f"The {self.kind} {snake_case(build.__name__)!r} needs {', '.join(f'`{name}`' for name in missing)}: "
-                f"pass an instance, {build.__name__}("
-                f"{', '.join(f'{name}=...' for name in missing)})."
-            )
+            needed, call = ", ".join(f"`{name}`" for name in missing), ", ".join(f"{name}=..." for name in missing)
+            known = snake_case(build.__name__)
+            raise ValueError(f"The {self.kind} {known!r} needs {needed}: pass an instance, {build.__name__}({call}).")
         return build(**options)
 
     def _by_name(self, name: str) -> Callable[..., T]:
@@ -294,8 +291,7 @@ def hashable(value: Any) -> Any:
         return tuple((key, hashable(item)) for key, item in value.items())
     try:
         hash(value)
-    # Callables of a user's class with `__eq__` alone, for example.
-    except TypeError:
+    except TypeError:  # callables of a user's class with `__eq__` alone, for example
         return id(value)
     return value
 

@@ -23,6 +23,7 @@ from keras_advxai.explainers import get as get_explainer
 from keras_advxai.measurements.coordinates import SCORES
 from keras_advxai.measurements.scores import ScoreComparison
 from keras_advxai.models import ImageClassifier, LayerTable, as_classifier
+from keras_advxai.models.class_names import class_names_of
 from keras_advxai.models.compiled import cached_structure
 from keras_advxai.models.inputs import check_class_names, check_flag, check_number
 from keras_advxai.settings.arguments import (
@@ -71,7 +72,7 @@ def evaluate(
             checked before; what fails nevertheless is said by a `callbacks.FailureWarning`, with its traceback in the
             log `keras_advxai`, and the report is returned. Defaults to `None`, nowhere.
         class_names: Names of the classes, a sequence or a dictionary by number, for the report and the pictures in
-            TensorBoard. Defaults to their numbers.
+            TensorBoard. Defaults to those that the data bring along, as of folders, or else to their numbers.
         progress: Whether to show a progress bar on standard error. Defaults to `True`.
         journal: A file, such as `"run.journal"`, to which what is measured of each batch is written at once. The same
             call, after it was stopped or killed, goes on from there and returns the report that it would have
@@ -137,6 +138,7 @@ def evaluate(
     classifier = decided(wanted.classifier(model), data)
     with cached_structure(classifier.model):
         evaluator = Evaluator(classifier, wanted)
+        class_names = class_names_of(source, classifier.classes) if class_names is None else class_names
         check_class_names(class_names, classifier.classes)
         batches = audit.read(evaluator, data, part, names)
         batches.source = source
@@ -194,7 +196,7 @@ def compare_scores(
         names: {names}
         log_dir: Where to write TensorBoard logs and `advxai/report.json`. Defaults to `None`, nowhere.
         class_names: Names of the classes, a sequence or a dictionary by number, for the report and the pictures in
-            TensorBoard. Defaults to their numbers.
+            TensorBoard. Defaults to those that the data bring along, as of folders, or else to their numbers.
         progress: Whether to show a progress bar on standard error. Defaults to `True`.
         journal: A file from which the same call goes on; see `evaluate`. Defaults to `None`, none.
         on_error: What to do if a batch fails; see `evaluate`. Defaults to `"raise"`.

@@ -49,3 +49,19 @@ def check_class_names(class_names: Sequence[str] | Mapping[int, str] | None, cla
             f"Argument `class_names` must name each of the {classes} classes of the model. "
             f"Received: {len(class_names)} names, {list(class_names)[:5]}"
         )
+
+
+def class_names_of(data: Any, classes: int) -> tuple[str, ...] | None:
+    """The names of the classes that data bring along, as `ImageFiles` and Keras' `image_dataset_from_directory` do.
+
+    Args:
+        data: The data.
+        classes: How many classes the model has.
+
+    Returns:
+        The names; `None` where there are none, or not one for each class.
+    """
+    found = getattr(data, "class_names", None)
+    if not isinstance(found, (list, tuple)) or len(found) != classes:
+        return None
+    return tuple(found) if all(isinstance(name, str) for name in found) else None

@@ -220,8 +220,7 @@ class ExplainableModel(keras.Model):
             data: Images and labels in image space, as `keras_advxai.evaluate` takes them.
             names: {names}
             log_dir: Where to write TensorBoard logs and `advxai/report.json`. Defaults to `None`, nowhere.
-            class_names: Names of the classes, a sequence or a dictionary by number, for the pictures in TensorBoard.
-                Defaults to their numbers.
+            class_names: Names of the classes; see `keras_advxai.evaluate`. Defaults to `None`.
             progress: Whether to show a progress bar on standard error. Defaults to `True`.
             journal: A file from which the same call goes on; see `keras_advxai.evaluate`. Defaults to `None`, none.
             on_error: What to do if a batch fails; see `keras_advxai.evaluate`. Defaults to `"raise"`.
@@ -237,10 +236,8 @@ class ExplainableModel(keras.Model):
         """
         for key in ("model", *MODEL_SETTINGS):  # a type checker knows, others are told where it is set
             if key in arguments:
-                raise TypeError(
-                    f"evaluate_robustness takes no `{key}`: the wrapper has its own. Received: "
-                    f"{key}={dict(arguments)[key]!r}. Set it where the model is wrapped."
-                )
+                received = f"{key}={dict(arguments)[key]!r}. Set it where the model is wrapped."
+                raise TypeError(f"evaluate_robustness takes no `{key}`: the wrapper has its own. Received: {received}")
         return evaluate(
             self,
             data,

@@ -144,6 +144,8 @@ def test_an_evaluation_of_a_folder_is_that_of_its_images(animals, batch_size):
     x = np.concatenate([np.full((1, 8, 8, 1), value, "float32") for value in (20, 10, 0)])
     expected = kax.evaluate(model, (x, [0, 0, 1]), **settings)
     assert len(data.skipped) == 1
+    assert found.provenance["class_names"] == ["cat", "dog"]
+    assert expected.provenance["class_names"] == []
     for name, array in expected.measurements.arrays.items():
         np.testing.assert_array_equal(found.measurements.arrays[name], array, err_msg=name)
 
