@@ -245,7 +245,8 @@ def few_images(seen: Evidence) -> str | None:
     if count >= _FEW_IMAGES or isinstance(outcomes(seen.measurements), Numbers):
         return None
     half = 100 * 0.98 / count**0.5  # of a 95 % interval, where it is widest
-    return f"There are {count} images only: an accuracy near 50 % is known to within about {half:.0f} points."
+    there = "There is 1 image only" if count == 1 else f"There are {count} images only"
+    return f"{there}: an accuracy near 50 % is known to within about {half:.0f} points."
 
 
 def _weaker(
