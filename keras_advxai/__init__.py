@@ -15,8 +15,8 @@ check_environment()
 __version__ = "0.1.0"
 
 _MODULES = (
-    *("attacks", "audit", "callbacks", "contrib", "data", "datasets", "distributed", "evaluation", "explainers"),
-    *("figures", "metrics", "pretrained", "testing", "training", "wrappers"),
+    *("attacks", "audit", "callbacks", "comparison", "contrib", "data", "datasets", "distributed", "evaluation"),
+    *("explainers", "figures", "metrics", "pretrained", "testing", "training", "wrappers"),
 )
 _NAMES = {
     "EvaluationError": "keras_advxai.execution",
@@ -24,6 +24,7 @@ _NAMES = {
     "EvaluationSettings": "keras_advxai.evaluation",
     "ExplainableModel": "keras_advxai.wrappers",
     "ImageClassifier": "keras_advxai.models",
+    "compare": "keras_advxai.comparing",
     "compare_scores": "keras_advxai.api",
     "evaluate": "keras_advxai.api",
     "layers": "keras_advxai.api",
@@ -41,7 +42,9 @@ __all__ = [
     "attacks",
     "audit",
     "callbacks",
+    "compare",
     "compare_scores",
+    "comparison",
     "contrib",
     "data",
     "datasets",
@@ -64,6 +67,7 @@ if TYPE_CHECKING:
         attacks,
         audit,
         callbacks,
+        comparison,
         contrib,
         data,
         datasets,
@@ -78,6 +82,7 @@ if TYPE_CHECKING:
         wrappers,
     )
     from keras_advxai.api import compare_scores, evaluate, layers, list_layers
+    from keras_advxai.comparing import compare
     from keras_advxai.evaluation import EvaluationReport, EvaluationSettings
     from keras_advxai.execution import EvaluationError
     from keras_advxai.models import ImageClassifier

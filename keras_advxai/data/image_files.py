@@ -66,6 +66,12 @@ class ImageFiles(keras.utils.PyDataset):
         """The names of the images of a batch, less those that could not be decoded when it was read."""
         return tuple(self.names[place] for place in self._kept.get(index, self._places(index)))
 
+    def paths_read(self) -> tuple[str, ...]:
+        """The files of the images in the batches that were read, in their order, less those that were left out."""
+        return tuple(
+            str(self._files.paths[place].absolute()) for index in sorted(self._kept) for place in self._kept[index]
+        )
+
     def named(self, index: int) -> tuple[Any, tuple[str, ...]]:
         """One batch as it is read, and for each image in it the name of the file as a line of text."""
         batch = self[index]  # which a subclass may make otherwise

@@ -19,7 +19,7 @@ from keras_advxai.metrics import Dissimilarity, nissim
 from keras_advxai.models.scores import SCORES
 from keras_advxai.models.undefined import not_finite_inside
 from keras_advxai.ops import norms
-from keras_advxai.ops.random import image_keys
+from keras_advxai.ops.random import content_keys
 
 _TOLERANCE = 1e-6
 _USUAL = FGSM()
@@ -211,9 +211,7 @@ def image_key(seen: Observation) -> Tensor | None:
     """A number that images with the same pixels have in common, and hardly any others; 0 for images of one value."""
     if seen.model.takes_several_inputs:  # the same image may come with other words
         return None
-    images, axes = seen.images, range(1, seen.images.shape.rank)
-    plain = tf.reduce_max(images, axes) == tf.reduce_min(images, axes)  # such as black frames, which are no copies
-    return tf.where(plain, 0, tf.maximum(image_keys(images) & 0x7FFFFFFF, 1))
+    return content_keys(seen.images)
 
 
 @quantity("image", dtype="bool", unknown=False, optional=True)

@@ -13,17 +13,14 @@ from matplotlib.ticker import PercentFormatter
 
 from keras_advxai.evaluation.report import EvaluationReport
 from keras_advxai.figures.captions import number
+from keras_advxai.figures.curves import COLORS, LINES, MARKERS, SIZE, epsilon_axis
 from keras_advxai.figures.standalone import StandaloneFigure
 from keras_advxai.measurements.accuracy import is_minimum_norm
 from keras_advxai.measurements.budget import WHOLE
-from keras_advxai.text import epsilon_text, percent_text
+from keras_advxai.text import percent_text
 
-_COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00")  # Okabe and Ito 2008
-_LINES = ("-", "--", "-.", (0, (3, 1, 1, 1, 1, 1)))
-_MARKERS = "osD^vP*X"
 _GRAYS = ("#555555", "#999999")
 _DOTS = (":", (0, (1, 1)), (0, (1, 4)))
-_SIZE = 9  # points
 _MOST_COLUMNS = 4
 
 
@@ -68,7 +65,7 @@ def drift(report: EvaluationReport, metric: Any | None = None) -> Figure:
     order = np.argsort(report.epsilons)  # they may be given in any order
     epsilons = np.asarray(report.epsilons)[order]
     for each in axes:
-        _epsilon_axis(each, epsilons)
+        epsilon_axis(each, epsilons)
     _draw_accuracy(axes[0], report, epsilons)
     for each, explainer in zip(axes[1:], report.explainers, strict=True):
         _draw_mod(each, report, explainer, metric, epsilons)
@@ -78,24 +75,24 @@ def drift(report: EvaluationReport, metric: Any | None = None) -> Figure:
     for each in axes:
         # Below the axes, where it hides no curve.
         legend = each.legend(
-            loc="upper center", bbox_to_anchor=(0.5, -0.2), fontsize=_SIZE, frameon=False, handlelength=3.5
+            loc="upper center", bbox_to_anchor=(0.5, -0.2), fontsize=SIZE, frameon=False, handlelength=3.5
         )
         for text in legend.get_texts():
             text.set_parse_math(False)  # an attack of one's own may be called "$1"
-    figure.suptitle(_heading(report), fontsize=_SIZE + 1, parse_math=False)
+    figure.suptitle(_heading(report), fontsize=SIZE + 1, parse_math=False)
     return figure
 
 
 def _draw_accuracy(axes: Axes, report: EvaluationReport, epsilons: np.ndarray) -> None:
     task, given = report.provenance["task"], report.provenance["labels"] == "given"  # else it is no accuracy
     if task == "regression":
-        axes.set_title("mean absolute change of the output", fontsize=_SIZE + 1)
+        axes.set_title("mean absolute change of the output", fontsize=SIZE + 1)
         for attack, style in _styles(report).items():
             changes = [0.0, *(report.mean_change(attack, epsilon) for epsilon in epsilons)]
             axes.plot([0, *epsilons], changes, label=attack, **style)
         return
     what = "labels right under attack" if task == "multi_label" else "accuracy under attack"
-    axes.set_title(what if given else "agreement with the clean prediction", fontsize=_SIZE + 1)
+    axes.set_title(what if given else "agreement with the clean prediction", fontsize=SIZE + 1)
     for attack, style in _styles(report).items():
         shares = [report.clean_accuracy, *(report.accuracy(attack, epsilon) for epsilon in epsilons)]
         axes.plot([0, *epsilons], shares, label=attack, **style)  # from the clean accuracy on
@@ -105,7 +102,7 @@ def _draw_accuracy(axes: Axes, report: EvaluationReport, epsilons: np.ndarray) -
 
 def _draw_mod(axes: Axes, report: EvaluationReport, explainer: str, metric: str, epsilons: np.ndarray) -> None:
     measured = "" if metric == "nissim" else f" ({metric})"
-    axes.set_title(f"MOD of {explainer}{measured}", fontsize=_SIZE + 1, parse_math=False)
+    axes.set_title(f"MOD of {explainer}{measured}", fontsize=SIZE + 1, parse_math=False)
     for attack, style in _styles(report).items():
         mods = np.array([report.mod(attack, explainer, epsilon, metric=metric) for epsilon in epsilons])
         intervals = [report.mod_interval(attack, explainer, epsilon, metric=metric) for epsilon in epsilons]
@@ -131,31 +128,13 @@ def _budget_text(report: EvaluationReport, attack: str) -> str:
     return f", {percent_text(min(shares))} of budget" if shares else ""
 
 
-def _epsilon_axis(axes: Axes, epsilons: np.ndarray) -> None:
-    """Ticks at the epsilons themselves, as far as their labels have room."""
-    span = float(epsilons[-1]) or 1.0  # epsilon 0 alone
-    axes.set_xlim(-0.03 * span, 1.03 * span)
-    kept: list[float] = []
-    # From the largest: 1/255 and 2/255 lie too close for two labels beside 16/255.
-    for epsilon in [*epsilons[::-1], 0.0]:
-        if not kept or kept[-1] - epsilon > 0.11 * span:
-            kept.append(float(epsilon))
-    axes.set_xticks(kept, [epsilon_text(epsilon) for epsilon in kept])
-    axes.set_xticks(epsilons, minor=True)
-    axes.set_xlabel("epsilon", fontsize=_SIZE)
-    axes.tick_params(labelsize=_SIZE)
-    axes.grid(axis="y", color="0.9", linewidth=0.8)
-    axes.spines[["top", "right"]].set_visible(False)
-    axes.set_axisbelow(True)
-
-
 def _styles(report: EvaluationReport) -> dict[str, dict[str, Any]]:
     """How each attack is drawn: the attacks in colour, the noise controls in gray."""
     # By what it is after and not by its name: `sign_noise` was once drawn as an attack.
     controls = [attack for attack, aim in report.aims.items() if aim == "noise"]
     others = [attack for attack in report.attacks if attack not in controls]
     # Three ways to know a curve: a printer has no colours, and some eyes have fewer.
-    looks = zip(cycle(_COLORS), cycle(_LINES), cycle(_MARKERS), strict=False)
+    looks = zip(cycle(COLORS), cycle(LINES), cycle(MARKERS), strict=False)
     plain = zip(cycle(_GRAYS), cycle(_DOTS), cycle(".x+"), strict=False)
     chosen = {**dict(zip(others, looks, strict=False)), **dict(zip(controls, plain, strict=False))}
     return {

@@ -32,22 +32,60 @@ def bootstrap_mods(values: np.ndarray, seed: int, resamples: int = RESAMPLES) ->
     """
     # Whole images are drawn, so one that is left out at any epsilon cannot take part.
     values = values[:, ~np.isnan(values).any(axis=0)]
-    epsilons, images = values.shape
+    return bootstrap_means(values, seed, resamples).T
+
+
+def bootstrap_means(values: np.ndarray, seed: int, resamples: int = RESAMPLES) -> np.ndarray:
+    """Means over resampled sets of images, of several things that were measured of the same images.
+
+    The images are drawn with replacement, the same ones for everything: so what two models have in common, as images
+    that are hard for both, cancels out of the difference of their means.
+
+    Args:
+        values: What was measured, `(..., images)`; NaN marks an image that is left out of that mean.
+        seed: Seed of the drawing.
+        resamples: How many sets to draw. Defaults to 1000.
+
+    Returns:
+        Means, `(..., resamples)`.
+
+    References:
+        Efron and Tibshirani, "An introduction to the bootstrap", 1993.
+    """
+    images = values.shape[-1]
     if images < 2:  # of one image every set consists of it alone, which SciPy refuses to draw
-        return np.broadcast_to(mod(values), (resamples, epsilons))
+        return np.broadcast_to(mod(values)[..., None], (*values.shape[:-1], resamples))
     drawn = stats.bootstrap(
         (values,),
-        mod,
+        _sums_and_counts,  # and not means, which are NaN where no image is left: SciPy warns of these
         n_resamples=resamples,
         # 1,000 sets of 20,000 images at five epsilons would be 800 MB.
-        batch=max(1, _ENTRIES_AT_A_TIME // (epsilons * images)),
+        batch=max(1, _ENTRIES_AT_A_TIME // max(1, values.size)),
         vectorized=True,
         axis=-1,
         method="percentile",
         rng=np.random.default_rng(seed),  # a report of the same data and seed has the same intervals
     )
-    distribution: np.ndarray = drawn.bootstrap_distribution.T
-    return distribution
+    sums, counts = drawn.bootstrap_distribution
+    with np.errstate(invalid="ignore"):
+        means: np.ndarray = sums / counts
+    return means
+
+
+def _sums_and_counts(values: np.ndarray, axis: int) -> np.ndarray:
+    """What `mod` divides, `(2, ...)`."""
+    return np.stack([np.nansum(values, axis=axis), np.sum(~np.isnan(values), axis=axis)])
+
+
+def percentile_interval(values: np.ndarray, level: float = 0.95) -> tuple[float, float]:
+    """The percentile interval of what a bootstrap found, `(resamples,)`; NaN where that has one.
+
+    Args:
+        values: One value for each set of images.
+        level: How often such intervals hold the true value. Defaults to 0.95.
+    """
+    low, high = _interval(values, level)
+    return float(low), float(high)
 
 
 def mod_intervals(mods: np.ndarray, level: float = 0.95) -> np.ndarray:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from keras_advxai.metrics.at_size import at_size
 from keras_advxai.metrics.center_shift import center_shift
 from keras_advxai.metrics.cosine_distance import cosine_distance
 from keras_advxai.metrics.dissimilarity import Dissimilarity
@@ -18,6 +19,7 @@ __all__ = [
     "MOD",
     "VID",
     "Dissimilarity",
+    "at_size",
     "center_shift",
     "cosine_distance",
     "declared",

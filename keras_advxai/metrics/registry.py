@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copyreg
 import importlib
+import re
 from collections.abc import Callable
 from typing import Any, overload
 
@@ -11,6 +12,7 @@ from keras_advxai._choice import nearest
 from keras_advxai.metrics.dissimilarity import Dissimilarity, DissimilarityFunction
 
 _KNOWN: dict[str, Dissimilarity] = {}
+_FAMILIES: dict[str, Callable[..., Dissimilarity]] = {}
 
 
 @overload
@@ -65,6 +67,20 @@ def register(
         return _add(Dissimilarity(function, name=name, upper=upper, numpy=numpy))
 
     return declare if function is None else declare(function)
+
+
+def family(pattern: str) -> Callable[[Callable[..., Dissimilarity]], Callable[..., Dissimilarity]]:
+    """Declares what makes dissimilarities of names that nobody can list, such as those at a size.
+
+    Args:
+        pattern: A regular expression of the whole name, whose groups the decorated function is called with.
+    """
+
+    def declare(make: Callable[..., Dissimilarity]) -> Callable[..., Dissimilarity]:
+        _FAMILIES[pattern] = make
+        return make
+
+    return declare
 
 
 def get(identifier: str | DissimilarityFunction | Dissimilarity) -> Dissimilarity:
@@ -177,6 +193,10 @@ def _is_run_again(metric: Dissimilarity, older: Dissimilarity) -> bool:
 def _by_name(name: str) -> Dissimilarity:
     if _squeezed(name) in _KNOWN:
         return _KNOWN[_squeezed(name)]
+    for pattern, make in _FAMILIES.items():
+        found = re.fullmatch(pattern, name)
+        if found is not None and _squeezed(found[1]) in _KNOWN:
+            return make(*found.groups())
     raise ValueError(
         f"Unknown dissimilarity {name!r}.{nearest(name, _names())} Known: {', '.join(sorted(_names()))}. A function of "
         "two batches of heatmaps may be passed as well, and @keras_advxai.metrics.register makes it known by name."

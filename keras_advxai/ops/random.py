@@ -45,6 +45,20 @@ def image_keys(images: Tensor, seed: int | Tensor = 0) -> Tensor:
     return tf.bitcast(_mix(content + _mix(_word(seed) + _GOLDEN)), tf.int32)
 
 
+def content_keys(images: Tensor) -> Tensor:
+    """A number that images with the same pixels have in common, and hardly any others; 0 for images of one value.
+
+    Args:
+        images: `(batch, height, width, channels)`, float32, or of any other rank from 2.
+
+    Returns:
+        `(batch,)` int32, from 0 on.
+    """
+    axes = range(1, images.shape.rank)
+    plain = tf.reduce_max(images, axes) == tf.reduce_min(images, axes)  # such as black frames, which are no copies
+    return tf.where(plain, 0, tf.maximum(image_keys(images) & 0x7FFFFFFF, 1))
+
+
 def uniform(keys: Tensor, counter: int | Tensor, shape: Sequence[int] | Tensor = ()) -> Tensor:
     """Numbers drawn uniformly from [0, 1), of 24 bits each.
 

@@ -63,6 +63,7 @@ def test_the_types_for_editors_are_those_of_the_constructor():
     ("target", "without"),
     [
         (kax.evaluate, ()),
+        (kax.compare, ()),
         (kax.callbacks.AdversarialEvaluation, ()),
         (kax.ExplainableModel.evaluate_robustness, MODEL_SETTINGS),
         (kax.compare_scores, ("attacks", "epsilons")),
