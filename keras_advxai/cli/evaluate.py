@@ -181,23 +181,39 @@ def _check(options: dict[str, Any]) -> None:
         writing.check_folder(options["journal"].parent, "--journal")
     if options["ray"] and options["shard"] is not None:
         raise click.UsageError("--ray makes the shards by itself: leave out one of --ray and --shard.")
+    if not check_measuring(options) and options["max_mod"] is not None:
+        raise click.UsageError("--max-mod is a limit on explanations, and --explainer none measures none.")
+    if options["min_accuracy"] is not None and options["task"] == "regression":
+        raise click.UsageError("--min-accuracy is a limit on classes, and --task regression has none.")
+
+
+def check_measuring(options: dict[str, Any]) -> list[str]:
+    """Raise for what is wrong in how is measured, as far as it shows without TensorFlow.
+
+    Args:
+        options: What the options say.
+
+    Returns:
+        The explainers, `none` not among them.
+
+    Raises:
+        Failure: The bounds are none.
+        click.UsageError: Options do not go together.
+    """
     bounds = options["bounds"]
     if bounds is not None and not bounds[0] < bounds[1]:
         raise Failure(f"--bounds must be the lower and the upper bound, such as 0 1. Received: {bounds[0]} {bounds[1]}")
     without = [name for name in options["explainers"] if name.lower() != NONE]
-    if options["max_mod"] is not None and not without:
-        raise click.UsageError("--max-mod is a limit on explanations, and --explainer none measures none.")
     if without and len(without) < len(options["explainers"]):
         raise click.UsageError("--explainer none cannot stand beside other explainers.")
-    if options["min_accuracy"] is not None and options["task"] == "regression":
-        raise click.UsageError("--min-accuracy is a limit on classes, and --task regression has none.")
+    return without
 
 
 def _loaded(options: dict[str, Any]) -> tuple[ImageClassifier, EvaluationSettings, images.Images]:
     """The model, what is to be measured, and the images."""
     name, weights = options["model"], options["weights"]
     classifier = models.load(name, **models.seen_as(options), of_files=images.are_files(options["data"]))
-    settings = _settings(classifier, options)
+    settings = wanted_settings(classifier, options)
     names = models.names_of_classes(options["class_names"], classifier, name, weights)
     reading = images.Reading(options["size"], options["crop"], options["batch_size"], options["limit"], names)
     return classifier, settings, images.load(options["data"], classifier, reading, SHOWN)
@@ -209,8 +225,13 @@ def _is_assumed(classifier: ImageClassifier, options: dict[str, Any]) -> bool:
     return not said and images.are_files(options["data"])
 
 
-def _settings(classifier: ImageClassifier, options: dict[str, Any]) -> EvaluationSettings:
-    """What is to be measured, as far as it can be checked before there are images."""
+def wanted_settings(classifier: ImageClassifier, options: dict[str, Any]) -> EvaluationSettings:
+    """What is to be measured, as far as it can be checked before there are images.
+
+    Args:
+        classifier: The model.
+        options: What the options say.
+    """
     import keras_advxai as kax
 
     settings = kax.EvaluationSettings(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Any, TypeVar
 
 import click
@@ -72,6 +72,17 @@ def several(*options: Callable[[F], F]) -> Callable[[F], F]:
         return function
 
     return decorate
+
+
+def options_of(command: click.Command, without: Collection[str]) -> list[click.Parameter]:
+    """The options of another command, so that two commands take and explain the same in the same words.
+
+    Args:
+        command: The other command.
+        without: The options that are left out, by the names of their values.
+    """
+    own = {"as_json", "quiet", "debug"}  # which each command has by itself
+    return [item for item in command.params if item.name not in own and item.name not in without]
 
 
 MODEL_HELP = (

@@ -10,6 +10,7 @@ import click
 
 from keras_advxai import __version__
 from keras_advxai._choice import nearest
+from keras_advxai.cli.compare import compare
 from keras_advxai.cli.console import Console
 from keras_advxai.cli.demo import demo
 from keras_advxai.cli.evaluate import evaluate
@@ -76,5 +77,5 @@ def version(console: Console) -> int:
     return 0
 
 
-for command in (evaluate, explain, layers, attacks, explainers, metrics, show, merge, demo, version):
+for command in (evaluate, compare, explain, layers, attacks, explainers, metrics, show, merge, demo, version):
     program.add_command(command)

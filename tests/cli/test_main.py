@@ -42,7 +42,7 @@ def test_help_and_versions_load_nothing_heavy():
 def test_help_names_the_commands_and_each_has_examples(capsys):
     assert main(["--help"]) == 0
     text = capsys.readouterr().out
-    wanted = "evaluate explain layers attacks explainers metrics show merge demo version"
+    wanted = "evaluate compare explain layers attacks explainers metrics show merge demo version"
     assert list(program.commands) == wanted.split()
     for name in program.commands:
         assert f"\n  {name} " in text
