@@ -95,7 +95,12 @@ Examples:
     "--noise/--no-noise", default=True, show_default=True, help="Whether to measure the same under random noise."
 )
 @image_options
-@click.option("--limit", type=click.IntRange(min=1), metavar="N", help="At most so many images, spread over all.")
+@click.option(
+    "--limit",
+    type=click.IntRange(min=1),
+    metavar="N",
+    help="At most so many images, spread over all; of a saved dataset the first.",
+)
 @click.option(
     "--batch-size",
     type=click.IntRange(min=1),

@@ -202,6 +202,18 @@ def _table(path: pathlib.Path, rows: list[list[dict[str, Any]]], attack: str, ep
     )
 
 
+def _stems(files: Sequence[pathlib.Path]) -> list[str]:
+    """How the figures of each file begin, all otherwise."""
+    stems = [path.stem for path in files]
+    found: list[str] = []
+    for place, stem in enumerate(stems):
+        name = stem if stems.count(stem) == 1 else f"{stem}_{place}"
+        while name in found or (name != stem and name in stems):
+            name += "_"
+        found.append(name)
+    return found
+
+
 def _write(
     explained: _Explained,
     files: tuple[pathlib.Path, ...],
@@ -216,10 +228,9 @@ def _write(
 
     folder.mkdir(parents=True, exist_ok=True)
     condition = f"{explained.attack} at {epsilon_text(explained.epsilon)}"  # a card has 54 letters in a line
-    stems = [path.stem for path in files]
-    for place, path in enumerate(files):
+    stems = _stems(files)
+    for place, (path, stem) in enumerate(zip(files, stems, strict=True)):
         own: list[Example] = [example for example in explained.examples if example.index == place]
-        stem = path.stem if stems.count(path.stem) == 1 else f"{path.stem}_{place}"
         drawn = []
         for example in own:
             if example.explainer in explained.shown:

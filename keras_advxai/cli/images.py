@@ -107,7 +107,9 @@ def _of_files(path: pathlib.Path, classifier: ImageClassifier, reading: Reading,
     if len(found.names) > len(look.names):  # those above are spread over all of them
         heads = data.load(path, batch_size=first, limit=reading.limit, **how)
         batch = heads[0]
-        shown, names = (batch if heads.labels is None else batch[0]), heads.names_of(0)
+        first_ones = batch if heads.labels is None else batch[0]
+        if len(first_ones):  # none of them may be an image
+            shown, names = first_ones, heads.names_of(0)
     named = reading.class_names
     doubts: tuple[str, ...] = ()
     if named is None and found.class_names is not None:
@@ -128,6 +130,7 @@ def _nameless(names: Sequence[str], classes: int) -> str:
 
 
 def _of_arrays(path: pathlib.Path, reading: Reading, first: int) -> Images:
+    import numpy as np
     import tensorflow as tf
 
     from keras_advxai import data
@@ -145,7 +148,8 @@ def _of_arrays(path: pathlib.Path, reading: Reading, first: int) -> Images:
     else:
         x, y = found if isinstance(found, tuple) else (found, None)
         if limit is not None:
-            x, y = x[:limit], None if y is None else y[:limit]
+            chosen = np.arange(min(limit, len(x))) * len(x) // min(limit, len(x))  # uniformly spread, as of files
+            x, y = x[chosen], None if y is None else y[chosen]
             found = x if y is None else (x, y)
     count = None if isinstance(found, tf.data.Dataset) else len(x)
     labels = None if y is None else y[:LOOKED_AT]

@@ -17,6 +17,9 @@ PRETRAINED = ("efficientnet_lite0",)
 """The models of `kax.pretrained`."""
 
 PIXELS = (0.0, 255.0)
+_PUBLISHED = "imagenet"
+"""What `--weights` says unless it is given: the published weights, or those that a file has."""
+
 _IMAGENET = 1000
 _SEEN = ("preprocess", "bounds", "task", "labels", "from_logits", "model_output", "fold_batch_norm", "jit_compile")
 
@@ -31,7 +34,7 @@ def seen_as(options: dict[str, Any]) -> dict[str, Any]:
 
 
 def load(
-    name: str, *, weights: str = "imagenet", unsafe: bool = False, of_files: bool = True, **seen: Any
+    name: str, *, weights: str = _PUBLISHED, unsafe: bool = False, of_files: bool = True, **seen: Any
 ) -> ImageClassifier:
     """The classifier that the options mean.
 
@@ -49,9 +52,8 @@ def load(
     """
     import keras_advxai as kax
 
-    preprocess = seen.get("preprocess")
-    if preprocess is not None and name in PRETRAINED:
-        raise Failure(f"{name} preprocesses its images by itself: leave out --preprocess. Received: {preprocess}")
+    if name in PRETRAINED:
+        _check_own(name, seen.get("preprocess"), weights)
     said = {"output": name_or_number(seen.pop("model_output", None)), **seen}
     settings = given = {key: value for key, value in said.items() if value is not None}
     if name in PRETRAINED:
@@ -75,6 +77,14 @@ def load(
         if getattr(found, key) != value:
             raise Failure(f"The classifier that {name} returns has {key} of its own: leave out {OPTION_OF[key]}.")
     return found
+
+
+def _check_own(name: str, preprocess: str | None, weights: str) -> None:
+    """Raise for what a model of `kax.pretrained` has by itself."""
+    if preprocess is not None:
+        raise Failure(f"{name} preprocesses its images by itself: leave out --preprocess. Received: {preprocess}")
+    if weights.lower() != _PUBLISHED:
+        raise Failure(f"{name} has its own weights: leave out --weights. Received: {weights}")
 
 
 def names_of_classes(

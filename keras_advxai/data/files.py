@@ -21,7 +21,7 @@ _SEPARATORS = (",", ";", "\t")
 """Of the cells of a table: spreadsheets write semicolons where commas are in numbers."""
 
 _PATHS = ("path", "file", "filename", "file_name", "filepath", "image", "image_path")
-_LABELS = ("label", "class", "class_name", "category", "target", "y")
+_LABELS = ("label", "labels", "class", "classes", "class_id", "class_name", "category", "target", "targets", "y")
 """How a heading calls the columns."""
 
 _DIGITS = 9
@@ -90,7 +90,10 @@ def in_folder(folder: str | os.PathLike[str], classes: Sequence[str] | None = No
         )
     if not by_class:
         return Files(tuple(beside), tuple(path.name for path in beside), None)
-    numbers, names = _numbered(list(by_class), classes)
+    # Keras counts a folder without images as a class, too; but where classes are named, it may be anything.
+    counted = list(by_class) if classes is not None or all(map(_is_number, by_class)) else inside
+    every, names = _numbered(counted, classes)
+    numbers = [every[counted.index(name)] for name in by_class]
     pairs = [(path, number) for name, number in zip(by_class, numbers, strict=True) for path in by_class[name]]
     return Files(
         tuple(path for path, _ in pairs),
@@ -120,6 +123,11 @@ def in_table(path: str | os.PathLike[str], classes: Sequence[str] | None = None,
     if not rows:
         raise ValueError(f"The table {str(table)!r} names no image. Write a path and a label into each line.")
     column = next((index for index, cell in enumerate(heading) if cell.lower() in _LABELS), 0)
+    if not numbers and len(heading) > 1 and heading[column].lower() not in _LABELS:
+        raise ValueError(
+            f"The heading of {str(table)!r} names several columns beside the path, "
+            f"{', '.join(map(shortened, heading))}, and none of them a label: call it label."
+        )
     cells = [rest[column] if column < len(rest) else "" for _, _, rest in rows]
     for (number, name, _), label in zip(rows, cells, strict=True):
         if not os.path.isfile(table.parent / name):  # `Path.is_file` raises where the name is too long to be one
@@ -170,8 +178,10 @@ def _of_columns(
 ) -> tuple[tuple[str, ...], list[tuple[int, str, tuple[str, ...]]]]:
     heading: tuple[str, ...] = ()
     path = 0
-    if rows and not os.path.isfile(folder / rows[0][1][0]):
-        heading = rows[0][1]
+    # A file that is not there is no heading.
+    first = rows[0][1] if rows else ()
+    if first and not any(cell.lower().endswith(ENDINGS) or os.path.isfile(folder / cell) for cell in first if cell):
+        heading = first
         path = next((index for index, cell in enumerate(heading) if cell.lower() in _PATHS), 0)
         rows = rows[1:]
     # Some lines may be shorter.
@@ -200,9 +210,21 @@ def _numbers_of(cells: Sequence[str], where: str, width: int) -> tuple[float, ..
     return tuple(found)
 
 
+def _is_number(name: str) -> bool:
+    return name.isdecimal() and name.isascii()
+
+
+def _without_point(name: str) -> str:
+    """A class that pandas has written as a float, as it does beside empty cells, as a whole number."""
+    whole, point, rest = name.partition(".")
+    return whole if point and _is_number(whole) and rest and not rest.strip("0") else name
+
+
 def _numbered(names: Sequence[str], classes: Sequence[str] | None) -> tuple[list[int], tuple[str, ...] | None]:
     """The class of each name, and the names of all classes, if they are known."""
-    if all(name.isdecimal() and name.isascii() for name in names):
+    names = [_without_point(name) for name in names]
+    # Numbers that are names of the classes are meant as such: Keras puts the folders 2 and 10 into the order of texts.
+    if all(map(_is_number, names)) and not (classes is not None and set(names) <= set(classes)):
         long = [name for name in names if len(name) > _DIGITS]
         if long:
             raise ValueError(f"There is no class {shortened(long[0])}.")
@@ -219,7 +241,7 @@ def _numbered(names: Sequence[str], classes: Sequence[str] | None) -> tuple[list
                 f"number of the class, such as {both[0]!r}; others may keep their names."
             )
         # Beside names, as of the classes that share one.
-        if name not in known and name.isdecimal() and name.isascii() and len(name) <= _DIGITS:
+        if name not in known and _is_number(name) and len(name) <= _DIGITS:
             known.setdefault(name, int(name))
         if not 0 <= known.get(name, -1) < len(classes):
             raise ValueError(

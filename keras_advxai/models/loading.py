@@ -67,7 +67,8 @@ def load_model(
     Args:
         source: The name, the path or the function.
         weights: Of a name: `"imagenet"`, which Keras downloads and keeps; a path of weights that fit; or `None`, at
-            random. Of a JSON file: the path of its weights. Defaults to `"imagenet"`.
+            random. Of a file or function: the path of weights to load into it, which a JSON file needs. Defaults to
+            `"imagenet"`: those that a file or function has.
         unsafe: Whether code in a file may be run, which whoever made the file has chosen: a `Lambda` layer of a Keras
             file, any operation of a SavedModel. Defaults to `False`.
         **settings: Those of `ImageClassifier`, such as `bounds` and `preprocess`, which a file does not know.
@@ -94,10 +95,11 @@ def load_model(
         return ImageClassifier(_application(text, builder, weights), **{"preprocess": module, **settings})
     path = pathlib.Path(text).expanduser()
     if path.exists():
-        return ImageClassifier(_from_file(path, weights, unsafe), **settings)
+        found = ImageClassifier(_from_file(path, weights, unsafe), **settings)
+        return found if path.is_file() and _kind(path) == "json" else _with_weights(found, text, weights)
     module, colon, function = text.partition(":")
     if colon and function.isidentifier():
-        return _from_function(module, function, settings)
+        return _with_weights(_from_function(module, function, settings), text, weights)
     raise FileNotFoundError(f"There is no model {text!r}.{nearest(text, _applications())} Pass {_WAYS}.")
 
 
@@ -116,14 +118,32 @@ def _application(name: str, builder: Callable[..., keras.Model], weights: str | 
         ) from error
     if given == weights:
         return model
+    _load_weights(model, name, weights)
+    return model
+
+
+def _load_weights(model: keras.Model, name: str, weights: str | os.PathLike[str] | None) -> None:
     path = pathlib.Path(os.fspath(weights or "")).expanduser()
     if not path.exists():
         raise FileNotFoundError(f"There is no file of weights {str(path)!r}. Or pass weights='imagenet' or None.")
+    # A file of a model that was trained has the state of its optimizer, too, which does not fit one that begins.
+    optimizer = getattr(model, "optimizer", None)
     try:
+        model.optimizer = None
         model.load_weights(path)
     except Exception as error:  # Keras', h5py's and others, according to what does not fit
         raise ValueError(f"The weights in {str(path)!r} do not fit {name}: {reason(error)}") from error
-    return model
+    finally:
+        model.optimizer = optimizer
+
+
+def _with_weights(classifier: ImageClassifier, name: str, weights: str | os.PathLike[str] | None) -> ImageClassifier:
+    """A classifier of a file or function, with other weights where some are given."""
+    if weights is None:
+        raise ValueError(f"weights=None is for names of keras.applications. Received: weights=None with {name!r}")
+    if weights != "imagenet":
+        _load_weights(classifier.model, name, weights)
+    return classifier
 
 
 def _from_function(module: str, function: str, settings: dict[str, Any]) -> ImageClassifier:

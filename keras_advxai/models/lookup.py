@@ -70,14 +70,14 @@ def layer_path(model: keras.Model, topology: Topology, layer: str | keras.Operat
 
 
 def _passed_over(topology: Topology) -> str:
-    """What to do about convolutions whose maps are laid out otherwise than the images; nothing where there are none."""
+    """What to do about layers whose maps are laid out otherwise than the images; nothing where there are none."""
     if not topology.passed_over:
         return ""
     return (
         f" The maps of {', '.join(topology.passed_over)} have other dimensions than the images, and where their values "
         "lie cannot be told. To explain such a layer, say it: GradCAM(layer=..., reshape_transform=...), a function "
-        "from what it returns to (batch, frames, height, width, channels), such as lambda output: output[:, None] for "
-        "one map of all frames."
+        "from what it returns to the dimensions of the images, channels last, such as lambda output: output[:, None] "
+        "for one map of all frames, or one row of all."
     )
 
 

@@ -1,12 +1,14 @@
 """The commands but for `evaluate`."""
 
 import json
+import pathlib
 
 import pytest
 from PIL import Image
 
 import keras_advxai as kax
 from keras_advxai.cli import listing, models
+from keras_advxai.cli.explain import _stems
 
 PNG = b"\x89PNG\r\n\x1a\n"
 FORMATS = ("--figure-format", "png", "--figure-format", "svg")
@@ -37,6 +39,11 @@ def test_explain_draws_each_explainer_and_the_softmax(run, here, tmp_path):
 
 
 @pytest.mark.slow
+def test_no_two_files_have_figures_of_one_name():
+    files = [pathlib.Path(name) for name in ("a/cat.png", "b/cat.png", "c/cat_0.png", "dog.png")]
+    assert _stems(files) == ["cat_0_", "cat_1", "cat_0", "dog"]
+
+
 def test_explain_warns_of_a_wrong_preprocessing_and_speaks_json(run, tmp_path):
     dark = tmp_path / "dark.png"
     Image.new("RGB", (16, 16), (3, 2, 1)).save(dark)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 
 import helpers
+import keras
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -273,7 +274,7 @@ def test_tables_of_spreadsheets(animals, separator, heading):
 
 def test_what_is_no_table_of_files_says_what_one_is(animals):
     (animals / "table.csv").write_text("1;cat/a.png\n2;dog/1.png\n")
-    with pytest.raises(ValueError, match=r"Line 2 of .* names '2;dog/1.png', .*a heading may call the columns path"):
+    with pytest.raises(ValueError, match=r"Line 1 of .* names '1;cat/a.png', .*a heading may call the columns path"):
         kax.data.load(animals / "table.csv")
     write(animals / "a, b.png")
     (animals / "table.csv").write_text("a, b.png\n")
@@ -289,3 +290,43 @@ def test_numbers_beside_names(animals):
         kax.data.load(animals, classes=["dog", "cat", "cat"])
     with pytest.raises(ValueError, match=r"There is no class '2'\..* after the 2 classes, or by their numbers"):
         kax.data.load(animals, classes=["dog", "cat"])
+
+
+def test_labels_that_became_floats_are_classes(tmp_path):
+    """As pandas writes them in a column with an empty cell; as texts they would be sorted otherwise."""
+    for number in range(12):
+        write(tmp_path / f"{number}.png")
+    (tmp_path / "table.csv").write_text("\n".join(f"{number}.png,{number}.0" for number in range(12)))
+    data = kax.data.load(tmp_path / "table.csv")
+    assert data.labels.tolist() == list(range(12))
+    assert data.class_names is None
+
+
+def test_names_of_classes_that_are_numbers_are_names(tmp_path):
+    """Keras puts such folders into the order of texts, and calls its classes so."""
+    for name in ("1", "2", "10"):
+        write(tmp_path / name / "a.png")
+    alphabetical = sorted(map(str, range(11)))
+    found = kax.data.load(tmp_path, classes=alphabetical)
+    assert [alphabetical[label] for label in found.labels] == [name.partition("/")[0] for name in found.names]
+    assert kax.data.load(tmp_path).labels.tolist() == [1, 10, 2]
+
+
+def test_a_file_that_is_not_there_is_no_heading(animals):
+    (animals / "table.csv").write_text("cat/gone.png,1\ncat/a.png,0\n")
+    with pytest.raises(ValueError, match=r"Line 1 of .* names 'cat/gone.png', which is no file"):
+        kax.data.load(animals / "table.csv")
+    (animals / "table.csv").write_text("path,fold,what\ncat/a.png,0,1\n")
+    with pytest.raises(ValueError, match=r"names several columns beside the path, 'fold', 'what', and none of them a"):
+        kax.data.load(animals / "table.csv")
+    (animals / "table.csv").write_text("path,fold,class_id\ncat/a.png,0,1\n")
+    assert kax.data.load(animals / "table.csv").labels.tolist() == [1]
+
+
+def test_a_folder_without_images_is_a_class_as_in_keras(animals):
+    (animals / "bird").mkdir()
+    data = kax.data.load(animals)
+    expected = keras.utils.image_dataset_from_directory(animals, image_size=(8, 8), verbose=False)
+    assert list(data.class_names) == expected.class_names == ["bird", "cat", "dog"]
+    assert data.labels.tolist() == [1, 1, 2]
+    assert kax.data.load(animals, classes=["cat", "dog"]).labels.tolist() == [0, 0, 1]

@@ -136,6 +136,31 @@ def test_an_image_that_is_summed_over_its_height_is_a_sequence():
         _ = kax.ImageClassifier(model).default_layer
 
 
+BEHIND = {
+    "a convolution behind a mean": lambda: [Mean(), L.Conv1D(3, 3, name="sequence")],
+    "a recurrent layer behind a reshape": lambda: [
+        L.Permute((2, 1, 3)),
+        L.Reshape((6, 18)),
+        L.Bidirectional(L.LSTM(3, return_sequences=True), name="sequence"),
+    ],
+}
+
+
+@pytest.mark.parametrize("name", BEHIND)
+def test_a_sequence_of_an_image_is_not_passed_over_silently(name):
+    """An activation makes of the convolution a map to explain, and no patches."""
+    first = L.Conv2D(3, 3, activation="relu", name="conv")
+    stack = [first, *BEHIND[name](), L.GlobalAveragePooling1D(), L.Dense(2)]
+    model = keras.Sequential([keras.Input((8, 8, 1)), *stack])
+    with pytest.warns(UserWarning, match=r"is explained\. The maps of sequence have other dimensions than the images"):
+        assert kax.ImageClassifier(model).default_layer in ("conv", "permute")
+    x = np.random.default_rng(0).random((1, 8, 8, 1), dtype="float32")
+    explainer = kax.explainers.GradCAM(layer="sequence", reshape_transform=lambda output: output[:, None], relu=False)
+    maps = explainer(model, x)
+    assert maps.shape == x.shape
+    np.testing.assert_allclose(maps, np.repeat(maps[:, :1], 8, axis=1), atol=1e-6)
+
+
 @pytest.mark.parametrize("first", [[], [conv3d()]], ids=["at once", "behind a convolution"])
 def test_frames_that_became_channels_are_not_passed_over_silently(first):
     """Which side is which after a reshape nobody can tell; the convolution behind it is named, and can be explained."""

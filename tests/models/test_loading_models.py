@@ -104,6 +104,33 @@ def test_weights_that_cannot_be_downloaded(monkeypatch):
         kax.load_model("MobileNetV2")
 
 
+def test_weights_for_a_file_or_function(saved, monkeypatch):
+    """They take the place of those that it has; none are ignored."""
+    model, folder = saved
+    model.save(folder / "model.keras")
+    changed = [2 * weight for weight in model.get_weights()]
+    kept = model.get_weights()
+    model.set_weights(changed)
+    model.save_weights(folder / "doubled.weights.h5")
+    model.set_weights(kept)
+    (folder / "makes_a_model.py").write_text(
+        "import keras\n\n\ndef build():\n    return keras.models.load_model('model.keras', compile=False)\n"
+    )
+    monkeypatch.chdir(folder)
+    monkeypatch.syspath_prepend(folder)
+    for source in ("model.keras", "makes_a_model:build"):
+        for given, expected in (({}, kept), ({"weights": "doubled.weights.h5"}, changed)):
+            found = kax.load_model(source, **given).model.get_weights()
+            assert all(np.array_equal(one, other) for one, other in zip(found, expected, strict=True))
+        with pytest.raises(ValueError, match=r"weights=None is for names of keras.applications"):
+            kax.load_model(source, weights=None)
+        with pytest.raises(FileNotFoundError, match=r"There is no file of weights 'gone.h5'"):
+            kax.load_model(source, weights="gone.h5")
+    keras.Sequential([keras.Input((3,)), keras.layers.Dense(2)]).save_weights(folder / "other.weights.h5")
+    with pytest.raises(ValueError, match=r"The weights in 'other.weights.h5' do not fit model.keras"):
+        kax.load_model("model.keras", weights="other.weights.h5")
+
+
 def test_every_application_has_a_preprocessing():
     from keras_advxai.models import applications, loading
 
