@@ -11,7 +11,7 @@ import tensorflow as tf
 
 from keras_advxai.models import graph
 from keras_advxai.models.arriving import layer_with_statistics
-from keras_advxai.models.feature_maps import CONVOLUTIONS, NONLINEAR_OPS, RECURRENT, STEP_BACK, FeatureMap
+from keras_advxai.models.feature_maps import CONVOLUTIONS, NONLINEAR_OPS, STEP_BACK, FeatureMap
 from keras_advxai.models.folding import foldable
 from keras_advxai.models.layer_table import LayerInfo, LayerTable
 from keras_advxai.models.layouts import Layouts
@@ -132,16 +132,14 @@ class _Tracer:
         )
 
     def _passed_over(self, default: FeatureMap | None) -> tuple[str, ...]:
-        """Convolutions and recurrent layers behind the layer that is explained, whose maps lack a dimension."""
-        # Frames that became channels of a convolution; rows or columns of an image that became steps of a sequence.
+        """Convolutions behind the layer that is explained, whose maps lack a dimension of the images."""
+        # Frames that became channels; rows of an image that were summed up. A recurrent layer is a part of the head.
         rank, after = self._images.shape.rank - 1, -1.0 if default is None else self._depth(default)
         found = [call for call in self._calls if self._position[id(call)] > after and not self._is_map(call)]
         found = [call for call in found if call.output.shape.rank == rank >= 3 and not call.frames]
         # A convolution over the channels, as of ECA-Net, has one channel itself, and no positions.
         found = [call for call in found if rank > 3 or (call.output.shape[1] != 1 and call.output.shape[-1] != 1)]
-        found = [call for call in found if isinstance(call.operation, (*CONVOLUTIONS, *RECURRENT))]
-        outer = {call.path for call in found}  # of a layer for both directions, neither one by itself
-        return tuple(self._names[id(call)] for call in found if call.path.rpartition("/")[0] not in outer)
+        return tuple(self._names[id(call)] for call in found if isinstance(call.operation, CONVOLUTIONS))
 
     def _is_map(self, call: Call) -> bool:
         # The images themselves: an MLP behind Rescaling has nothing to explain.

@@ -27,9 +27,6 @@ CONVOLUTIONS = (
 )
 """Layers whose kernels move over positions."""
 
-RECURRENT = (_L.RNN, _L.Bidirectional)
-"""Layers that go from position to position."""
-
 # What makes of a single convolution more than patches: CvT-like stems and small hybrids have an activation behind it.
 NONLINEAR_OPS = frozenset(
     {"Relu", "Relu6", "LeakyRelu", "Elu", "Selu", "Softplus", "Softsign", "Sigmoid", "Tanh", "Erf", "Erfc"}

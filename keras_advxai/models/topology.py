@@ -43,7 +43,7 @@ class Topology:
         unmerged: Other layers that the classes are computed from, where no layer merges them with the one that is
             explained by default.
         points: Names of the layers that return maps of a single position, which are explained where they are named.
-        passed_over: Convolutions and recurrent layers behind the default layer whose maps have dimensions of their own,
+        passed_over: Convolutions behind the default layer whose maps have dimensions of their own,
             as after a reshape.
         foldable: The calls of BatchNormalization that alone use the output of the preceding layer.
         statistics: The path of the first layer that keeps statistics of its training, such as BatchNormalization.
