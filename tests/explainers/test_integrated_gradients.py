@@ -226,9 +226,11 @@ def test_the_probability_saturates_where_the_logit_does_not(build, few):
     *body, kernel, bias = model.get_weights()
     model.set_weights([*body, kernel, np.add(bias, [0, 200])])
     probability = IntegratedGradients(score="probability")
-    with pytest.warns(BlankHeatmapWarning, match=r"6 of 6 heatmaps of IntegratedGradients\(.* are blank"):
-        assert (probability(model, x) == 0).all()
-    assert (probability.attributions(model, x) == 0).all()
+    found = probability.attributions(model, x)
+    assert np.abs(found).max() < 1e-6  # 0 but for rounding, which the kernels of oneDNN do not have here
+    if not found.any():
+        with pytest.warns(BlankHeatmapWarning, match=r"6 of 6 heatmaps of IntegratedGradients\(.* are blank"):
+            assert (probability(model, x) == 0).all()
     assert (IntegratedGradients()(model, x).max((1, 2, 3)) == 1).all()
 
 
