@@ -159,12 +159,16 @@ def _lines(table: pathlib.Path) -> tuple[tuple[str, ...], list[tuple[int, str, t
     """The heading of a table, but for the path, and of each line its number, the path, and the other cells."""
     try:
         text = table.read_text(encoding="utf-8-sig")
-        read = [_of_columns(_rows(text, separator), table.parent) for separator in _SEPARATORS]
+        read = []
+        for separator in _SEPARATORS:
+            read.append(_of_columns(_rows(text, separator), table.parent))
+            found = read[-1][1]
+            # By what is there, and not by the signs: the name of a file may have commas.
+            if found and os.path.isfile(table.parent / found[0][1]):
+                return read[-1]
     except (UnicodeDecodeError, csv.Error) as error:
         raise ValueError(f"The table {str(table)!r} must be comma-separated text in UTF-8: {error}") from error
-    # By what is there, and not by the signs: the name of a file may have commas. If none fits, the error is of commas.
-    fitting = (found for found in read if found[1] and os.path.isfile(table.parent / found[1][0][1]))
-    return next(fitting, read[0])
+    return read[0]  # with commas, of which the error is
 
 
 def _rows(text: str, separator: str) -> list[tuple[int, tuple[str, ...]]]:

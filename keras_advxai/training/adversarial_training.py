@@ -112,6 +112,8 @@ class AdversarialTraining(ExplainableModel):
 
     def call(self, inputs: Any, training: bool | None = None, **kwargs: Any) -> Any:
         """The outputs of the inner model for images, which are preprocessed first."""
+        if not self.inner.built and self.preprocess is None:  # Keras calls it to build it
+            return super().call(inputs, training, **kwargs)
         images = tf.convert_to_tensor(self.classifier.images_of(inputs))
         return super().call(self.classifier.network_inputs(inputs, images), training, **kwargs)
 

@@ -139,14 +139,12 @@ def test_keys_of_further_dissimilarities_end_in_their_name(train_faces, test_fac
     def my_function(heatmaps, others):
         return tf.reduce_mean(tf.abs(heatmaps - others), axis=(1, 2, 3))
 
-    settings = kax.EvaluationSettings(
-        metrics=("nissim", my_function, "center_shift"), epsilons=EPSILONS, fold_batch_norm=True, noise_control=False
-    )
+    others = {"epsilons": EPSILONS, "fold_batch_norm": True, "noise_control": False}
+    settings = kax.EvaluationSettings(metrics=("nissim", my_function, "center_shift"), **others)
     ours = callback(test_faces, settings=settings, final=False)
     assert ours.settings == settings
     history = fit(build(), train_faces, ours, epochs=1).history
-    keys = {key for key in history if key.startswith("val_")}
-    assert keys == {
+    assert {key for key in history if key.startswith("val_")} == {
         "val_accuracy_clean",
         "val_accuracy_fgsm",
         "val_evaluation_failed",
@@ -165,8 +163,7 @@ def test_the_checks_of_the_callback_are_those_of_evaluate(train_faces, test_face
     for checks in ("cheap", "all"):
         model, ours = build(), callback(test_faces, checks=checks, max_samples=50, epsilons=(0.1,), explainers=())
         fit(model, train_faces, ours, epochs=1)
-        again = kax.evaluate(model, test_faces, settings=ours.settings, progress=False)
-        assert ours.report == again
+        assert ours.report == kax.evaluate(model, test_faces, settings=ours.settings, progress=False)
         findings[checks] = {finding.id for finding in ours.report.warnings}
     assert findings["cheap"] <= findings["all"]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import pathlib
 
@@ -20,10 +21,13 @@ ATTACK = Acting()
 
 
 def open_files(folder):
-    links = pathlib.Path("/proc/self/fd")
-    if not links.exists():
-        pytest.skip("Only Linux lists the open files of a process, in /proc.")
-    return [path for path in (os.path.realpath(link) for link in links.iterdir()) if path.startswith(str(folder))]
+    """The files of a folder that this process holds open, on every system."""
+    held = set()
+    for descriptor in range(4096):
+        with contextlib.suppress(OSError):
+            held.add((os.fstat(descriptor).st_dev, os.fstat(descriptor).st_ino))
+    files = [path for path in pathlib.Path(folder).rglob("*") if path.is_file()]
+    return [path for path in files if (path.stat().st_dev, path.stat().st_ino) in held]
 
 
 def accuracies(log_dir):

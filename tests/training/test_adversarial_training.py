@@ -255,6 +255,30 @@ def test_a_step_of_ones_own_datasets_and_sequences():
     np.testing.assert_array_equal(adversarial_batch(model, X), adversarial_batch(model, X, own_labels))
 
 
+class Subclassed(keras.Model):
+    def __init__(self):
+        super().__init__()
+        self.stack = [layers.Conv2D(4, 3), layers.GlobalAveragePooling2D(), layers.Dense(3, activation="softmax")]
+
+    def call(self, x):
+        for layer in self.stack:
+            x = layer(x)
+        return x
+
+
+@pytest.mark.parametrize("loss", ["madry", "trades"])
+def test_models_that_fit_builds(loss):
+    """Without a shape, by the first batch."""
+    keras.utils.set_random_seed(0)
+    stack = [layers.Conv2D(4, 3), layers.GlobalAveragePooling2D(), layers.Dense(3, activation="softmax")]
+    for inner in (keras.Sequential(stack), Subclassed()):
+        model = AdversarialTraining(inner, attack="fgsm", epsilon=EPSILON, loss=loss)
+        model.compile("sgd", "sparse_categorical_crossentropy")
+        before = model.evaluate(X, Y, verbose=0)
+        model.fit(X, Y, epochs=3, verbose=0)
+        assert model.evaluate(X, Y, verbose=0) < before
+
+
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
