@@ -102,12 +102,13 @@ def test_trades_is_the_loop_by_hand():
         attacked = attack(model, x, None, EPSILON)
         predicted, moved = model(x, training=True), model(attacked, training=True)
         divergence = tf.reduce_sum(predicted * (tf.math.log(predicted) - tf.math.log(moved)), axis=-1)
-        return tf.reduce_mean(cross_entropy(y, predicted)) + 2.5 * tf.reduce_mean(divergence)
+        return tf.reduce_mean(w * cross_entropy(y, predicted)) + 2.5 * tf.reduce_mean(w * divergence)
 
-    expected = by_hand(model, loss)
+    weights = np.linspace(0.5, 2, len(X), dtype="float32")
+    expected = by_hand(model, loss, weights=weights)
     for head in ("softmax", None):
         trained = AdversarialTraining(made(head), attack=attack, epsilon=EPSILON, loss="trades", beta=2.5)
-        history = fit(trained).history
+        history = fit(trained, sample_weight=weights).history
         same(trained, expected)
         assert sorted(history) == ["accuracy", "loss"]
     plain = fit(made()).history
