@@ -214,7 +214,8 @@ class EvaluationSettings(Configuration):
         # By identity: 0 is an index, and from_logits=False says that the output is probabilities.
         if value is None:
             return False
-        return bool(value) or key not in FLAG_SETTINGS or key in self._passed
+        # Whether it is true is asked of flags alone: an array is neither, and what it is an error of is said later.
+        return key not in FLAG_SETTINGS or key in self._passed or bool(value)
 
     def seen_as(self, classifier: ImageClassifier) -> EvaluationSettings:
         """The same settings, with what a classifier knows of its model.

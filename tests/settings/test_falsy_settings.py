@@ -11,6 +11,7 @@ import pytest
 
 import keras_advxai as kax
 from keras_advxai.models.regression import regression_loss
+from keras_advxai.settings.arguments import MODEL_SETTINGS
 
 layers = keras.layers
 IMAGES, Y = helpers.random_images(6, (6, 6, 1)), np.array([0, 1, 1, 0, 1, 0])
@@ -163,6 +164,13 @@ def test_beside_settings_what_is_zero_counts(two_outputs):
 def test_what_means_nothing_is_refused_and_not_left_out(two_outputs, wrong):
     given = {"output": 0, **QUIET, **wrong}
     with pytest.raises((TypeError, ValueError), match=f"`{next(iter(wrong))}`|Argument `epsilon"):
+        kax.evaluate(two_outputs, (IMAGES, Y), **given)
+
+
+@pytest.mark.parametrize("name", [*MODEL_SETTINGS, "epsilons", "target", "seed", "images", "steps", "batch_size"])
+def test_what_is_neither_true_nor_false_is_refused_by_its_name(two_outputs, name):
+    given = {"output": 0, **QUIET, name: np.array([[1, 2], [3, 4]])}
+    with pytest.raises((TypeError, ValueError), match=f"`{name}`|Argument `epsilon|two numbers"):
         kax.evaluate(two_outputs, (IMAGES, Y), **given)
 
 
