@@ -14,8 +14,9 @@ from keras_advxai.cli import images, models, writing
 from keras_advxai.cli.console import Console
 from keras_advxai.cli.evaluate import check_measuring, evaluate, wanted_settings
 from keras_advxai.cli.failing import DOUBTFUL, Failure, as_options
-from keras_advxai.cli.first_look import SHOWN, look
+from keras_advxai.cli.first_look import SHOWN, UNDECIDED, look
 from keras_advxai.cli.kinds import Path, Size
+from keras_advxai.cli.known_names import check_names
 from keras_advxai.cli.options import Command, options_of
 
 if TYPE_CHECKING:
@@ -70,6 +71,8 @@ def compare(console: Console, /, **options: Any) -> int:
     Models of one NAME are runs of one model, its seeds, and are summarised. Each model sees the images at its own size
     and with its own preprocessing.
     """
+    check_names(options, options["listed"])
+    images.part_of(options)
     writing.check_figures(options)
     writing.check_folder(options["output"])
     check_measuring(options)
@@ -77,7 +80,7 @@ def compare(console: Console, /, **options: Any) -> int:
         found = _loaded(options)
         settings = _settings(options, found)
         taken = {} if options["data"] is None else _images(options, found)
-        doubts = list(_doubts(found, taken))
+        doubts = list(_doubts(console, found, taken))
     if doubts:
         if not options["yes"]:
             console.finish({"doubts": doubts})
@@ -148,20 +151,22 @@ def _images(options: dict[str, Any], found: Listed) -> Taken:
             # A size is for models that take any.
             is_open = None in (classifier.image_shape or (None,))[:2]
             size = options["size"] if is_open else None
-            reading = images.Reading(size, options["crop"], options["batch_size"], options["limit"], names)
+            reading = images.Reading.of({**options, "size": size}, names)
             taken[place] = classifier, images.load(options["data"], classifier, reading, SHOWN)
     return taken
 
 
-def _doubts(found: Listed, taken: Taken) -> Iterator[str]:
+def _doubts(console: Console, found: Listed, taken: Taken) -> Iterator[str]:
     """What speaks for a wrong preprocessing, of images that the models take as they are."""
     for place, (classifier, seen) in taken.items():
         sides = zip(classifier.image_shape or (), seen.look.shape[1:], strict=False)
         if any(side not in (None, given) for side, given in sides):
             continue  # arrays that are resized: the evaluation has its own finding
-        said = look(classifier, seen.look, seen.labels).doubts
-        if said:
-            yield f"The preprocessing of {found[place][0]} looks wrong. {' '.join(map(as_options, said))}"
+        first = look(classifier, seen.look, seen.labels)
+        if first.is_undecided:
+            console.warn(f"{found[place][0]}: {UNDECIDED}")
+        if first.doubts:
+            yield f"The preprocessing of {found[place][0]} looks wrong. {' '.join(map(as_options, first.doubts))}"
         if seen.doubts:
             yield f"{found[place][0]}: {' '.join(seen.doubts)}"
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from keras_advxai.cli import limits, writing
 from keras_advxai.cli.console import Console
 from keras_advxai.cli.failing import FAILED_LIMIT, Failure, printable
+from keras_advxai.cli.legend import legend
 
 if TYPE_CHECKING:
     from keras_advxai.evaluation import EvaluationReport
@@ -43,6 +44,8 @@ def conclude(
         OSError: The files cannot be written; the result was shown before.
     """
     console.show(str(report))
+    if not console.quiet:
+        console.show(f"\n{legend(report)}")
     failed = limits.broken(report, min_accuracy, max_mod)
     written: list[tuple[pathlib.Path, str]] = []
     try:

@@ -13,9 +13,10 @@ from keras_advxai.cli.choosing import NONE, chosen_explainers, name_or_number
 from keras_advxai.cli.concluding import conclude
 from keras_advxai.cli.configuring import configured
 from keras_advxai.cli.console import Console
-from keras_advxai.cli.failing import DOUBTFUL, Failure, as_options, printable
-from keras_advxai.cli.first_look import SHOWN, FirstLook, look
+from keras_advxai.cli.failing import DOUBTFUL, Failure, as_options
+from keras_advxai.cli.first_look import SHOWN, UNDECIDED, look
 from keras_advxai.cli.kinds import Epsilon, Path, Shard, Share
+from keras_advxai.cli.known_names import check_names
 from keras_advxai.cli.options import (
     Command,
     figure_option,
@@ -25,13 +26,11 @@ from keras_advxai.cli.options import (
     seed_option,
     target_options,
 )
+from keras_advxai.cli.predictions import predictions_of, predictions_text
 
 if TYPE_CHECKING:
     from keras_advxai.evaluation import EvaluationReport, EvaluationSettings
     from keras_advxai.models import ImageClassifier
-
-_VALUES = 5
-"""So many outputs of a regression are shown."""
 
 _EXAMPLES = """
 \b
@@ -102,6 +101,11 @@ Examples:
     help="At most so many images, spread over all; of a saved dataset the first.",
 )
 @click.option(
+    "--no-labels",
+    is_flag=True,
+    help="Read no labels: sub-folders are no classes, and attacks run against the model's own predictions.",
+)
+@click.option(
     "--batch-size",
     type=click.IntRange(min=1),
     default=32,
@@ -153,10 +157,12 @@ def evaluate(console: Console, /, **options: Any) -> int:
     with console.working():
         classifier, settings, found = _loaded(options)
         seen = look(classifier, found.look, found.labels)
-        predictions = _predictions(look(classifier, found.shown), found)
-    console.show(_predictions_text(predictions, found.count))
+        predictions = predictions_of(look(classifier, found.shown), found)
+    console.show(predictions_text(predictions, found.count))
     if _is_assumed(classifier, options):
         console.say("Pixels reach the model as 0 to 255. If it takes others, say so, as by --bounds 0 1.")
+    if seen.is_undecided:
+        console.warn(UNDECIDED)
     doubts = [as_options(doubt) for doubt in seen.doubts]
     if doubts or found.doubts:
         preface = ["The preprocessing looks wrong."] if doubts else []
@@ -179,6 +185,8 @@ def evaluate(console: Console, /, **options: Any) -> int:
 
 def _check(options: dict[str, Any]) -> None:
     """Raise for what is wrong, as far as it shows without TensorFlow."""
+    check_names(options, [options["model"]])
+    images.part_of(options)
     writing.check_figures(options)
     writing.check_folder(options["output"])
     writing.check_folder(options["log_dir"], "--log-dir")
@@ -220,8 +228,7 @@ def _loaded(options: dict[str, Any]) -> tuple[ImageClassifier, EvaluationSetting
     classifier = models.load(name, **models.seen_as(options), of_files=images.are_files(options["data"]))
     settings = wanted_settings(classifier, options)
     names = models.names_of_classes(options["class_names"], classifier, name, weights)
-    reading = images.Reading(options["size"], options["crop"], options["batch_size"], options["limit"], names)
-    return classifier, settings, images.load(options["data"], classifier, reading, SHOWN)
+    return classifier, settings, images.load(options["data"], classifier, images.Reading.of(options, names), SHOWN)
 
 
 def _is_assumed(classifier: ImageClassifier, options: dict[str, Any]) -> bool:
@@ -305,36 +312,3 @@ def _shards(found: images.Images) -> int:
     """Into how many parts the data are divided: at most one for each batch."""
     batches = getattr(found.data, "num_batches", None)
     return max(1, min(16, batches or 16))
-
-
-def _predictions(seen: FirstLook, found: images.Images) -> list[dict[str, Any]]:
-    """The most probable class of each image that is shown."""
-    rows: list[dict[str, Any]] = []
-    for place in range(min(SHOWN, len(seen.predictions))):
-        file = printable(found.names[place]) if place < len(found.names) else f"image {place}"
-        top = seen.top(place, 1 if seen.values is None else len(seen.values[place]))
-        if seen.values is not None:
-            rows.append({"file": file, "values": [value for _, value in top]})
-            continue
-        index, share = top[0] if top else (-1, float("nan"))
-        name = found.class_names[index] if found.class_names and index >= 0 else None
-        rows.append({"file": file, "class": index, "name": name, "confidence": None if share != share else share})
-    return rows
-
-
-def _predictions_text(rows: list[dict[str, Any]], count: int | None) -> str:
-    from keras_advxai.text import percent_text
-
-    width = max((len(row["file"]) for row in rows), default=0)
-    lines = []
-    for row in rows:
-        if "values" in row:
-            values = [f"{value:.4g}" for value in row["values"]] or ["the output is not finite"]
-            more = " ..." if len(values) > _VALUES else ""
-            lines.append(f"  {row['file']:<{width}}  {', '.join(values[:_VALUES])}{more}")
-            continue
-        said = row["name"] or ("no class: the output is not finite" if row["class"] < 0 else f"class {row['class']}")
-        share = "" if row["confidence"] is None else f"{percent_text(row['confidence']):>8}  "
-        lines.append(f"  {row['file']:<{width}}  {share}{said}")
-    of_all = "" if count is None or count <= len(rows) else f" for {len(rows)} of {count} images"
-    return "\n".join([f"Predictions{of_all}:", *lines])

@@ -14,8 +14,9 @@ from keras_advxai.cli.choosing import chosen_explainers, name_or_number
 from keras_advxai.cli.configuring import configured
 from keras_advxai.cli.console import Console
 from keras_advxai.cli.failing import Failure, as_options, printable
-from keras_advxai.cli.first_look import FirstLook, look
+from keras_advxai.cli.first_look import UNDECIDED, FirstLook, look
 from keras_advxai.cli.kinds import Epsilon, Path
+from keras_advxai.cli.known_names import check_names
 from keras_advxai.cli.options import (
     Command,
     figure_option,
@@ -84,12 +85,16 @@ def explain(console: Console, /, files: tuple[pathlib.Path, ...], **options: Any
     for path in files:
         if not path.is_file():
             raise Failure(f"{path} is a folder. Name the images, such as {path}/*.jpg.")
+    check_names(options, [options["model"]])
+    images.part_of(options)
     writing.check_folder(options["output"])
     with console.working():
         classifier, x, names = _loaded(files, options)
         before = look(classifier, x)
         for doubt in before.doubts:
             console.warn(f"The preprocessing looks wrong. {as_options(doubt)}")
+        if before.is_undecided:
+            console.warn(UNDECIDED)
         explained = _explained(console, classifier, x, names, options)
         after = look(classifier, _adversarial(explained, classifier))
     results = []
@@ -117,7 +122,7 @@ def _loaded(
     classifier = models.load(options["model"], **models.seen_as(options))
     names = models.names_of_classes(options["class_names"], classifier, options["model"], options["weights"])
     height, width, channels = images.pixels_of(classifier, options["size"])
-    picture = Picture((height, width), options["crop"], channels, classifier.bounds)
+    picture = Picture((height, width), images.part_of(options), channels, classifier.bounds)
     return classifier, np.stack([picture.read(path) for path in files]), names
 
 

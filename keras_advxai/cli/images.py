@@ -7,6 +7,8 @@ import pathlib
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+import click
+
 from keras_advxai.cli.failing import Failure
 from keras_advxai.text import shortened
 
@@ -23,17 +25,53 @@ class Reading:
 
     Attributes:
         size: `(height, width)`; `None` for what the model takes.
-        crop: Whether the middle is taken.
+        crop: Whether the middle is taken, or which share of it.
         batch_size: How many are read at a time.
         limit: At most so many; `None` for all.
         class_names: The names of the model's classes; `None` where there are none.
+        labels: Whether there are labels to be read.
     """
 
     size: tuple[int, int] | None = None
-    crop: bool = True
+    crop: bool | float = True
     batch_size: int = 32
     limit: int | None = None
     class_names: tuple[str, ...] | None = None
+    labels: bool = True
+
+    @classmethod
+    def of(cls, options: dict[str, Any], class_names: tuple[str, ...] | None) -> Reading:
+        """What the options of a command say.
+
+        Args:
+            options: What the options give.
+            class_names: The names of the classes.
+        """
+        return cls(
+            options["size"],
+            part_of(options),
+            options["batch_size"],
+            options["limit"],
+            class_names,
+            not options["no_labels"],
+        )
+
+
+def part_of(options: dict[str, Any]) -> bool | float:
+    """Which part of an image is taken, as `kax.data.load` says it by `crop`.
+
+    Args:
+        options: What the options of a command give.
+
+    Raises:
+        click.UsageError: They do not go together.
+    """
+    share: float | None = options["crop_share"]
+    if share is None:
+        return bool(options["crop"])
+    if not options["crop"]:
+        raise click.UsageError("--crop-share is a share of the middle, and --no-crop takes all of the image.")
+    return share
 
 
 @dataclasses.dataclass(frozen=True)
@@ -93,6 +131,7 @@ def _of_files(path: pathlib.Path, classifier: ImageClassifier, reading: Reading,
         "classes": reading.class_names,
         "bounds": classifier.bounds,
         "numbers": classifier.labels == "multi" or classifier.task == "regression",
+        "labels": reading.labels,
         "shuffle": True,  # of folders sorted by class, chance and the first images would be of one class
     }
     found = data.load(path, batch_size=reading.batch_size, limit=reading.limit, **how)
@@ -103,11 +142,14 @@ def _of_files(path: pathlib.Path, classifier: ImageClassifier, reading: Reading,
     if not len(x):
         reasons = next(iter(look.skipped.values()), "")
         raise Failure(f"None of the first images of {path} can be decoded: {reasons}")
+    found.reuse(x, look, 0)  # one decoding for each
     shown, names = x[:first], look.names_of(0)[:first]
     if len(found.names) > len(look.names):  # those above are spread over all of them
         heads = data.load(path, batch_size=first, limit=reading.limit, **how)
+        heads.reuse(x, look, 0)
         batch = heads[0]
         first_ones = batch if heads.labels is None else batch[0]
+        found.reuse(first_ones, heads, 0)
         if len(first_ones):  # none of them may be an image
             shown, names = first_ones, heads.names_of(0)
     named = reading.class_names
@@ -135,7 +177,7 @@ def _of_arrays(path: pathlib.Path, reading: Reading, first: int) -> Images:
 
     from keras_advxai import data
 
-    found = data.load(path, batch_size=reading.batch_size)
+    found = data.load(path, batch_size=reading.batch_size, labels=reading.labels)
     limit = reading.limit
     if isinstance(found, tf.data.Dataset):
         if limit is not None:

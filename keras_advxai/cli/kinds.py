@@ -65,9 +65,16 @@ class Size(Kind):
 
 
 class Share(Kind):
-    """A number from 0 to 1."""
+    """A number from 0 to 1.
+
+    Args:
+        positive: Whether it must be above 0. Defaults to `False`.
+    """
 
     name = "share"
+
+    def __init__(self, positive: bool = False) -> None:
+        self.positive = positive
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
         """The number."""
@@ -75,8 +82,10 @@ class Share(Kind):
             number = float(value)
         except ValueError:
             number = math.nan
-        if not 0 <= number <= 1:
-            self.fail(f"must be a number from 0 to 1: {value}", param, ctx)
+        if not 0 <= number <= 1 or (self.positive and not number):
+            self.fail(
+                f"must be a number {'above 0 and at most' if self.positive else 'from 0 to'} 1: {value}", param, ctx
+            )
         return number
 
 

@@ -11,6 +11,7 @@ from typing import Any
 import click
 
 from keras_advxai.cli.console import Console
+from keras_advxai.cli.known_names import check_names
 from keras_advxai.cli.options import Command
 
 
@@ -77,6 +78,8 @@ def _command(name: str, what: str, option: str, find: Any, behind: Any) -> click
     @click.argument("name", required=False)
     @click.pass_obj
     def run(console: Console, /, name: str | None) -> int:
+        if name is not None:
+            check_names({f"{option[2:].partition(' ')[0]}s": [name]}, [])
         with console.working():
             found = find() if name is None else {name: _described(behind(name))}
         width = max(map(len, found))

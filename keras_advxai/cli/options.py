@@ -9,7 +9,7 @@ import click
 
 from keras_advxai.cli.console import Console
 from keras_advxai.cli.failing import INTERRUPTED, Failure, of_error
-from keras_advxai.cli.kinds import Path, Size
+from keras_advxai.cli.kinds import Path, Share, Size
 from keras_advxai.cli.writing import FIGURE_FORMATS
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -148,6 +148,13 @@ image_options = several(
         default=True,
         show_default=True,
         help="Whether to take the middle of a photograph, or to stretch all of it.",
+    ),
+    click.option(
+        "--crop-share",
+        type=Share(positive=True),
+        metavar="SHARE",
+        help="How much of the middle to take, such as the 0.875 on which ImageNet's models are usually tested and that "
+        "the demo takes.  [default: 1]",
     ),
     click.option(
         "--class-names",

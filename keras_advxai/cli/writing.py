@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import pathlib
 import tempfile
@@ -122,12 +123,16 @@ def figures(report: EvaluationReport) -> Iterator[tuple[str, str, Figure]]:
         yield "depth", "MOD at each layer", drawn.depth(report)
     if not report.examples:
         return
-    attack, epsilon = report.attacks[0], max(report.epsilons)
-    for explainer in report.explainers[:_PICTURED]:
+    epsilon = max(report.epsilons)
+    attacks = [attack for attack in report.attacks if report.aims[attack] != "noise"] or report.attacks
+    for explainer, attack in itertools.product(report.explainers[:_PICTURED], attacks[:_PICTURED]):
         examples = report.select(attack=attack, explainer=explainer, epsilon=epsilon)[:_PICTURED]
-        title = f"{explainer}, {attack} at epsilon {epsilon_text(epsilon)}"
-        shown = drawn.comparison(examples, class_names=names, title=title)
-        yield f"examples_{explainer}", f"images before and after {attack}, and where the model looks", shown
+        condition = f"{attack} at epsilon {epsilon_text(epsilon)}"
+        what = f"{len(examples)} of {len(report.measurements)} images before and after {condition}"
+        what += ", the largest" if len(report.epsilons) > 1 else ""
+        shown = drawn.comparison(examples, class_names=names, title=f"{explainer}, {condition}")
+        name = f"examples_{explainer}" if attack == attacks[0] else f"examples_{explainer}_{attack}"
+        yield name, f"{what}, and where the model looks", shown
 
 
 def write(

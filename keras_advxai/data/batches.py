@@ -36,8 +36,7 @@ class Batches:
         names: What the images of arrays are called, one string for each; what a dataset calls its own, `named` says,
             see `data.names.Named`. Defaults to `None`, nobody knows.
         steps: At most so many batches are read. Defaults to `None`, all of them.
-        remember: How many of the first images to keep when they are read, for whoever looks at them again: a stream
-            may give others the next time. Defaults to 0.
+        remember: How many of the first images to keep when they are read: a stream may give others then. Defaults to 0.
         shard: One of several parts of the data, of which no others are read; or that the data are one that was cut out
             by somebody else. Defaults to `None`, all of the data.
 
@@ -215,6 +214,11 @@ class Batches:
         """How many batches are read; `None` where a dataset cannot say."""
         end = self.total_batches if self._end is None else self._end
         return None if end is None else end - self._first
+
+    @property
+    def expected_images(self) -> int | None:
+        """How many images are read at most, for who shows how far it is; `None` where nobody can say."""
+        return self.images or streams.images_in(self._data, self._first, self.batch_count)
 
     @property
     def known_images(self) -> int | None:

@@ -63,7 +63,7 @@ class Files:
         )
 
 
-def in_folder(folder: str | os.PathLike[str], classes: Sequence[str] | None = None) -> Files:
+def in_folder(folder: str | os.PathLike[str], classes: Sequence[str] | None = None, labelled: bool = True) -> Files:
     """The images of a folder: those of its sub-folders, one for each class, or those that lie in it, without labels.
 
     Args:
@@ -72,11 +72,17 @@ def in_folder(folder: str | os.PathLike[str], classes: Sequence[str] | None = No
         classes: The names of the classes in the order of the model's outputs, which the sub-folders are named after.
             Defaults to `None`: sub-folders that are all numbers are the classes of these numbers, and others are
             numbered in alphabetical order, as Keras does.
+        labelled: Whether sub-folders are classes. Defaults to `True`; or else all that is below the folder counts.
 
     Raises:
         ValueError: There are no images, images beside the sub-folders, or a sub-folder that is no class.
     """
     root = pathlib.Path(folder)
+    if not labelled:
+        anywhere = tuple(_images(root))
+        if not anywhere:
+            raise ValueError(f"There is no image in {str(root)!r}. Images are files that end in {', '.join(ENDINGS)}.")
+        return Files(anywhere, tuple(path.relative_to(root).as_posix() for path in anywhere), None)
     inside = sorted(entry.name for entry in os.scandir(root) if entry.is_dir() and not entry.name.startswith("."))
     by_class = {name: list(_images(root / name)) for name in inside}
     by_class = {name: paths for name, paths in by_class.items() if paths}
@@ -103,7 +109,9 @@ def in_folder(folder: str | os.PathLike[str], classes: Sequence[str] | None = No
     )
 
 
-def in_table(path: str | os.PathLike[str], classes: Sequence[str] | None = None, numbers: bool = False) -> Files:
+def in_table(
+    path: str | os.PathLike[str], classes: Sequence[str] | None = None, numbers: bool = False, labelled: bool = True
+) -> Files:
     """The images of a CSV file, a line for each: the path, from the folder of the table, and the label.
 
     Args:
@@ -114,6 +122,8 @@ def in_table(path: str | os.PathLike[str], classes: Sequence[str] | None = None,
             numbers are classes, and others are numbered in alphabetical order.
         numbers: Whether the label is all that stands behind the path, as numbers, which a heading names. Defaults to
             `False`.
+        labelled: Whether there are labels to be read. Defaults to `True`; or else whatever stands behind the path is
+            passed over.
 
     Raises:
         ValueError: A file is not there, a label is missing, no class or no number; the message names the line.
@@ -123,12 +133,12 @@ def in_table(path: str | os.PathLike[str], classes: Sequence[str] | None = None,
     if not rows:
         raise ValueError(f"The table {str(table)!r} names no image. Write a path and a label into each line.")
     column = next((index for index, cell in enumerate(heading) if cell.lower() in _LABELS), 0)
-    if not numbers and len(heading) > 1 and heading[column].lower() not in _LABELS:
+    if labelled and not numbers and len(heading) > 1 and heading[column].lower() not in _LABELS:
         raise ValueError(
             f"The heading of {str(table)!r} names several columns beside the path, "
             f"{', '.join(map(shortened, heading))}, and none of them a label: call it label."
         )
-    cells = [rest[column] if column < len(rest) else "" for _, _, rest in rows]
+    cells = [rest[column] if labelled and column < len(rest) else "" for _, _, rest in rows]
     for (number, name, _), label in zip(rows, cells, strict=True):
         if not os.path.isfile(table.parent / name):  # `Path.is_file` raises where the name is too long to be one
             raise ValueError(
@@ -140,7 +150,7 @@ def in_table(path: str | os.PathLike[str], classes: Sequence[str] | None = None,
     shown = tuple(name for _, name, _ in rows)
     paths = tuple(table.parent / name for name in shown)
     width = len(rows[0][2])
-    if numbers and any(rows[0][2]):
+    if labelled and numbers and any(rows[0][2]):
         values = tuple(_numbers_of(rest, f"Line {number} of {str(table)!r}", width) for number, _, rest in rows)
         names = heading if len(heading) == width and all(heading) else None
         return Files(paths, shown, values, names if classes is None else tuple(classes))

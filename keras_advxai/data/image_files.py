@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pathlib
 from typing import Any
 
 import keras
@@ -10,6 +11,9 @@ import numpy as np
 from keras_advxai.data.files import Files
 from keras_advxai.data.names import file_name
 from keras_advxai.data.pictures import ImageFileError, Picture
+
+_MOST_BYTES = 2**27
+"""So much is kept of what was decoded before."""
 
 
 class ImageFiles(keras.utils.PyDataset):
@@ -25,7 +29,7 @@ class ImageFiles(keras.utils.PyDataset):
         names: The names of the files.
         labels: The classes of the files, `(images,)`, or numbers, `(images, numbers)`; `None` without labels.
         class_names: The names of the classes or numbers; `None` where there are none.
-        skipped: File to reason, of those that could not be decoded so far.
+        skipped: File to reason, of those that could not be decoded so far, on the machines of a runner, too.
 
     Example:
 
@@ -53,6 +57,10 @@ class ImageFiles(keras.utils.PyDataset):
         self.class_names = files.class_names
         self.skipped: dict[str, str] = {}
         self._kept: dict[int, tuple[int, ...]] = {}
+        self._decoded: dict[pathlib.Path, np.ndarray] = {}
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, "_decoded": {}}  # other processes decode their own batches
 
     @property
     def num_batches(self) -> int:
@@ -61,6 +69,29 @@ class ImageFiles(keras.utils.PyDataset):
 
     def __len__(self) -> int:
         return self.num_batches
+
+    def images_in(self, first: int, end: int) -> int:
+        """How many files some batches have, those included that may turn out not to be images.
+
+        Args:
+            first: The number of the first batch.
+            end: The number of the one after the last.
+        """
+        return len(range(self._places(first).start, self._places(end - 1).stop)) if first < end else 0
+
+    def reuse(self, images: np.ndarray, other: ImageFiles, index: int) -> None:
+        """Take over what another one has decoded, of files that both have, until their batch is read here.
+
+        Args:
+            images: A batch of the other one.
+            other: The other one, which decodes as this one does.
+            index: The number of the batch.
+        """
+        own = set(self._files.paths)
+        for image, place in zip(images, other._kept[index], strict=True):
+            path = other._files.paths[place]
+            if path in own and sum(item.nbytes for item in self._decoded.values()) < _MOST_BYTES:
+                self._decoded[path] = image
 
     def names_of(self, index: int) -> tuple[str, ...]:
         """The names of the images of a batch, less those that could not be decoded when it was read."""
@@ -89,7 +120,9 @@ class ImageFiles(keras.utils.PyDataset):
         images, kept = [], []
         for place in self._places(index):
             try:
-                images.append(self._picture.read(self._files.paths[place]))
+                path = self._files.paths[place]
+                known = self._decoded.pop(path, None)
+                images.append(self._picture.read(path) if known is None else known)
                 kept.append(place)
             except ImageFileError as error:
                 if self._strict:

@@ -35,6 +35,7 @@ def load(
     seed: int = 0,
     classes: Sequence[str] | None = None,
     numbers: bool = False,
+    labels: bool = True,
     strict: bool = False,
     bounds: Bounds = (0.0, 255.0),
 ) -> Any:
@@ -63,6 +64,9 @@ def load(
             Defaults to `None`: alphabetical order; what are all numbers are classes by number.
         numbers: Whether all that stands behind the path in a line of a table are numbers, and no class: what a
             regression is to say, or 0 and 1 for each of several labels. A heading names them. Defaults to `False`.
+        labels: Whether there are labels to be read. Defaults to `True`. With `False`, sub-folders are no classes and
+            may stand beside images, and what follows the path in a table, `y` in an `.npz` file and the second part of
+            a saved dataset are passed over.
         strict: Whether a file that cannot be decoded is an error. Defaults to `False`: it is left out, and stands in
             `skipped`.
         bounds: The range that the pixels of image files are scaled to, for a model that takes pixels in [0, 1], say.
@@ -99,21 +103,22 @@ def load(
     seed = check_whole_number("seed", seed, 0)
     shuffle = check_flag("shuffle", shuffle)
     check_flag("numbers", numbers)
+    check_flag("labels", labels)
     if not place.exists():
         raise FileNotFoundError(f"There is nothing at {str(place)!r}. Pass {_WAYS}.")
     if place.is_dir() and (place / "dataset_spec.pb").exists():
-        return _saved(place, batch_size)
+        return _saved(place, batch_size, labels)
     if place.suffix.lower() == ".npz":
-        return _arrays(place)
+        return _arrays(place, labels)
     if place.is_dir():
-        found = files.in_folder(place, classes)
+        found = files.in_folder(place, classes, labels)
         if numbers and found.labels is not None:
             raise ValueError(
                 f"The sub-folders of {str(place)!r} are classes. Numbers for each image stand in a .csv table "
                 "behind its path, or in an .npz file."
             )
     elif place.suffix.lower() in (".csv", ".tsv", ".txt"):
-        found = files.in_table(place, classes, numbers)
+        found = files.in_table(place, classes, numbers, labels)
     else:
         raise ValueError(f"{str(place)!r} is no data set. Pass {_WAYS}.")
     found = found.first(limit)
@@ -128,7 +133,7 @@ def _sides(size: int | Sequence[int] | None) -> tuple[int, int] | None:
     return size[0], size[1]
 
 
-def _arrays(path: pathlib.Path) -> Any:
+def _arrays(path: pathlib.Path, labels: bool) -> Any:
     try:
         with np.load(path, allow_pickle=False) as archive:
             names = archive.files
@@ -136,13 +141,15 @@ def _arrays(path: pathlib.Path) -> Any:
             if pair is None:
                 raise ValueError(f"it has the arrays {', '.join(names)}, and none of them is named x or images")
             images = archive[pair[0]]
-            return (images, archive[pair[1]]) if pair[1] in names else images
+            return (images, archive[pair[1]]) if labels and pair[1] in names else images
     except Exception as error:  # NumPy's and zipfile's own, according to what is wrong; objects are not unpickled
         raise ValueError(f"{str(path)!r} holds no images: {error}") from error
 
 
-def _saved(path: pathlib.Path, batch_size: int) -> tf.data.Dataset:
+def _saved(path: pathlib.Path, batch_size: int, labels: bool) -> tf.data.Dataset:
     data = tf.data.Dataset.load(str(path))
+    if not labels and isinstance(data.element_spec, tuple):
+        data = data.map(lambda image, *others: image)
     spec = data.element_spec
     image = spec[0] if isinstance(spec, tuple) else spec
     # A batch of images has a dimension more than an image, whose channels are the last.

@@ -18,6 +18,9 @@ MOST_PIXELS = 100_000_000
 ENDINGS = (".jpg", ".jpeg", ".png", ".bmp", ".gif", ".webp", ".tif", ".tiff")
 """The endings of the files that are taken for images in a folder, in any case."""
 
+_BITS, _PHOTOMETRIC, _FORMAT = 258, 262, 339
+"""Tags of TIFF: bits of a number, whether 0 is white or black, and whether numbers have signs."""
+
 
 class ImageFileError(ValueError):
     """A file that cannot be decoded; the message says which and why."""
@@ -72,12 +75,13 @@ class Picture:
                             f"it has {file.width} x {file.height} pixels, and at most {MOST_PIXELS} are read"
                         )
                     file.seek(0)
-                    return self._pixels(ImageOps.exif_transpose(file))
+                    levels = _levels(file)
+                    return self._pixels(ImageOps.exif_transpose(file), levels)
         except Exception as error:  # Pillow's own are of many kinds, according to what is damaged
             raise ImageFileError(f"{path}: {' '.join(str(error).split())}") from error
 
-    def _pixels(self, image: Image.Image) -> np.ndarray:
-        scaled = _eight_bits(image)
+    def _pixels(self, image: Image.Image, levels: tuple[float, float]) -> np.ndarray:
+        scaled = _eight_bits(image, *levels)
         if self.size is not None:
             height, width = self.size
             scaled = scaled.resize((width, height), Image.Resampling.BICUBIC, self._box(scaled, height, width))
@@ -106,13 +110,31 @@ class Picture:
         return (left, top, left + scale * width, top + scale * height)
 
 
-def _eight_bits(image: Image.Image) -> Image.Image:
+def _levels(file: Image.Image) -> tuple[float, float]:
+    """What black and white are in a gray file of more than 8 bits.
+
+    Args:
+        file: The file, whose mode says less: `I;16` may have 12 bits, and `I` 16 or 32.
+
+    Raises:
+        ValueError: Its numbers have no range.
+    """
+    tags = getattr(file, "tag_v2", {})  # of TIFF; elsewhere there are 16 bits
+    bits = int(tags.get(_BITS, (16,))[0])
+    is_signed = int(tags.get(_FORMAT, (1,))[0]) != 1
+    if file.mode == "F" or (file.mode == "I" and (bits > 16 or is_signed)):
+        kind = "floats" if file.mode == "F" else f"{'signed ' if is_signed else ''}numbers of {bits} bits"
+        raise ValueError(f"it holds {kind}, and nothing says which of them are black and white; 8 or 16 bits do")
+    largest = 2.0**bits - 1
+    return (largest, 0.0) if file.mode.startswith("I") and tags.get(_PHOTOMETRIC) == 0 else (0.0, largest)
+
+
+def _eight_bits(image: Image.Image, black: float, white: float) -> Image.Image:
     """An image of any mode as pixels in [0, 255]: in colour, or one channel of numbers where it is gray."""
-    if image.mode.startswith("I;16") or image.mode == "I":
-        # 16 bits: Pillow's own conversion cuts off whatever is above 255. `I` is what it makes of some of them.
-        return Image.fromarray(np.asarray(image, "float32") / 257)
+    if image.mode.startswith("I"):
+        # Pillow's own conversion cuts off whatever is above 255, and takes no negative for one.
+        numbers = np.asarray(image, "float32")
+        return Image.fromarray((numbers - np.float32(black)) / np.float32((white - black) / 255))
     if image.mode in ("L", "1", "LA", "La"):
         return image.convert("L")
-    if image.mode == "F":
-        raise ValueError("it holds numbers without a range")
     return image.convert("RGB")

@@ -48,6 +48,18 @@ def batch_count(data: tf.data.Dataset | keras.utils.PyDataset) -> float | None:
     return math.inf if batches is None else batches
 
 
+def images_in(data: Any, first: int, batches: int | None) -> int | None:
+    """How many images some batches have at most; `None` where a dataset cannot say, as `ImageFiles` can.
+
+    Args:
+        data: A dataset.
+        first: The number of the first batch.
+        batches: How many; `None` where nobody knows.
+    """
+    count = getattr(data, "images_in", None)
+    return None if count is None or batches is None else int(count(first, first + batches))
+
+
 def check_length(data: tf.data.Dataset | keras.utils.PyDataset, kind: str, steps: int | None) -> None:
     """Raise for a dataset that is empty, or infinite where nobody says how much of it is read.
 

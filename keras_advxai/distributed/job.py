@@ -15,7 +15,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from keras_advxai.data import Batches, Fingerprint, Shard
+from keras_advxai.data import Batches, Fingerprint, ImageFiles, Shard
 from keras_advxai.data.deciding import resolved
 from keras_advxai.data.fingerprint import BatchHashes
 from keras_advxai.data.shards import SAY_HOW_MANY, Slice
@@ -121,12 +121,14 @@ class ShardResult:
         hashes: The hash of each batch of a dataset.
         has_labels: Whether the data have labels.
         ignored_weights: Whether they have sample weights.
+        skipped: File to reason, of image files that were sent and could not be decoded.
     """
 
     parts: list[Part]
     hashes: list[str]
     has_labels: bool
     ignored_weights: bool
+    skipped: dict[str, str] = dataclasses.field(default_factory=dict)
 
 
 def divided(
@@ -187,7 +189,9 @@ def measure_shard(
         parts.append(dataclasses.replace(part, last={}, border={}))  # which nobody asks for any more
         images += len(part.measurements)
         progress(images)
-    return ShardResult(parts, list(getattr(hashes, "batches", [])), batches.has_labels, batches.ignored_weights)
+    known = list(getattr(hashes, "batches", []))
+    skipped = data.skipped if isinstance(data, ImageFiles) else {}
+    return ShardResult(parts, known, batches.has_labels, batches.ignored_weights, skipped)
 
 
 def _some_targets(evaluator: Evaluator) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from typing import Any
 
 from tqdm.auto import tqdm
 
-from keras_advxai.data import Batches, Fingerprint
+from keras_advxai.data import Batches, Fingerprint, ImageFiles
 from keras_advxai.data.fingerprint import BatchHashes
 from keras_advxai.distributed.job import Job, ShardData, ShardResult, divided, measure_shard
 from keras_advxai.execution import Evaluator
@@ -102,11 +102,13 @@ class RayRunner:
             found = {"env_vars": {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))}}
             ray.init(address=self.address, runtime_env=found, log_to_driver=False, include_dashboard=False)
         try:
-            with tqdm(total=batches.images, unit="img", desc=title, disable=not progress) as bar:
+            with tqdm(total=batches.expected_images, unit="img", desc=title, disable=not progress) as bar:
                 first = 0
                 for shard in self._results(ray, job, shards, shared, bar):
                     batches.has_labels = shard.has_labels
                     batches.ignored_weights |= shard.ignored_weights
+                    if isinstance(batches.source, ImageFiles):
+                        batches.source.skipped.update(shard.skipped)
                     if isinstance(hashes, BatchHashes):
                         hashes.batches += shard.hashes
                     for part in shard.parts:

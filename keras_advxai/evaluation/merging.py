@@ -24,7 +24,7 @@ from keras_advxai.settings.evaluation_settings import EvaluationSettings
 
 _OF_SIZES = {"heatmap_size": [], "ssim": ""}
 """What a provenance says of images of several sizes."""
-_OF_A_PART = ("part", "data_sha256", *_OF_SIZES, "layers", "depths", "head")
+_OF_A_PART = ("part", "source", "data_sha256", *_OF_SIZES, "layers", "depths", "head")
 """The entries of a provenance in which parts of one evaluation may differ."""
 
 

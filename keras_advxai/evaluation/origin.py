@@ -8,6 +8,7 @@ from typing import Any
 
 from keras_advxai.evaluation.plan import MeasurementPlan
 from keras_advxai.models import ImageClassifier
+from keras_advxai.models.origins import source_of
 from keras_advxai.ops.ssim import SMALLEST_WINDOW, window_size
 from keras_advxai.settings.arguments import FUNCTION_SETTINGS
 from keras_advxai.settings.evaluation_settings import EvaluationSettings
@@ -46,6 +47,7 @@ def provenance(
     size = [] if several_sizes else [int(side or 0) for side in classifier.map_shape((None, *shape))[1:-1]]
     return {
         "model": classifier.model.name,
+        "source": source_of(classifier.model),
         "bounds": list(classifier.bounds),
         "preprocess": said["preprocess"],
         "reduce": said["reduce"],

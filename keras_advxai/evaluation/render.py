@@ -64,7 +64,10 @@ def render(report: EvaluationReport) -> Parts:
 def _heading(report: EvaluationReport) -> str:
     source = report.provenance
     lower, upper = source["bounds"]
-    lines = [f"{source['model']} on {len(report.measurements)} images in [{lower:g}, {upper:g}], {_clean_text(report)}"]
+    lines = [
+        f"{_model_text(source)} on {len(report.measurements)} images in [{lower:g}, {upper:g}]"
+        f"{_preprocess_text(source['preprocess'])}, {_clean_text(report)}"
+    ]
     if source["partial"] is not None:
         lines += textwrap.wrap(_partial_line(source["partial"]), width=110)
     if source["part"] is not None:
@@ -87,6 +90,15 @@ def _heading(report: EvaluationReport) -> str:
         lines += [f"NISSIM {of}."] if "nissim" in report.metrics else []
         lines += [f"Other dissimilarities of heatmaps{f', at {size}' if size else ''}: {others}."] if others else []
     return "\n".join(lines)
+
+
+def _model_text(source: dict[str, Any]) -> str:
+    """The name of the model, and the file that it was loaded from, since many names are of Keras' making."""
+    return str(source["model"]) + ("" if source["source"] is None else f" ({source['source']})")
+
+
+def _preprocess_text(preprocess: str | None) -> str:
+    return "" if preprocess in (None, "model") else f", preprocessed by {preprocess}"
 
 
 def _partial_line(known: dict[str, Any]) -> str:

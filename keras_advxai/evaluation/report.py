@@ -70,7 +70,7 @@ class EvaluationReport(Mergeable, MeasuredFigures, Tabulated):
     @property
     def samples(self) -> Samples:
         """What was measured, image by image: a sequence of one dictionary for each, and a table for files."""
-        return Samples(self.measurements)
+        return Samples(self.measurements, self.provenance["labels"] == "given")
 
     @property
     def attacks(self) -> tuple[str, ...]:

@@ -227,13 +227,13 @@ class Evaluator:
     ) -> Iterator[Part]:
         """What is found on each batch, in their order, with a bar."""
         known, announced, done = parts.recorded_images, not progress, 0
-        heading = f"{title} (compiling)"
-        with tqdm(total=batches.images, initial=known, unit="img", desc=heading, disable=not progress) as bar:
+        heading, expected = f"{title} (compiling)", batches.expected_images
+        with tqdm(total=expected, initial=known, unit="img", desc=heading, disable=not progress) as bar:
 
             def announce(images: int, x: Any) -> None:
                 nonlocal announced
                 if not announced and not parts.is_recorded:
-                    self._announce(bar, title, x, None if batches.images is None else batches.images - images)
+                    self._announce(bar, title, x, None if expected is None else expected - images)
                     announced = True
 
             for part in parts.of(*self._read(batches, before, announce)):
@@ -242,6 +242,9 @@ class Evaluator:
                     bar.set_description_str(title, refresh=False)  # compiled by now
                     bar.update(len(part.measurements))
                 yield part
+            if bar.total is not None and bar.n < bar.total:  # files that were no images
+                bar.total = bar.n
+                bar.refresh()
 
     def _report(
         self,

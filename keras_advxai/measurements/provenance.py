@@ -127,6 +127,7 @@ _FIELDS: dict[str, tuple[Any, str, Callable[[Any], bool]]] = {
     "ssim": ("", "a string", is_text),
     "seed": (0, "an integer", _whole),
     "data_sha256": ("", "a string", is_text),
+    "source": (None, "a string or nothing", _or_none(is_text)),
     "partial": (None, "where and why it stopped, or nothing", _or_none(_partial)),
     "part": (None, "where a part lies in the whole, or nothing", _or_none(_part)),
     "versions": ({}, "strings by package", _dict_of(is_text)),
@@ -139,8 +140,9 @@ def checked_provenance(provenance: Any, found: Measurements) -> dict[str, Any]:
     """A provenance with all its entries, after each was checked, by itself and against the measurements.
 
     Args:
-        provenance: Entries by name: `model`, its name; `bounds`, `preprocess`, `reduce`, `task`, `fold_batch_norm`,
-            `jit_compile` and `head`, how it was seen; `class_names`, where they are known; `target` and `labels`, what
+        provenance: Entries by name: `model`, its name, and `source`, what it was loaded from; `bounds`, `preprocess`,
+            `reduce`, `task`, `fold_batch_norm`, `jit_compile` and `head`, how it was seen; `class_names`, where they
+            are known; `target` and `labels`, what
             heatmaps and accuracy are about; `norms` and `aims` of the attacks; `attack_targets`; `layers` and `depths`
             of the explainers, `score_pairs` among them; `heatmap_size` and `ssim`; `seed`, `data_sha256`, `versions`,
             and the `settings`.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import Any
 
 import numpy as np
@@ -20,24 +20,26 @@ _CONDITION = ("condition", "attack", "epsilon")
 """The dimensions that are lines; others are columns."""
 
 
-def sample_tables(found: Measurements) -> Iterator[Table]:
+def sample_tables(found: Measurements, unknown: Collection[str] = ()) -> Iterator[Table]:
     """The table in pieces of some images, all with the same columns.
 
     Args:
         found: The measurements.
+        unknown: Quantities of which the measurements have only a stand-in, and the table has nothing. Defaults to none.
     """
     conditions = found.coordinates.size("condition")
     size = max(1, _AT_ONCE // conditions)
     for begin in range(0, len(found), size):
-        yield _table(found.select(slice(begin, begin + size)), begin)
+        yield _table(found.select(slice(begin, begin + size)), begin, unknown)
 
 
-def _table(found: Measurements, first: int) -> Table:
+def _table(found: Measurements, first: int, unknown: Collection[str]) -> Table:
     """A line for each image and condition.
 
     Args:
         found: The measurements of some images.
         first: The number of the first of them.
+        unknown: Quantities that the table does not have.
     """
     known = found.coordinates
     levels = [("clean", None), *itertools.product(known.attacks, known.epsilons)]
@@ -48,6 +50,8 @@ def _table(found: Measurements, first: int) -> Table:
     for name, array in found.arrays.items():
         item = QUANTITIES[name]
         pieces = _pieces(item, array, known, shape)
+        if name in unknown:
+            pieces = ((column, np.full(shape, None, "O")) for column, _ in pieces)
         (of_condition if set(item.dims) & set(_CONDITION) else of_image).extend(pieces)
     columns = [
         (Column("index", dtype="int64"), np.broadcast_to(np.arange(first, first + len(found)), shape)),

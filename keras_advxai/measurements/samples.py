@@ -28,6 +28,8 @@ class Samples(Sequence[dict[str, Any]]):
 
     Args:
         measurements: The measurements.
+        labelled: Whether the data had labels. Without, `label` is `None`, and empty in files: the measurements have the
+            clean prediction there, which whoever reads a table takes for the truth. Defaults to `True`.
 
     Example:
 
@@ -43,8 +45,9 @@ class Samples(Sequence[dict[str, Any]]):
     1,b.png,0,False,fgsm,0.1,0,,,F
     """
 
-    def __init__(self, measurements: Measurements) -> None:
+    def __init__(self, measurements: Measurements, labelled: bool = True) -> None:
         self._measurements = measurements
+        self._unknown = () if labelled else ("label",)
 
     def __len__(self) -> int:
         return len(self._measurements)
@@ -72,6 +75,7 @@ class Samples(Sequence[dict[str, Any]]):
             name: _by_label(found.coordinates, QUANTITIES[name].dims[:-1], array[..., index])
             for name, array in found.arrays.items()
         }
+        values |= dict.fromkeys(self._unknown)
         return {"index": index % len(self), **values}
 
     def __iter__(self) -> Iterator[dict[str, Any]]:
@@ -94,7 +98,7 @@ class Samples(Sequence[dict[str, Any]]):
             OSError: It cannot be written.
             TypeError: `escape_formulas` is something else.
         """
-        return written(to_csv(sample_tables(self._measurements), escape_formulas=escape_formulas), path)
+        return written(to_csv(sample_tables(self._measurements, self._unknown), escape_formulas=escape_formulas), path)
 
     def to_parquet(self, path: str | os.PathLike[str]) -> None:
         """The table as Parquet, which is smaller, keeps the types, and is read by pandas, DuckDB, R and others.
@@ -106,7 +110,7 @@ class Samples(Sequence[dict[str, Any]]):
             ImportError: pyarrow is not installed.
             OSError: It cannot be written.
         """
-        write_atomically(path, to_parquet(sample_tables(self._measurements)))
+        write_atomically(path, to_parquet(sample_tables(self._measurements, self._unknown)))
 
 
 def _by_label(known: Coordinates, dims: Sequence[str], values: np.ndarray) -> Any:

@@ -19,7 +19,9 @@ from keras_advxai._choice import nearest
 from keras_advxai.models.classifier import ImageClassifier
 from keras_advxai.models.inputs import check_flag
 from keras_advxai.models.older_files import from_architecture, readable, version_of
+from keras_advxai.models.origins import note_source
 from keras_advxai.models.saved_model import reason, saved_model
+from keras_advxai.text import one_line
 
 _WAYS = (
     "the name of a model of keras.applications, such as 'MobileNetV2'; a file of Keras, .keras or the older .h5; the "
@@ -89,6 +91,23 @@ def load_model(
     """
     check_flag("unsafe", unsafe)
     text = os.fspath(source)
+    found = _loaded(text, weights, unsafe, settings)
+    note_source(found.model, _described(text, weights))
+    return found
+
+
+def _described(text: str, weights: str | os.PathLike[str] | None) -> str:
+    """A source in one line, by the names of files alone: their folders differ from one machine to the next."""
+    path = pathlib.Path(text).expanduser()
+    name = text if text in _applications() or not path.exists() else (path.name or text)
+    if weights is None:
+        return one_line(f"{name} with weights at random")
+    return one_line(name if weights == "imagenet" else f"{name} with {pathlib.Path(os.fspath(weights)).name}")
+
+
+def _loaded(
+    text: str, weights: str | os.PathLike[str] | None, unsafe: bool, settings: dict[str, Any]
+) -> ImageClassifier:
     builder = _applications().get(text)
     if builder is not None:
         module = builder.__module__.rpartition(".")[2]

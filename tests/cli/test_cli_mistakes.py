@@ -75,6 +75,9 @@ MISTAKES = {
     "accuracy in percent": ((*BOTH, "--min-accuracy", "30"), "must be a number from 0 to 1: 30"),
     "checks": ((*BOTH, "--checks", "some"), "'some' is not one of 'cheap', 'all'"),
     "bounds the wrong way": (("evaluate", "--model", "model.keras", *DATA, "--bounds", "1", "0"), "--bounds must be"),
+    "no share of the middle": ((*BOTH, "--crop-share", "0"), "must be a number above 0 and at most 1: 0"),
+    "all and a share": ((*BOTH, "--crop-share", "0.9", "--no-crop"), "--no-crop takes all of the image"),
+    "labels that are not read": ((*BOTH, "--no-labels", "--target", "label"), "the data have no labels"),
     "NaN bounds": (("evaluate", "--model", "model.keras", *DATA, "--bounds", "nan", "1"), "--bounds must be"),
     "MOD without explainers": ((*BOTH, "--explainer", "none", "--max-mod", "0.2"), "--max-mod is a limit"),
     "preprocessing of its own": (

@@ -1,10 +1,14 @@
 import json
+import shutil
 
+import keras
 import numpy as np
 import pytest
 from PIL import Image
 
 import keras_advxai as kax
+from keras_advxai.cli.legend import legend
+from keras_advxai.tables import Table, contents
 
 PNG = b"\x89PNG\r\n\x1a\n"
 COMMAND = ("evaluate", "--model", "model.keras", "--bounds", "0", "1", "--data", "colours")
@@ -109,6 +113,7 @@ def test_a_wrong_preprocessing_ends_it_before_the_attack(run, tmp_path):
     assert code == 0
     assert err.startswith("keras-advxai: warning: The preprocessing looks wrong.")
     assert "unlike-training" in out
+    assert "The columns:" not in out  # where it is quiet
 
 
 def test_labels_whose_classes_nobody_knows_end_it_too(run, here, tmp_path):
@@ -125,6 +130,42 @@ def test_labels_whose_classes_nobody_knows_end_it_too(run, here, tmp_path):
     assert "--class-names" in err
     code, out, err = run(*two, "--class-names", "names.txt", "--quiet", "--json")
     assert (code, err, json.loads(out)["clean_accuracy"]) == (0, "", 1)
+
+
+def test_words_of_the_table_model_and_preprocessing_are_said(run):
+    command = [*QUICK[:4], *("0", "255"), *QUICK[6:], "--preprocess", "mobilenet_v2", "--no-labels", "--yes"]
+    assert command[3:6] == ["--bounds", "0", "255"]
+    code, out, err = run(*command)
+    assert code == 0
+    assert "\ncolours (model.keras) on 12 images in [0, 255], preprocessed by mobilenet_v2, no labels" in out
+    assert "\n  flipped: share of the images whose prediction is another one" in out
+    assert "  MOD" not in out
+    assert "hardly surer" not in err
+
+
+@pytest.mark.slow
+def test_every_heading_of_the_tables_is_explained(here):
+    classifier = kax.load_model(here / "model.keras", bounds=(0, 1))
+    x = np.random.default_rng(0).random((4, 16, 16, 3)).astype("float32")
+    report = kax.evaluate(classifier, x, attacks="fgsm", epsilons=0.1, progress=False)
+    words = legend(report)
+    for table in (part for part in contents(report) if isinstance(part, Table)):
+        for column in table.columns[1:]:
+            word = {"of chance": "chance", "MOD kept": "kept"}.get(column.title, column.title)
+            assert any(f"{mark}{word}{end} " in words for mark in ("\n  ", ", ") for end in (":", ",")), column
+    assert "\n  VID: variation in dissimilarity" in words
+
+
+def test_a_model_that_knows_nothing_is_said_to(run, tmp_path):
+    keras.utils.set_random_seed(0)
+    image = keras.Input((16, 16, 3))
+    x = keras.layers.GlobalAveragePooling2D()(keras.layers.Rescaling(1 / 255)(image))
+    outputs = keras.layers.Dense(20, activation="softmax", kernel_initializer=keras.initializers.RandomNormal(0, 0.01))
+    keras.Model(image, outputs(x), name="random").save(tmp_path / "random.keras")
+    command = (*QUICK[:2], tmp_path / "random.keras", "--bounds", "0", "255", *QUICK[6:], "--quiet")
+    code, _, err = run(*command)
+    assert code == 3  # three folders, and 20 classes, before it would be attacked
+    assert "warning: The model is hardly surer of any class than of all others" in err
 
 
 def test_what_is_assumed_of_pixels_is_said(run):
@@ -212,8 +253,13 @@ def test_a_file_that_turns_out_to_be_broken_is_left_out(run, tmp_path):
 
 
 @pytest.mark.slow
-def test_ray_finds_the_same(run, tmp_path):
-    for name, extra in {"one": (), "ray": ("--ray",)}.items():
-        assert run(*QUICK, "--batch-size", "6", "--output", tmp_path / name, "--quiet", *extra)[0] == 0
+def test_ray_finds_the_same_and_names_what_was_left_out_as_does_a_journal(run, here, tmp_path):
+    shutil.copytree(here / "colours", tmp_path / "colours")
+    (tmp_path / "colours" / "red" / "0.png").write_bytes(b"nothing")
+    command = [item if item != "colours" else tmp_path / "colours" for item in QUICK]
+    journal = ("--journal", tmp_path / "run.journal")
+    for name, extra in {"one": journal, "again": journal, "ray": ("--ray",)}.items():
+        code, _, err = run(*command, "--batch-size", "6", "--output", tmp_path / name, "--quiet", *extra)
+        assert (code, err.count("red/0.png was left out: ")) == (0, 1), name
     one, ray = (kax.EvaluationReport.load(tmp_path / name / "report.npz") for name in ("one", "ray"))
     assert ray.to_dict()["rows"] == one.to_dict()["rows"]

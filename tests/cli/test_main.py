@@ -11,6 +11,7 @@ from keras_advxai._choice import nearest
 from keras_advxai.cli import main
 from keras_advxai.cli.document import with_reference
 from keras_advxai.cli.failing import CODES
+from keras_advxai.cli.known_names import KNOWN, check_names
 from keras_advxai.cli.program import program
 
 _HELP_WITHOUT_HEAVY_IMPORTS = """
@@ -37,6 +38,34 @@ def test_help_and_versions_load_nothing_heavy():
     commands = [[], *([name] for name in program.commands)]
     done = _python("-c", _HELP_WITHOUT_HEAVY_IMPORTS.replace("COMMANDS", repr(commands)))
     assert done.stderr.split("\n")[-2] == "[0] []"
+
+
+def test_names_are_looked_at_before_anything_heavy_is_loaded():
+    both = ["--model", "net.keras", "--data", "."]
+    wrong = [
+        ["evaluate", *both, "--attack", "pgdd"],
+        ["evaluate", *both, "--explainer", "none", "--metric", "nisim"],
+        ["explain", ".", "--model", "net.keras", "--explainer", "gradcan:layer=a"],
+        ["compare", "a.keras", "b.keras", "--data", ".", "--attack", "fgms"],
+        ["metrics", "nisim"],
+    ]
+    done = _python("-c", _HELP_WITHOUT_HEAVY_IMPORTS.replace("COMMANDS", repr(wrong)).replace('"--help"', '"--quiet"'))
+    assert done.stderr.split("\n")[-2] == "[0, 2] []"
+    assert done.stderr.count("Did you mean ") == 4  # the folder is no image
+    check_names({"attacks": ["own"]}, ["module:function"])  # which may register it
+    for name in ("HiResCAM", "hi-res-cam", "NONE"):
+        check_names({"explainers": [name]}, ["net.keras"])
+
+
+def test_the_names_that_are_known_without_loading_anything_are_all_there_are():
+    import keras_advxai as kax
+
+    registries = {"attack": kax.attacks.registry.REGISTRY, "explainer": kax.explainers.registry.REGISTRY}
+    for kind, registry in registries.items():
+        ours = {name for name, made in registry.classes.items() if made.__module__.startswith("keras_advxai")}
+        assert {*ours, *registry.presets, *registry.elsewhere} == set(KNOWN[kind])
+    ours = {metric.name for metric in kax.metrics.declared() if metric.function.__module__.startswith("keras_advxai")}
+    assert ours == set(KNOWN["metric"])
 
 
 def test_help_names_the_commands_and_each_has_examples(capsys):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import pickle
 
 import helpers
 import keras
@@ -13,6 +14,7 @@ from PIL import Image
 
 import keras_advxai as kax
 from keras_advxai.data import ImageFileError
+from keras_advxai.data.pictures import Picture
 
 
 def write(path, value=0, size=(30, 40)):
@@ -136,12 +138,15 @@ def test_a_file_that_cannot_be_decoded_is_left_out_and_named(animals):
 
 
 @pytest.mark.parametrize("batch_size", [1, 2])
-def test_an_evaluation_of_a_folder_is_that_of_its_images(animals, batch_size):
+def test_an_evaluation_of_a_folder_is_that_of_its_images(animals, batch_size, capsys):
     (animals / "cat" / "c.png").write_bytes(b"broken")
     model = helpers.linear_model(np.random.default_rng(0).normal(size=(64, 2)), (8, 8, 1))
     settings = {"bounds": (0, 255), "explainers": (), "progress": False, "epsilons": (0.1,)}
     data = kax.data.load(animals, size=8, channels=1, batch_size=batch_size)
-    found = kax.evaluate(model, data, **settings)
+    found = kax.evaluate(model, data, **{**settings, "progress": True})
+    bar = capsys.readouterr().err
+    assert "/4 [" in bar  # of the files
+    assert "3/3 [" in bar  # of the images among them
     x = np.concatenate([np.full((1, 8, 8, 1), value, "float32") for value in (20, 10, 0)])
     expected = kax.evaluate(model, (x, [0, 0, 1]), **settings)
     assert len(data.skipped) == 1
@@ -330,3 +335,42 @@ def test_a_folder_without_images_is_a_class_as_in_keras(animals):
     assert list(data.class_names) == expected.class_names == ["bird", "cat", "dog"]
     assert data.labels.tolist() == [1, 1, 2]
     assert kax.data.load(animals, classes=["cat", "dog"]).labels.tolist() == [0, 0, 1]
+
+
+def test_no_labels_are_read_where_there_are_none_to_be_read(animals, tmp_path):
+    write(animals / "beside.png")
+    with pytest.raises(ValueError, match="both images"):
+        kax.data.load(animals)
+    data = kax.data.load(animals, labels=False, size=8)
+    assert data.names == ("beside.png", "cat/a.png", "cat/b/2.png", "dog/1.png")
+    assert (data.labels, data.class_names) == (None, None)
+    (animals / "table.csv").write_text("path,day,hour\ncat/a.png,3,4\ndog/1.png,,\n")
+    with pytest.raises(ValueError, match="none of them a label"):
+        kax.data.load(animals / "table.csv")
+    assert kax.data.load(animals / "table.csv", labels=False).names == ("cat/a.png", "dog/1.png")
+    x, y = np.zeros((3, 4, 4, 1), "float32"), np.arange(3)
+    np.savez(tmp_path / "a.npz", x=x, y=y)
+    assert kax.data.load(tmp_path / "a.npz", labels=False).shape == x.shape
+    tf.data.Dataset.from_tensor_slices((x, y)).save(str(tmp_path / "saved"))
+    assert next(iter(kax.data.load(tmp_path / "saved", labels=False))).shape == x.shape
+
+
+def test_each_file_is_decoded_once_where_some_were_looked_at_before(animals, monkeypatch):
+    read = []
+    original = Picture.read
+    monkeypatch.setattr(Picture, "read", lambda self, path: (read.append(path.name), original(self, path))[1])
+    (animals / "dog" / "0.png").write_bytes(b"nothing")
+    how = {"size": 8, "shuffle": True}
+    first, data, again = (kax.data.load(animals, limit=limit, batch_size=2, **how) for limit in (2, None, None))
+    expected = [again[index] for index in range(2)]
+    read.clear()
+    x, _ = first[0]
+    data.reuse(x, first, 0)
+    assert pickle.loads(pickle.dumps(data))._decoded == {}
+    for found, wanted in zip((data[0], data[1]), expected, strict=True):
+        for one, other in zip(found, wanted, strict=True):
+            np.testing.assert_array_equal(one, other)
+    names = [name.rpartition("/")[2] for name in data.names]
+    assert sorted(read) == sorted([*names, *(["0.png"] if "dog/0.png" in first.names else [])])
+    assert data._decoded == {}
+    assert [data.images_in(*ends) for ends in ((0, 2), (0, 1), (1, 2), (1, 1))] == [4, 2, 2, 0]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import struct
+
 import keras
 import numpy as np
 import pytest
@@ -64,6 +66,37 @@ def test_sixteen_bits_are_scaled_and_gray_is_repeated(saved):
         found = Picture(channels=channels).read(path)
         assert found.shape == (2, 3, channels)
         np.testing.assert_allclose(found, np.repeat(values[..., None] / 257, channels, -1), rtol=1e-6)
+
+
+def tiff(path, values, bits=16, photometric=1, form=1, packed=None):
+    """A gray TIFF as Pillow does not write it: with 12 bits, with signs, or with 0 for white."""
+    pixels = values.astype("<u2" if bits == 16 else "<u4").tobytes() if packed is None else packed
+    height, width = values.shape
+    tags = {256: width, 257: height, 258: bits, 259: 1, 262: photometric, 273: 8, 277: 1, 278: height}
+    tags |= {279: len(pixels), 339: form}
+    entries = b"".join(struct.pack("<HHII", tag, 4, 1, value) for tag, value in sorted(tags.items()))
+    path.write_bytes(
+        b"II*\0" + struct.pack("<I", 8 + len(pixels)) + pixels + struct.pack("<H", len(tags)) + entries + bytes(4)
+    )
+    return path
+
+
+def test_gray_tiffs_are_scaled_by_their_own_bits_or_refused(tmp_path):
+    values = np.array([[0, 257], [65535, 32896]])
+    path = tmp_path / "a.tif"
+    np.testing.assert_allclose(Picture(channels=1).read(tiff(path, values))[..., 0], values / 257, rtol=1e-6)
+    negative = Picture(channels=1).read(tiff(path, values, photometric=0))[..., 0]
+    np.testing.assert_allclose(negative, 255 - values / 257, atol=1e-4)
+    twelve = tiff(path, values, bits=12, packed=bytes.fromhex("000fff" + "800001"))
+    np.testing.assert_allclose(
+        Picture(channels=1).read(twelve)[..., 0], np.array([[0, 4095], [2048, 1]]) / 4095 * 255, rtol=1e-5
+    )
+    for options, what in (({"bits": 32}, "numbers of 32 bits"), ({"form": 2}, "signed numbers of 16 bits")):
+        with pytest.raises(ImageFileError, match=f"it holds {what}, and nothing says which of them are black"):
+            Picture().read(tiff(path, values, **options))
+    Image.fromarray(values.astype("float32")).save(path)
+    with pytest.raises(ImageFileError, match="it holds floats"):
+        Picture().read(path)
 
 
 @pytest.mark.parametrize("mode", ["L", "LA", "1", "P", "RGBA", "CMYK", "RGB"])

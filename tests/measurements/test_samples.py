@@ -99,6 +99,19 @@ def test_parquet_has_the_same_with_types(tmp_path, monkeypatch):
     assert list(tmp_path.iterdir()) == [tmp_path / "samples.parquet"]
 
 
+@pytest.mark.parametrize("labels", ["given", "clean prediction"])
+def test_a_clean_prediction_does_not_stand_under_label(labels, tmp_path):
+    known = Coordinates(("fgsm",), (), ("nissim",), ("predicted",), (0.1,), classes=2)
+    found = Measurements.of(known, label=[1, 0], prediction=[[1, 0], [0, 0]])
+    samples = EvaluationReport(found, {"model": "net", "labels": labels}).samples
+    samples.to_parquet(tmp_path / "samples.parquet")
+    expected = [1, 1, 0, 0] if labels == "given" else [None] * 4
+    assert parquet.read_table(tmp_path / "samples.parquet")["label"].to_pylist() == expected
+    assert [row["label"] for row in read(samples.to_csv())] == ["" if v is None else str(v) for v in expected]
+    assert [sample["label"] for sample in samples] == expected[::2]
+    assert [row["prediction"] for row in read(samples.to_csv())] == ["1", "0", "0", "0"]
+
+
 def test_without_pyarrow_the_error_says_what_to_install(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "pyarrow", None)
     with pytest.raises(ImportError, match=r'pip install "keras-advxai\[parquet\]"\. Or write CSV'):
