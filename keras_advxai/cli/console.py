@@ -30,6 +30,7 @@ class Console:
         self.quiet = quiet
         self.as_json = as_json
         self.debug = debug
+        self._said: set[str] = set()
 
     @property
     def progress(self) -> bool:
@@ -81,7 +82,7 @@ class Console:
         if "tensorflow" not in sys.modules:
             self.say("Loading TensorFlow ...")
             self._load()
-        said: set[str] = set()
+        said = self._said
 
         def show(
             message: Warning | str,

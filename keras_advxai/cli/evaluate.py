@@ -196,6 +196,8 @@ def _check(options: dict[str, Any]) -> None:
         raise click.UsageError("--ray makes the shards by itself: leave out one of --ray and --shard.")
     if not check_measuring(options) and options["max_mod"] is not None:
         raise click.UsageError("--max-mod is a limit on explanations, and --explainer none measures none.")
+    if options["no_labels"] and options["target"] == "label":
+        raise click.UsageError("--target label explains the labels, and --no-labels reads none.")
     if options["min_accuracy"] is not None and options["task"] == "regression":
         raise click.UsageError("--min-accuracy is a limit on classes, and --task regression has none.")
 

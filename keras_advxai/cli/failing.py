@@ -93,11 +93,15 @@ def as_options(text: str) -> str:
     >>> from keras_advxai.cli.failing import as_options
     >>> as_options("Argument `epsilons` must be finite. Received: epsilons=(nan,)")
     '--epsilon must be finite. Received: (nan,)'
+    >>> as_options("Pass bounds=(0, 255) if the model takes pixels.")
+    'Pass --bounds 0 255 if the model takes pixels.'
     """
     text = re.sub(r"Argument `(\w+)`", lambda found: OPTION_OF.get(found[1], found[0]), text)
     names = "|".join(OPTION_OF)
     text = re.sub(rf"Received: ({names})=", "Received: ", text)
     text = re.sub(rf"`({names})`", lambda found: OPTION_OF[found[1]], text)
+    text = re.sub(r"\bbounds=\((\S+), (\S+)\)", r"--bounds \1 \2", text)
+    text = text.replace("`classes`", "--class-names").replace("`numbers=True`", "--task regression")
     text = text.replace("unsafe=True", "--unsafe").replace(to_be_said(""), "")
     text = text.replace("from_logits=True", "--from-logits").replace("from_logits=False", "--no-from-logits")
     text = re.sub(

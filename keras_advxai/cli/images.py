@@ -165,9 +165,9 @@ def _of_files(path: pathlib.Path, classifier: ImageClassifier, reading: Reading,
 def _nameless(names: Sequence[str], classes: int) -> str:
     shown = ", ".join(map(shortened, names[:3])) + (" ..." if len(names) > 3 else "")
     return (
-        f"The images are of {len(names)} classes, {shown}, and the model has {classes}, so that nobody knows which of "
-        "its classes these are. Pass --class-names with the names of all, in the model's order, or name folders and "
-        "labels by the numbers of the classes."
+        f"The images are of {len(names)} class{'es' * (len(names) > 1)}, {shown}, and the model has {classes}, so that "
+        "nobody knows which of its classes these are. Pass --class-names with the names of all, in the model's order, "
+        "or name folders and labels by the numbers of the classes."
     )
 
 

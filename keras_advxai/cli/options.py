@@ -30,6 +30,17 @@ class Command(click.Command):
             click.Option(["--debug"], is_flag=True, help="Show the traceback of an error."),
         ]
 
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Read the arguments; an option of one value that is given twice is no longer the last of both."""
+        _, _, given = self.make_parser(ctx).parse_args(args=list(args))
+        for option in given:
+            single = isinstance(option, click.Option) and not (option.multiple or option.is_flag)
+            if single and given.count(option) > 1:
+                raise click.UsageError(
+                    f"{option.opts[0]} takes one value, and is given {given.count(option)} times.", ctx
+                )
+        return super().parse_args(ctx, args)
+
     def invoke(self, ctx: click.Context) -> Any:
         """Run it, and turn whatever it raises into a `Failure`."""
         ctx.obj = console = Console(**{name: ctx.params.pop(name) for name in ("quiet", "as_json", "debug")})

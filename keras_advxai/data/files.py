@@ -168,7 +168,9 @@ def in_table(
 def _lines(table: pathlib.Path) -> tuple[tuple[str, ...], list[tuple[int, str, tuple[str, ...]]]]:
     """The heading of a table, but for the path, and of each line its number, the path, and the other cells."""
     try:
-        text = table.read_text(encoding="utf-8-sig")
+        content = table.read_bytes()
+        # What spreadsheets call Unicode text, with a mark at its beginning; UTF-8 may have one, too.
+        text = content.decode("utf-16" if content[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig")
         read = []
         for separator in _SEPARATORS:
             read.append(_of_columns(_rows(text, separator), table.parent))
@@ -228,6 +230,13 @@ def _is_number(name: str) -> bool:
     return name.isdecimal() and name.isascii()
 
 
+def _is_float(name: str) -> bool:
+    try:
+        return math.isfinite(float(name))
+    except ValueError:
+        return False
+
+
 def _without_point(name: str) -> str:
     """A class that pandas has written as a float, as it does beside empty cells, as a whole number."""
     whole, point, rest = name.partition(".")
@@ -244,6 +253,13 @@ def _numbered(names: Sequence[str], classes: Sequence[str] | None) -> tuple[list
             raise ValueError(f"There is no class {shortened(long[0])}.")
         return [int(name) for name in names], None if classes is None else tuple(classes)
     if classes is None:
+        # As texts, -2 would come behind -1, and 0.5 would be class 0.
+        if all(map(_is_float, names)):
+            odd = next(name for name in names if not _is_number(name))
+            raise ValueError(
+                f"There is no class {shortened(odd)}: numbers of classes are 0, 1, 2 and so on. Pass `classes`, if it "
+                "is a name, or `numbers=True`, if it is a number that the model is to say."
+            )
         ordered = sorted(names)
         return [ordered.index(name) for name in names], tuple(ordered)
     known = {name: index for index, name in enumerate(classes)}

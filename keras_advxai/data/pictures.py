@@ -78,7 +78,8 @@ class Picture:
                     levels = _levels(file)
                     return self._pixels(ImageOps.exif_transpose(file), levels)
         except Exception as error:  # Pillow's own are of many kinds, according to what is damaged
-            raise ImageFileError(f"{path}: {' '.join(str(error).split())}") from error
+            said = " ".join(str(error).split())
+            raise ImageFileError(f"{path}: {said.removesuffix(f' {str(path)!r}')}") from error
 
     def _pixels(self, image: Image.Image, levels: tuple[float, float]) -> np.ndarray:
         scaled = _eight_bits(image, *levels)

@@ -30,6 +30,8 @@ def _wrong_things(here):
     (here / "broken" / "a.png").write_bytes(b"nothing")
     with zipfile.ZipFile(here / "no.keras", "w") as archive:
         archive.writestr("readme.txt", "no model")
+    (here / "below.csv").write_text("colours/red/0.png,-1\ncolours/red/1.png,0")
+    np.savez(here / "whole.npz", x=np.zeros((2, 16, 16, 3), "uint8"))
     np.savez(here / "large.npz", x=np.zeros((2, 20, 20, 3), "float32"))
     np.savez(here / "wide.npz", x=np.full((2, 16, 16, 3), 200, "float32"))
     coordinates = Coordinates(("fgsm",), (), ("nissim",), ("predicted",), (0.1,), classes=2)
@@ -75,9 +77,19 @@ MISTAKES = {
     "accuracy in percent": ((*BOTH, "--min-accuracy", "30"), "must be a number from 0 to 1: 30"),
     "checks": ((*BOTH, "--checks", "some"), "'some' is not one of 'cheap', 'all'"),
     "bounds the wrong way": (("evaluate", "--model", "model.keras", *DATA, "--bounds", "1", "0"), "--bounds must be"),
+    "two attacks for one": (
+        ("explain", "broken.png", "--model", "model.keras", "--attack", "pgd", "--attack", "bim"),
+        "2 times",
+    ),
+    "two data": ((*BOTH, "--data", "old"), "--data takes one value, and is given 2 times."),
+    "labels below zero": ((*MODEL, "--data", "below.csv"), "There is no class '-1': numbers of classes are 0, 1, 2"),
+    "integers in other bounds": (
+        ("evaluate", "--model", "model.keras", "--data", "whole.npz"),
+        "Pass --bounds 0 255 if",
+    ),
     "no share of the middle": ((*BOTH, "--crop-share", "0"), "must be a number above 0 and at most 1: 0"),
     "all and a share": ((*BOTH, "--crop-share", "0.9", "--no-crop"), "--no-crop takes all of the image"),
-    "labels that are not read": ((*BOTH, "--no-labels", "--target", "label"), "the data have no labels"),
+    "labels that are not read": ((*BOTH, "--no-labels", "--target", "label"), "--no-labels reads none"),
     "NaN bounds": (("evaluate", "--model", "model.keras", *DATA, "--bounds", "nan", "1"), "--bounds must be"),
     "MOD without explainers": ((*BOTH, "--explainer", "none", "--max-mod", "0.2"), "--max-mod is a limit"),
     "preprocessing of its own": (

@@ -307,6 +307,23 @@ def test_labels_that_became_floats_are_classes(tmp_path):
     assert data.class_names is None
 
 
+def test_numbers_that_are_no_classes_are_refused_unless_they_are_names(animals):
+    for labels in (("-1", "0"), ("0.5", "1"), ("1e3", "2")):
+        (animals / "t.csv").write_text(f"dog/1.png,{labels[0]}\ncat/a.png,{labels[1]}\n")
+        with pytest.raises(ValueError, match=f"There is no class '{labels[0]}': numbers of classes are 0, 1, 2"):
+            kax.data.load(animals / "t.csv")
+        assert kax.data.load(animals / "t.csv", classes=labels).labels.tolist() == [0, 1]
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-be"])
+def test_tables_in_the_encodings_of_spreadsheets(animals, encoding):
+    write(animals / "dog" / "é.png")
+    mark = "\ufeff" if encoding == "utf-16-be" else ""
+    (animals / "t.txt").write_bytes(f"{mark}path\tlabel\r\ndog/é.png\tdog\r\ncat/a.png\tcat\r\n".encode(encoding))
+    data = kax.data.load(animals / "t.txt")
+    assert (data.names, data.labels.tolist()) == (("dog/é.png", "cat/a.png"), [1, 0])
+
+
 def test_names_of_classes_that_are_numbers_are_names(tmp_path):
     """Keras puts such folders into the order of texts, and calls its classes so."""
     for name in ("1", "2", "10"):
