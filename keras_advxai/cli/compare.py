@@ -88,9 +88,8 @@ def compare(console: Console, /, **options: Any) -> int:
         console.warn(" ".join(doubts))
     with console.working():
         comparison = _compared(console, options, settings, found, taken)
-    skipped = {name: reason for _, seen in taken.values() for name, reason in getattr(seen.data, "skipped", {}).items()}
-    for name, reason in skipped.items():
-        console.warn(f"{name} was left out: {reason}")
+    skipped = {name: reason for _, seen in taken.values() for name, reason in images.left_out(seen.data).items()}
+    images.say_left_out(console, skipped)
     console.show(str(comparison))
     written: list[tuple[pathlib.Path, str]] = []
     try:
@@ -98,7 +97,9 @@ def compare(console: Console, /, **options: Any) -> int:
             write(comparison, options["output"], written, options["figure_formats"])
             console.show(f"\n{writing.listed(written)}")
     finally:  # what was computed is not lost to a full disk
-        console.finish({**comparison.to_dict(), "doubts": doubts, "files": [str(path) for path, _ in written]})
+        console.finish(
+            {**comparison.to_dict(), "doubts": doubts, "skipped": skipped, "files": [str(path) for path, _ in written]}
+        )
     return 0
 
 

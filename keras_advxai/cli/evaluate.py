@@ -174,13 +174,13 @@ def evaluate(console: Console, /, **options: Any) -> int:
         console.warn(text)
     with console.working():
         report = _evaluated(console, classifier, settings, found, options)
-    for name, reason in getattr(found.data, "skipped", {}).items():
-        console.warn(f"{name} was left out: {reason}")
+    skipped = images.left_out(found.data)
+    images.say_left_out(console, skipped)
     console.show()
     if options["log_dir"] is not None:
         console.say(f"TensorBoard shows more: tensorboard --logdir {options['log_dir']}")
     wanted = {key: options[key] for key in ("output", "min_accuracy", "max_mod", "figure_formats")}
-    return conclude(console, report, **wanted, predictions=predictions, doubts=doubts)
+    return conclude(console, report, **wanted, predictions=predictions, doubts=doubts, skipped=skipped)
 
 
 def _check(options: dict[str, Any]) -> None:

@@ -101,6 +101,7 @@ def as_options(text: str) -> str:
     text = re.sub(rf"Received: ({names})=", "Received: ", text)
     text = re.sub(rf"`({names})`", lambda found: OPTION_OF[found[1]], text)
     text = re.sub(r"\bbounds=\((\S+), (\S+)\)", r"--bounds \1 \2", text)
+    text = re.sub(r"\bshard=\((\d+), (\d+)\)", r"--shard \1/\2", text)
     text = text.replace("`classes`", "--class-names").replace("`numbers=True`", "--task regression")
     text = text.replace("unsafe=True", "--unsafe").replace(to_be_said(""), "")
     text = text.replace("from_logits=True", "--from-logits").replace("from_logits=False", "--no-from-logits")

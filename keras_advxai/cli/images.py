@@ -9,11 +9,15 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from keras_advxai.cli.failing import Failure
+from keras_advxai.cli.console import Console
+from keras_advxai.cli.failing import Failure, printable
 from keras_advxai.text import shortened
 
 if TYPE_CHECKING:
     from keras_advxai.models import ImageClassifier
+
+_NAMED = 10
+"""So many files that are left out are named; the JSON has all of them."""
 
 LOOKED_AT = 32
 """So many images are looked at before anything is attacked."""
@@ -196,6 +200,28 @@ def _of_arrays(path: pathlib.Path, reading: Reading, first: int) -> Images:
     count = None if isinstance(found, tf.data.Dataset) else len(x)
     labels = None if y is None else y[:LOOKED_AT]
     return Images(found, (), reading.class_names, x[:LOOKED_AT], x[:first], labels, count)
+
+
+def left_out(data: Any) -> dict[str, str]:
+    """The files that could not be decoded, with the reasons.
+
+    Args:
+        data: The data.
+    """
+    return dict(getattr(data, "skipped", {}))
+
+
+def say_left_out(console: Console, skipped: dict[str, str]) -> None:
+    """Name the files that could not be decoded: the first ten, and how many there are.
+
+    Args:
+        console: Where it is said.
+        skipped: File to reason.
+    """
+    for name, reason in list(skipped.items())[:_NAMED]:
+        console.warn(f"{printable(name)} was left out: {reason}")
+    if len(skipped) > 1:
+        console.warn(f"{len(skipped)} files were left out{', of which these are the first' * (len(skipped) > _NAMED)}.")
 
 
 def pixels_of(classifier: ImageClassifier, size: tuple[int, int] | None) -> tuple[int, int, int]:

@@ -39,5 +39,10 @@ def layers(console: Console, /, model: str, size: tuple[int, int] | None, **opti
         table = kax.list_layers(classifier, None if size is None else (*size, 3))
         text = str(table)
     console.show(text)
+    if not len(table):
+        console.warn(
+            "There is no layer that Grad-CAM can explain. Explainers of the pixels need none: --explainer "
+            "integrated_gradients or --explainer saliency."
+        )
     console.finish([dataclasses.asdict(info) for info in table])
     return 0

@@ -64,10 +64,11 @@ def render(report: EvaluationReport) -> Parts:
 def _heading(report: EvaluationReport) -> str:
     source = report.provenance
     lower, upper = source["bounds"]
-    lines = [
+    first = (
         f"{_model_text(source)} on {len(report.measurements)} images in [{lower:g}, {upper:g}]"
         f"{_preprocess_text(source['preprocess'])}, {_clean_text(report)}"
-    ]
+    )
+    lines = textwrap.wrap(first, width=110)
     if source["partial"] is not None:
         lines += textwrap.wrap(_partial_line(source["partial"]), width=110)
     if source["part"] is not None:

@@ -7,7 +7,10 @@ import pytest
 from PIL import Image
 
 import keras_advxai as kax
+from keras_advxai.cli import images
+from keras_advxai.cli.console import Console
 from keras_advxai.cli.legend import legend
+from keras_advxai.data import ImageFiles
 from keras_advxai.tables import Table, contents
 
 PNG = b"\x89PNG\r\n\x1a\n"
@@ -137,7 +140,9 @@ def test_words_of_the_table_model_and_preprocessing_are_said(run):
     assert command[3:6] == ["--bounds", "0", "255"]
     code, out, err = run(*command)
     assert code == 0
-    assert "\ncolours (model.keras) on 12 images in [0, 255], preprocessed by mobilenet_v2, no labels" in out
+    text = " ".join(out.split())
+    assert " colours (model.keras) on 12 images in [0, 255], preprocessed by mobilenet_v2, no labels" in text
+    assert max(map(len, out.splitlines())) <= 120
     assert "\n  flipped: share of the images whose prediction is another one" in out
     assert "  MOD" not in out
     assert "hardly surer" not in err
@@ -210,25 +215,21 @@ def test_parts_make_the_whole(run, tmp_path):
 
 @pytest.mark.slow
 def test_an_interruption_keeps_the_journal_and_the_same_command_goes_on(run, monkeypatch, tmp_path):
-    opened = Image.open
-    count = 0
+    read = ImageFiles.__getitem__
 
-    def interrupted(*arguments, **settings):
-        nonlocal count
-        count += 1
-        if count == 12 + 4 + 2:  # behind those that were looked at, and the first batch
+    def interrupted(self, index):
+        if index == 1:  # behind the first batch
             raise KeyboardInterrupt
-        return opened(*arguments, **settings)
+        return read(self, index)
 
     command = (*QUICK, "--batch-size", "4", "--quiet")
     with monkeypatch.context() as patch:
-        patch.setattr(Image, "open", interrupted)
+        patch.setattr(ImageFiles, "__getitem__", interrupted)
         code, _, err = run(*command, "--journal", "run.journal", "--output", tmp_path / "out")
         assert code == 130
         kept = "What was measured of 4 images is in run.journal: the same command goes on from there."
         report = f"The report of 4 images is in {tmp_path / 'out'}."
         assert err == f"keras-advxai: error: Interrupted. {kept} {report}\n"
-        count = 0
         code, _, err = run(*command)
         assert (code, err.count("\n")) == (130, 1)
         assert "Nothing was kept; with --journal FILE" in err
@@ -249,7 +250,15 @@ def test_a_file_that_turns_out_to_be_broken_is_left_out(run, tmp_path):
     code, out, err = run(*command, "--yes", "--json", "--quiet")
     assert code == 0
     assert {row["file"] for row in json.loads(out)["predictions"]} == {"0.png", "2.png"}
-    assert "1.png" in err
+    assert "1.png was left out: " in err
+    assert list(json.loads(out)["skipped"]) == ["1.png"]
+
+
+def test_of_many_files_that_are_left_out_the_first_are_named_and_all_counted(capsys):
+    images.say_left_out(Console(), {f"{number}.png": "broken" for number in range(25)})
+    said = capsys.readouterr().err.splitlines()
+    assert said[:2] == [f"keras-advxai: warning: {number}.png was left out: broken" for number in range(2)]
+    assert said[10:] == ["keras-advxai: warning: 25 files were left out, of which these are the first."]
 
 
 @pytest.mark.slow
