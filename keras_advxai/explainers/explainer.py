@@ -15,7 +15,7 @@ from keras_advxai._choice import check_one_of
 from keras_advxai._registry import Configuration
 from keras_advxai._typing import Score, Shape, Tensor
 from keras_advxai.explainers.notices import BlankHeatmapWarning, NonFiniteOutputWarning
-from keras_advxai.explainers.parts import rows, with_finite
+from keras_advxai.explainers.parts import check_count, rows, with_finite
 from keras_advxai.models import Forward, ImageClassifier, as_classifier
 from keras_advxai.models.arrays import as_array
 from keras_advxai.models.compiled import cached_structure
@@ -299,6 +299,7 @@ class Explainer(Configuration):
                     parts[0] if len(parts) == 1 else (tf.concat(both, axis=0) for both in zip(*parts, strict=True))
                 )
         finite = np.asarray(finite)
+        check_count(result, images, self)
         if not finite.all():
             # Said here, since what becomes of NaN is another matter for each explainer: NaN, or a blank heatmap.
             warnings.warn(
