@@ -10,7 +10,7 @@ from keras import ops
 from keras_advxai._typing import Norm, Tensor
 from keras_advxai.attacks import rows as batches
 from keras_advxai.attacks.gradient_attack import GradientAttack
-from keras_advxai.attacks.minimum_norm_attack import LEAD, MinimumNormAttack
+from keras_advxai.attacks.minimum_norm_attack import MinimumNormAttack, least_lead
 from keras_advxai.attacks.registry import register
 from keras_advxai.models import Forward, ImageClassifier
 from keras_advxai.models.inputs import check_number, check_whole_number
@@ -114,7 +114,7 @@ class DeepFool(MinimumNormAttack, GradientAttack):
         label = tf.one_hot(y, logits.shape[-1], on_value=True, off_value=False, dtype=tf.bool)
         # On the boundary itself nothing leads, and with an overshoot of 0 each step would end there. Twice what counts
         # as reached, because the model is not as linear as it is taken for.
-        enough = 2 * LEAD * tf.reduce_max(tf.abs(logits), axis=-1)
+        enough = 2 * least_lead(logits)
         ranked = tf.math.top_k(tf.where(label, -float("inf"), logits), count).indices
 
         def compare(number: Tensor, least: Tensor, way: Tensor) -> tuple[Tensor, Tensor, Tensor]:

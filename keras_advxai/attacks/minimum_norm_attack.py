@@ -18,8 +18,9 @@ from keras_advxai.ops import losses, norms
 _HALVINGS = 12
 _BEHIND = 1 / 128
 """How far beyond an image that is not misclassified the search continues, relative to the way; then twice as far."""
-LEAD = 1e-5
-"""By how much of the largest logit another class must lead, so that a pass in another batch sees it, too."""
+_LEAD = 1e-5
+_MASKED = 1e4
+"""A class that is so far behind the best one is out of the running, as one that is masked by -1e9 or minus infinity."""
 
 
 class MinimumNormAttack(Attack):
@@ -175,7 +176,20 @@ class MinimumNormAttack(Attack):
             y: Class indices, `(batch,)`: true classes, or target classes if the attack is targeted.
         """
         lead = losses.margin(logits, y)
-        led = (-lead if self.targeted else lead) > LEAD * tf.reduce_max(tf.abs(logits), axis=-1)
+        led = (-lead if self.targeted else lead) > least_lead(logits)
         # Logits that have no softmax, such as NaN, are those of no class: misclassified, and not the target.
         undefined = tf.logical_not(tf.math.is_finite(tf.reduce_logsumexp(logits, axis=-1)))
         return (led & ~undefined) if self.targeted else (led | undefined)
+
+
+def least_lead(logits: Tensor) -> Tensor:
+    """By how much another class must lead, so that a pass in another batch sees it, too: a part of the largest logit.
+
+    Args:
+        logits: `(batch, classes)`.
+
+    Returns:
+        Leads, `(batch,)`. The logits of classes that are masked do not count: of infinity, no lead would be enough.
+    """
+    best = tf.reduce_max(logits, axis=-1, keepdims=True)
+    return _LEAD * tf.reduce_max(tf.where(logits >= best - _MASKED, tf.abs(logits), 0.0), axis=-1)

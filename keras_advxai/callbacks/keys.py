@@ -6,13 +6,11 @@ import collections
 import itertools
 import math
 import re
-from collections.abc import Iterable, Mapping
-from typing import Any
+from collections.abc import Iterable
 
 import numpy as np
 
 from keras_advxai.evaluation import EvaluationReport, EvaluationSettings
-from keras_advxai.models import ImageClassifier
 from keras_advxai.text import enumeration
 
 UNMEASURED = math.inf
@@ -30,8 +28,6 @@ _FIGURES = {
     "regression": {"change": "mean_change"},
 }
 """For each task, what the logs have of each attack at the largest epsilon: the key, and the method of a report."""
-
-_ACCURACIES = ("accuracy", "acc", "sparse_categorical_accuracy", "categorical_accuracy")
 
 
 def check_name(name: str | None) -> str | None:
@@ -148,27 +144,6 @@ def failed_value(failed: bool, name: str | None = None) -> dict[str, float]:
         name: The name of the callback. Defaults to `None`.
     """
     return {f"{_start(name)}{_FAILED}": float(failed)}
-
-
-def reported_accuracy(logs: Mapping[str, Any], classifier: ImageClassifier) -> tuple[str, float] | None:
-    """The accuracy that `fit` itself has measured on its validation data, with its key; `None` if there is none.
-
-    Args:
-        logs: The logs of an epoch, before our keys are in them.
-        classifier: The classifier, which says which of several outputs it is about.
-    """
-    outputs = list(getattr(classifier.model, "output_names", None) or ())
-    own = outputs[classifier.output] if isinstance(classifier.output, int) and outputs else classifier.output
-    # A threshold of 0.5 decides of one sigmoid unit, and of each of several labels, as ours does. Of several labels
-    # Keras' "accuracy" may be that of the largest output, which means nothing, and of numbers there is none.
-    kinds = {"classification": _ACCURACIES, "multi_label": ("binary_accuracy",)}.get(classifier.kind.name, ())
-    kinds = (*kinds, "binary_accuracy") if classifier.binary and kinds else kinds
-    starts = ("val_",) if own is None else (f"val_{own}_", *(("val_",) if len(outputs) < 2 else ()))
-    for start, kind in itertools.product(starts, kinds):
-        value = logs.get(start + kind)
-        if value is not None and math.isfinite(value):
-            return start + kind, float(value)
-    return None
 
 
 def _start(name: str | None) -> str:

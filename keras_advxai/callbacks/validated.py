@@ -6,7 +6,7 @@ import dataclasses
 from collections.abc import Mapping
 from typing import Any
 
-from keras_advxai.callbacks.keys import reported_accuracy
+from keras_advxai.callbacks.reported import reported_accuracy
 from keras_advxai.callbacks.weights import Weights
 from keras_advxai.checks import TRAINING, TrainingEvidence
 from keras_advxai.evaluation import EvaluationReport

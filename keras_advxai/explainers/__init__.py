@@ -12,7 +12,7 @@ from keras_advxai.explainers.grad_cam_plus_plus import GradCAMPlusPlus
 from keras_advxai.explainers.hi_res_cam import HiResCAM
 from keras_advxai.explainers.integrated_gradients import IntegratedGradients
 from keras_advxai.explainers.layer_cam import LayerCAM
-from keras_advxai.explainers.notices import BlankHeatmapWarning, NonFiniteOutputWarning
+from keras_advxai.explainers.notices import BlankHeatmapWarning, NonFiniteHeatmapWarning, NonFiniteOutputWarning
 from keras_advxai.explainers.registry import REGISTRY, deserialize, get, serialize
 from keras_advxai.explainers.saliency import Saliency
 from keras_advxai.explainers.smooth_grad import SmoothGrad
@@ -40,6 +40,7 @@ __all__ = [
     "HiResCAM",
     "IntegratedGradients",
     "LayerCAM",
+    "NonFiniteHeatmapWarning",
     "NonFiniteOutputWarning",
     "Saliency",
     "SmoothGrad",

@@ -14,8 +14,8 @@ import tensorflow as tf
 from keras_advxai._choice import check_one_of
 from keras_advxai._registry import Configuration
 from keras_advxai._typing import Score, Shape, Tensor
-from keras_advxai.explainers.notices import BlankHeatmapWarning, NonFiniteOutputWarning
-from keras_advxai.explainers.parts import rows, with_finite
+from keras_advxai.explainers.notices import BlankHeatmapWarning, NonFiniteOutputWarning, warn_of_nan
+from keras_advxai.explainers.parts import check_count, rows, with_finite
 from keras_advxai.models import Forward, ImageClassifier, as_classifier
 from keras_advxai.models.arrays import as_array
 from keras_advxai.models.compiled import cached_structure
@@ -213,13 +213,15 @@ class Explainer(Configuration):
 
         Warns:
             NonFiniteOutputWarning: The model's output is NaN or infinite for some of the images.
-            BlankHeatmapWarning: Some of the maps of others are zero everywhere.
+            NonFiniteHeatmapWarning: Some of the maps of others are NaN.
+            BlankHeatmapWarning: Some are zero everywhere.
         """
         # Inside of a user's own tf.function nothing has a value, so nothing is checked, compiled or warned of.
         if not tf.executing_eagerly():
             return self._traced(model, x, targets, forward, self._explain)
         classifier = as_classifier(model)
         found, finite = self._run(classifier, x, targets, forward, self._explain, "heatmaps")
+        warn_of_nan(np.asarray(found), finite, self)
         self._warn_of_blank(np.asarray(found)[finite], classifier, tuple(np.shape(classifier.images_of(x)))[1:])
         return found
 
@@ -299,6 +301,7 @@ class Explainer(Configuration):
                     parts[0] if len(parts) == 1 else (tf.concat(both, axis=0) for both in zip(*parts, strict=True))
                 )
         finite = np.asarray(finite)
+        check_count(result, images, self)
         if not finite.all():
             # Said here, since what becomes of NaN is another matter for each explainer: NaN, or a blank heatmap.
             warnings.warn(

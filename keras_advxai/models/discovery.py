@@ -132,14 +132,13 @@ class _Tracer:
         )
 
     def _passed_over(self, default: FeatureMap | None) -> tuple[str, ...]:
-        """Convolutions behind the layer that is explained, whose maps lack a dimension of the images."""
-        # Frames that became channels; rows of an image that were summed up. A recurrent layer is a part of the head.
-        rank, after = self._images.shape.rank - 1, -1.0 if default is None else self._depth(default)
-        found = [call for call in self._calls if self._position[id(call)] > after and not self._is_map(call)]
-        found = [call for call in found if call.output.shape.rank == rank >= 3 and not call.frames]
-        # A convolution over the channels, as of ECA-Net, has one channel itself, and no positions.
-        found = [call for call in found if rank > 3 or (call.output.shape[1] != 1 and call.output.shape[-1] != 1)]
-        return tuple(self._names[id(call)] for call in found if isinstance(call.operation, CONVOLUTIONS))
+        """Convolutions behind the layer that is explained, whose positions are not those of the images."""
+        # Frames or patches that became channels or images; rows of an image that were summed up. A recurrent layer is a
+        # part of the head.
+        after = -1.0 if default is None else self._depth(default)
+        found = [call for call in self._calls if self._position[id(call)] > after and not call.frames]
+        found = [call for call in found if isinstance(call.operation, CONVOLUTIONS) and not self._is_map(call)]
+        return tuple(self._names[id(call)] for call in found if self._layouts.has_others(call.output))
 
     def _is_map(self, call: Call) -> bool:
         # The images themselves: an MLP behind Rescaling has nothing to explain.

@@ -28,6 +28,7 @@ _LARGEST = 2**31 - 2  # Keras takes seeds modulo this
 _STATEFUL = re.compile(
     "Random|TruncatedNormal|ParameterizedTruncatedNormal|Multinomial|NonDeterministicInts|RngReadAndSkip"
     "|Stateful(Uniform|StandardNormal|TruncatedNormal|RandomBinomial)"
+    "|SampleDistortedBoundingBox|Fractional(Max|Avg)Pool"  # random crops, and poolings over regions that are drawn
 )
 """TensorFlow's operations that draw from a generator of their own; `tf.random.stateless_*` draw by a seed."""
 
@@ -121,8 +122,18 @@ def random_operations(end: Tensor, scope: Draws, layers: Iterable[keras.Layer] =
         for seed, item in seeds
         if seed.graph is not end.graph or _in(seed, before)
     ]
-    found += [operation.name for operation in _with_functions(before.values()) if _STATEFUL.match(operation.type)]
+    found += [operation.name for operation in _with_functions(before.values()) if _draws(operation)]
     return tuple(dict.fromkeys(found))
+
+
+def _draws(operation: Any) -> bool:
+    """Whether an operation draws from a generator of TensorFlow's."""
+    # With a seed, a fractional pooling has the same regions each time.
+    return bool(_STATEFUL.match(operation.type)) and not _is_set(operation, "deterministic")
+
+
+def _is_set(operation: Any, attribute: str) -> bool:
+    return attribute in operation.node_def.attr and bool(operation.get_attr(attribute))
 
 
 def _in(tensor: Tensor, operations: dict[int, Any]) -> bool:

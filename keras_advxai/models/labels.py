@@ -17,6 +17,7 @@ _MASKS = (
     "model's output to (batch, classes), such as the mean over the positions: "
     "lambda scores: keras.ops.mean(keras.ops.reshape(scores, (-1, positions, classes)), axis=1)."
 )
+_NUMBERS = " If the model predicts numbers, pass task='regression'."
 
 
 def check_labels(y: Tensor, count: int, classes: int, binary: bool = False, where: str = "`y`") -> np.ndarray:
@@ -149,6 +150,9 @@ def _from_one_hot(labels: np.ndarray, classes: int, binary: bool, where: str) ->
     if labels.shape[1] != classes or not is_one_hot:
         masks = labels.shape[1] > _MOST_CLASSES and bool(np.all(labels == np.floor(labels)))
         several += _MASKS if masks else ""
+        numbers = labels.shape[1] == classes and np.any(labels != np.floor(labels))
+        # Soft labels add up to 1.
+        several += _NUMBERS if numbers and not np.allclose(labels.sum(-1), 1, atol=1e-3) else ""
         raise ValueError(
             f"{where} must be class indices, (batch,), or one-hot rows, (batch, {classes}). Received: "
             f"shape={labels.shape}" + ("" if is_one_hot else ", with rows that are not one-hot.") + several

@@ -71,7 +71,10 @@ class Layouts:
             if id(operation) in seen or id(operation) not in self._between:
                 continue
             seen.add(id(operation))
-            order = _before(operation, order)
+            earlier = _before(operation, order)
+            if earlier is None:  # laid out anew: no dimension is one of before
+                continue
+            order = earlier
             for item in operation.inputs:
                 # A change of rank is the end: the heads of an attention, or a decoder's map made of a vector, are not
                 # the image's positions.
@@ -144,6 +147,24 @@ class Layouts:
         shape = self.shape(tensor, frames)
         return shape is not None and any(size is None or size > 1 for size in shape[:-1])
 
+    def has_others(self, tensor: Any) -> bool:
+        """Whether a tensor, which is no map, has positions of its own, which are made of the images' positions."""
+        rank = tensor.shape.rank
+        if rank != self._rank:
+            # A convolution over the channels, as of ECA-Net, has one channel itself, and no positions.
+            return bool(rank > 3 or (rank == 3 and tensor.shape[1] != 1 and tensor.shape[-1] != 1))
+        # As many dimensions: patches that became images, or rows that were put side by side. A single position is none,
+        # nor is what a decoder makes of a vector.
+        queue, seen = [tensor] if self.shape(tensor) is None else [], set()
+        while queue:
+            current = queue.pop()
+            if self.axes(current) is not None:
+                return True
+            if id(current.op) in self._between and id(current.op) not in seen:
+                seen.add(id(current.op))
+                queue.extend(item for item in current.op.inputs if (item.shape.rank or 0) > 2)
+        return False
+
     def _note(self, call: Call) -> None:
         """Note how the dimensions of a call's output lie, if it is a map."""
         tensor, frames = call.output, len(call.frames)
@@ -152,6 +173,8 @@ class Layouts:
         before = next((axes for axes in (self.axes(item, frames) for item in call.inputs) if axes is not None), None)
         # A vector or a sequence. Reshaped to four dimensions it is not a map, but for `_returns`.
         if before is None and not self._returns(call):
+            return
+        if not frames and self._is_laid_out_anew(tensor):
             return
         before = before or tuple(range(1, self._rank))
         if len(before) == tensor.shape.rank and _keeps_last_state(call.operation):
@@ -190,12 +213,19 @@ class Layouts:
         # over its height, and go on with a sequence.
         return bool(self._rank == 5)
 
+    def _is_laid_out_anew(self, tensor: Any) -> bool:
+        """Whether a tensor has the values of a map in other rows, as by `Reshape((height * width, 1, channels))`."""
+        # By the last operation alone: what a layer does inside, such as windows of attention, it may undo.
+        operation = tensor.op
+        laid_out = operation.type == "Reshape" and _before(operation, tuple(range(1, tensor.shape.rank))) is None
+        return laid_out and self.axes(operation.inputs[0]) is not None
+
     def _returns(self, call: Call) -> bool:
         """Whether a call makes a map of a sequence, or of single channels, at a size that an earlier map had."""
         # Attention over the positions of a map that is laid out as a map again; and Caffe's `preprocess_input` written
         # into the model, which takes the channels apart and stacks them the other way round.
         makes = isinstance(call.operation, keras.layers.Reshape) or type(call.operation).__name__ == "Stack"
-        flat = bool(call.inputs) and all(item.shape.rank == 3 for item in call.inputs)
+        flat = bool(call.inputs) and all(item.shape.rank == 3 or 1 in item.shape[1:3] for item in call.inputs)
         return self._rank == 4 and not call.frames and makes and flat and tuple(call.output.shape[1:3]) in self._sizes
 
     def _settled(self, images: Any) -> int:
@@ -242,10 +272,29 @@ def _left(operation: Any, rank: int) -> tuple[int, ...] | None:
     return left if len(taken) == 1 and 0 not in taken else None
 
 
-def _before(operation: Any, order: tuple[int, ...]) -> tuple[int, ...]:
-    """The dimensions of an operation's input that those of its output were."""
-    if operation.type != "Transpose":
-        return order
-    # `Permute`, `tf.transpose` and convolutions that change the layout inside all end in this operation.
-    permutation = tf.get_static_value(operation.inputs[1])
-    return order if permutation is None else tuple(int(permutation[dimension]) for dimension in order)
+def _before(operation: Any, order: tuple[int, ...]) -> tuple[int, ...] | None:
+    """The dimensions of an operation's input that those of its output were; `None` where they are none of them."""
+    # `Permute`, `tf.transpose` and convolutions that change the layout inside all end in a transposition.
+    if operation.type == "Transpose":
+        permutation = tf.get_static_value(operation.inputs[1])
+        return order if permutation is None else tuple(int(permutation[dimension]) for dimension in order)
+    if operation.type == "Reshape" and operation.inputs[0].shape.rank == operation.outputs[0].shape.rank:
+        places = _places(operation.inputs[0].shape, operation.outputs[0].shape)
+        return None if places is None else tuple(places[dimension] for dimension in order)
+    return order
+
+
+def _places(before: Any, after: Any) -> list[int] | None:
+    """The dimensions that those behind a reshape were, where it leaves each value in its row; else `None`."""
+    if all(old == new or old is None or new is None for old, new in zip(before[1:], after[1:], strict=True)):
+        return list(range(len(after)))
+    # A dimension of one is put elsewhere: (1, 28, 28) becomes (28, 28, 1).
+    if None in before[1:] or None in after[1:] or [i for i in before[1:] if i > 1] != [i for i in after[1:] if i > 1]:
+        return None
+    old, new = _ones_last(before), _ones_last(after)
+    return [0, *(old[new.index(axis)] for axis in range(1, len(after)))]
+
+
+def _ones_last(shape: Any) -> list[int]:
+    """The dimensions behind the batch in their order, those of size one behind the others."""
+    return sorted(range(1, len(shape)), key=lambda axis: bool(shape[axis] == 1))

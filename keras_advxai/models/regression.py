@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, ClassVar, NamedTuple
 
 import keras
@@ -22,6 +22,8 @@ _LOSSES = {
     *("huber", "log_cosh", "poisson"),
 }
 """The losses of regressions, by the names of Keras' classes and functions."""
+_MOST_WRAPPED = 8
+"""A loss that wraps a loss is looked into so often."""
 
 
 class Way(NamedTuple):
@@ -165,5 +167,16 @@ def regression_loss(model: Any, output: str | int | None = None) -> str | None:
             loss = keras.losses.get(loss)
         except ValueError:  # of the user's own, which is not registered
             return None
-    name = getattr(loss, "__name__", type(loss).__name__)
-    return name if name in _LOSSES else None
+    return next((name for name in _names(loss) if name in _LOSSES), None)
+
+
+def _names(loss: Any) -> Iterator[str]:
+    """The names that a loss goes by: its own, those of its classes, and those of the function that it wraps."""
+    # A class of a user's own may be one of Keras' with something added, and a `functools.partial` a function of Keras'
+    # with a parameter chosen; Keras' own classes hold their function as `fn`.
+    for _ in range(_MOST_WRAPPED):
+        if loss is None:
+            return
+        yield from (getattr(loss, "__name__", ""), *(kind.__name__ for kind in type(loss).__mro__))
+        wrapped = (getattr(loss, name, None) for name in ("fn", "func", "__wrapped__"))
+        loss = next((item for item in wrapped if callable(item)), None)

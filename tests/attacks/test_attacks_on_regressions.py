@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+
 import helpers
 import keras
 import linear_models
@@ -138,6 +140,16 @@ def huber(y, z):
     return keras.ops.mean(abs(y - z), axis=-1)
 
 
+class Doubled(keras.losses.MeanSquaredError):
+    def call(self, y, z):
+        return 2 * super().call(y, z)
+
+
+@functools.wraps(keras.losses.mean_squared_error)
+def doubled(y, z):
+    return 2 * keras.losses.mean_squared_error(y, z)
+
+
 LOSSES = {
     "a name": ("mse", "mean_squared_error"),
     "a long name": ("mean_absolute_error", "mean_absolute_error"),
@@ -146,6 +158,9 @@ LOSSES = {
     "a function": (keras.losses.mean_squared_logarithmic_error, "mean_squared_logarithmic_error"),
     "in a list": (["mae"], "mean_absolute_error"),
     "a function of that name": (huber, "huber"),
+    "a class of one's own": (Doubled(), "MeanSquaredError"),
+    "a function with a parameter": (functools.partial(keras.losses.huber, delta=2.0), "huber"),
+    "a function around one of Keras'": (doubled, "mean_squared_error"),
 }
 
 

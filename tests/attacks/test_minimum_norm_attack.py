@@ -64,6 +64,19 @@ def test_a_search_that_stops_in_front_of_the_boundary_goes_on_behind_it():
         np.testing.assert_allclose(found, threshold - 0.5, rtol=rtol)
 
 
+@pytest.mark.parametrize("mask", [-np.inf, -3e38, -1e9, -1e4])
+def test_a_class_that_is_masked_does_not_make_the_others_robust(mask):
+    """Its logit says nothing of how far another class must lead: nothing was ever found beside minus infinity."""
+    weights = np.stack([np.zeros(16), np.full(16, 1 / 16), np.zeros(16)], axis=1)
+    masked = helpers.linear_model(weights, SHAPE, bias=[1.0, 0.3, mask], activation="softmax")
+    labels = np.zeros(len(X), int)
+    mean = X.mean(axis=(1, 2, 3))
+    for attack in ATTACKS:
+        expected = (0.7 - mean) * (4 if attack.norm == "l2" else 1)
+        np.testing.assert_allclose(attack.distances(masked, X, labels), expected, rtol=2e-3)
+    np.testing.assert_array_equal(predictions(masked, DeepFool(norm="linf")(masked, X, labels, epsilon=0.5)), 1)
+
+
 @pytest.mark.slow
 def test_where_nothing_is_found_the_distance_is_infinite_and_the_image_stays():
     blind = helpers.linear_model(np.zeros((16, 2)), SHAPE, bias=[1.0, 0.0])

@@ -11,7 +11,7 @@ from figures.made_report import make_report
 from scripted import BLANK, weights
 
 import keras_advxai as kax
-from keras_advxai.callbacks.keys import keys, reported_accuracy, unmeasured_values, values
+from keras_advxai.callbacks.keys import keys, unmeasured_values, values
 
 MOD = "val_mod_fgsm_grad_cam"
 pytestmark = pytest.mark.filterwarnings("ignore::keras_advxai.callbacks.FindingWarning")
@@ -80,30 +80,6 @@ def test_an_epoch_without_an_evaluation_repeats_it(fit, evaluation, images):
     values = fit(ours, epochs=(BLANK, weights(), weights(), BLANK, weights())).history[MOD]
     assert [math.isinf(value) for value in values] == [True, False, False, True, True]
     assert sorted(ours.reports) == [0, 1, 3]
-
-
-def two_outputs():
-    inputs = keras.Input((4, 4, 1))
-    flat = keras.layers.Flatten()(inputs)
-    return keras.Model(inputs, [keras.layers.Dense(2, name="first")(flat), keras.layers.Dense(3, name="second")(flat)])
-
-
-@pytest.mark.parametrize(
-    ("output", "key"),
-    [("first", "val_first_acc"), (1, "val_second_accuracy")],
-)
-def test_of_several_outputs_the_accuracy_is_that_of_the_one_with_the_classes(output, key):
-    logs = {"val_loss": 0.1, "val_accuracy": 0.9, "val_first_acc": 0.2, "val_second_accuracy": 0.3}
-    found = reported_accuracy(logs, kax.ImageClassifier(two_outputs(), output=output))
-    assert found == (key, logs[key])
-
-
-def test_an_accuracy_of_single_units_is_none_of_classes(trained):
-    classifier = kax.ImageClassifier(trained)
-    assert reported_accuracy({"val_binary_accuracy": 0.9, "val_loss": 1.0}, classifier) is None
-    assert reported_accuracy({"val_accuracy": math.nan}, classifier) is None
-    unit = keras.Sequential([keras.Input((4, 4, 1)), keras.layers.Flatten(), keras.layers.Dense(1, "sigmoid")])
-    assert reported_accuracy({"val_binary_accuracy": 0.9}, kax.ImageClassifier(unit)) == ("val_binary_accuracy", 0.9)
 
 
 @pytest.mark.slow

@@ -11,7 +11,7 @@ import pytest
 import tensorflow as tf
 
 import keras_advxai as kax
-from keras_advxai.explainers import BlankHeatmapWarning, Explainer, NonFiniteOutputWarning
+from keras_advxai.explainers import BlankHeatmapWarning, Explainer, NonFiniteHeatmapWarning, NonFiniteOutputWarning
 
 
 class Raw(Explainer):
@@ -179,6 +179,20 @@ def test_an_output_that_is_not_finite_is_warned_of_once_and_is_the_cause(name):
     with pytest.warns(NonFiniteOutputWarning) as caught:
         explainer(model, x, forward=forward)
     assert len(caught) == 1
+
+
+def test_heatmaps_of_nan_gradients_are_told_where_the_output_is_finite():
+    """A root at a black pixel: the output is 0 there, and the slope infinite."""
+    root = keras.layers.Lambda(keras.ops.sqrt)
+    model = keras.Sequential([keras.Input((2, 2, 1)), root, keras.layers.Flatten(), keras.layers.Dense(2)])
+    x = np.full((3, 2, 2, 1), 0.5, "float32")
+    x[1, 0, 0] = 0.0
+    with pytest.warns(
+        NonFiniteHeatmapWarning, match=r"1 of 3 heatmaps of Saliency.* are NaN \(image 1 the first\)"
+    ) as caught:
+        kax.explainers.Saliency()(model, x)
+    assert [item.category for item in caught] == [NonFiniteHeatmapWarning]
+    assert caught[0].filename == __file__
 
 
 @pytest.mark.parametrize("name", ["grad_cam", "saliency", "integrated_gradients"])

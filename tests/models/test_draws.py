@@ -50,6 +50,27 @@ class FixedNoise(keras.layers.Layer):
         return x + keras.random.normal(keras.ops.shape(x), seed=3)
 
 
+class FractionalPooling(keras.layers.Layer):
+    """Pooling over regions that are drawn, anew each time if the seed is 0."""
+
+    def __init__(self, seed):
+        super().__init__()
+        self.seed = seed
+
+    def call(self, x):
+        return tf.nn.fractional_max_pool(x, 1.5, True, seed=self.seed)[0]
+
+
+class DistortedBox(keras.layers.Layer):
+    """Adds the mean of a crop that is drawn."""
+
+    def call(self, x):
+        begin, size, _ = tf.image.sample_distorted_bounding_box(
+            tf.shape(x)[1:], tf.zeros((1, 0, 4)), use_image_if_no_bounding_boxes=True
+        )
+        return x + tf.reduce_mean(tf.slice(x[0], begin, size))
+
+
 def behind(layer, shape=PIXELS):
     """Logits `(2 * sum of what the layer makes of pixel - 1/2, 0)`, so that class 0 has a positive sum."""
     model = keras.Sequential(
@@ -213,6 +234,16 @@ def test_a_random_model_is_known_by_its_graph(layer, word):
     if word:
         assert found[0].severity == "warning"
         assert re.search(word, found[0]), found[0]
+
+
+@pytest.mark.parametrize("layer", [FractionalPooling(0), FractionalPooling(1), DistortedBox()])
+def test_regions_that_are_drawn_make_a_model_random(layer):
+    pooled = [keras.layers.GlobalAveragePooling2D(), keras.layers.Dense(2)]
+    model = keras.Sequential([keras.Input((8, 8, 1)), layer, *pooled])
+    x = np.random.default_rng(0).random((1, 8, 8, 1), dtype="float32")
+    values = {float(model(x)[0, 0]) for _ in range(20)}
+    assert bool(kax.ImageClassifier(model).topology().random) == (len(values) > 1)
+    assert len(values) == 1 if getattr(layer, "seed", 0) else len(values) > 1
 
 
 def test_what_is_drawn_and_not_used_makes_nothing_random():

@@ -169,3 +169,88 @@ def test_frames_that_became_channels_are_not_passed_over_silently(first):
     x = np.random.default_rng(0).random((1, FRAMES, SIDE, SIDE, 2), dtype="float32")
     explainer = kax.explainers.GradCAM(layer="late", reshape_transform=lambda output: output[:, None], relu=False)
     assert explainer(model, x).shape == (1, FRAMES, SIDE, SIDE, 1)
+
+
+class Windows(L.Layer):
+    """The four quarters of images of 8x8, as images of their own."""
+
+    def call(self, x):
+        quarters = tf.reshape(x, (-1, 2, 4, 2, 4, x.shape[-1]))
+        return tf.reshape(tf.transpose(quarters, (0, 1, 3, 2, 4, 5)), (-1, 4, 4, x.shape[-1]))
+
+
+class Together(L.Layer):
+    def call(self, x):
+        return tf.reduce_mean(tf.reshape(x, (-1, 4, x.shape[-1])), axis=1)
+
+
+def windows():
+    """As operations, which the search sees; in a layer of their own it does not."""
+    reshape, transpose = keras.layers.Reshape, keras.layers.Permute
+    return [reshape((2, 4, 2, 4, 3)), transpose((1, 3, 2, 4, 5)), L.Lambda(lambda x: tf.reshape(x, (-1, 4, 4, 3)))]
+
+
+IMAGE = (8, 8, 1)
+CONV = {"padding": "same", "activation": "relu"}
+# The shape of the images, what follows the first convolution up to a convolution, and what follows that.
+LAID_OUT_ANEW = {
+    "frames without positions": (
+        (FRAMES, *IMAGE),
+        lambda: [L.TimeDistributed(L.GlobalAveragePooling2D()), L.Conv1D(3, 3, name="late")],
+        lambda: [L.GlobalAveragePooling1D()],
+    ),
+    "a volume": (
+        IMAGE,
+        lambda: [L.Reshape((4, 2, 8, 3)), L.Conv3D(3, 2, name="late")],
+        lambda: [L.GlobalAveragePooling3D()],
+    ),
+    "rows side by side": (IMAGE, lambda: [L.Reshape((4, 16, 3)), L.Conv2D(3, 3, name="late")], lambda: [pooled()]),
+    "one long row": (IMAGE, lambda: [L.Reshape((64, 1, 3)), L.Conv2D(3, 1, name="late")], lambda: [pooled()]),
+    "windows as images": (
+        IMAGE,
+        lambda: [*windows(), L.Conv2D(3, 3, name="late")],
+        lambda: [pooled(), Together()],
+    ),
+}
+
+
+@pytest.mark.parametrize("name", LAID_OUT_ANEW)
+def test_positions_that_are_not_the_images_are_told_and_not_drawn(name):
+    """A map of 64 rows over an image of 8x8 would show stripes in the wrong places."""
+    shape, late, end = LAID_OUT_ANEW[name]
+    first = L.TimeDistributed(L.Conv2D(3, 3, **CONV), name="first") if len(shape) == 4 else L.Conv2D(3, 3, **CONV)
+    keras.utils.set_random_seed(0)
+    model = keras.Sequential([keras.Input(shape), first, *late(), *end(), L.Dense(2)])
+    classifier = kax.ImageClassifier(model)
+    with pytest.warns(UserWarning, match="is explained. The maps of late have other dimensions than the images"):
+        assert classifier.default_layer.split("/")[0] == first.name
+    assert "late" not in [layer.name for layer in classifier.layers()]
+
+
+def test_rows_that_were_put_back_are_explained():
+    """As around an attention over all positions that takes them as one long row."""
+    rows = [L.Reshape((64, 1, 3)), L.Conv2D(3, 1, activation="relu"), L.Reshape((8, 8, 3), name="back")]
+    model = keras.Sequential([
+        keras.Input(IMAGE), L.Conv2D(3, 3, **CONV), *rows, L.Conv2D(3, 3, name="last"), pooled(), L.Dense(2)
+    ])  # fmt: skip
+    assert kax.ImageClassifier(model).default_layer == "last"
+
+
+def test_a_dimension_of_one_may_be_moved_by_a_reshape():
+    """Images of MNIST with their one channel in front."""
+    head = [L.Conv2D(3, 3, name="conv"), pooled(), L.Dense(2)]
+    keras.utils.set_random_seed(0)
+    plain = keras.Sequential([keras.Input((8, 6, 1)), *head])
+    moved = keras.Sequential([keras.Input((1, 8, 6)), L.Reshape((8, 6, 1)), *head])
+    x = np.random.default_rng(0).random((2, 8, 6, 1), dtype="float32")
+    expected = kax.explainers.GradCAM(relu=False)(plain, x, 1)
+    found = kax.explainers.GradCAM(relu=False)(moved, x.transpose(0, 3, 1, 2), 1)
+    np.testing.assert_allclose(found, expected, atol=1e-6)
+    assert kax.ImageClassifier(moved).layers().default.shape == (6, 4, 3)
+
+
+def test_windows_in_a_layer_of_their_own_are_refused_in_a_sentence():
+    layers = [L.Conv2D(3, 3, **CONV), Windows(), L.Conv2D(3, 3, name="inside"), pooled(), Together(), L.Dense(2)]
+    model = keras.Sequential([keras.Input(IMAGE), *layers])
+    with pytest.raises(ValueError, match="returned 8 maps of 2 images: the layer that is explained sees each image in"):
+        kax.explainers.GradCAM()(model, np.zeros((2, *IMAGE), "float32"))

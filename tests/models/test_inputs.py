@@ -160,6 +160,7 @@ def test_labels_of_one_unit():
         (np.eye(4)[:3], r"one-hot rows, \(batch, 3\). Received: shape=\(3, 4\)"),
         (np.full((3, 3), 1 / 3), "with rows that are not one-hot"),
         (np.ones((3, 3)), "with rows that are not one-hot"),
+        (np.full((3, 3), 0.4), r"not one-hot\. If the model predicts numbers, pass task='regression'"),
         (np.zeros((3, 2, 2)), "must be class indices"),
     ],
 )
