@@ -15,8 +15,8 @@ check_environment()
 __version__ = "0.1.0"
 
 _MODULES = (
-    *("attacks", "audit", "callbacks", "comparison", "contrib", "data", "datasets", "distributed", "evaluation"),
-    *("explainers", "figures", "metrics", "pretrained", "testing", "training", "wrappers"),
+    *("attacks", "audit", "callbacks", "comparison", "contrib", "corruptions", "data", "datasets", "distributed"),
+    *("evaluation", "explainers", "figures", "metrics", "pretrained", "testing", "training", "wrappers"),
 )
 _NAMES = {
     "EvaluationError": "keras_advxai.execution",
@@ -46,6 +46,7 @@ __all__ = [
     "compare_scores",
     "comparison",
     "contrib",
+    "corruptions",
     "data",
     "datasets",
     "distributed",
@@ -69,6 +70,7 @@ if TYPE_CHECKING:
         callbacks,
         comparison,
         contrib,
+        corruptions,
         data,
         datasets,
         distributed,

@@ -18,7 +18,7 @@ LAYERS = [
     ["_typing", "_backend", "_choice", "_registry", "_files", "_failures", "text"],
     ["ops", "tables"],
     ["models"],
-    ["explainers", "metrics", "data", "datasets", "pretrained"],
+    ["explainers", "metrics", "data", "datasets", "pretrained", "corruptions"],
     ["attacks", "measurements"],
     ["checks", "contrib", "settings", "journal"],
     ["evaluation", "testing"],
