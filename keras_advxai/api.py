@@ -236,6 +236,8 @@ def compare_scores(
             raise TypeError(
                 f"`compare_scores` takes a single `{one}`. Received: {several}={dict(arguments)[several]!r}"
             )
+    if "severities" in arguments:
+        raise TypeError(f"`compare_scores` is of one attack. Received: severities={dict(arguments)['severities']!r}")
     if not isinstance(attack, (str, dict, type, Attack)):
         raise TypeError(f"Argument `attack` must be one attack, by name or instance. Received: attack={attack!r}")
     report = evaluate(

@@ -140,6 +140,8 @@ def _cheaper(share: Share, settings: EvaluationSettings) -> list[str]:
     found = ["a smaller max_samples"]
     if len(settings.epsilons) > 2:
         found.append(f"2 epsilons for {len(settings.epsilons)}")
+    if settings.corruptions and len(settings.severities) > 1:
+        found.append(f"1 severity for {len(settings.severities)}")
     if settings.controls:
         found.append("noise_control=False")
     if any(attack.iterative for attack in settings.attacks):

@@ -6,7 +6,7 @@ import collections
 import itertools
 import math
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 import numpy as np
 
@@ -69,14 +69,13 @@ def keys(settings: EvaluationSettings, name: str | None = None) -> set[str]:
     >>> sorted(keys(settings, "pale"))
     ['val_pale_accuracy_clean', 'val_pale_accuracy_fgsm', 'val_pale_evaluation_failed']
     """
-    attacks = [item.name for item in settings.attacks_and_controls]
-    drifts = _drifts(attacks, (item.name for item in settings.explainers), (item.name for item in settings.metrics))
-    kinds = ("mod", "vid") if len(settings.epsilons) > 1 else ("mod",)
     ends: dict[str, list[str]] = collections.defaultdict(list)
-    for what in ("clean", *attacks):
-        ends[_usable(f"accuracy_{what}")].append(what)
-    for kind, (end, names) in itertools.product(kinds, drifts):
-        ends[f"{kind}_{end}"].append("/".join(names))
+    ends["accuracy_clean"].append("clean")
+    for names, levels in _conditions(settings):
+        for name_of_one in names:
+            ends[_usable(f"accuracy_{name_of_one}")].append(name_of_one)
+        for kind, (end, whose) in itertools.product(_kinds(levels), _drifts_of(settings, names)):
+            ends[f"{kind}_{end}"].append("/".join(whose))
     for end, meant in ends.items():
         if len(meant) > 1:  # the later one would overwrite the other, epoch by epoch
             raise ValueError(
@@ -94,11 +93,20 @@ def values(report: EvaluationReport, name: str | None = None) -> dict[str, float
         report: The report.
         name: The name of the callback. Defaults to `None`.
     """
+    found: dict[str, float] = {}
+    # Else it is 1 by definition.
+    if report.provenance["labels"] == "given" and "accuracy" in _FIGURES[report.provenance["task"]]:
+        found["accuracy_clean"] = report.clean_accuracy
+    for each in (report, *((report.corrupted,) if report.corruptions else ())):
+        found |= _values_of(each)
+    return {f"{_start(name)}{_usable(end)}": value for end, value in found.items()}
+
+
+def _values_of(report: EvaluationReport) -> dict[str, float]:
+    """What the attacks of a report put into the logs, or its corruptions if it is that of these."""
     largest = max(report.epsilons)
     found: dict[str, float] = {}
     figures = _FIGURES[report.provenance["task"]]
-    if report.provenance["labels"] == "given" and "accuracy" in figures:  # else it is 1 by definition
-        found["accuracy_clean"] = report.clean_accuracy
     for end, method in figures.items():
         found |= {f"{end}_{attack}": getattr(report, method)(attack, largest) for attack in report.attacks}
     drifts = _drifts(report.attacks, report.explainers, report.metrics)
@@ -109,7 +117,7 @@ def values(report: EvaluationReport, name: str | None = None) -> dict[str, float
     if len(report.epsilons) > 1:  # else it is NaN by definition
         for end, (attack, explainer, metric) in drifts:
             found[f"vid_{end}"] = _measured(report.vid(attack, explainer, metric=metric))
-    return {f"{_start(name)}{_usable(end)}": value for end, value in found.items()}
+    return found
 
 
 def unmeasured_values(
@@ -123,16 +131,13 @@ def unmeasured_values(
         has_labels: Whether the data have labels.
         name: The name of the callback. Defaults to `None`.
     """
-    attacks = [item.name for item in settings.attacks_and_controls]
     figures = _FIGURES[task]
     found = {"accuracy_clean": -UNMEASURED} if has_labels and "accuracy" in figures else {}
-    for end in figures:
-        found |= dict.fromkeys(
-            (f"{end}_{attack}" for attack in attacks), UNMEASURED if end == "change" else -UNMEASURED
-        )
-    drifts = _drifts(attacks, (item.name for item in settings.explainers), (item.name for item in settings.metrics))
-    for kind in ("mod", "vid") if len(settings.epsilons) > 1 else ("mod",):
-        found |= {f"{kind}_{end}": UNMEASURED for end, _ in drifts}
+    for names, levels in _conditions(settings):
+        for end in figures:
+            found |= dict.fromkeys((f"{end}_{each}" for each in names), UNMEASURED if end == "change" else -UNMEASURED)
+        for kind in _kinds(levels):
+            found |= {f"{kind}_{end}": UNMEASURED for end, _ in _drifts_of(settings, names)}
     return {f"{_start(name)}{_usable(end)}": value for end, value in found.items()}
 
 
@@ -144,6 +149,20 @@ def failed_value(failed: bool, name: str | None = None) -> dict[str, float]:
         name: The name of the callback. Defaults to `None`.
     """
     return {f"{_start(name)}{_FAILED}": float(failed)}
+
+
+def _conditions(settings: EvaluationSettings) -> Iterator[tuple[list[str], int]]:
+    """The names of the attacks, and of the corruptions, each with how many epsilons or severities they have."""
+    yield [item.name for item in settings.attacks_and_controls], len(settings.epsilons)
+    yield [item.name for item in settings.corruptions], len(settings.severities)
+
+
+def _kinds(levels: int) -> tuple[str, ...]:
+    return ("mod", "vid") if levels > 1 else ("mod",)  # with one, it is NaN by definition
+
+
+def _drifts_of(settings: EvaluationSettings, names: Iterable[str]) -> list[tuple[str, tuple[str, str, str]]]:
+    return _drifts(names, (item.name for item in settings.explainers), (item.name for item in settings.metrics))
 
 
 def _start(name: str | None) -> str:

@@ -24,6 +24,7 @@ from keras_advxai.cli.options import (
     layer_option,
     model_options,
     seed_option,
+    severity_option,
     target_options,
 )
 from keras_advxai.cli.predictions import predictions_of, predictions_text
@@ -63,7 +64,8 @@ Examples:
     default=["fgsm"],
     show_default=True,
     metavar="NAME[:OPTION=VALUE,...]",
-    help="See `attacks`. Hyperparameters stand behind a colon: pgd:steps=40,norm=l2.",
+    help="See `attacks`. Hyperparameters stand behind a colon: pgd:steps=40,norm=l2. Or a corruption, such as fog: see "
+    "`corruptions`.",
 )
 @click.option(
     "--epsilon",
@@ -75,6 +77,7 @@ Examples:
     metavar="E",
     help="A budget, as a fraction of the pixels' range: 2/255 or 0.01.",
 )
+@severity_option
 @click.option(
     "--explainer",
     "explainers",
@@ -247,10 +250,12 @@ def wanted_settings(classifier: ImageClassifier, options: dict[str, Any]) -> Eva
         options: What the options say.
     """
     import keras_advxai as kax
+    from keras_advxai.settings.conditions import corruptions_of
 
     settings = kax.EvaluationSettings(
-        attacks=[configured("attack", text) for text in options["attacks"]],
+        attacks=[text if corruptions_of(text) else configured("attack", text) for text in options["attacks"]],
         epsilons=sorted(set(options["epsilons"])),
+        severities=sorted(set(options["severities"])),
         explainers=chosen_explainers(classifier, options["explainers"], options["layer"]),
         metrics=list(options["metrics"]),
         target=options["target"],

@@ -1,4 +1,4 @@
-"""`keras-advxai attacks`, `explainers` and `metrics`: what is known by name."""
+"""`keras-advxai attacks`, `corruptions`, `explainers` and `metrics`: what is known by name."""
 
 from __future__ import annotations
 
@@ -29,6 +29,13 @@ def known_explainers() -> dict[str, str]:
     from keras_advxai.explainers.registry import REGISTRY
 
     return _known(REGISTRY)
+
+
+def known_corruptions() -> dict[str, str]:
+    """The corruptions that a name means, with what they do to an image."""
+    from keras_advxai import corruptions
+
+    return {item.name: _summary(item.function) for item in corruptions.declared()}
 
 
 def known_metrics() -> dict[str, str]:
@@ -96,6 +103,12 @@ def _of(module: str) -> Any:
     return lambda name: importlib.import_module(f"keras_advxai.{module}").registry.REGISTRY.behind(name)
 
 
+def _corruption(name: str) -> Any:
+    from keras_advxai import corruptions
+
+    return corruptions.get(name).function
+
+
 def _metric(name: str) -> Any:
     from keras_advxai import metrics
 
@@ -103,5 +116,6 @@ def _metric(name: str) -> Any:
 
 
 attacks = _command("attacks", "attacks", "--attack pgd", known_attacks, _of("attacks"))
+corruptions = _command("corruptions", "corruptions", "--attack fog", known_corruptions, _corruption)
 explainers = _command("explainers", "explainers", "--explainer saliency", known_explainers, _of("explainers"))
 metrics = _command("metrics", "dissimilarities of two heatmaps", "--metric rank_distance", known_metrics, _metric)

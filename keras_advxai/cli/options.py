@@ -185,6 +185,18 @@ layer_option = click.option(
 )
 """Where explainers that look at a layer look."""
 
+severity_option = click.option(
+    "--severity",
+    "severities",
+    multiple=True,
+    type=click.IntRange(1, 5),
+    default=[1, 3, 5],
+    show_default=True,
+    metavar="N",
+    help="A severity of the corruptions among the attacks, from 1 to 5.",
+)
+"""How strong corruptions are."""
+
 target_options = several(
     click.option(
         "--target",

@@ -17,7 +17,7 @@ from keras_advxai.cli.evaluate import evaluate
 from keras_advxai.cli.explain import explain
 from keras_advxai.cli.failing import MISTAKE
 from keras_advxai.cli.layers import layers
-from keras_advxai.cli.listing import attacks, explainers, metrics
+from keras_advxai.cli.listing import attacks, corruptions, explainers, metrics
 from keras_advxai.cli.options import Command
 from keras_advxai.cli.reports import merge, show
 
@@ -77,5 +77,18 @@ def version(console: Console) -> int:
     return 0
 
 
-for command in (evaluate, compare, explain, layers, attacks, explainers, metrics, show, merge, demo, version):
+for command in (
+    evaluate,
+    compare,
+    explain,
+    layers,
+    attacks,
+    corruptions,
+    explainers,
+    metrics,
+    show,
+    merge,
+    demo,
+    version,
+):
     program.add_command(command)

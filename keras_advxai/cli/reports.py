@@ -106,6 +106,7 @@ def _measured_with(report: EvaluationReport) -> str:
         return ""
     kinds = {"attack": settings.attacks, "explainer": settings.explainers}
     words = [f"--{kind} {shlex.quote(spelled(item))}" for kind, items in kinds.items() for item in items]
+    words += [f"--attack {item.name}" for item in settings.corruptions]
     return f"Measured with {' '.join(words)}"
 
 

@@ -10,6 +10,8 @@ import tensorflow as tf
 from keras_advxai._typing import Tensor
 from keras_advxai.attacks import Attack
 from keras_advxai.attacks.rows import valid
+from keras_advxai.corruptions import Corruption
+from keras_advxai.evaluation.corrupting import corrupted_images
 from keras_advxai.evaluation.observation import Observation
 from keras_advxai.evaluation.plan import MeasurementPlan
 from keras_advxai.measurements.quantity import QUANTITIES, Quantity
@@ -23,7 +25,8 @@ class Measure:
     """Attacks a batch at every epsilon and measures the quantities before and after.
 
     One pass over the clean images serves their predictions, their explanations and the first gradient of every attack.
-    Each epsilon of each attack then costs what the attack itself takes, and one pass.
+    Each epsilon of each attack then costs what the attack itself takes, and one pass; each severity of a corruption one
+    pass, and what it takes to compute it by NumPy.
 
     Args:
         plan: What is measured.
@@ -44,6 +47,7 @@ class Measure:
         pictured: Tensor,
         given: Tensor | None = None,
         previous: dict[str, Tensor] | None = None,
+        severities: Tensor | None = None,
     ) -> dict[str, Any]:
         """Everything that the report needs of one batch. It runs while a graph is traced.
 
@@ -56,11 +60,12 @@ class Measure:
             given: Classes for targeted attacks to reach, `(batch,)`, where they are given one by one.
             previous: Explainer to the heatmap of the clean image before these, which the step on the batch before
                 returned as `"last"`, and blank before the first; `None` without explainers.
+            severities: Those of the corruptions, `(severities,)` int32; `None` where there are none.
 
         Returns:
-            `"clean"` and each attack, to quantity, to its values (see `Quantity.gather`), and beside the quantities
-            `"pictures"`, with images and heatmaps, and `"last"`, the last heatmap of the clean images; with `borders`
-            also `"border"`, the first one. And `"arriving"`, see `models.arriving.moments`.
+            `"clean"`, each attack and each corruption, to quantity, to its values (see `Quantity.gather`), and beside
+            the quantities `"pictures"`, with images and heatmaps, and `"last"`, the last heatmap of the clean images;
+            with `borders` also `"border"`, the first one. And `"arriving"`, see `models.arriving.moments`.
         """
         plan = self.plan
         shape = tuple(model.images_of(x).shape[1:])
@@ -113,6 +118,15 @@ class Measure:
             )
             # Of the clean images alone, such as minimum-norm distances, which are searched for once for all epsilons.
             found[attack.name] |= _measured(clean, attack)
+        for corruption in plan.corruptions:
+
+            def under(severity: Tensor, corruption: Corruption = corruption) -> dict[str, Any]:
+                seen: dict[str, Any] = observe_once(
+                    corrupted_images(corruption, model, clean.images, severity, plan.seed)
+                )
+                return seen
+
+            found[corruption.name] = tf.map_fn(under, severities, parallel_iterations=1, fn_output_signature=signature)
         return found
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -15,7 +16,7 @@ from keras_advxai.models import ImageClassifier
 def gather_examples(
     batch: Mapping[str, Any], found: Measurements, classifier: ImageClassifier, first: int
 ) -> tuple[Example, ...]:
-    """One example for each pictured image of a batch, attack, explainer and epsilon.
+    """One example for each pictured image of a batch, attack, explainer and epsilon, or corruption and severity.
 
     Args:
         batch: What the compiled step returned for the batch, as NumPy arrays; see `Measure`.
@@ -30,31 +31,36 @@ def gather_examples(
         image = _picture(classifier, original)  # once, not for each explainer and epsilon
         of_image = found.select([offset])
         name = str(of_image.at("name")[0])
-        for attack in known.attacks:
+        for attack, levels in [
+            *((attack, known.epsilons) for attack in known.attacks),
+            *((corruption, known.severities) for corruption in known.corruptions),
+        ]:
             after = batch[attack]["pictures"]
+            corrupted = known.is_corruption(attack)
             adversarial = [_picture(classifier, images[offset]) for images in after["images"]]
             for explainer in known.explainers:
                 heatmap = as_picture(clean["heatmaps"][explainer][offset])[..., 0]
-                for level, epsilon in enumerate(known.epsilons):
-                    where = {"attack": attack, "epsilon": epsilon}
+                for place, level in enumerate(levels):
+                    where: dict[str, Any] = {"attack": attack, ("severity" if corrupted else "epsilon"): level}
                     apart = of_image.at("dissimilarity", explainer=explainer, **where)
                     examples.append(
                         Example(
                             attack=attack,
                             explainer=explainer,
-                            epsilon=epsilon,
+                            epsilon=math.nan if corrupted else level,
                             index=first + offset,
                             label=int(of_image.at("label")[0]),
                             image=image,
-                            adversarial=adversarial[level],
+                            adversarial=adversarial[place],
                             heatmap=heatmap,
-                            adversarial_heatmap=as_picture(after["heatmaps"][explainer][level, offset])[..., 0],
+                            adversarial_heatmap=as_picture(after["heatmaps"][explainer][place, offset])[..., 0],
                             prediction=int(of_image.at("prediction")[0]),
                             adversarial_prediction=int(of_image.at("prediction", **where)[0]),
                             confidence=float(of_image.at("confidence")[0]),
                             adversarial_confidence=float(of_image.at("confidence", **where)[0]),
                             dissimilarity=float(apart[0]),
                             name=name,
+                            severity=int(level) if corrupted else None,
                         )
                     )
     return tuple(examples)

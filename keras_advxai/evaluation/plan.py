@@ -7,6 +7,7 @@ from collections.abc import Iterable
 
 from keras_advxai._typing import TargetMode
 from keras_advxai.attacks import Attack
+from keras_advxai.corruptions import Corruption
 from keras_advxai.explainers import Explainer
 from keras_advxai.measurements.coordinates import SCORES
 from keras_advxai.metrics import Dissimilarity
@@ -15,7 +16,7 @@ from keras_advxai.settings.attack_targets import TargetRule
 
 @dataclasses.dataclass(frozen=True)  # with `Measure` the key of what is compiled, so it has a hash
 class MeasurementPlan:
-    """What is measured. Evaluations with equal plans share one compiled step, whatever their batches and epsilons.
+    """What is measured. Evaluations with equal plans share one compiled step, whatever their batches and levels.
 
     Attributes:
         attacks: The attacks as they run, the noise control among them: with their whole budget where there are
@@ -24,6 +25,8 @@ class MeasurementPlan:
         metrics: The dissimilarities.
         target: Whose class the heatmaps explain.
         rule: How the target classes of targeted attacks are chosen; `None` where there are none.
+        corruptions: The corruptions. Defaults to none.
+        seed: Seed of what is random in them. Defaults to 0.
     """
 
     attacks: tuple[Attack, ...]
@@ -31,6 +34,8 @@ class MeasurementPlan:
     metrics: tuple[Dissimilarity, ...]
     target: TargetMode
     rule: TargetRule | None = None
+    corruptions: tuple[Corruption, ...] = ()
+    seed: int = 0
 
     @property
     def score_pairs(self) -> dict[str, str]:

@@ -84,7 +84,12 @@ def blank(seen: Observation) -> dict[str, Tensor]:
     return seen.blank
 
 
-@quantity("metric", "explainer", "target", "attack", "epsilon", "image", dtype="float64", limits=(0, "metric"))
+@quantity(
+    *("metric", "explainer", "target", "attack", "epsilon", "image"),
+    dtype="float64",
+    limits=(0, "metric"),
+    corrupted=True,
+)
 def dissimilarity(seen: Observation) -> dict[str, dict[str, dict[str, Tensor]]] | None:
     """The dissimilarity from the clean heatmap; NaN where that is blank, so that there is no reference."""
     clean = seen.reference.maps

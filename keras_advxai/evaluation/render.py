@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from keras_advxai.evaluation.corruption_tables import corruption_tables
 from keras_advxai.evaluation.report import EvaluationReport
 from keras_advxai.evaluation.tables import accuracy_table, aims_table, drift_table
 from keras_advxai.measurements.render import remark, render_profile
@@ -42,6 +43,8 @@ def render(report: EvaluationReport) -> Parts:
     Args:
         report: The report.
     """
+    if report.measurements.coordinates.scale == "severity":  # `corrupted` by itself
+        return tuple(corruption_tables(report, _MOST_TABLES))
     parts: list[str | Table | Remark] = [_heading(report)]
     # A depth needs one layer.
     single = all(len(report.provenance["layers"].get(name, ())) == 1 for name in report.explainers)
@@ -57,6 +60,7 @@ def render(report: EvaluationReport) -> Parts:
         parts += [aims_table(report, norm) for norm in aimed]
     else:
         parts.append(accuracy_table(report))
+    parts += corruption_tables(report.corrupted, _MOST_TABLES) if report.corruptions else []
     parts += map(remark, report.warnings)
     return tuple(parts)
 

@@ -14,19 +14,20 @@ import numpy as np
 from keras_advxai._files import write_atomically
 from keras_advxai._registry import Configuration
 from keras_advxai._typing import Aim, Norm, TargetMode
+from keras_advxai.evaluation.corrupted import Corruptible
 from keras_advxai.evaluation.merging import Mergeable
 from keras_advxai.measurements import accuracy as of_accuracy
 from keras_advxai.measurements import archive, row, statistics, storage
 from keras_advxai.measurements import drift as of_drift
 from keras_advxai.measurements.depth import DepthProfile, depth_profile
-from keras_advxai.measurements.examples import Example
+from keras_advxai.measurements.examples import Example, chosen
 from keras_advxai.measurements.figures import MeasuredFigures
 from keras_advxai.measurements.finding import Finding
 from keras_advxai.measurements.measurements import Measurements
 from keras_advxai.measurements.provenance import checked_provenance, fitting
 from keras_advxai.measurements.row import Row, pandas
 from keras_advxai.measurements.samples import Samples
-from keras_advxai.measurements.schema import SCHEMA
+from keras_advxai.measurements.schema import schema_of
 from keras_advxai.measurements.scores import ScoreComparison, compare
 from keras_advxai.measurements.summary import summary
 from keras_advxai.settings.evaluation_settings import EvaluationSettings
@@ -37,7 +38,7 @@ Named: TypeAlias = str | Configuration
 
 
 @dataclasses.dataclass(frozen=True, eq=False, repr=False)
-class EvaluationReport(Mergeable, MeasuredFigures, Tabulated):
+class EvaluationReport(Mergeable, Corruptible, MeasuredFigures, Tabulated):
     """The result of an evaluation: accuracy under attack, and the drift of the explanations.
 
     All figures are computed from `measurements`, so they agree with one another. `str(report)` is a table.
@@ -168,13 +169,13 @@ class EvaluationReport(Mergeable, MeasuredFigures, Tabulated):
         self, attack: Named, explainer: Named, epsilon: float, *, metric: Any | None = None
     ) -> tuple[float, float]:
         """The 95 % bootstrap interval of MOD."""
-        intervals = statistics.mod_intervals(self._mods(attack, explainer, metric))
-        low, high = intervals[self.measurements.coordinates.index("epsilon", epsilon)].tolist()
+        place = self.asked(attack).measurements.coordinates.index("epsilon", epsilon)
+        low, high = statistics.mod_intervals(self.asked(attack)._mods(attack, explainer, metric))[place].tolist()
         return low, high
 
     def vid_interval(self, attack: Named, explainer: Named, *, metric: Any | None = None) -> tuple[float, float]:
         """The 95 % bootstrap interval of VID."""
-        return statistics.vid_interval(self._mods(attack, explainer, metric))
+        return statistics.vid_interval(self.asked(attack)._mods(attack, explainer, metric))
 
     def depth_profile(
         self, attack: Named, explainers: Sequence[Named] | None = None, *, metric: Any | None = None
@@ -194,18 +195,23 @@ class EvaluationReport(Mergeable, MeasuredFigures, Tabulated):
         return depth_profile(self.measurements, attack, explainers, layers, depths, metric)
 
     def select(
-        self, *, attack: Named | None = None, explainer: Named | None = None, epsilon: float | None = None
+        self,
+        *,
+        attack: Named | None = None,
+        explainer: Named | None = None,
+        epsilon: float | None = None,
+        severity: int | None = None,
     ) -> tuple[Example, ...]:
-        """The examples of one attack, explainer or epsilon, for pictures.
+        """The examples of one attack or corruption, explainer, epsilon or severity, for pictures.
 
         Args:
-            attack: The attack or its name; `None` for all.
+            attack: The attack or corruption, or its name; `None` for all.
             explainer: The explainer or its name; `None` for all.
             epsilon: One of the epsilons; `None` for all.
+            severity: One of the severities; `None` for all.
         """
-        given = {"attack": attack, "explainer": explainer, "epsilon": epsilon}
-        wanted = {dim: self.measurements.coordinates.label(dim, it) for dim, it in given.items() if it is not None}
-        return tuple(item for item in self.examples if all(getattr(item, dim) == wanted[dim] for dim in wanted))
+        at = {"explainer": explainer, "epsilon": epsilon, "severity": severity}
+        return chosen(self.examples, self.measurements.coordinates, attack=attack, **at)
 
     def compare_scores(self, attack: Named | None = None, epsilon: float | None = None) -> ScoreComparison:
         """The effect of the softmax: heatmaps of the logit against heatmaps of the probability, by confidence.
@@ -219,12 +225,12 @@ class EvaluationReport(Mergeable, MeasuredFigures, Tabulated):
         """
         name = self.measurements.coordinates.label("attack", self.attacks[0] if attack is None else attack)
         level = self.measurements.coordinates.label("epsilon", max(self.epsilons) if epsilon is None else epsilon)
-        examples = self.select(attack=name, epsilon=level)
-        return compare(self.measurements, self.provenance, self.warnings, examples, name, level)
+        examples, known = self.select(attack=name, epsilon=level), self.measurements
+        return compare(known, self.provenance, self.warnings, examples, name, level)
 
     @functools.cached_property  # tables, figures, logs and files all go through them
     def rows(self) -> tuple[Row, ...]:
-        """Every figure, one row for each attack, explainer, dissimilarity and epsilon."""
+        """Every figure, one row for each attack, explainer, dissimilarity and epsilon, and so of corruptions."""
         found: list[Row] = []
         for attack in self.attacks:
             plain = {epsilon: row.accuracy_row(self.measurements, attack, epsilon) for epsilon in self.epsilons}
@@ -236,7 +242,7 @@ class EvaluationReport(Mergeable, MeasuredFigures, Tabulated):
                     found += [
                         row.drift_row(self.measurements, item, explainer, metric, mods) for item in plain.values()
                     ]
-        return tuple(found)
+        return (*found, *self.corrupted_rows())
 
     def __repr__(self) -> str:
         what = f"attacks={self.attacks}, explainers={self.explainers}, epsilons={self.epsilons}"
@@ -248,7 +254,7 @@ class EvaluationReport(Mergeable, MeasuredFigures, Tabulated):
     def to_dict(self) -> dict[str, Any]:
         """The report as plain Python values, NaN as `None`, the examples left out."""
         return {
-            "schema": SCHEMA,
+            "schema": schema_of(self.measurements),
             "provenance": self.provenance,
             "warnings": [finding.to_dict() for finding in self.warnings],
             **row.finite({"clean_accuracy": self.clean_accuracy}),

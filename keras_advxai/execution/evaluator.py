@@ -80,7 +80,15 @@ class Evaluator:
             attack.check_task(classifier)
         if settings.explainers:  # who asks for accuracy alone is not to pay for steps after a success
             attacks = tuple(attack.with_whole_budget() for attack in attacks)
-        self.plan = MeasurementPlan(attacks, settings.explainers, settings.metrics, settings.target, rule)
+        self.plan = MeasurementPlan(
+            attacks,
+            settings.explainers,
+            settings.metrics,
+            settings.target,
+            rule,
+            settings.corruptions,
+            settings.seed if settings.corruptions else 0,
+        )
         for explainer in settings.explainers:
             explainer.check_task(classifier)
             explainer.layers(classifier)  # raises for a layer that is not there, before data are read
@@ -264,6 +272,7 @@ class Evaluator:
         if large:
             bar.set_description_str(f"{title} (compiling {large})")
         conditions = 1 + len(self.plan.attacks) * len(self.settings.epsilons)
+        conditions += len(self.plan.corruptions) * len(self.settings.severities)
         said = forecast(self.classifier, self.plan.explainers, x, images, conditions)
         if said:
             bar.set_description_str(f"{title} (compiling{f' {large}' if large else ''}; {said})")

@@ -11,6 +11,7 @@ import numpy as np
 import tensorflow as tf
 
 from keras_advxai._typing import Tensor
+from keras_advxai.evaluation.corrupting import check_corruptions
 from keras_advxai.evaluation.measure import Measure
 from keras_advxai.evaluation.pictures import gather_examples
 from keras_advxai.evaluation.plan import MeasurementPlan
@@ -119,7 +120,12 @@ class Step:
         labels, given = (None if item is None else tf.convert_to_tensor(item) for item in (batch.y, batch.targets))
         levels = tf.constant(epsilons, tf.float32)  # others take no new trace
         pictured = tf.constant(min(max(0, self.settings.pictured - batch.first), len(images)))
-        return inputs, labels, levels, pictured, given, self._previous(images, last)
+        severities = None
+        if self.plan.corruptions:
+            known = self.settings.severities
+            whole = tuple(epsilons) == self.settings.epsilons  # and not `last_maps`
+            severities = tf.constant(known if whole else known[:1], tf.int32)
+        return inputs, labels, levels, pictured, given, self._previous(images, last), severities
 
     def is_random(self, shape: tuple[int, ...]) -> bool:
         """Whether the model is random when it runs on images of a shape."""
@@ -134,6 +140,7 @@ class Step:
             explainer.check(self.classifier, images)
         for attack in self.plan.attacks:
             attack.check(self.classifier, images)
+        check_corruptions(self.plan.corruptions, self.classifier, images)
 
     def _previous(self, images: Tensor, last: dict[str, np.ndarray]) -> dict[str, Tensor] | None:
         """The last heatmap of the batch before, by explainer, or blank ones; `None` without explainers."""
@@ -167,6 +174,8 @@ class Step:
             targets=(own, *sorted(others)),
             epsilons=self.settings.epsilons,
             classes=self.classifier.classes,
+            corruptions=tuple(item.name for item in plan.corruptions),
+            severities=self.settings.severities if plan.corruptions else (),
         )
 
 

@@ -17,7 +17,7 @@ from keras_advxai.figures.overlay import CHANGE, as_heat, as_rgb, change, overla
 from keras_advxai.figures.scale import HeatScale, heat_scale
 from keras_advxai.figures.standalone import StandaloneFigure
 from keras_advxai.measurements.examples import Example
-from keras_advxai.text import ending, epsilon_text
+from keras_advxai.text import ending
 
 _HEADINGS = ("original", "adversarial", "heatmap of original", "heatmap of adversarial", "difference")
 _PANEL = 1.9  # inches
@@ -151,7 +151,7 @@ def _caption(axes: Sequence[Axes], example: Example, class_names: ClassNames) ->
     )
     for each, caption in zip(axes, captions, strict=True):
         each.set_xlabel(caption, fontsize=_SIZE, parse_math=False)  # a class may be called "$1"
-    budget = f"epsilon {epsilon_text(example.epsilon)}"
+    budget = example.level_text
     which = f"{example.index}: {ending(example.name, _NAME)}" if example.name else f"image {example.index}"
     label = (example.attack, budget, example.explainer, which)  # no fifth line: a panel may be a flat strip
     axes[0].set_ylabel(

@@ -47,6 +47,23 @@ def epsilon_axis(axes: Axes, epsilons: np.ndarray) -> None:
     axes.set_xticks(kept, [epsilon_text(epsilon) for epsilon in kept])
     axes.set_xticks(epsilons, minor=True)
     axes.set_xlabel("epsilon", fontsize=SIZE)
+    _finish(axes)
+
+
+def severity_axis(axes: Axes, severities: np.ndarray) -> None:
+    """Ticks at the severities, from the clean images on.
+
+    Args:
+        axes: The axes.
+        severities: The severities, from the smallest up.
+    """
+    axes.set_xlim(-0.15, float(severities[-1]) + 0.15)
+    axes.set_xticks([0, *severities], ["clean", *(f"{severity:g}" for severity in severities)])
+    axes.set_xlabel("severity", fontsize=SIZE)
+    _finish(axes)
+
+
+def _finish(axes: Axes) -> None:
     axes.tick_params(labelsize=SIZE)
     axes.grid(axis="y", color="0.9", linewidth=0.8)
     axes.spines[["top", "right"]].set_visible(False)

@@ -13,7 +13,7 @@ from matplotlib.ticker import PercentFormatter
 
 from keras_advxai.evaluation.report import EvaluationReport
 from keras_advxai.figures.captions import number
-from keras_advxai.figures.curves import COLORS, LINES, MARKERS, SIZE, epsilon_axis
+from keras_advxai.figures.curves import COLORS, LINES, MARKERS, SIZE, epsilon_axis, severity_axis
 from keras_advxai.figures.standalone import StandaloneFigure
 from keras_advxai.measurements.accuracy import is_minimum_norm
 from keras_advxai.measurements.budget import WHOLE
@@ -25,12 +25,13 @@ _MOST_COLUMNS = 4
 
 
 def drift(report: EvaluationReport, metric: Any | None = None) -> Figure:
-    """Accuracy under attack, and MOD with its 95 % interval, against epsilon.
+    """Accuracy under attack, and MOD with its 95 % interval, against epsilon; under corruptions, against severity.
 
-    One panel for accuracy and one for each explainer, four in a row. Each attack and the noise control has its own
-    colour, line style and marker, the same in every panel. A dashed line shows what MOD would be by chance, the mean
-    dissimilarity between clean heatmaps of different images: a MOD is to be read between the noise and it. VID is in
-    the legends, and which share of its budget an attack used where that is less than 95 % at one of the epsilons.
+    One panel for accuracy and one for each explainer, four in a row, and as many below for corruptions. Each attack and
+    the noise control has its own colour, line style and marker, the same in every panel. A dashed line shows what MOD
+    would be by chance, the mean dissimilarity between clean heatmaps of different images: a MOD is to be read between
+    the noise and it. VID is in the legends, and which share of its budget an attack used where that is less than 95 %
+    at one of the epsilons.
 
     Args:
         report: The report of an evaluation.
@@ -59,18 +60,20 @@ def drift(report: EvaluationReport, metric: Any | None = None) -> Figure:
     panels = 1 + len(report.explainers)
     columns = min(panels, _MOST_COLUMNS)
     rows = math.ceil(panels / columns)
-    size = max(4.6, 4.2 * columns), rows * (3.6 + 0.22 * len(report.attacks))
-    figure = StandaloneFigure(figsize=size, facecolor="white", layout="constrained")
-    axes = [figure.add_subplot(rows, columns, place + 1) for place in range(panels)]
-    order = np.argsort(report.epsilons)  # they may be given in any order
-    epsilons = np.asarray(report.epsilons)[order]
-    for each in axes:
-        epsilon_axis(each, epsilons)
-    _draw_accuracy(axes[0], report, epsilons)
-    for each, explainer in zip(axes[1:], report.explainers, strict=True):
-        _draw_mod(each, report, explainer, metric, epsilons)
-    top = max([0.05, *(each.get_ylim()[1] for each in axes[1:])])  # one scale: panels are compared
-    for each in axes[1:]:
+    shown = [report, *([report.corrupted] if report.corruptions else [])]
+    heights = [rows * (3.6 + 0.22 * len(one.attacks)) for one in shown]
+    figure = StandaloneFigure(figsize=(max(4.6, 4.2 * columns), sum(heights)), facecolor="white", layout="constrained")
+    # Severities have panels of their own: what one means says nothing of an epsilon.
+    grid = figure.add_gridspec(len(shown) * rows, columns, height_ratios=np.repeat(heights, rows).tolist())
+    axes: list[Axes] = []
+    for first, one in enumerate(shown):
+        places = [(first * rows + panel // columns, panel % columns) for panel in range(panels)]
+        own = [figure.add_subplot(grid[place]) for place in places]
+        _draw(own, one, metric)
+        axes += own
+    drifts = [each for place, each in enumerate(axes) if place % panels]
+    top = max([0.05, *(each.get_ylim()[1] for each in drifts)])  # one scale: panels are compared
+    for each in drifts:
         each.set_ylim(0, top)
     for each in axes:
         # Below the axes, where it hides no curve.
@@ -83,16 +86,31 @@ def drift(report: EvaluationReport, metric: Any | None = None) -> Figure:
     return figure
 
 
+def _draw(axes: list[Axes], report: EvaluationReport, metric: str) -> None:
+    """The panels of attacks, or of corruptions."""
+    levels = np.sort(report.epsilons)  # they may be given in any order
+    for each in axes:
+        if report.measurements.coordinates.scale == "severity":
+            severity_axis(each, levels)
+        else:
+            epsilon_axis(each, levels)
+    _draw_accuracy(axes[0], report, levels)
+    for each, explainer in zip(axes[1:], report.explainers, strict=True):
+        _draw_mod(each, report, explainer, metric, levels)
+
+
 def _draw_accuracy(axes: Axes, report: EvaluationReport, epsilons: np.ndarray) -> None:
     task, given = report.provenance["task"], report.provenance["labels"] == "given"  # else it is no accuracy
+    of = _of(report)
     if task == "regression":
-        axes.set_title("mean absolute change of the output", fontsize=SIZE + 1)
+        axes.set_title(f"mean absolute change of the output{of}", fontsize=SIZE + 1)
         for attack, style in _styles(report).items():
             changes = [0.0, *(report.mean_change(attack, epsilon) for epsilon in epsilons)]
             axes.plot([0, *epsilons], changes, label=attack, **style)
         return
-    what = "labels right under attack" if task == "multi_label" else "accuracy under attack"
-    axes.set_title(what if given else "agreement with the clean prediction", fontsize=SIZE + 1)
+    what = "labels right" if task == "multi_label" else "accuracy"
+    title = f"{what}{of or ' under attack'}" if given else f"agreement with the clean prediction{of}"
+    axes.set_title(title, fontsize=SIZE + 1)
     for attack, style in _styles(report).items():
         shares = [report.clean_accuracy, *(report.accuracy(attack, epsilon) for epsilon in epsilons)]
         axes.plot([0, *epsilons], shares, label=attack, **style)  # from the clean accuracy on
@@ -102,7 +120,7 @@ def _draw_accuracy(axes: Axes, report: EvaluationReport, epsilons: np.ndarray) -
 
 def _draw_mod(axes: Axes, report: EvaluationReport, explainer: str, metric: str, epsilons: np.ndarray) -> None:
     measured = "" if metric == "nissim" else f" ({metric})"
-    axes.set_title(f"MOD of {explainer}{measured}", fontsize=SIZE + 1, parse_math=False)
+    axes.set_title(f"MOD of {explainer}{measured}{_of(report)}", fontsize=SIZE + 1, parse_math=False)
     for attack, style in _styles(report).items():
         mods = np.array([report.mod(attack, explainer, epsilon, metric=metric) for epsilon in epsilons])
         intervals = [report.mod_interval(attack, explainer, epsilon, metric=metric) for epsilon in epsilons]
@@ -118,6 +136,11 @@ def _draw_mod(axes: Axes, report: EvaluationReport, explainer: str, metric: str,
     if math.isfinite(chance):  # not in reports of older versions
         axes.axhline(chance, color="0.4", linestyle=(0, (8, 3)), linewidth=1.1, label=f"chance {number(chance)}")
         axes.set_ylim(top=max(axes.get_ylim()[1], 1.08 * chance))
+
+
+def _of(report: EvaluationReport) -> str:
+    """What is said of the panels of corruptions."""
+    return " under corruptions" if report.measurements.coordinates.scale == "severity" else ""
 
 
 def _budget_text(report: EvaluationReport, attack: str) -> str:

@@ -23,7 +23,6 @@ from keras_advxai.figures.sheet import (
 )
 from keras_advxai.measurements.examples import Example
 from keras_advxai.models.inputs import check_flag
-from keras_advxai.text import epsilon_text
 
 _GAP = 0.08
 _PANEL = (WIDTH - 2 * MARGIN - _GAP - BAR) / 2
@@ -118,7 +117,7 @@ def _draw_heads(sheet: Sheet, top: float, example: Example, class_names: ClassNa
 
 
 def _words(example: Example) -> tuple[str, str, str]:
-    condition = f"{example.attack} at epsilon {epsilon_text(example.epsilon)}"
+    condition = f"{example.attack} at {example.level_text}"
     return example.explainer, condition, image_text(example)
 
 

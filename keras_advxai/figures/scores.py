@@ -27,7 +27,6 @@ from keras_advxai.figures.sheet import (
 )
 from keras_advxai.measurements.examples import Example
 from keras_advxai.metrics import nissim
-from keras_advxai.text import epsilon_text
 
 _NAMES = 0.32  # inches, for the name of the explainer at the left
 _GAPS = (0.0, 0.04, 0.2, 0.24)
@@ -96,7 +95,7 @@ def scores(
     shown = {name: views(example, _MOST_PIXELS) for name, example in found.items()}
     # The root shows maps of single pixels beside smooth ones; a pair by itself is of one kind and needs none.
     scale = heat_scale([heatmap for sides in shown.values() for _, heatmap in sides], peak, root=len(names) > 1)
-    words = [f"{one.attack} at epsilon {epsilon_text(one.epsilon)}", image_text(one)]
+    words = [f"{one.attack} at {one.level_text}", image_text(one)]
     if one.prediction != one.label:
         words.append(f"label: {class_text(one.label, class_names, _NAME)}")
     heading = joined(words) if title is None else heading_lines(title)
@@ -159,7 +158,7 @@ def _of_one_image(examples: Any, pairs: Sequence[tuple[str, str]], index: int | 
             f"but of {', '.join(names)}"
         )
     if len(kept) > len(needed):
-        conditions = dict.fromkeys(f"image {e.index}, {e.attack} at epsilon {epsilon_text(e.epsilon)}" for e in kept)
+        conditions = dict.fromkeys(f"image {e.index}, {e.attack} at {e.level_text}" for e in kept)
         raise ValueError(
             "Argument `examples` must be of one image, attack and epsilon. Choose with `index=` and "
             f"`report.select(attack=..., epsilon=...)`. Received: {'; '.join(conditions)}"

@@ -114,7 +114,14 @@ class _Pictures:
 
     def row(self, example: Example, known: Coordinates) -> tuple[list[int], list[float]]:
         """An example as whole and as real numbers."""
-        places = [known.labels(dim).index(getattr(example, dim)) for dim in _PLACES]
+        attacks, explainers, _ = _labels(known)
+        places = [attacks.index(example.attack), explainers.index(example.explainer)]
+        # An epsilon may be 1, as a severity.
+        severity = example.severity
+        if severity is None:
+            places.append(known.epsilons.index(example.epsilon))
+        else:
+            places.append(len(known.epsilons) + known.severities.index(severity))
         whole = [getattr(example, name) for name in _WHOLE]
         pictures = [self._place(getattr(example, name)) for name in _PICTURES]
         return [*places, *whole, *pictures], [getattr(example, name) for name in _REAL]
@@ -167,7 +174,10 @@ def _example(whole: Sequence[int], real: Sequence[float], part: Part, pictures: 
     """The example that a row describes."""
     known = part.measurements.coordinates
     values: dict[str, Any] = dict(zip((*_PLACES, *_WHOLE, *_PICTURES), whole, strict=True))
-    ends = {dim: range(known.size(dim)) for dim in _PLACES} | {name: range(len(pictures)) for name in _PICTURES}
+    labels_of = dict(zip(_PLACES, _labels(known), strict=True))
+    ends = {dim: range(len(labels)) for dim, labels in labels_of.items()} | {
+        name: range(len(pictures)) for name in _PICTURES
+    }
     classes = range(-1, known.classes)
     ends |= {"index": range(part.first, part.end), "label": classes}
     ends |= {"prediction": classes, "adversarial_prediction": classes}
@@ -176,13 +186,23 @@ def _example(whole: Sequence[int], real: Sequence[float], part: Part, pictures: 
             raise ValueError(
                 f"`examples.{name}` must lie in {ends[name].start}..{ends[name].stop - 1}. Received: {value}"
             )
-    labels = {dim: known.labels(dim)[values[dim]] for dim in _PLACES}
+    labels = {dim: labels_of[dim][values[dim]] for dim in _PLACES}
+    corrupted = known.is_corruption(labels["attack"])
+    if corrupted != (values["epsilon"] >= len(known.epsilons)):
+        raise ValueError("`examples.epsilon` must be that of an attack, or the severity of a corruption.")
+    if corrupted:
+        labels |= {"severity": labels["epsilon"], "epsilon": math.nan}
     arrays = {name: pictures[values[name]] for name in _PICTURES}
     for name, array in arrays.items():
         if array.ndim != (2 if "heatmap" in name else 3):
             raise ValueError(f"`examples.{name}` has the shape {array.shape}, which is that of something else.")
     name = str(part.measurements.at("name")[values["index"] - part.first])
     return Example(**values | labels | arrays | dict(zip(_REAL, real, strict=True)), name=name)
+
+
+def _labels(known: Coordinates) -> tuple[tuple[Any, ...], ...]:
+    """The labels that `_PLACES` are places among: behind those of attacks stand those of corruptions."""
+    return (*known.attacks, *known.corruptions), known.explainers, (*known.epsilons, *known.severities)
 
 
 def _little(array: np.ndarray) -> np.ndarray:

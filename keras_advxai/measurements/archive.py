@@ -17,12 +17,14 @@ from keras_advxai.measurements.limits import check_limits
 from keras_advxai.measurements.quantity import Quantity
 from keras_advxai.measurements.reading import as_dictionary, parse_json, reason, shown
 from keras_advxai.measurements.schema import (
+    OLDEST,
     SCHEMA,
     Parts,
     coordinates_config,
     known_quantities,
     read_coordinates,
     read_parts,
+    schema_of,
 )
 
 _HEADER = "header.json"
@@ -48,7 +50,7 @@ def save(path: str | os.PathLike[str], parts: Parts) -> None:
     """
     found, provenance, findings = parts
     header = {
-        "schema": SCHEMA,
+        "schema": schema_of(found),
         "provenance": provenance,
         "warnings": [finding.to_dict() for finding in findings],
         "measurements": coordinates_config(found),
@@ -86,10 +88,10 @@ def _from_archive(archive: zipfile.ZipFile, bytes_on_disk: int) -> Parts:
         raise ValueError(f"The file must hold {_HEADER!r} and the arrays, once each. Received: {shown(names)}")
     header = as_dictionary("header", _header(archive))
     schema = header.get("schema")
-    if type(schema) is not int or schema != SCHEMA:
+    if type(schema) is not int or not OLDEST <= schema <= SCHEMA:
         raise ValueError(
             f"The report is of `schema` {shown(schema)}, and this version of keras-advxai reads files of schema "
-            f"{SCHEMA}. Read it with the version that wrote it."
+            f"{OLDEST} and {SCHEMA}. Read it with the version that wrote it."
         )
     stored = as_dictionary("measurements", header.get("measurements"))
     coordinates, images = read_coordinates(stored)

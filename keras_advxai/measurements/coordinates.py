@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import math
 import numbers
-from typing import Any, get_args
+from typing import Any, Literal, get_args
 
 import numpy as np
 
@@ -32,6 +32,10 @@ class Coordinates:
         targets: Whose classes heatmaps explain, the report's own first.
         epsilons: The budgets, as they were given.
         classes: How many classes the model has.
+        corruptions: Names of the corruptions, which are no attacks. Defaults to none.
+        severities: Their severities, as they were given. Defaults to none.
+        scale: What `epsilons` are, for messages: `"severity"` where the attacks are corruptions, as in
+            `Measurements.corrupted`. Defaults to `"epsilon"`.
 
     Raises:
         ValueError: Labels along one dimension are the same, or of another kind; the message names the dimension.
@@ -50,12 +54,16 @@ class Coordinates:
     targets: tuple[str, ...]
     epsilons: tuple[float, ...]
     classes: int
+    corruptions: tuple[str, ...] = ()
+    severities: tuple[int, ...] = ()
+    scale: Literal["epsilon", "severity"] = "epsilon"
 
     def __post_init__(self) -> None:
-        for key, least in (("attacks", 0), ("explainers", 0), ("metrics", 1), ("targets", 1)):
+        for key, least in (("attacks", 0), ("explainers", 0), ("metrics", 1), ("targets", 1), ("corruptions", 0)):
             names = getattr(self, key)
             if not all(map(is_name, names)) or len(set(names)) < max(len(names), least):
                 raise ValueError(f"`coordinates.{key}` must be different names. Received: {shown(names)}")
+        self._check_corruptions()
         if not set(self.targets) <= set(get_args(TargetMode)):
             raise ValueError(f"`coordinates.targets` must be among {', '.join(get_args(TargetMode))}.")
         real = [item for item in self.epsilons if _is_real(item) and 0 <= item <= _LARGEST]
@@ -70,10 +78,21 @@ class Coordinates:
         # An epsilon of 1 is an int in most calls, and a float in the report that was read from a file.
         object.__setattr__(self, "epsilons", tuple(map(float, self.epsilons)))
 
+    def _check_corruptions(self) -> None:
+        both = [name for name in self.corruptions if name in self.attacks]
+        if both:
+            raise ValueError(f"`coordinates.corruptions` must not be attacks, too. Received: {shown(both)}")
+        known = [item for item in self.severities if type(item) is int and 1 <= item < 2**31]
+        if len(set(known)) < len(self.severities) or bool(self.corruptions) != bool(self.severities):
+            raise ValueError(
+                "`coordinates.severities` must be different integers from 1, and there where there are corruptions. "
+                f"Received: {shown(self.severities)}"
+            )
+
     def size(self, dim: str) -> int:
         """How many labels there are along a dimension."""
         if dim == "condition":
-            return 1 + len(self.attacks) * len(self.epsilons)
+            return 1 + len(self.attacks) * len(self.epsilons) + len(self.corruptions) * len(self.severities)
         return len(self.labels(dim))
 
     def labels(self, dim: str) -> tuple[Any, ...]:
@@ -82,6 +101,8 @@ class Coordinates:
             return SCORES
         if dim == "class":
             return tuple(range(self.classes))
+        if dim == "severity":
+            return self.severities
         # Names differ from fields by an s alone.
         labels: tuple[Any, ...] = getattr(self, f"{dim}s")
         return labels
@@ -90,7 +111,8 @@ class Coordinates:
         """The place of a label along its dimension.
 
         Args:
-            dim: `"attack"`, `"explainer"`, `"metric"`, `"target"`, `"score"`, `"class"` or `"epsilon"`.
+            dim: `"attack"`, `"explainer"`, `"metric"`, `"target"`, `"score"`, `"class"`, `"epsilon"`, `"corruption"` or
+                `"severity"`.
             label: The name, a configuration or function of that name, or the epsilon, to the precision of float32.
 
         Raises:
@@ -104,14 +126,15 @@ class Coordinates:
                 return int(np.argmax(close))
             shown_labels = ", ".join(map(epsilon_text, labels))
             raise ValueError(
-                f"Argument `epsilon` must be one of the report's, {shown_labels}. Received: epsilon={label!r}"
+                f"Argument `{self.scale}` must be one of the report's, {shown_labels}. Received: {self.scale}={label!r}"
             )
         name = getattr(label, "name", getattr(label, "__name__", label))  # a user's dissimilarity is a plain function
         if name in labels:
             return labels.index(name)
         known = [str(item) for item in labels]  # classes are numbers
+        what = "corruption" if (dim, self.scale) == ("attack", "severity") else dim
         raise ValueError(
-            f"The report has no {dim} {name!r}.{nearest(str(name), known)} It has: {', '.join(known) or 'none'}"
+            f"The report has no {what} {name!r}.{nearest(str(name), known)} It has: {', '.join(known) or 'none'}"
         )
 
     def label(self, dim: str, label: Any) -> Any:
@@ -133,6 +156,33 @@ class Coordinates:
                 f"Received: attack=None, epsilon={epsilon!r}"
             )
         return None
+
+    def is_corruption(self, label: Any) -> bool:
+        """Whether a name, or something of that name, is one of the corruptions."""
+        name = getattr(label, "name", label)
+        return isinstance(name, str) and name in self.corruptions
+
+    @property
+    def corrupted(self) -> Coordinates:
+        """The same with the corruptions for attacks, and their severities for epsilons."""
+        if not self.corruptions:
+            raise ValueError("The report has no corruptions. Evaluate with some, such as attacks=['fgsm', 'fog'].")
+        return dataclasses.replace(
+            self,
+            attacks=self.corruptions,
+            epsilons=tuple(map(float, self.severities)),
+            corruptions=(),
+            severities=(),
+            scale="severity",
+        )
+
+    def corrupted_conditions(self, corruption: Any | None = None) -> slice:
+        """Where the conditions of corruptions lie, behind all attacks: of one at all severities, or of all."""
+        first = 1 + len(self.attacks) * len(self.epsilons)
+        if corruption is None:
+            return slice(first, self.size("condition"))
+        first += self.index("corruption", corruption) * len(self.severities)
+        return slice(first, first + len(self.severities))
 
     def conditions(self, attack: Any | None, epsilon: float | None = None) -> int | slice:
         """Where conditions lie: the clean one for no attack, else the attack's at one epsilon, or at all in order."""

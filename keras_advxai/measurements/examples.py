@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Iterable
+from typing import Any
 
 import numpy as np
+
+from keras_advxai.measurements.coordinates import Coordinates
+from keras_advxai.text import epsilon_text
 
 _STRIP = 8  # times as wide as high
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Example:
-    """One image, its adversarial version and both heatmaps.
+    """One image, its adversarial or corrupted version and both heatmaps.
 
     Attributes:
-        attack: Name of the attack.
+        attack: Name of the attack, or of the corruption.
         explainer: Name of the explainer.
-        epsilon: The attack's budget, a fraction of the bounds' width.
+        epsilon: The attack's budget, a fraction of the bounds' width; NaN of a corruption.
         index: The image's place in the data.
         label: Its true class, or the clean prediction where there are no labels.
         image: The original, `(height, width, channels)` float32, scaled from the bounds to [0, 1]. A signal is a
@@ -30,6 +35,7 @@ class Example:
         adversarial_confidence: The probability of `adversarial_prediction`.
         dissimilarity: The dissimilarity of the two heatmaps; NaN where the original's is blank.
         name: What the image is called, such as its file; empty where nobody knows.
+        severity: That of a corruption; `None` of an attack.
     """
 
     attack: str
@@ -47,6 +53,29 @@ class Example:
     adversarial_confidence: float
     dissimilarity: float
     name: str = ""
+    severity: int | None = None
+
+    @property
+    def level_text(self) -> str:
+        """What is said of how strong it is: `epsilon 8/255`, `severity 3`."""
+        return f"epsilon {epsilon_text(self.epsilon)}" if self.severity is None else f"severity {self.severity}"
+
+
+def chosen(examples: Iterable[Example], known: Coordinates, **labels: Any) -> tuple[Example, ...]:
+    """The examples with some labels.
+
+    Args:
+        examples: The examples.
+        known: The labels that there are.
+        **labels: `attack`, which may be a corruption, `explainer`, `epsilon`, `severity`; `None` for all.
+
+    Raises:
+        ValueError: There is no such label.
+    """
+    given = {dim: label for dim, label in labels.items() if label is not None}
+    of = {"attack": "corruption"} if known.is_corruption(given.get("attack")) else {}
+    wanted = {dim: known.label(of.get(dim, dim), label) for dim, label in given.items()}
+    return tuple(item for item in examples if all(getattr(item, dim) == wanted[dim] for dim in wanted))
 
 
 def as_picture(image: np.ndarray) -> np.ndarray:

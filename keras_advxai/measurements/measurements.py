@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -118,6 +119,27 @@ class Measurements:
         # The image is the last dimension of all of them, so one concatenation serves every quantity.
         return cls(first.coordinates, arrays)
 
+    @functools.cached_property
+    def corrupted(self) -> Measurements:
+        """What was measured under corruptions: these for attacks, and their severities for epsilons. It is a view.
+
+        Whatever asks measurements of attacks and epsilons asks it of corruptions, too.
+
+        Raises:
+            ValueError: There are none.
+        """
+        known = self.coordinates
+        found, kept = {}, np.r_[0, known.corrupted_conditions()]
+        for name, array in self.arrays.items():
+            dims = QUANTITIES[name].dims
+            if "condition" in dims:
+                found[name] = np.take(array, kept, axis=dims.index("condition"))
+            elif QUANTITIES[name].source:
+                found[QUANTITIES[name].source] = array
+            elif "attack" not in dims:
+                found[name] = array
+        return Measurements(known.corrupted, found)
+
     def append(self, other: Measurements) -> Measurements:
         """These images and further ones; see `concat`."""
         return Measurements.concat([self, other])
@@ -135,7 +157,8 @@ class Measurements:
 
         Args:
             name: The quantity.
-            attack: The attack or its name; of a quantity that the clean images have too, `None` means these.
+            attack: The attack or its name, or a corruption, which has a `severity` for the epsilon; of a quantity that
+                the clean images have too, `None` means these.
             **labels: The labels along other dimensions, such as `epsilon=0.1`, `explainer="grad_cam"`. A dimension that
                 is not named stays, but for the metric and the target, of which the first counts.
 
@@ -150,6 +173,9 @@ class Measurements:
             raise KeyError(
                 f"There is no quantity {name!r}.{nearest(name, QUANTITIES)} There are: {', '.join(QUANTITIES)}"
             )
+        if self.coordinates.is_corruption(attack):
+            level = labels.pop("severity", None)
+            return self.corrupted.at(name, attack=attack, **labels, **({} if level is None else {"epsilon": level}))
         dims = QUANTITIES[name].dims
         allowed = {*dims, *(("attack", "epsilon") if "condition" in dims else ())}
         given = {key for key, label in {"attack": attack, **labels}.items() if label is not None}

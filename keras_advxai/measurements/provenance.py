@@ -231,8 +231,11 @@ def _settings_apart(entries: Mapping[str, Any], known: Coordinates) -> Iterator[
     for name in ("target", "seed"):
         if name in settings and settings[name] != entries[name]:
             yield "settings", f"`{name}` is {shown(settings[name])}, and theirs is {shown(entries[name])}."
-    for name in ("epsilons", "metrics"):  # at least theirs: a part of a report keeps the settings of the whole
+    levels = {"epsilons": known.epsilons, "severities": known.severities}
+    if known.scale == "severity":
+        levels = {"severities": known.epsilons}
+    # At least theirs: a part of a report keeps the settings of the whole.
+    for name, theirs in {**levels, "metrics": known.metrics}.items():
         said = settings.get(name)
-        theirs = getattr(known, name)
         if said is not None and not (isinstance(said, (list, tuple)) and all(item in said for item in theirs)):
             yield "settings", f"`{name}` are {shown(said)}, and theirs are {shown(theirs)}."

@@ -12,7 +12,17 @@ import numpy as np
 from keras_advxai.measurements.coordinates import Coordinates
 
 Dimension: TypeAlias = Literal[
-    "class", "metric", "explainer", "target", "score", "attack", "epsilon", "condition", "image"
+    "class",
+    "metric",
+    "explainer",
+    "target",
+    "score",
+    "attack",
+    "epsilon",
+    "corruption",
+    "severity",
+    "condition",
+    "image",
 ]
 Limits: TypeAlias = tuple[float, float | Literal["classes", "metric"]]
 """The smallest value, and the largest: `"classes"` stands for the last class, `"metric"` for what each metric says."""
@@ -28,8 +38,9 @@ class Quantity:
     Attributes:
         name: Its name.
         dims: Its dimensions in the order of the array, the image last. `"condition"` has the clean images first and
-            then each attack at each epsilon; a quantity that the clean images do not have has `"attack"` and
-            `"epsilon"` instead. A `"class"` stands first; its function returns `(batch, classes)`.
+            then each attack at each epsilon, and each corruption at each severity; a quantity that the clean images do
+            not have has `"attack"` and `"epsilon"` instead, and of corruptions `"corruption"` and `"severity"`. A
+            `"class"` stands first; its function returns `(batch, classes)`.
         dtype: The type of the array; `"str"` for strings of any length.
         unknown: What stands where it was not measured, such as the completeness gap of an explainer that promises none.
         limits: Between which values it lies, for reading what somebody else wrote; `unknown` may lie outside. Of
@@ -37,6 +48,8 @@ class Quantity:
         null: What a `null` in JSON stands for, which has neither NaN nor infinity.
         optional: Whether evaluations without it are usual. It is left out where nobody measured it.
         measure: The function that measures it.
+        source: The name under which the step returns it, of what is measured of attacks and corruptions both and kept
+            as two quantities. Defaults to its own.
     """
 
     name: str
@@ -47,6 +60,7 @@ class Quantity:
     null: float
     optional: bool
     measure: Callable[..., Any]
+    source: str = ""
 
     @property
     def doc(self) -> str:
@@ -66,6 +80,8 @@ class Quantity:
 
     def is_of(self, adversarial: bool) -> bool:
         """Whether it is measured on passes over adversarial images, or over clean ones."""
+        if self.source:
+            return False  # the quantity of attacks is measured, and gathered here, too
         return "condition" in self.dims or ("epsilon" in self.dims) == adversarial
 
     def missing(self, coordinates: Coordinates, images: int) -> np.ndarray:
@@ -81,9 +97,9 @@ class Quantity:
         """The array of one batch, from what the compiled step returned for it.
 
         Args:
-            measured: `"clean"` and each attack, to name of the quantity, to its values: in nested dictionaries by the
-                labels of its named dimensions, `(batch,)` for the clean images and for what has no epsilon, else
-                `(epsilons, batch)`.
+            measured: `"clean"`, each attack and each corruption, to name of the quantity, to its values: in nested
+                dictionaries by the labels of its named dimensions, `(batch,)` for the clean images and for what has no
+                epsilon, else `(epsilons, batch)`, or `(severities, batch)`.
             coordinates: The labels of the dimensions.
             images: How many images the batch has.
 
@@ -91,7 +107,12 @@ class Quantity:
             The array; `None` if it is optional and nobody measured it.
         """
         # Filled first: a costly explainer has no heatmaps for a second target, and only some attacks have a distance.
-        places = {place: values[self.name] for place, values in measured.items() if values.get(self.name) is not None}
+        name = self.source or self.name
+        places = {
+            place: values[name]
+            for place, values in measured.items()
+            if values.get(name) is not None and self._has(place, coordinates)
+        }
         dtype: Any = np.dtype(self.dtype)
         if self.is_text:  # of which each array has its own type, as wide as the longest string in it
             arrays = (array for values in places.values() for _, array in _leaves(values))
@@ -109,8 +130,18 @@ class Quantity:
         # Completeness without Integrated Gradients would be two arrays of NaN in every file.
         return found if places or not self.optional else None
 
+    def _has(self, place: str, coordinates: Coordinates) -> bool:
+        """Whether the values of one attack, of a corruption or of the clean images belong here."""
+        return "condition" in self.dims or coordinates.is_corruption(place) == ("severity" in self.dims)
+
     def _place(self, place: str, coordinates: Coordinates) -> tuple[Any, ...]:
-        """Where the values of one attack, or of the clean images, lie behind the named dimensions."""
+        """Where the values of one attack, of a corruption or of the clean images, lie behind the named dimensions."""
+        if coordinates.is_corruption(place):
+            return (
+                (coordinates.corrupted_conditions(place),)
+                if "condition" in self.dims
+                else (coordinates.index("corruption", place),)
+            )
         if "condition" in self.dims:
             return (coordinates.conditions(None if place == "clean" else place),)
         return (coordinates.index("attack", place),) if "attack" in self.dims else ()
@@ -127,6 +158,7 @@ def quantity(
     limits: Limits = (-np.inf, np.inf),
     null: float = np.nan,
     optional: bool = False,
+    corrupted: bool = False,
 ) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """Declares a quantity: the decorated function measures it, and its name is the quantity's.
 
@@ -143,6 +175,8 @@ def quantity(
         limits: Between which values it lies. Defaults to any.
         null: What a `null` in JSON stands for. Defaults to NaN.
         optional: Whether evaluations without it are usual. Defaults to `False`.
+        corrupted: Whether a quantity of attacks and epsilons is also one of corruptions and severities, by the name
+            `"corrupted_"` and its own. Defaults to `False`.
 
     Example:
 
@@ -159,6 +193,11 @@ def quantity(
     def declare(measure: Callable[..., Any]) -> Callable[..., Any]:
         name: str = measure.__name__
         QUANTITIES[name] = Quantity(name, dims, dtype, unknown, limits, null, optional, measure)
+        if corrupted:
+            swapped: dict[str, Dimension] = {"attack": "corruption", "epsilon": "severity"}
+            others = tuple(swapped.get(dim, dim) for dim in dims)
+            other = f"corrupted_{name}"
+            QUANTITIES[other] = Quantity(other, others, dtype, unknown, limits, null, True, measure, name)
         return measure
 
     return declare

@@ -18,13 +18,13 @@ from keras_advxai.tables import Column, Table
 
 @dataclasses.dataclass(frozen=True)
 class Row:
-    """One attack at one epsilon, seen by one explainer and one dissimilarity.
+    """One attack at one epsilon, or corruption at one severity, seen by one explainer and one dissimilarity.
 
     Attributes:
-        attack: Name of the attack.
+        attack: Name of the attack, or of the corruption.
         explainer: Name of the explainer; empty in an evaluation without explainers.
         metric: Name of the dissimilarity that `mod` and what follows are of; empty likewise.
-        epsilon: The attack's budget.
+        epsilon: The attack's budget; NaN of a corruption.
         images: How many images were attacked.
         accuracy: Share of the images that are classified as labelled; of several labels, share of the labels.
         flip_rate: Share of the images whose prediction changed; of several labels, share of the labels.
@@ -45,6 +45,7 @@ class Row:
         budget_used: The mean norm of the perturbations, as a share of epsilon; NaN at epsilon 0.
         exact_accuracy: Share of the images with all labels right, of a model of several labels; NaN for others.
         mean_change: Mean absolute change of the outputs of a regression; NaN for others.
+        severity: That of a corruption; `None` of an attack.
     """
 
     attack: str
@@ -70,10 +71,12 @@ class Row:
     budget_used: float = math.nan
     exact_accuracy: float = math.nan
     mean_change: float = math.nan
+    severity: int | None = None
 
     def to_dict(self) -> dict[str, Any]:
-        """The figures as plain Python values, NaN as `None`."""
-        return finite(dataclasses.asdict(self))
+        """The figures as plain Python values, NaN as `None`; of attacks without a severity."""
+        values = finite(dataclasses.asdict(self))
+        return {key: value for key, value in values.items() if key != "severity" or value is not None}
 
 
 def rows_table(rows: Iterable[Row]) -> Table:

@@ -16,7 +16,7 @@ from keras_advxai.tables import Column, Table
 _AT_ONCE = 2**16
 """So many lines are a table, since each takes a kilobyte until it is written."""
 
-_CONDITION = ("condition", "attack", "epsilon")
+_CONDITION = ("condition", "attack", "epsilon", "corruption", "severity")
 """The dimensions that are lines; others are columns."""
 
 
@@ -42,9 +42,12 @@ def _table(found: Measurements, first: int, unknown: Collection[str]) -> Table:
         unknown: Quantities that the table does not have.
     """
     known = found.coordinates
-    levels = [("clean", None), *itertools.product(known.attacks, known.epsilons)]
+    levels: list[tuple[str, float | None, int | None]] = [("clean", None, None)]
+    levels += [(attack, epsilon, None) for attack, epsilon in itertools.product(known.attacks, known.epsilons)]
+    levels += [(name, None, severity) for name, severity in itertools.product(known.corruptions, known.severities)]
     shape = (len(levels), len(found))
-    attacks, epsilons = zip(*levels, strict=True)
+    attacks, epsilons, severities = zip(*levels, strict=True)
+    of_severity = (Column("severity", dtype="int64"), np.broadcast_to(np.array(severities, "O")[:, None], shape))
     of_image: list[tuple[Column, np.ndarray]] = []
     of_condition: list[tuple[Column, np.ndarray]] = []
     for name, array in found.arrays.items():
@@ -58,6 +61,7 @@ def _table(found: Measurements, first: int, unknown: Collection[str]) -> Table:
         *of_image,
         (Column("attack"), np.broadcast_to(np.array(attacks, "O")[:, None], shape)),
         (Column("epsilon", dtype="float64"), np.broadcast_to(np.array(epsilons, "O")[:, None], shape)),
+        *([of_severity] if known.corruptions else []),
         *of_condition,
     ]
     table = Table(column for column, _ in columns)
@@ -80,11 +84,14 @@ def _pieces(
 
 
 def _by_condition(item: Quantity, array: np.ndarray, known: Coordinates, shape: tuple[int, int]) -> np.ndarray:
-    if "condition" in item.dims or "attack" not in item.dims:
+    if "condition" in item.dims or not set(item.dims) & {"attack", "corruption"}:
         return np.broadcast_to(array, shape)
-    by_attack: Any = array if "epsilon" in item.dims else array[:, None]
-    attacked = np.broadcast_to(by_attack, (len(known.attacks), len(known.epsilons), shape[1]))
+    by_attack: Any = array if {"epsilon", "severity"} & set(item.dims) else array[:, None]
+    corrupted = "corruption" in item.dims
+    names, levels = (known.corruptions, known.severities) if corrupted else (known.attacks, known.epsilons)
+    attacked = np.broadcast_to(by_attack, (len(names), len(levels), shape[1]))
+    first = known.corrupted_conditions().start if corrupted else 1
     found = np.full(shape, None, "O")  # the clean images have none
-    for row, values in enumerate(attacked.reshape(-1, shape[1]), 1):
+    for row, values in enumerate(attacked.reshape(-1, shape[1]), first):
         found[row] = np.fromiter(values, "O", shape[1])  # as they are: a float32 of Python has other digits
     return found

@@ -22,9 +22,9 @@ from keras_advxai.tables.parquet import to_parquet
 class Samples(Sequence[dict[str, Any]]):
     r"""What was measured, image by image: a sequence of one dictionary for each.
 
-    As a table it has a line for each image under each condition, the clean one and each attack at each epsilon. Its
-    columns are the quantities, followed by the labels of their further dimensions in brackets, such as
-    `dissimilarity[nissim, grad_cam, predicted]`.
+    As a table it has a line for each image under each condition, the clean one, each attack at each epsilon, and each
+    corruption at each severity, with a column for these where there are some. Its columns are the quantities, followed
+    by the labels of their further dimensions in brackets, such as `dissimilarity[nissim, grad_cam, predicted]`.
 
     Args:
         measurements: The measurements.
@@ -124,4 +124,7 @@ def _by_label(known: Coordinates, dims: Sequence[str], values: np.ndarray) -> An
     for attack in known.attacks:
         levels = zip(known.epsilons, values[known.conditions(attack)], strict=True)
         found[attack] = {epsilon: _by_label(known, dims[1:], part) for epsilon, part in levels}
+    for corruption in known.corruptions:
+        levels = zip(known.severities, values[known.corrupted_conditions(corruption)], strict=True)
+        found[corruption] = {severity: _by_label(known, dims[1:], part) for severity, part in levels}
     return found

@@ -14,19 +14,33 @@ from keras_advxai.measurements.provenance import checked_provenance
 from keras_advxai.measurements.quantity import QUANTITIES, Quantity
 from keras_advxai.measurements.reading import as_dictionary, shown
 
-SCHEMA = 2
-"""The number of the schema that is written. 1, without a number, was that of version 0.1."""
+SCHEMA = 3
+"""The number of the newest schema, that of reports with corruptions. 1, without a number, was that of version 0.1."""
+
+OLDEST = 2
+"""The number of reports without corruptions, which have nothing that older versions do not read."""
 
 Parts = tuple[Measurements, dict[str, Any], tuple[Finding, ...]]
 """What a report is made of: measurements, provenance and findings."""
 
 _LISTS = ("attacks", "explainers", "metrics", "targets", "epsilons")
+_OF_CORRUPTIONS = ("corruptions", "severities")
+
+
+def schema_of(found: Measurements) -> int:
+    """The number of the schema by which measurements are written."""
+    return SCHEMA if found.coordinates.corruptions else OLDEST
 
 
 def coordinates_config(found: Measurements) -> dict[str, Any]:
     """The labels along the dimensions of measurements, and how many images they have, as plain values."""
     known = found.coordinates
-    labels = {key: list(getattr(known, key)) for key in _LISTS}
+    if known.scale != "epsilon":  # which would be read as a report of attacks at epsilons of 1 to 5
+        raise ValueError(
+            "What was measured under corruptions is a part of its report, and no report to be saved itself."
+        )
+    lists = (*_LISTS, *_OF_CORRUPTIONS) if known.corruptions else _LISTS
+    labels = {key: list(getattr(known, key)) for key in lists}
     return {"coordinates": {**labels, "classes": known.classes}, "images": len(found)}
 
 
@@ -40,13 +54,14 @@ def read_coordinates(config: Mapping[str, Any]) -> tuple[Coordinates, int]:
         ValueError: They do not fit; the message names the field.
     """
     stored = as_dictionary("measurements.coordinates", config.get("coordinates"))
-    for key in _LISTS:
+    lists = (*_LISTS, *_OF_CORRUPTIONS) if set(_OF_CORRUPTIONS) & set(stored) else _LISTS
+    for key in lists:
         if not isinstance(stored.get(key), list):
             raise ValueError(f"`measurements.coordinates.{key}` must be a list. Received: {shown(stored.get(key))}")
-    unknown = [key for key in stored if key not in (*_LISTS, "classes")]
+    unknown = [key for key in stored if key not in (*lists, "classes")]
     if unknown:
         raise ValueError(f"`measurements.coordinates` has {shown(unknown[0])}, which does not belong there.")
-    labels: dict[str, Any] = {key: tuple(stored[key]) for key in _LISTS}
+    labels: dict[str, Any] = {key: tuple(stored[key]) for key in lists}
     images = config.get("images")
     if type(images) is not int or not 1 <= images < 2**40:
         raise ValueError(f"`measurements.images` must be an integer from 1. Received: {shown(images)}")

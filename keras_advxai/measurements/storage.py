@@ -17,6 +17,7 @@ from keras_advxai.measurements.measurements import Measurements
 from keras_advxai.measurements.quantity import Quantity
 from keras_advxai.measurements.reading import as_dictionary, parse_json, reason, shown
 from keras_advxai.measurements.schema import (
+    OLDEST,
     SCHEMA,
     Parts,
     coordinates_config,
@@ -43,8 +44,8 @@ def from_config(config: Any) -> Parts:
     # Version 0.1 wrote no number; what has neither is no report of ours.
     if "schema" not in config and "samples" in config:
         config = older_schema.upgraded(config)
-    elif type(schema) is not int or schema < SCHEMA:
-        raise ValueError(f"`schema` must be an integer from {SCHEMA}. Received: {shown(config.get('schema'))}")
+    elif type(schema) is not int or schema < OLDEST:
+        raise ValueError(f"`schema` must be an integer from {OLDEST}. Received: {shown(config.get('schema'))}")
     elif schema > SCHEMA:
         raise ValueError(
             f"The report is of `schema` {shown(schema)}, and this version of keras-advxai reads schemas up to "

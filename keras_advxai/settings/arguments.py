@@ -10,6 +10,7 @@ from typing import Any, TypedDict, TypeVar, cast
 
 from keras_advxai._typing import AttackTargets, Bounds, Checks, Labels, Preprocess, Reduce, TargetMode, TaskName
 from keras_advxai.attacks import Attack
+from keras_advxai.corruptions import Corruption
 from keras_advxai.explainers import Explainer
 
 T = TypeVar("T")
@@ -18,9 +19,10 @@ T = TypeVar("T")
 class ConditionArguments(TypedDict, total=False):
     """Which attacks at which epsilons, beside which control, seen by which explainers."""
 
-    attacks: Sequence[str | Attack] | str | Attack
+    attacks: Sequence[str | Attack | Corruption] | str | Attack | Corruption
     explainers: Sequence[str | Explainer] | str | Explainer
     epsilons: Sequence[float]
+    severities: Sequence[int]
     noise_control: bool
 
 
@@ -77,13 +79,15 @@ FLAG_SETTINGS = ("fold_batch_norm", "jit_compile")
 """Those whose default is `False`, which says nothing unless it is passed by name."""
 
 ARGUMENTS = """\
-attacks: Names or instances. Defaults to `("fgsm",)`.
+attacks: Names or instances; of corruptions, too, such as `"fog"`, which are measured at `severities` and are no
+    attacks: see `keras_advxai.corruptions`. `"common_corruptions"` stands for all fifteen. Defaults to `("fgsm",)`.
 explainers: Names or instances; an empty tuple measures accuracy alone, and lets iterative attacks stop at their first
     success. Where there are explainers they take all their steps, on all images, and keep the best iterate. Defaults to
     `("grad_cam",)`.
 epsilons: The budgets of the attacks, as fractions of the bounds' width: 8/255 means eight grey levels whatever the
     bounds. For attacks with `norm="l2"`, the norm of the whole perturbation in the unit image scale, which may exceed
     1. VID is a spread over them, so give several. Defaults to 1, 2, 4 and 8 grey levels.
+severities: The severities of corruptions, from 1 to 5. Defaults to 1, 3 and 5.
 metrics: How the dissimilarity of two heatmaps is measured: names, or functions of two batches of heatmaps; see
     `keras_advxai.metrics`. The first is the one that figures are of unless another is named. Defaults to
     `("nissim",)`.

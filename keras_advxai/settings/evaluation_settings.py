@@ -14,9 +14,10 @@ from keras_advxai import explainers as explainers_module
 from keras_advxai import metrics as metrics_module
 from keras_advxai._choice import check_one_of, nearest
 from keras_advxai._registry import Configuration, Registry
-from keras_advxai._typing import AttackTargets, Bounds, Checks, Labels, Preprocess, Reduce, TargetMode, TaskName
+from keras_advxai._typing import AttackTargets, Bounds, Checks, Labels, Norm, Preprocess, Reduce, TargetMode, TaskName
 from keras_advxai.attacks import Attack, UniformNoise
 from keras_advxai.attacks.registry import REGISTRY as ATTACKS
+from keras_advxai.corruptions import Corruption
 from keras_advxai.explainers import Explainer
 from keras_advxai.explainers.registry import REGISTRY as EXPLAINERS
 from keras_advxai.metrics import Dissimilarity
@@ -32,6 +33,7 @@ from keras_advxai.settings.arguments import (
     documented,
 )
 from keras_advxai.settings.attack_targets import check_attack_targets
+from keras_advxai.settings.conditions import check_severities, conditions
 from keras_advxai.settings.restoring import LostFunction, function_name, restored
 
 T = TypeVar("T")
@@ -63,9 +65,10 @@ class EvaluationSettings(Configuration):
     def __init__(
         self,
         *,
-        attacks: Sequence[str | Attack] | str | Attack = ("fgsm",),
+        attacks: Sequence[str | Attack | Corruption] | str | Attack | Corruption = ("fgsm",),
         explainers: Sequence[str | Explainer] | str | Explainer = ("grad_cam",),
         epsilons: Sequence[float] = (1 / 255, 2 / 255, 4 / 255, 8 / 255),
+        severities: Sequence[int] = (1, 3, 5),
         metrics: Sequence[str | Callable[..., Any]] | str | Callable[..., Any] = ("nissim",),
         target: TargetMode = "predicted",
         noise_control: bool = True,
@@ -91,13 +94,12 @@ class EvaluationSettings(Configuration):
         check_one_of("checks", checks, get_args(Checks), hint=False)
         self.checks: Checks = checks
         self.seed = check_whole_number("seed", seed, 0)
-        self.attacks: tuple[Attack, ...] = tuple(attacks_module.get(item) for item in listed("attacks", attacks))
-        if not self.attacks:
-            raise ValueError(f"Argument `attacks` must name at least one attack. Received: {attacks!r}")
-        self.attack_targets = check_attack_targets(attack_targets, self.attacks)
-        norms = {attack.norm for attack in self.attacks}
-        self.epsilons = check_epsilons(epsilons, "linf" if "linf" in norms else "l2")  # of L2 alone they may exceed 1
         self.noise_control = check_flag("noise_control", noise_control)
+        self.attacks, self.corruptions = conditions(listed("attacks", attacks), self.noise_control)
+        self.attack_targets = check_attack_targets(attack_targets, self.attacks)
+        # Of L2 alone they may exceed 1.
+        self.epsilons = check_epsilons(epsilons, "linf" if "linf" in self._norms else "l2")
+        self.severities = check_severities(severities)
         self.explainers: tuple[Explainer, ...] = tuple(
             explainers_module.get(item) for item in listed("explainers", explainers)
         )
@@ -110,7 +112,9 @@ class EvaluationSettings(Configuration):
         self.metrics: tuple[Dissimilarity, ...] = tuple(metrics_module.get(item) for item in listed("metrics", metrics))
         if not self.metrics:
             raise ValueError(f"Argument `metrics` must name at least one dissimilarity. Received: {metrics!r}")
-        _check_distinct(self.attacks_and_controls, "attacks")  # reports, figures and logs know each by its name
+        _check_distinct(
+            (*self.attacks_and_controls, *self.corruptions), "attacks"
+        )  # reports, figures and logs know each by its name
         _check_distinct(self.explainers, "explainers")
         _check_distinct(self.metrics, "metrics")
         self.batch_size = check_whole_number("batch_size", batch_size, 1)
@@ -158,11 +162,19 @@ class EvaluationSettings(Configuration):
         """The noise controls, one for each norm, but for those that are among the attacks already."""
         if not self.noise_control:
             return ()
-        norms = dict.fromkeys(attack.norm for attack in self.attacks)
-        controls = (UniformNoise(norm=norm, seed=self.seed) for norm in norms)
+        controls = (UniformNoise(norm=norm, seed=self.seed) for norm in self._norms)
         # By name, in which the seed is not: noise among the attacks, with a seed of its own, is the control.
         names = {attack.name for attack in self.attacks}
         return tuple(control for control in controls if control.name not in names)
+
+    @property
+    def _norms(self) -> tuple[Norm, ...]:
+        """The norms of the attacks; beside corruptions alone the noise control is that of pixels."""
+        return tuple(dict.fromkeys(attack.norm for attack in self.attacks)) or ("linf",)
+
+    def get_config(self) -> dict[str, Any]:
+        """The settings, by the names that the constructor takes."""
+        return {**super().get_config(), "attacks": (*self.attacks, *self.corruptions)}
 
     @property
     def attacks_and_controls(self) -> tuple[Attack, ...]:
@@ -232,16 +244,20 @@ class EvaluationSettings(Configuration):
         # Kept by their names, which say what was used and do not bring it back.
         functions = {key: getattr(self, key) for key in FUNCTION_SETTINGS if callable(getattr(self, key))}
         targets = self.attack_targets
-        return {
+        described = {
             **config,
-            "attacks": [attacks_module.serialize(item) for item in self.attacks],
+            "attacks": [*map(attacks_module.serialize, self.attacks), *(item.name for item in self.corruptions)],
             "explainers": [explainers_module.serialize(item) for item in self.explainers],
             "metrics": [item.name for item in self.metrics],
             "epsilons": list(self.epsilons),
             "attack_targets": targets.tolist() if isinstance(targets, np.ndarray) else targets,
             "bounds": None if self.bounds is None else [float(value) for value in self.bounds],
             **{key: {"function": function_name(function)} for key, function in functions.items()},
+            "severities": list(self.severities),
         }
+        if not self.corruptions:
+            del described["severities"]  # which mean nothing, and older versions do not know
+        return described
 
     @classmethod
     def from_dict(cls, config: dict[str, Any]) -> Self:
@@ -270,7 +286,11 @@ class EvaluationSettings(Configuration):
         for key, registry in registries.items():
             if not isinstance(config.get(key), (list, tuple)):
                 raise ValueError(f"These are no `settings` of an evaluation: `{key}` is no list.")
-            config[key] = [restored(item, registry) for item in config[key]]
+            # Corruptions are kept by their names, and attacks are not.
+            named = key == "attacks"
+            config[key] = [
+                item if named and isinstance(item, str) else restored(item, registry) for item in config[key]
+            ]
         if isinstance(config.get("attack_targets"), list):  # one for each image
             config["attack_targets"] = np.asarray(config["attack_targets"])
         arguments: Any = {key: tuple(value) if isinstance(value, list) else value for key, value in config.items()}

@@ -23,8 +23,9 @@ def logged_bytes(settings: EvaluationSettings, *, figures: bool = False) -> int:
     """
     attacks, explainers = len(settings.attacks_and_controls), len(settings.explainers)
     pairs = explainers * len(settings.metrics)
-    numbers = attacks * len(settings.epsilons) * (_SCALAR * (3 + 3 * pairs) + _HISTOGRAM * pairs)
-    pictures = attacks * explainers * settings.pictured * _PICTURE
+    conditions = attacks * len(settings.epsilons) + len(settings.corruptions) * len(settings.severities)
+    numbers = conditions * (_SCALAR * (3 + 3 * pairs) + _HISTOGRAM * pairs)
+    pictures = (attacks + len(settings.corruptions)) * explainers * settings.pictured * _PICTURE
     return numbers + pictures + (attacks * explainers * min(FEW, settings.pictured) * _FIGURE if figures else 0)
 
 
@@ -36,6 +37,7 @@ def saved_bytes(settings: EvaluationSettings, images: int) -> int:
         images: How many images it is of.
     """
     conditions = len(settings.attacks_and_controls) * len(settings.epsilons)
+    conditions += len(settings.corruptions) * len(settings.severities)
     explainers = len(settings.explainers)
     of_pair = _SHORT * explainers + _FLOAT * explainers * len(settings.metrics)
     return _HEADER + images * conditions * (_SHORT + _FLOAT + of_pair)

@@ -12,7 +12,6 @@ from matplotlib.figure import Figure
 from keras_advxai.figures.captions import ClassNames, class_text, flipped, number, percent
 from keras_advxai.figures.overlay import change, overlay
 from keras_advxai.measurements.examples import Example
-from keras_advxai.text import epsilon_text
 
 SMALLEST = 96  # pixels, as all of these
 LARGEST = 512
@@ -81,8 +80,8 @@ def description(example: Example, label: str | None) -> str:
         label: The true class; `None` where there are no labels.
     """
     text = (
-        f"{which(example)}{f', labelled {label}' if label else ''}. {example.attack} at epsilon "
-        f"{epsilon_text(example.epsilon)}, heatmaps of {example.explainer}: on the original (left), on the "
+        f"{which(example)}{f', labelled {label}' if label else ''}. {example.attack} at "
+        f"{example.level_text}, heatmaps of {example.explainer}: on the original (left), on the "
         "adversarial image (middle), and what changed (right: red for more heat, blue for less)."
     )
     return text.encode("ascii", "replace").decode("ascii")

@@ -41,6 +41,16 @@ def safe(name: str) -> str:
     return cleaned
 
 
+def runs_by_severity(corruption: str, severities: Sequence[int]) -> dict[int, str]:
+    """The run of one corruption at each severity, such as `fog_severity3`.
+
+    Args:
+        corruption: The name of the corruption.
+        severities: Its severities.
+    """
+    return {severity: f"{safe(corruption)}_severity{severity}" for severity in severities}
+
+
 def runs_by_epsilon(attack: str, epsilons: Sequence[float]) -> dict[float, str]:
     """The run of one attack at each epsilon, such as `fgsm_eps0.0314`.
 

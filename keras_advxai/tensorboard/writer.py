@@ -21,7 +21,7 @@ from keras_advxai.figures.captions import ClassNames, class_text
 from keras_advxai.models.inputs import check_flag
 from keras_advxai.tensorboard import dashboards, montage, pictures, summaries
 from keras_advxai.tensorboard.event_file import EventFile
-from keras_advxai.tensorboard.names import CHANCE, CLEAN, FOLDER, HPARAMS, runs_by_epsilon, safe
+from keras_advxai.tensorboard.names import CHANCE, CLEAN, FOLDER, HPARAMS, runs_by_epsilon, runs_by_severity, safe
 
 _OPEN: weakref.WeakValueDictionary[pathlib.Path, ReportWriter] = weakref.WeakValueDictionary()
 
@@ -34,6 +34,8 @@ class ReportWriter:
     <log_dir>/advxai/chance             MOD between clean heatmaps of different images
     <log_dir>/advxai/fgsm_eps0.0314     attack x epsilon, the noise control too: accuracy, MOD and more
     <log_dir>/advxai/fgsm               attack: VID
+    <log_dir>/advxai/fog_severity3      corruption x severity: the same, but for what is of attacks alone
+    <log_dir>/advxai/fog                corruption: the same spread, over its severities
     <log_dir>/advxai/hparams            settings and final figures
     ```
 
@@ -93,10 +95,10 @@ class ReportWriter:
         Args:
             report: The report.
             step: The epoch, from 0.
-            images: Whether to write pictures, of the largest epsilon. Defaults to `True`.
-            figures: Whether to write the figures of a few images, too, at the largest epsilon: `figures.explanation`
-                for each explainer and, where two differ only in their score, `figures.scores`. They take longer than
-                the pictures. Defaults to `False`.
+            images: Whether to write pictures, of the largest epsilon and severity. Defaults to `True`.
+            figures: Whether to write the figures of a few images under attack, too, at the largest epsilon:
+                `figures.explanation` for each explainer and, where two differ only in their score, `figures.scores`.
+                They take longer than the pictures. Defaults to `False`.
 
         Raises:
             TypeError: `report` is not a report, `step` not an integer, or a flag not `True` or `False`.
@@ -115,6 +117,9 @@ class ReportWriter:
                     self._add_images(report, attack, run)
                 if figures:
                     self._add_figures(report, attack, run)
+            for corruption in report.corruptions if images else ():
+                largest = max(report.severities)
+                self._add_images(report, corruption, runs_by_severity(corruption, report.severities)[largest])
         finally:
             self.flush()
 
@@ -216,6 +221,10 @@ class ReportWriter:
             for epsilon, run in runs_by_epsilon(attack, report.epsilons).items():
                 self._add_attack(report, attack, epsilon, run)
             self._add_scalars(safe(attack), summaries.vid_scalars(report, attack))
+        for corruption in report.corruptions:
+            for severity, run in runs_by_severity(corruption, report.severities).items():
+                self._add_attack(report.corrupted, corruption, severity, run)
+            self._add_scalars(safe(corruption), summaries.vid_scalars(report.corrupted, corruption))
 
     def _add_attack(self, report: EvaluationReport, attack: str, epsilon: float, run: str) -> None:
         rows = [row for row in report.rows if (row.attack, row.epsilon) == (attack, epsilon)]
@@ -229,9 +238,10 @@ class ReportWriter:
     def _add_images(self, report: EvaluationReport, attack: str, run: str) -> None:
         # A clean prediction is no label, and one of several does not stand for all.
         named = report.provenance["labels"] == "given" and report.provenance["task"] == "classification"
-        largest = max(report.epsilons)
+        largest = max(report.severities) if attack in report.corruptions else max(report.epsilons)
         for example in report.examples:
-            if (example.attack, example.epsilon) != (attack, largest) or not montage.is_drawable(example):
+            level = example.epsilon if example.severity is None else example.severity
+            if (example.attack, level) != (attack, largest) or not montage.is_drawable(example):
                 continue
             label = class_text(example.label, self.class_names) if named else None
             summary = pictures.image_pb(

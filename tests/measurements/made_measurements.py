@@ -19,6 +19,8 @@ COORDINATES = Coordinates(
     targets=("predicted", "clean"),
     epsilons=(0.1, 0.02),
     classes=3,
+    corruptions=("fog", "snow"),
+    severities=(5, 1),
 )
 
 
@@ -40,6 +42,7 @@ def make_measurements(images: int = 5, seed: int = 0, coordinates: Coordinates =
             arrays[name] = draw.random(shape).astype(item.dtype)
     arrays["dissimilarity"][..., :1, :, -1] = math.nan
     arrays["dissimilarity"][:, 2, 1] = math.nan
+    arrays["corrupted_dissimilarity"][:, 2, 1] = math.nan
     arrays["completeness_gap"][:2] = arrays["score_change"][:2] = arrays["score_nissim"][1:] = math.nan
     arrays["confidence"][-1, 0] = math.nan
     arrays["attack_target"][np.array(known.attacks) != "pgd_targeted"] = -1

@@ -56,10 +56,27 @@ def test_at_finds_every_number_by_its_labels():
             for dim, index in zip(item.dims[:-1], place, strict=True):
                 if dim != "condition":
                     labels[dim] = known.labels(dim)[index]
+                elif index >= known.corrupted_conditions().start:
+                    name_at, level = divmod(index - known.corrupted_conditions().start, len(known.severities))
+                    labels |= {"attack": known.corruptions[name_at], "severity": known.severities[level]}
                 elif index:
                     attack, level = divmod(index - 1, len(known.epsilons))
                     labels |= {"attack": known.attacks[attack], "epsilon": known.epsilons[level]}
             np.testing.assert_array_equal(found.at(name, **labels), found.arrays[name][place])
+            if "corruption" in item.dims:  # by the words of attacks, too
+                labels["attack"] = labels.pop("corruption")
+                np.testing.assert_array_equal(found.at("dissimilarity", **labels), found.arrays[name][place])
+    corrupted = found.corrupted
+    assert corrupted.coordinates == known.corrupted
+    np.testing.assert_array_equal(corrupted.at("prediction"), found.at("prediction"))
+    np.testing.assert_array_equal(
+        corrupted.at("blank", attack="snow", epsilon=1.0, explainer="grad_cam"), found.arrays["blank"][0, -1]
+    )
+    assert np.isnan(corrupted.at("perturbation_norm")).all()  # severities have no norm
+    assert not {"distance", "attack_target", "out_of_bounds", "zero_gradient"} & set(corrupted.arrays)
+    np.testing.assert_array_equal(
+        found.select([1, 3]).corrupted.at("confidence", attack="fog"), found.at("confidence", attack="fog")[:, [1, 3]]
+    )
 
 
 def test_a_dimension_that_is_not_named_stays_but_for_metric_and_target():

@@ -16,7 +16,11 @@ from keras_advxai.evaluation import Coordinates, EvaluationReport, Measurements
 from keras_advxai.measurements import QUANTITIES, sample_tables
 from keras_advxai.measurements.samples import Samples
 
-LEVELS = [("clean", ""), *((name, repr(e)) for name, e in itertools.product(COORDINATES.attacks, COORDINATES.epsilons))]
+LEVELS = [
+    ("clean", "", ""),
+    *((name, repr(e), "") for name, e in itertools.product(COORDINATES.attacks, COORDINATES.epsilons)),
+    *((name, "", repr(s)) for name, s in itertools.product(COORDINATES.corruptions, COORDINATES.severities)),
+]
 
 
 def read(text):
@@ -25,32 +29,36 @@ def read(text):
 
 def test_every_number_is_at_its_place(monkeypatch):
     found = make_measurements(5)
-    monkeypatch.setattr(sample_tables, "_AT_ONCE", 15)  # two images at a time
+    monkeypatch.setattr(sample_tables, "_AT_ONCE", 23)  # two images at a time
     rows = read(Samples(found).to_csv())
-    assert [(row["index"], row["attack"], row["epsilon"]) for row in rows] == [
+    assert [(row["index"], row["attack"], row["epsilon"], row["severity"]) for row in rows] == [
         (str(image), *level) for image in range(5) for level in LEVELS
     ]
     assert [row["name"] for row in rows] == [name for name in found.at("name") for _ in LEVELS]
     seen = set()
     for name in found.arrays:
         dims = QUANTITIES[name].dims
-        further = [dim for dim in dims[:-1] if dim not in ("condition", "attack", "epsilon")]
+        lines = ("condition", "attack", "epsilon", "corruption", "severity")
+        further = [dim for dim in dims[:-1] if dim not in lines]
         for labels in itertools.product(*(COORDINATES.labels(dim) for dim in further)):
             key = f"{name}[{', '.join(map(str, labels))}]" if labels else name
             seen.add(key)
             for row in rows:
                 where = dict(zip(further, labels, strict=True))
-                clean = row["attack"] == "clean"
+                clean, corrupted = row["attack"] == "clean", row["severity"] != ""
                 if "attack" in dims or ("condition" in dims and not clean):
                     where |= {"attack": row["attack"]}
-                    where |= {"epsilon": float(row["epsilon"] or 0)} if dims != ("attack", "image") else {}
-                if clean and "attack" in dims:
+                    level = {"severity": int(row["severity"])} if corrupted else {"epsilon": float(row["epsilon"] or 0)}
+                    where |= level if dims != ("attack", "image") else {}
+                if "corruption" in dims and corrupted:
+                    where |= {"corruption": row["attack"], "severity": int(row["severity"])}
+                if ("attack" in dims and (clean or corrupted)) or ("corruption" in dims and not corrupted):
                     assert row[key] == ""
                     continue
                 expected = found.at(name, **where)[int(row["index"])]
                 assert row[key] == ("" if expected != expected else str(expected)), key
     assert [*rows[0]][:3] == ["index", "name", "label"]
-    assert set(rows[0]) == seen | {"index", "attack", "epsilon"}
+    assert set(rows[0]) == seen | {"index", "attack", "epsilon", "severity"}
 
 
 def test_files_are_whole_or_not_there(tmp_path):
@@ -82,7 +90,7 @@ def test_names_are_what_they_are_unless_a_spreadsheet_is_to_read_them():
 
 
 def test_parquet_has_the_same_with_types(tmp_path, monkeypatch):
-    monkeypatch.setattr(sample_tables, "_AT_ONCE", 15)
+    monkeypatch.setattr(sample_tables, "_AT_ONCE", 23)
     samples = make_report().samples
     samples.to_parquet(tmp_path / "samples.parquet")
     table = parquet.read_table(tmp_path / "samples.parquet")
@@ -95,7 +103,8 @@ def test_parquet_has_the_same_with_types(tmp_path, monkeypatch):
         assert values == [row[name] for row in rows], name
     types = {name: str(table.schema.field(name).type) for name in ("index", "name", "label", "confidence", "saturated")}
     assert types == {"index": "int64", "name": "string", "label": "int32", "confidence": "float", "saturated": "bool"}
-    assert table["out_of_bounds"].null_count == 5  # of the clean images nobody asks
+    assert table["out_of_bounds"].null_count == 5 * (1 + 4)  # of clean and of corrupted images nobody asks
+    assert str(table.schema.field("severity").type) == "int64"
     assert list(tmp_path.iterdir()) == [tmp_path / "samples.parquet"]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import math
 import sys
@@ -38,12 +39,30 @@ def test_json_keeps_every_finite_number_and_what_stands_for_the_others(tmp_path)
     for source in (text, tmp_path / "report.json", str(tmp_path / "report.json")):
         assert_same(EvaluationReport.from_json(source).measurements, report.measurements)
     assert math.isinf(EvaluationReport.from_json(text).measurements.arrays["distance"][0, 0])
-    assert json.loads(text)["schema"] == 2
+    assert json.loads(text)["schema"] == 3
+
+
+def test_without_corruptions_files_are_those_that_older_versions_read(tmp_path):
+    found = make_measurements(5, 0, dataclasses.replace(COORDINATES, corruptions=(), severities=()))
+    plain = {name: array for name, array in found.arrays.items() if name != "corrupted_dissimilarity"}
+    report = EvaluationReport(Measurements(found.coordinates, plain), make_report().provenance)
+    config = report.to_dict()
+    assert config["schema"] == 2
+    assert list(config["measurements"]["coordinates"]) == [
+        *("attacks", "explainers", "metrics", "targets", "epsilons", "classes")
+    ]
+    assert not any("severity" in row for row in config["rows"])
+    report.save(tmp_path / "report.npz")
+    with zipfile.ZipFile(tmp_path / "report.npz") as file:
+        assert json.loads(file.read("header.json"))["schema"] == 2
+    assert EvaluationReport.load(tmp_path / "report.npz") == EvaluationReport.from_dict(config) == report
+    with pytest.raises(ValueError, match="is a part of its report, and no report to be saved itself"):
+        make_report().corrupted.to_json()
 
 
 @pytest.mark.parametrize(
     ("schema", "message"),
-    [(3, "is of `schema` 3, and this version .* reads schemas up to 2"), (1, "`schema` must"), ("2", "`schema` must")],
+    [(4, "is of `schema` 4, and this version .* reads schemas up to 3"), (1, "`schema` must"), ("2", "`schema` must")],
 )
 def test_other_schemas_are_refused(schema, message):
     with pytest.raises(ValueError, match=message):

@@ -66,7 +66,7 @@ def test_the_types_for_editors_are_those_of_the_constructor():
         (kax.compare, ()),
         (kax.callbacks.AdversarialEvaluation, ()),
         (kax.ExplainableModel.evaluate_robustness, MODEL_SETTINGS),
-        (kax.compare_scores, ("attacks", "epsilons")),
+        (kax.compare_scores, ("attacks", "epsilons", "severities")),
     ],
     ids=lambda item: getattr(item, "__name__", ""),
 )
