@@ -27,14 +27,13 @@ References:
 
 from __future__ import annotations
 
-from keras_advxai.corruptions.blurs import defocus_blur, gaussian_blur, glass_blur, motion_blur, zoom_blur
+from keras_advxai.corruptions import blurs, digital, noises, splashes, weather
 from keras_advxai.corruptions.corruption import LARGEST_SEVERITY, Corruption
-from keras_advxai.corruptions.digital import contrast, elastic_transform, jpeg_compression, pixelate, saturate
-from keras_advxai.corruptions.noises import gaussian_noise, impulse_noise, shot_noise, speckle_noise
-from keras_advxai.corruptions.registry import declared, find, get, register
+from keras_advxai.corruptions.registry import declared, get, register
 from keras_advxai.corruptions.sizes import length
-from keras_advxai.corruptions.splashes import spatter
-from keras_advxai.corruptions.weather import brightness, fog, frost, snow
+
+DECLARING = (noises, blurs, weather, digital, splashes)
+"""The files that declare ours, a function for each."""
 
 COMMON = (
     *("gaussian_noise", "shot_noise", "impulse_noise"),
@@ -52,28 +51,8 @@ __all__ = [
     "EXTRA",
     "LARGEST_SEVERITY",
     "Corruption",
-    "brightness",
-    "contrast",
     "declared",
-    "defocus_blur",
-    "elastic_transform",
-    "find",
-    "fog",
-    "frost",
-    "gaussian_blur",
-    "gaussian_noise",
     "get",
-    "glass_blur",
-    "impulse_noise",
-    "jpeg_compression",
     "length",
-    "motion_blur",
-    "pixelate",
     "register",
-    "saturate",
-    "shot_noise",
-    "snow",
-    "spatter",
-    "speckle_noise",
-    "zoom_blur",
 ]

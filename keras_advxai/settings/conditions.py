@@ -11,7 +11,8 @@ from keras_advxai import attacks as attacks_module
 from keras_advxai._choice import nearest
 from keras_advxai.attacks import Attack
 from keras_advxai.attacks.registry import REGISTRY as ATTACKS
-from keras_advxai.corruptions import COMMON, LARGEST_SEVERITY, Corruption, declared, find
+from keras_advxai.corruptions import COMMON, LARGEST_SEVERITY, Corruption, declared
+from keras_advxai.corruptions.registry import find
 
 COMMON_CORRUPTIONS = "common_corruptions"
 """The name that stands for all fifteen."""

@@ -180,6 +180,18 @@ def test_what_is_assumed_of_pixels_is_said(run):
     assert said not in run(*QUICK, "--json")[2]
 
 
+def test_corruptions_are_attacks_of_their_own_severities(run):
+    severities = ("--severity", "5", "--severity", "2")
+    code, out, err = run(*QUICK, "--attack", "fgsm", "--attack", "contrast", *severities, "--json", "--quiet")
+    assert (code, err) == (0, "")
+    rows = json.loads(out)["rows"]
+    assert [(row["attack"], row["epsilon"], row.get("severity")) for row in rows] == [
+        *(("fgsm", 0.1, None), ("contrast", None, 2), ("contrast", None, 5)),
+    ]
+    code, _, err = run(*QUICK, "--attack", "fog", "--severity", "6")
+    assert (code, "6 is not in the range 1<=x<=5" in err) == (2, True)
+
+
 @pytest.mark.slow
 def test_tables_arrays_limits_and_names(run):
     same = ("--model", "model.keras", "--bounds", "0", "1", "--explainer", "none", "--no-noise", "--epsilon", "0.1")

@@ -66,7 +66,7 @@ def test_layers_are_those_of_the_function(run, here):
     assert [(item["name"], item["default"]) for item in json.loads(out)] == [(i.name, i.default) for i in table]
 
 
-@pytest.mark.parametrize("name", ["attacks", "explainers", "metrics"])
+@pytest.mark.parametrize("name", ["attacks", "corruptions", "explainers", "metrics"])
 def test_what_is_listed_is_known_by_name(name, run):
     code, out, err = run(name, "--json", "--quiet")
     assert (code, err) == (0, "")
@@ -77,6 +77,7 @@ def test_what_is_listed_is_known_by_name(name, run):
         assert text.endswith((".", "`"))
         assert text.strip()
     names = {"attacks": "fgsm pgd quick spsa", "explainers": "grad_cam score_cam", "metrics": "nissim rank_distance"}
+    names |= {"corruptions": " ".join((*kax.corruptions.COMMON, *kax.corruptions.EXTRA))}
     assert found.keys() >= set(names[name].split())
     code, out, _ = run(name)
     assert [line.split()[0] for line in out.splitlines()] == list(found)
@@ -97,6 +98,7 @@ def test_one_of_them_with_its_hyperparameters(run):
         ("attacks", "quick"): "norm: `",
         ("explainers", "integrated-gradients"): "baseline: ",
         ("metrics", "nissim"): "SSIM",
+        ("corruptions", "frost"): "The published corruption lays one of five photographs",
     }.items():
         code, out, _ = run(*command)
         assert (code, expected in out) == (0, True)

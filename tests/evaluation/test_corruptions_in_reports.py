@@ -1,4 +1,4 @@
-"""Corruptions in an evaluation: measured beside attacks, on an axis of their own, and kept apart from them everywhere."""
+"""Corruptions in an evaluation: measured beside attacks, on an axis of their own, and kept apart from them."""
 
 from __future__ import annotations
 
@@ -122,7 +122,7 @@ def test_what_is_there_without_corruptions_is_the_same_to_the_last_bit(report, n
     assert "severities" not in plain.provenance["settings"]
     assert plain.corruptions == plain.severities == ()
     with pytest.raises(ValueError, match="The report has no corruptions"):
-        print(plain.corrupted)
+        str(plain.corrupted)
     examples = [example for example in report.examples if example.severity is None]
     assert [(e.attack, e.epsilon, e.index) for e in examples] == [
         (e.attack, e.epsilon, e.index) for e in plain.examples
@@ -183,7 +183,7 @@ def test_logs_have_runs_and_keys_of_corruptions(report, tmp_path):
     assert set(found) == set(keys.unmeasured_values(report.settings, "classification", has_labels=True))
     assert found["val_accuracy_fog"] == report.accuracy("fog", 5)
     assert found["val_mod_fog_grad_cam"] == np.mean(
-        [mod(report.measurements.corrupted, "fog", "grad_cam", 1.0)] + [report.mod("fog", "grad_cam", 5)]
+        [mod(report.measurements.corrupted, "fog", "grad_cam", 1.0), report.mod("fog", "grad_cam", 5)]
     )
     assert found["val_vid_fog_grad_cam"] == report.vid("fog", "grad_cam")
 

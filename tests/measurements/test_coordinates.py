@@ -30,7 +30,7 @@ def test_labels_are_found_by_name_by_configuration_and_in_spite_of_rounding():
     with pytest.raises(ValueError, match=r"The report has no corruption 'smog'\. Did you mean 'fog'"):
         seen.index("attack", "smog")
     with pytest.raises(ValueError, match=r"The report has no corruptions\. Evaluate with some"):
-        dataclasses.replace(COORDINATES, corruptions=(), severities=()).corrupted
+        str(dataclasses.replace(COORDINATES, corruptions=(), severities=()).corrupted)
     with pytest.raises(ValueError, match=r"no attack 'pgd_targetet'. Did you mean 'pgd_targeted'"):
         COORDINATES.index("attack", "pgd_targetet")
     with pytest.raises(ValueError, match=r"must be one of the report's, 0.1, 0.02. Received: epsilon='0.1'"):

@@ -64,6 +64,7 @@ PARTICULAR: dict[str, list[Given]] = {
     "explainers": EXPLAINERS,
     "metrics": METRICS,
     "epsilons": EPSILON,
+    "severities": literals((1,), (5, 2), 3, (0,), (1, 1), ()),
     "bounds": BOUNDS,
     "target": literals("predicted", "clean", "label", "Predicted"),
     "attack_targets": [*literals("random", "runner_up", "least_likely", 0, 2, 3, -1, [1, 2, 0, 1], "randon"), *LABELS],
@@ -213,7 +214,7 @@ def of_callback(subject: Subject) -> st.SearchStrategy[dict[str, Given]]:
 
 
 def of_comparison(subject: Subject) -> st.SearchStrategy[dict[str, Given]]:
-    names = tuple(name for name in SETTINGS if name not in ("attacks", "epsilons"))
+    names = tuple(name for name in SETTINGS if name not in ("attacks", "epsilons", "severities"))
     return st.tuples(
         st.fixed_dictionaries(
             {

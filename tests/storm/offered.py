@@ -90,6 +90,7 @@ METRICS = literals(
 
 PLANS: tuple[dict[str, Any], ...] = (
     {"epsilons": (0.02, 0.1)},
+    {"epsilons": (0.1,), "attacks": ["fgsm", "contrast"], "severities": (2,)},
     {"epsilons": (0.1,), "explainers": (), "attacks": ["fgsm", "square"], "noise_control": False},
     {"attacks": [kax.attacks.PGD(steps=2)], "epsilons": (0.02, 0.1), "metrics": ("cosine_distance", "nissim")},
     {"attacks": [kax.attacks.FGSM(norm="l2")], "epsilons": (0.5, 3.0), "explainers": "saliency", "target": "clean"},
