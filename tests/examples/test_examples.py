@@ -97,3 +97,20 @@ def kinds_of_outputs(notebook):
     """What each cell shows: text, a table, a picture."""
     cells = [cell for cell in notebook.cells if cell.cell_type == "code"]
     return [[sorted(item.get("data", [item.output_type])) for item in cell.outputs] for cell in cells]
+
+
+def test_corruptions(tmp_path):
+    page = tmp_path / "docs" / "page.md"
+    page.parent.mkdir()
+    page.write_text("<!-- corruptions -->\n<!-- end of corruptions -->\n", encoding="utf-8")
+    arguments = ("output", "--only", "fog", "pixelate", "--crops", "0", "--page", str(page))
+    printed, output = _run("corruptions.py", tmp_path, *arguments)
+    report = EvaluationReport.load(output / "faces.npz")
+    assert (report.corruptions, report.severities) == (("fog", "pixelate"), (1, 3, 5))
+    accuracies = [f"{report.accuracy('fog', severity):.0%}" for severity in report.severities]
+    mods = [f"{report.mod('fog', 'grad_cam', severity):.3f}" for severity in report.severities]
+    line = f"| fog | {' | '.join([*accuracies, *mods])} |"
+    assert line in printed
+    assert line in page.read_text(encoding="utf-8")
+    assert (output / "corruptions.png").read_bytes().startswith(PNG)
+    assert (page.parent / "images" / "corruptions.jpg").exists()
