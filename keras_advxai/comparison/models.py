@@ -58,6 +58,11 @@ class Models:
         return self._common.attacks
 
     @property
+    def scale(self) -> Literal["epsilon", "severity"]:
+        """What `epsilons` are: severities where reports' `corrupted` are compared, whose attacks are corruptions."""
+        return self._runs[0].report.measurements.coordinates.scale
+
+    @property
     def controls(self) -> tuple[str, ...]:
         """Names of those attacks that are noise."""
         return tuple(name for name in self.attacks if self._runs[0].report.aims[name] == "noise")

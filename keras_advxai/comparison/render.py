@@ -51,14 +51,15 @@ def _heading(comparison: Comparison) -> str:
     runs = {name: len(listed) for name, listed in comparison.reports.items()}
     said = [f"{name} ({count} runs)" if count > 1 else name for name, count in runs.items()]
     report = next(iter(comparison.reports.values()))[0]
+    level, levels = ("severity", "severities") if comparison.scale == "severity" else ("epsilon", "epsilons")
     lines = [f"{len(runs)} models on the same {comparison.images} images: {enumeration(said)}."]
     if comparison.explainers:
-        lines.append(f"Heatmaps explain {_TARGETS[report.target]}. `of chance` is of the MOD at the largest epsilon.")
+        lines.append(f"Heatmaps explain {_TARGETS[report.target]}. `of chance` is of the MOD at the largest {level}.")
     if report.provenance["labels"] != "given":
         lines.append("No labels: accuracy counts agreement with each model's own clean predictions.")
     lines.append(
         "Ranks count models that are clearly better or worse, by the 95 % interval of the difference on the same "
-        "images of the mean over the epsilons."
+        f"images of the mean over the {levels}."
     )
     if any(count > 1 for count in runs.values()):
         lines.append("Of several runs: their mean, and below it their standard deviation.")

@@ -50,6 +50,20 @@ def epsilon_axis(axes: Axes, epsilons: np.ndarray) -> None:
     _finish(axes)
 
 
+def level_axis(axes: Axes, levels: np.ndarray, scale: str) -> None:
+    """The axis of epsilons, or of severities.
+
+    Args:
+        axes: The axes.
+        levels: The epsilons or severities, from the smallest up.
+        scale: `"epsilon"` or `"severity"`.
+    """
+    if scale == "severity":
+        severity_axis(axes, levels)
+    else:
+        epsilon_axis(axes, levels)
+
+
 def severity_axis(axes: Axes, severities: np.ndarray) -> None:
     """Ticks at the severities, from the clean images on.
 

@@ -13,7 +13,7 @@ from matplotlib.ticker import PercentFormatter
 
 from keras_advxai.evaluation.report import EvaluationReport
 from keras_advxai.figures.captions import number
-from keras_advxai.figures.curves import COLORS, LINES, MARKERS, SIZE, epsilon_axis, severity_axis
+from keras_advxai.figures.curves import COLORS, LINES, MARKERS, SIZE, level_axis
 from keras_advxai.figures.standalone import StandaloneFigure
 from keras_advxai.measurements.accuracy import is_minimum_norm
 from keras_advxai.measurements.budget import WHOLE
@@ -90,10 +90,7 @@ def _draw(axes: list[Axes], report: EvaluationReport, metric: str) -> None:
     """The panels of attacks, or of corruptions."""
     levels = np.sort(report.epsilons)  # they may be given in any order
     for each in axes:
-        if report.measurements.coordinates.scale == "severity":
-            severity_axis(each, levels)
-        else:
-            epsilon_axis(each, levels)
+        level_axis(each, levels, report.measurements.coordinates.scale)
     _draw_accuracy(axes[0], report, levels)
     for each, explainer in zip(axes[1:], report.explainers, strict=True):
         _draw_mod(each, report, explainer, metric, levels)

@@ -13,7 +13,7 @@ from matplotlib.ticker import PercentFormatter
 
 from keras_advxai.comparison import Comparison
 from keras_advxai.evaluation import EvaluationReport
-from keras_advxai.figures.curves import SIZE, epsilon_axis, styles
+from keras_advxai.figures.curves import SIZE, level_axis, styles
 from keras_advxai.figures.standalone import StandaloneFigure
 from keras_advxai.measurements.render import metric_text
 
@@ -144,7 +144,7 @@ def _draw_accuracy(
         if noise is not None:
             under = [comparison.mean(model, partial(at, epsilon=each, of=noise)) for each in places]
             axes.plot(places, under, color=look["color"], linestyle=":", linewidth=1)
-    epsilon_axis(axes, epsilons)
+    level_axis(axes, epsilons, comparison.scale)
     outcome_axis(axes, comparison)
 
 
@@ -196,7 +196,7 @@ def _draw_mod(
         if math.isfinite(chance):
             axes.hlines(chance, (_CHANCE - 0.04) * span, (_CHANCE + 0.04) * span, color=look["color"], linewidth=2)
             highest = max(highest, chance)
-    epsilon_axis(axes, epsilons)
+    level_axis(axes, epsilons, comparison.scale)
     if highest:
         axes.set_xlim(right=(_CHANCE + 0.06) * span)
         axes.text(_CHANCE * span, 1.04 * highest, "chance", ha="center", va="bottom", fontsize=SIZE - 1)

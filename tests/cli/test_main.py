@@ -71,7 +71,7 @@ def test_the_names_that_are_known_without_loading_anything_are_all_there_are():
 def test_help_names_the_commands_and_each_has_examples(capsys):
     assert main(["--help"]) == 0
     text = capsys.readouterr().out
-    wanted = "evaluate compare explain layers attacks explainers metrics show merge demo version"
+    wanted = "evaluate compare explain layers attacks corruptions explainers metrics show merge demo version"
     assert list(program.commands) == wanted.split()
     for name in program.commands:
         assert f"\n  {name} " in text

@@ -169,6 +169,20 @@ def test_tables_files_and_figures_keep_the_two_apart(report, tmp_path):
     assert "severity 5" in kax.figures.comparison(report.select(attack="fog", severity=5)).axes[0].get_ylabel()
 
 
+def test_models_are_compared_under_corruptions(report):
+    compared = kax.compare({"one": report.corrupted, "other": report.corrupted})
+    assert (compared.attacks, compared.epsilons, compared.scale) == (NAMES, (5.0, 1.0), "severity")
+    assert compared.value("one", "mod", attack="fog", epsilon=5) == report.mod("fog", "grad_cam", 5)
+    assert compared.difference("one", "other", "accuracy", attack="fog", epsilon=1).difference == 0
+    said = " ".join(str(compared).split())
+    assert "of the MOD at the largest severity" in said
+    assert "the mean over the severities" in said
+    assert "epsilon" not in said
+    axes = kax.figures.models(compared, attack="fog").axes
+    assert [each.get_xlabel() for each in axes[:2]] == ["severity", "severity"]
+    assert kax.compare({"one": report, "other": report}).scale == "epsilon"
+
+
 def test_logs_have_runs_and_keys_of_corruptions(report, tmp_path):
     with ReportWriter(tmp_path) as writer:
         writer.write(report, step=0)
