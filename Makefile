@@ -24,7 +24,7 @@ UV_COMPILE = $(BIN)/uv pip compile setup.cfg --quiet --upgrade --python-version 
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help demo test test-slow test-kernels lint format check test-lowest test-alibi bench bench-full same-numbers checks-document command-line-document notebooks lock build clean
+.PHONY: help demo test test-slow test-kernels lint format check test-lowest test-alibi bench bench-full same-numbers checks-document command-line-document notebooks remedies lock build clean
 
 help:  ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -92,6 +92,9 @@ command-line-document: $(VENV)/.installed  ## Write the options in docs/command_
 
 notebooks: $(VENV)/.installed-$(TEST_EXTRAS)  ## Execute the notebooks in examples/ and write them with their outputs
 	PYTHONPATH=. $(BIN)/python tests/notebooks.py examples
+
+remedies: $(VENV)/.installed-$(TEST_EXTRAS)  ## Measure what holds explanations in place, into docs/what_moves_explanations.md (40 min)
+	$(BIN)/python examples/remedies.py
 
 lock: $(BIN)/pip  ## Resolve the files in requirements/ again, from the ranges in setup.cfg
 	$(PIP_INSTALL) 'uv>=0.13,<0.14'

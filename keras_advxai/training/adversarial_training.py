@@ -10,13 +10,15 @@ from typing import Any, Unpack
 import keras
 import tensorflow as tf
 
-from keras_advxai import attacks
+from keras_advxai import attacks, explainers
 from keras_advxai._typing import Tensor
 from keras_advxai.attacks import Attack
+from keras_advxai.explainers import Explainer
 from keras_advxai.models.inputs import check_epsilons, check_number, check_whole_number
 from keras_advxai.settings.arguments import ModelArguments
 from keras_advxai.training.batch import adversarial_batch, attack_for_training
 from keras_advxai.training.checks import check_loss, check_share
+from keras_advxai.training.drift import explainer_for_training, explanation_drift
 from keras_advxai.training.trades import DivergencePGD, divergence, logits_of
 from keras_advxai.wrappers import ExplainableModel
 
@@ -46,6 +48,10 @@ class AdversarialTraining(ExplainableModel):
         beta: The weight of the divergence in `"trades"`. Defaults to 6.0.
         share: With `"madry"`, the share of the images of each batch, the first ones, that are attacked; the others
             are trained on as they are. Defaults to 1.0.
+        explainer: The name of an explainer, or one, whose heatmaps are to stay where they are under the attack: `gamma`
+            times their mean dissimilarity on the clean and the adversarial images is added to the loss, a penalty
+            on MOD; see `explanation_drift`. Defaults to `None`, no penalty.
+        gamma: The weight of this penalty. Defaults to 3.0.
         warmup_steps: Over how many steps of the optimizer epsilon rises from 0 in equal parts. Defaults to 0.
         name: The wrapper's name. Defaults to one that Keras makes.
         **settings: `bounds`, `preprocess` and the other settings of the model; see `ImageClassifier`.
@@ -87,6 +93,8 @@ class AdversarialTraining(ExplainableModel):
         loss: str = "madry",
         beta: float = 6.0,
         share: float = 1.0,
+        explainer: str | Explainer | None = None,
+        gamma: float = 3.0,
         warmup_steps: int = 0,
         name: str | None = None,
         **settings: Unpack[ModelArguments],
@@ -105,6 +113,8 @@ class AdversarialTraining(ExplainableModel):
                 "Argument `share` belongs to loss='madry': with loss='trades', each image counts as it is and as it is "
                 f"attacked. Received: share={share!r} with loss='trades'"
             )
+        self._explainer = None if explainer is None else explainer_for_training(explainer)
+        self._gamma = check_number("gamma", gamma, 0)
         self._warmup_steps = check_whole_number("warmup_steps", warmup_steps, 0)
         super().__init__(model, name=name, **settings)
         # Of a trace, and not of the model: each replica of a strategy traces in a thread of its own.
@@ -135,19 +145,18 @@ class AdversarialTraining(ExplainableModel):
         attacked = adversarial_batch(
             self.classifier, x, y, self._attack_taken, self.training_epsilon, share=self._share
         )
-        if self._objective == "madry":
-            return super().train_step(keras.utils.pack_x_y_sample_weight(attacked, y, weights))
-        with self._beside(attacked):
-            return super().train_step(data)
+        trained_on = x if self._objective == "trades" else attacked
+        with self._between(x, attacked):
+            return super().train_step(keras.utils.pack_x_y_sample_weight(trained_on, y, weights))
 
     @contextlib.contextmanager
-    def _beside(self, attacked: Any) -> Iterator[None]:
-        """Where the loss is also about these inputs."""
-        self._step.attacked = attacked
+    def _between(self, clean: Any, attacked: Any) -> Iterator[None]:
+        """Where the loss is also about what lies between these inputs."""
+        self._step.pair = clean, attacked
         try:
             yield
         finally:
-            del self._step.attacked
+            del self._step.pair
 
     def compute_loss(
         self,
@@ -157,17 +166,26 @@ class AdversarialTraining(ExplainableModel):
         sample_weight: Any = None,
         training: bool = True,
     ) -> Any:
-        """The compiled loss; in a step of TRADES, with the divergence of the predictions."""
+        """The compiled loss; in a step of the training, with what TRADES and the penalty on the drift add to it."""
         loss = super().compute_loss(x, y, y_pred, sample_weight, training=training)
-        if not hasattr(self._step, "attacked"):
+        if not hasattr(self._step, "pair"):
             return loss
-        outputs = self(self._step.attacked, training=True) if self._call_has_training_arg else self(self._step.attacked)
-        logits, others = (logits_of(self.classifier, found) for found in (y_pred, outputs))
-        moved = divergence(logits, others)
+        clean, attacked = self._step.pair
+        if self._objective == "trades":
+            outputs = self(attacked, training=True) if self._call_has_training_arg else self(attacked)
+            logits, others = (logits_of(self.classifier, found) for found in (y_pred, outputs))
+            loss += self._beta * self._mean(divergence(logits, others), sample_weight)
+        if self._explainer is not None:
+            drift = explanation_drift(self.classifier, clean, attacked, self._explainer)
+            loss += self._gamma * self._mean(drift, sample_weight)
+        return loss
+
+    def _mean(self, values: Tensor, sample_weight: Any) -> Tensor:
+        """The mean of values of the images, `(batch,)`, as Keras takes the mean of its loss."""
         if sample_weight is not None:
             weights = self.classifier.output_of(sample_weight)
-            moved *= tf.reshape(tf.cast(weights, moved.dtype), tf.shape(moved))
-        return loss + self._beta * self._aggregate_additional_loss(tf.reduce_mean(moved))
+            values *= tf.reshape(tf.cast(weights, values.dtype), tf.shape(values))
+        return self._aggregate_additional_loss(tf.reduce_mean(values))
 
     def get_config(self) -> dict[str, Any]:
         """The settings and the inner model, serialised."""
@@ -178,5 +196,7 @@ class AdversarialTraining(ExplainableModel):
             "loss": self._objective,
             "beta": self._beta,
             "share": self._share,
+            "explainer": None if self._explainer is None else explainers.serialize(self._explainer),
+            "gamma": self._gamma,
             "warmup_steps": self._warmup_steps,
         }

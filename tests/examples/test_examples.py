@@ -1,10 +1,12 @@
 import csv
+import json
 import os
 import pathlib
 import subprocess
 import sys
 
 import nbformat
+import numpy as np
 import pytest
 
 from keras_advxai import EvaluationReport
@@ -66,6 +68,34 @@ def test_adversarial_training(tmp_path):
         values = [float(value) for value in line.split()[1:]]
         assert len(values) == 10
         assert values[0] >= values[1] >= values[2] >= values[3]
+
+
+def test_remedies(tmp_path):
+    page = tmp_path / "page.md"
+    page.write_text("before\n<!-- remedies -->\n<!-- end of remedies -->\nafter\n", encoding="utf-8")
+    sizes = "--seeds 2 --epochs 1 --steps 1 --images 8 --data digits --ways plain smooth"
+    arguments = [*sizes.split(), "--results", "results.json", "--page", str(page)]
+    printed, _ = _run("remedies.py", tmp_path, *arguments)
+    assert page.read_text(encoding="utf-8").split("\n\n", 1)[1].startswith(printed.strip())
+    results = json.loads((tmp_path / "results.json").read_text(encoding="utf-8"))["digits"]
+    for way in ("plain", "smooth"):
+        rows = list(results[way].values())
+        accuracy = np.array([row["accuracy"] for row in rows])
+        assert accuracy.shape == (2, 4)
+        assert (np.diff(accuracy) <= 0).all()
+        mean, spread = 100 * accuracy.mean(axis=0), 100 * accuracy.std(axis=0, ddof=1)
+        cells = [f"{one:.1f} ± {other:.1f}" for one, other in zip(mean, spread, strict=True)]
+        assert f"| {way} | {' | '.join(cells)} |" in printed
+        for explainer in ("Grad-CAM", "IG"):
+            for under in ("noise", "PGD", "ExplanationPGD"):
+                assert f"| {way} | {under} | ." in printed
+                mods = np.array([row[f"{explainer} {under}"] for row in rows])
+                np.testing.assert_allclose(mods[:, 3], mods[:, :3].std(axis=1))
+    # What was measured is not measured again: the tables are those of the file.
+    results["plain"]["0"]["accuracy"] = results["plain"]["1"]["accuracy"] = [0.5, 0.25, 0.125, 0]
+    (tmp_path / "results.json").write_text(json.dumps({"digits": results}), encoding="utf-8")
+    printed, _ = _run("remedies.py", tmp_path, *arguments)
+    assert "| plain | 50.0 ± 0.0 | 25.0 ± 0.0 | 12.5 ± 0.0 | 0.0 ± 0.0 |" in printed
 
 
 def test_every_example_is_tested():
