@@ -69,6 +69,17 @@ def linear_model(weights: Any, shape: tuple[int, ...], bias: Any = 0.0, activati
     return model
 
 
+def needs_channels_first() -> None:
+    """Leave out a test of images with the channels first where TensorFlow has no convolution for them.
+
+    On processors it is oneDNN that has one, which `TF_ENABLE_ONEDNN_OPTS=0` and some builds of TensorFlow leave out.
+    """
+    try:
+        tf.nn.conv2d(tf.zeros((1, 1, 3, 3)), tf.zeros((1, 1, 1, 1)), 1, "SAME", data_format="NCHW")
+    except tf.errors.UnimplementedError:
+        pytest.skip("TensorFlow has no convolution of images with the channels first here: it needs oneDNN")
+
+
 def evaluator(model: Any, **settings: Any) -> Evaluator:
     """An evaluator of a model, with settings as `evaluate` takes them."""
     wanted = EvaluationSettings(**settings)

@@ -7,6 +7,7 @@ import io
 import math
 import pathlib
 
+import helpers
 import keras
 import numpy as np
 import pytest
@@ -259,6 +260,7 @@ def test_what_is_refused_is_refused_before_anything_is_computed(net, few):
 
 
 def test_a_model_with_channels_first_sees_the_same_pictures(few):
+    helpers.needs_channels_first()
     images = np.moveaxis(few[0], -1, 1)
     stack = [layers.Conv2D(3, 3, data_format="channels_first"), layers.GlobalAveragePooling2D("channels_first")]
     first = keras.Sequential([layers.Input((3, 12, 12)), *stack, layers.Dense(2)])

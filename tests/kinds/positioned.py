@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from typing import Any
 
+import helpers
 import keras
 import numpy as np
 import tensorflow as tf
@@ -38,11 +39,13 @@ TOKENS, DEPTH = 16, 10
 
 def channels_first() -> keras.Model:
     """The network in NCHW."""
+    helpers.needs_channels_first()
     return functional([*stack(data_format="channels_first"), head()], shape=(3, 16, 16))
 
 
 def channels_first_backbone() -> keras.Model:
     """A backbone in NCHW with a normalisation, nested."""
+    helpers.needs_channels_first()
     inner = functional(
         [
             first(data_format="channels_first"),

@@ -131,6 +131,8 @@ def test_the_layout_of_the_images_is_found_behind_a_transposition(turn):
     head = np.random.default_rng(1).normal(size=(4, 2)).astype("float32")
 
     def network(first: bool, permute: bool) -> keras.Model:
+        if first:
+            helpers.needs_channels_first()
         layout = "channels_first" if first else "channels_last"
         conv = layers.Conv2D(4, 3, activation="relu", data_format=layout, use_bias=False, name="conv")
         dense = layers.Dense(2, use_bias=False)
