@@ -11,6 +11,7 @@ PYTEST_ARGS ?= -n 2 --dist loadfile
 # leave this out and run graphs as users do.
 TEST_ARGS ?= --unoptimized
 DEMO_ARGS ?=
+PAPER_ARGS ?=
 BENCH_ARGS ?=
 
 # Leave out of the output what TensorFlow can be told to leave out.
@@ -24,7 +25,7 @@ UV_COMPILE = $(BIN)/uv pip compile setup.cfg --quiet --upgrade --python-version 
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help demo test test-slow test-kernels lint format check test-lowest test-alibi bench bench-full same-numbers checks-document command-line-document notebooks remedies lock build clean
+.PHONY: help demo test test-slow test-kernels lint format check test-lowest test-alibi bench bench-full same-numbers checks-document command-line-document paper notebooks remedies lock build clean
 
 help:  ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -89,6 +90,9 @@ checks-document: $(VENV)/.installed  ## Write keras_advxai/checks.md again, from
 
 command-line-document: $(VENV)/.installed  ## Write the options in docs/command_line.md again, from the commands
 	$(BIN)/python -m keras_advxai.cli.document docs/command_line.md
+
+paper: $(VENV)/.installed-pretrained  ## Train and attack the five architectures of the paper, write docs/what_moves_explanations.md (PAPER_ARGS="--seeds 3")
+	$(BIN)/python examples/paper.py $(PAPER_ARGS)
 
 notebooks: $(VENV)/.installed-$(TEST_EXTRAS)  ## Execute the notebooks in examples/ and write them with their outputs
 	PYTHONPATH=. $(BIN)/python tests/notebooks.py examples

@@ -42,7 +42,9 @@ def epsilon_axis(axes: Axes, epsilons: np.ndarray) -> None:
     kept: list[float] = []
     # From the largest: 1/255 and 2/255 lie too close for two labels beside 16/255.
     for epsilon in [*epsilons[::-1], 0.0]:
-        if not kept or kept[-1] - epsilon > 0.11 * span:
+        # And 12/255 beside 16/255, which are longer.
+        room = max(0.11, 0.022 * len(epsilon_text(epsilon)))
+        if not kept or kept[-1] - epsilon > room * span:
             kept.append(float(epsilon))
     axes.set_xticks(kept, [epsilon_text(epsilon) for epsilon in kept])
     axes.set_xticks(epsilons, minor=True)

@@ -2,6 +2,7 @@ import csv
 import json
 import os
 import pathlib
+import re
 import subprocess
 import sys
 
@@ -98,8 +99,52 @@ def test_remedies(tmp_path):
     assert "| plain | 50.0 ± 0.0 | 25.0 ± 0.0 | 12.5 ± 0.0 | 0.0 ± 0.0 |" in printed
 
 
+SMALL = ("--epochs", "1", "--seeds", "1", "--images", "8", "--width", "0.1", "--output", ".")
+
+
+def _page(directory):
+    """A copy of the page of which the program writes a part."""
+    page = EXAMPLES.parent / "docs" / "what_moves_explanations.md"
+    (directory / page.name).write_text(page.read_text(encoding="utf-8"), encoding="utf-8")
+    return directory / page.name
+
+
+def _part(text, name):
+    """What stands between two marks, and the rest."""
+    found = re.search(f"<!-- {name} -->(.*)<!-- end of {name} -->", text, re.DOTALL)
+    return found[1], text[: found.start(1)] + text[found.end(1) :]
+
+
+def test_paper(tmp_path):
+    page = _page(tmp_path)
+    old, rest = _part(page.read_text(encoding="utf-8"), "paper")
+    printed, _ = _run("paper.py", tmp_path, *SMALL, "--models", "vgg16", "vgg19", "--heads")
+    assert "VGG19, seed 0: " in printed
+    assert "s of a core" in printed
+    new, same = _part(page.read_text(encoding="utf-8"), "paper")
+    assert same == rest
+    assert new != old
+    assert new.count("| VGG16 ") == 7  # once in each table
+    assert "| VGG19 (deep) | 32x32 |" in new
+    figures = {path.name: path.read_bytes() for path in (tmp_path / "images").iterdir()}
+    assert sorted(figures) == [f"paper_{name}.png" for name in ("depth", "faces", "models", "trade_off")]
+    assert all(content.startswith(PNG) for content in figures.values())
+
+
+def test_paper_heads(tmp_path):
+    page = _page(tmp_path)
+    old, rest = _part(page.read_text(encoding="utf-8"), "paper heads")
+    printed, _ = _run("paper.py", tmp_path, *SMALL, "--models", "--heads", "linear", "hidden")
+    assert "hidden: " in printed
+    new, same = _part(page.read_text(encoding="utf-8"), "paper heads")
+    assert same == rest
+    assert new != old
+    assert "| hidden, noise |" in new
+    assert (tmp_path / "images" / "paper_heads.png").read_bytes().startswith(PNG)
+
+
 def test_every_example_is_tested():
-    names = {path.stem for path in EXAMPLES.glob("*.py")} - {"page"}  # no program: see test_page.py
+    names = {path.stem for path in EXAMPLES.glob("*.py")} - {"page", "paper_tables"}  # no programs
     assert {f"test_{name}" for name in names} <= set(globals())
 
 

@@ -1,5 +1,6 @@
 import importlib.util
 import pathlib
+import re
 
 import pytest
 
@@ -39,3 +40,24 @@ def test_the_page_has_every_mark_once_and_closed(page):
     assert len(set(names)) == len(names)
     for name, end in zip(names[::2], names[1::2], strict=True):
         assert end == f"end of {name}"
+
+
+def test_tables_are_whole_and_what_is_said_of_them_stands_in_them(page):
+    text = page.PAGE.read_text(encoding="utf-8")
+    parts = [part for part in text.split("\n## ") if "\n<!-- paper" in part]
+    assert parts
+    for part in parts:
+        marked = "".join(
+            found[1] for found in re.findall(r"<!-- (paper.*?) -->(.*?)<!-- end of \1 -->", part, re.DOTALL)
+        )
+        tables = [table.splitlines() for table in re.findall(r"(?:^\|.*\n)+", marked, re.MULTILINE)]
+        assert len(tables) >= 3
+        for table in tables:
+            assert len({len(re.split(r"(?<!\\)\|", line)) for line in table}) == 1
+            assert "nan" not in "".join(table)
+        said = set(re.findall(r"(?<![\w.])[+-]?\.\d{3}\b|\b\d+ ?%", part.replace(marked, "")))
+        measured = re.findall(r"[+-]?\.\d{3}|\d+%", marked)
+        assert said
+        assert {each.replace(" ", "") for each in said} <= set(measured)
+    for name in re.findall(r"\]\((images/paper_\w+\.png)\)", text):
+        assert (page.PAGE.parent / name).read_bytes().startswith(b"\x89PNG")

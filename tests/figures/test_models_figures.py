@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -136,3 +137,14 @@ def test_what_cannot_be_drawn_is_refused(comparison):
             draw(comparison, attack="pgd")
     with pytest.raises(ValueError, match="compare with every_layer=True"):
         figures.relative_depth(comparison)
+
+
+def test_names_of_many_epsilons_have_room():
+    epsilons = tuple(level / 255 for level in (1, 2, 4, 8, 12, 16, 24, 32))
+    figure = figures.models(Comparison({name: made(place, epsilons=epsilons) for place, name in enumerate("ab")}))
+    drawn(figure)
+    for axes in figure.axes:
+        labels = sorted(axes.get_xticklabels(), key=lambda text: text.get_position()[0])
+        assert [text.get_text() for text in labels] == ["0", "4/255", "8/255", "16/255", "24/255", "32/255"]
+        boxes = [text.get_window_extent() for text in labels]
+        assert all(one.x1 < other.x0 for one, other in pairwise(boxes))
