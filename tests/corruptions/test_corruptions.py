@@ -96,6 +96,16 @@ def test_the_same_image_gets_the_same_corruption_and_others_another(name):
     assert bool((other != corruption(images, 3)).any()) == random
 
 
+def test_each_image_has_random_numbers_of_its_own_and_all_severities_of_it_the_same():
+    images = np.stack([np.full((16, 16, 1), value) for value in (0.4, 0.6, 0.4)])
+    weak, strong = (get("gaussian_noise")(images, severity) - images for severity in (1, 2))
+    np.testing.assert_array_equal(weak[0], weak[2])
+    assert abs(np.corrcoef(weak[0].ravel(), weak[1].ravel())[0, 1]) < 0.3  # four standard errors are 0.25
+    np.testing.assert_allclose(strong, weak * 0.12 / 0.08, atol=1e-6)
+    other = get("speckle_noise")(images, 1) - images
+    assert abs(np.corrcoef(weak[0].ravel(), other[0].ravel())[0, 1]) < 0.3  # nor are those of another corruption
+
+
 @pytest.mark.parametrize("name", GRAY)
 def test_a_gray_image_is_as_an_rgb_image_of_gray_pixels(name):
     gray = small(1)
