@@ -22,6 +22,13 @@ KNOWN = {
 }
 """Those that this package registers, by the option that takes them."""
 
+CORRUPTIONS = (
+    *("gaussian_noise", "shot_noise", "impulse_noise", "defocus_blur", "glass_blur", "motion_blur", "zoom_blur"),
+    *("snow", "frost", "fog", "brightness", "contrast", "elastic_transform", "pixelate", "jpeg_compression"),
+    *("speckle_noise", "gaussian_blur", "spatter", "saturate", "common_corruptions"),
+)
+"""What may be named among several attacks, too."""
+
 
 def check_names(options: dict[str, Any], sources: Sequence[str]) -> None:
     """Raise for a name that nothing has, in seconds less than it takes to ask the registries.
@@ -37,14 +44,15 @@ def check_names(options: dict[str, Any], sources: Sequence[str]) -> None:
         return
     for kind, names in KNOWN.items():
         given = options.get(f"{kind}s", options.get(kind, ()))
-        squeezed = {_squeezed(name) for name in (*names, *(["none"] if kind == "explainer" else []))}
+        others = {"explainer": ("none",), "attack": CORRUPTIONS if "attacks" in options else ()}.get(kind, ())
+        squeezed = {_squeezed(name) for name in (*names, *others)}
         for text in (given,) if isinstance(given, str) else given:
             name = text.partition(":")[0]
             if _squeezed(name) not in squeezed:
                 what = "dissimilarity" if kind == "metric" else kind
                 raise Failure(
-                    f"Unknown {what} {printable(name[:200])!r}.{nearest(name, names)} Known: {', '.join(names)}. See "
-                    f"keras-advxai {kind}s."
+                    f"Unknown {what} {printable(name[:200])!r}.{nearest(name, (*names, *others))} Known: "
+                    f"{', '.join(names)}. See keras-advxai {kind}s."
                 )
 
 
