@@ -44,9 +44,9 @@ history = model.fit(
     validation_data=(x_test, y_test),
     verbose=2,
     callbacks=[
-        evaluation,  # first, so that the callbacks after it see its values
+        keras.callbacks.TensorBoard(directory, write_graph=False),  # in front, where it does not log our values again
+        evaluation,  # in front of those that are to see its values
         keras.callbacks.CSVLogger(directory / "epochs.csv"),
-        keras.callbacks.TensorBoard(directory),
     ],
 )
 

@@ -33,6 +33,7 @@ from keras_advxai.settings.arguments import (
     takes_settings,
 )
 from keras_advxai.settings.evaluation_settings import listed
+from keras_advxai.tensorboard.dashboards import of_model
 from keras_advxai.tensorboard.directory import check_log_dir
 from keras_advxai.tensorboard.disk_space import logged_bytes, saved_bytes
 from keras_advxai.tensorboard.saving import log_report
@@ -67,10 +68,10 @@ def evaluate(
             channels)` in image space; labels are class indices or one-hot. Without labels, attacks run against the
             clean predictions, and the report says so.
         names: {names}
-        log_dir: Where to write TensorBoard logs and `advxai/report.json`. In the directory of a training, the
-            evaluation is logged one step after the last epoch. Whether it can be written to and has room enough is
-            checked before; what fails nevertheless is said by a `callbacks.FailureWarning`, with its traceback in the
-            log `keras_advxai`, and the report is returned. Defaults to `None`, nowhere.
+        log_dir: Where to write TensorBoard logs and `advxai/report.json`. An evaluation is a run of its own,
+            `advxai/evaluation`, also in the directory of a training. Whether it can be written to and has room enough
+            is checked before; what fails nevertheless is said by a `callbacks.FailureWarning`, with its traceback in
+            the log `keras_advxai`, and the report is returned. Defaults to `None`, nowhere.
         class_names: Names of the classes, a sequence or a dictionary by number, for the report and the pictures in
             TensorBoard. Defaults to those that the data bring along, as of folders, or else to their numbers.
         progress: Whether to show a progress bar on standard error. Defaults to `True`.
@@ -143,7 +144,7 @@ def evaluate(
         batches = audit.read(evaluator, data, part, names)
         batches.source = source
         if directory is not None:  # before hours of work, and not after
-            check_log_dir(directory, logged_bytes(wanted, figures=True) + saved_bytes(wanted, batches.images or 1))
+            check_log_dir(directory, logged_bytes(wanted, final=True) + saved_bytes(wanted, batches.images or 1))
         report = audit.run(
             evaluator,
             batches,
@@ -154,7 +155,7 @@ def evaluate(
             runner=runner,
         )
     if directory is not None:
-        log_report(report, directory, class_names)
+        log_report(report, directory, class_names, of_model(classifier.model))
     return report
 
 

@@ -39,10 +39,7 @@ def test_no_progress_no_output(faces_model, test_faces, capsys):
 def test_what_is_written(faces_model, test_faces, tmp_path):
     report = kax.evaluate(faces_model, test_faces, log_dir=tmp_path / "logs", progress=False)
     assert kax.EvaluationReport.from_json(tmp_path / "logs" / "advxai" / "report.json") == report
-    runs = sorted(path.name for path in (tmp_path / "logs" / "advxai").iterdir() if path.is_dir())
-    assert "clean" in runs
-    assert sum(name.startswith("fgsm_eps") for name in runs) == 4
-    assert sum(name.startswith("uniform_noise_eps") for name in runs) == 4
+    assert [path.name for path in (tmp_path / "logs" / "advxai").iterdir() if path.is_dir()] == ["evaluation"]
 
 
 @pytest.mark.parametrize("place", ["file", "file/below", "/proc/nothing"])

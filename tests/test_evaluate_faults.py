@@ -132,4 +132,4 @@ def test_no_more_room_is_asked_for_than_is_taken(evaluated, tmp_path, settings):
     json = (tmp_path / "advxai" / "report.json").stat().st_size
     events = sum(path.stat().st_size for path in tmp_path.rglob("*tfevents*"))
     assert json / 4 < saved_bytes(report.settings, 12) < json
-    assert events / 6 < logged_bytes(report.settings, figures=True) < events
+    assert events / 6 < logged_bytes(report.settings, final=True) < events

@@ -10,7 +10,7 @@ import keras
 
 from keras_advxai import audit
 from keras_advxai._typing import ImageNames
-from keras_advxai.callbacks.building import build
+from keras_advxai.callbacks.building import build, check_model
 from keras_advxai.callbacks.cost import EpochClock
 from keras_advxai.callbacks.disk_space import check_space
 from keras_advxai.callbacks.evaluations import Evaluations
@@ -31,6 +31,7 @@ from keras_advxai.execution.duration import compiling
 from keras_advxai.measurements.unmeasured import cause_text
 from keras_advxai.models.inputs import check_class_names, check_flag, check_number, check_whole_number
 from keras_advxai.settings.arguments import EvaluationArguments, takes_settings
+from keras_advxai.tensorboard.dashboards import HParams, check_hparams
 from keras_advxai.tensorboard.directory import check_log_dir
 
 
@@ -52,9 +53,10 @@ class AdversarialEvaluation(keras.callbacks.Callback):
     every epoch once in `reports` and in the logs, wherever in an epoch it was killed. Without one, the reports of the
     epochs before are lost with the process.
 
-    Place it **first** in the list of callbacks, but behind `SwapEMAWeights(swap_on_epoch=True)`, whose averaged
-    weights it would not see otherwise. Those after it (EarlyStopping, ModelCheckpoint, CSVLogger, TensorBoard) and
-    the history then see what it puts into the logs, as plain floats:
+    Place it behind Keras' own `TensorBoard`, which would log our values a second time, and behind
+    `SwapEMAWeights(swap_on_epoch=True)`, whose averaged weights it would not see otherwise, but **before** the others.
+    Those after it (EarlyStopping, ModelCheckpoint, CSVLogger) and the history then see what it puts into the logs, as
+    plain floats:
 
     - `val_accuracy_clean`: accuracy on the clean images, if the data have labels;
     - `val_accuracy_<attack>`: accuracy at the largest epsilon; of several labels the share of the labels, beside
@@ -92,6 +94,8 @@ class AdversarialEvaluation(keras.callbacks.Callback):
         name: What the keys begin with, after `val_`: several of these callbacks in one `fit` need different ones.
             Defaults to `None`, nothing.
         log_dir: Where to write TensorBoard logs, beside those of Keras' own callback. Defaults to `None`.
+        hparams: What distinguishes this training from others in the HParams dashboard: strings, numbers, `True` and
+            `False` by name. How large the model is and its optimizer are there in any case. Defaults to `None`.
         class_names: Names of the classes, for the pictures in TensorBoard. Defaults to their numbers.
         final: Whether to evaluate all of the data after training. Defaults to `True`.
         on_error: What is done about an error after the training has begun: `"warn"` and go on, or `"raise"` it.
@@ -142,6 +146,7 @@ class AdversarialEvaluation(keras.callbacks.Callback):
         max_share: float | None = None,
         name: str | None = None,
         log_dir: str | os.PathLike[str] | None = None,
+        hparams: HParams | None = None,
         class_names: Sequence[str] | None = None,
         final: bool = True,
         on_error: OnError = "warn",
@@ -156,6 +161,7 @@ class AdversarialEvaluation(keras.callbacks.Callback):
         self.max_share = max_share if max_share is None else check_number("max_share", max_share, 0)
         self.name = check_name(name)
         self.log_dir = log_dir
+        self.hparams = check_hparams(hparams)
         self.class_names = class_names
         self.final = check_flag("final", final)
         self.on_error = check_on_error(on_error)
@@ -191,13 +197,7 @@ class AdversarialEvaluation(keras.callbacks.Callback):
         Raises:
             TypeError: It is of another Keras than this callback.
         """
-        # Of tf_keras, or of another package with callbacks like these: the first thing that its `fit` does with them.
-        if not isinstance(model, keras.Model):
-            raise TypeError(
-                "AdversarialEvaluation is a callback of Keras 3, for the `fit` of a keras.Model. Received: a model of "
-                f"{type(model).__module__}.{type(model).__name__}. A model of tf_keras (Keras 2) that is saved as "
-                ".keras or .h5 may be loaded by keras.models.load_model, and trained or passed to kax.evaluate then."
-            )
+        check_model(model)
         super().set_model(model)
 
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
@@ -226,7 +226,7 @@ class AdversarialEvaluation(keras.callbacks.Callback):
         self._sample.warm_up(self.max_share)
         own = {name: getattr(self, name) for name in ("name", "every", "max_samples", "max_share")}
         known = training_identity(self.model, evaluator.settings, **own)
-        self._logs = None if directory is None else TrainingLogs(directory, self.class_names, known)
+        self._logs = None if directory is None else TrainingLogs.of(self, directory, known)
         self._history.values = {}
         self._is_new = True  # until its first epoch begins
         if directory is not None and said:
@@ -247,10 +247,12 @@ class AdversarialEvaluation(keras.callbacks.Callback):
         may_go_on = self._history.begin(epoch, self.model)
         if self._logs is not None:
             begin = self._logs.begin
-            what = "Reading what a training before has logged"
+            what = "Reading what a training before has logged, and beginning"
             found = self._guard.run(what, lambda: begin(epoch), "This one goes on without it.")
-            if not isinstance(found, Failure) and may_go_on:
-                self._go_on(found.value, epoch)
+            if not isinstance(found, Failure):
+                self._logs.tell(self._teller, found.value)
+                if may_go_on:
+                    self._go_on(found.value, epoch)
             self._guard.tell()
 
     def _go_on(self, earlier: Earlier, epoch: int) -> None:
@@ -263,11 +265,9 @@ class AdversarialEvaluation(keras.callbacks.Callback):
             # So the weights are those with which it ended.
             is_time = self._history.is_time(epoch - 1, self.every)
             self._log(epoch - 1, self._evaluations.make_up(epoch - 1) if is_time else None)
-        lost = [str(number + 1) for number in missing if number < epoch - 1 and (number + 1) % self.every == 0]
+        lost = earlier.lost(missing, epoch, self.every)
         if lost:
-            self._teller.warn(
-                "lost", f"No report of epoch {', '.join(lost)} had been saved when an earlier process was killed."
-            )
+            self._teller.warn("lost", lost)
 
     def on_train_batch_begin(self, batch: int, logs: dict[str, Any] | None = None) -> None:
         """Look at the clock, for what the steps take when they are compiled."""
@@ -324,7 +324,7 @@ class AdversarialEvaluation(keras.callbacks.Callback):
             )
 
     def on_train_end(self, logs: dict[str, Any] | None = None) -> None:
-        """Evaluate all of the data, save the report, and say how to open TensorBoard."""
+        """Evaluate all of the data, and save the report."""
         epochs = (self.params or {}).get("epochs")
         if self._is_new and self._logs is not None and epochs:
             self._begin(epochs)  # it was killed after its last epoch, and none was left to train

@@ -1,4 +1,4 @@
-"""Gives a model its weights before its training does."""
+"""The model that is trained: one of this Keras, with weights before its training gives it some."""
 
 from __future__ import annotations
 
@@ -10,6 +10,24 @@ from keras_advxai.data import first_inputs
 from keras_advxai.models import applications
 from keras_advxai.models.own_preprocessing import own_preprocessor
 from keras_advxai.settings.evaluation_settings import EvaluationSettings
+
+
+def check_model(model: Any) -> None:
+    """Raise if a callback of Keras 3 is given a model of something else.
+
+    Args:
+        model: The model, as the callback is given it when `fit` begins.
+
+    Raises:
+        TypeError: It is of another Keras than this callback.
+    """
+    # Of tf_keras, or of another package with callbacks like these: the first thing that its `fit` does with them.
+    if not isinstance(model, keras.Model):
+        raise TypeError(
+            "AdversarialEvaluation is a callback of Keras 3, for the `fit` of a keras.Model. Received: a model of "
+            f"{type(model).__module__}.{type(model).__name__}. A model of tf_keras (Keras 2) that is saved as "
+            ".keras or .h5 may be loaded by keras.models.load_model, and trained or passed to kax.evaluate then."
+        )
 
 
 def build(model: keras.Model, data: Any, settings: EvaluationSettings) -> None:

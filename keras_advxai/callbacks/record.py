@@ -7,7 +7,7 @@ import dataclasses
 import json
 import pathlib
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import keras
@@ -16,7 +16,7 @@ from keras_advxai._files import write_atomically
 from keras_advxai.evaluation import EvaluationReport
 from keras_advxai.measurements.reading import parse_json
 from keras_advxai.settings.evaluation_settings import EvaluationSettings
-from keras_advxai.tensorboard.event_file import cut, new_time
+from keras_advxai.tensorboard.event_file import cut, new_time, runs_with_events
 from keras_advxai.tensorboard.names import EPOCHS, FOLDER
 from keras_advxai.tensorboard.saving import save_json
 
@@ -32,11 +32,27 @@ class Earlier:
         failures: Epoch to what failed.
         missing: The epochs that were trained, and of which nothing was saved; the last of them is the one before the
             epoch from which the training goes on.
+        logged: The first epoch of this training that is not in the event files; 0 where nothing of it is.
+        others: Whether the directory holds event files of another training, which has ended or is another one.
     """
 
     reports: dict[int, EvaluationReport] = dataclasses.field(default_factory=dict)
     failures: dict[int, str] = dataclasses.field(default_factory=dict)
     missing: tuple[int, ...] = ()
+    logged: int = 0
+    others: bool = False
+
+    def lost(self, missing: Iterable[int], epoch: int, every: int) -> str | None:
+        """What is to be said of epochs that nobody will evaluate any more; `None` if there are none.
+
+        Args:
+            missing: Those of which there is no report.
+            epoch: The first epoch that is trained now.
+            every: Every so manieth epoch is evaluated.
+        """
+        lost = [str(number + 1) for number in missing if number < epoch - 1 and (number + 1) % every == 0]
+        said = f"No report of epoch {', '.join(lost)} had been saved when an earlier process was killed."
+        return said if lost else None
 
 
 def training_identity(model: keras.Model, settings: EvaluationSettings, **others: Any) -> dict[str, Any]:
@@ -85,12 +101,13 @@ class TrainingRecord:
         """
         found = self._earlier(epoch)
         if found is None:
+            others = bool(runs_with_events(self._folder))
             for path in self._saved().values():  # of another training
                 path.unlink()
             folders = [item for item in self._folder.glob("*") if item.is_dir()]
             self._header |= {"began": new_time(folders), "next": epoch, "finished": False, "failures": {}}
             self._write()
-            return Earlier()
+            return Earlier(others=others)
         done = min(found["next"], epoch)
         failures = {int(key): text for key, text in found["failures"].items() if int(key) < done}
         self._header |= {**found, "next": done, "finished": False}
@@ -104,7 +121,8 @@ class TrainingRecord:
                 continue
             with contextlib.suppress(ValueError):  # of a file that was damaged
                 reports[number] = EvaluationReport.load(path)
-        return Earlier(reports, failures, () if found["finished"] else tuple(range(done, epoch)))
+        missing = () if found["finished"] else tuple(range(done, epoch))
+        return Earlier(reports, failures, missing, logged=done)
 
     def save(
         self,

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import pathlib
-import shlex
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -70,6 +69,7 @@ def _with_faces(console: Console, output: pathlib.Path, epochs: int, seed: int) 
         import keras
 
         import keras_advxai as kax
+        from keras_advxai.tensorboard import viewing
 
     keras.utils.set_random_seed(seed)
     train, test = kax.datasets.faces.load_data()
@@ -83,7 +83,8 @@ def _with_faces(console: Console, output: pathlib.Path, epochs: int, seed: int) 
         _show_epoch(console, epoch, values, evaluation.reports[epoch])
 
     progress = keras.callbacks.LambdaCallback(on_epoch_end=show)
-    callbacks = [evaluation, keras.callbacks.TensorBoard(logs), progress]
+    # In front, where it does not see our values, which are in the logs already; and Keras 3 has no graph to show.
+    callbacks = [keras.callbacks.TensorBoard(logs, write_graph=False), evaluation, progress]
     model.fit(*train, batch_size=16, epochs=epochs, verbose=0, validation_data=test, callbacks=callbacks)
     console.say(f"Evaluating on {len(test[0])} other images ...")
     explainers = ["grad_cam", "integrated_gradients"]
@@ -94,7 +95,7 @@ def _with_faces(console: Console, output: pathlib.Path, epochs: int, seed: int) 
     scores = kax.compare_scores(model, test, epsilon=SHOWN, **same)
     console.show(f"\n{scores}")
     write(report, scores, output)
-    command = f"{tensorboard_program()} --logdir {shlex.quote(str(logs))} --samples_per_plugin images=100"
+    command = f"{viewing.command(logs, tensorboard_program())}\n  {viewing.ADDRESS}"
     console.show(_GUIDE.format(output=output, command=command))
     console.finish({"output": str(output), "logs": str(logs), **summary(report)})
     return 0

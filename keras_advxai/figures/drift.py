@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from itertools import cycle
 from typing import Any
 
@@ -11,6 +12,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 
+from keras_advxai._registry import Configuration
 from keras_advxai.evaluation.report import EvaluationReport
 from keras_advxai.figures.captions import number
 from keras_advxai.figures.curves import COLORS, LINES, MARKERS, SIZE, level_axis
@@ -24,7 +26,9 @@ _DOTS = (":", (0, (1, 1)), (0, (1, 4)))
 _MOST_COLUMNS = 4
 
 
-def drift(report: EvaluationReport, metric: Any | None = None) -> Figure:
+def drift(
+    report: EvaluationReport, metric: Any | None = None, explainers: Sequence[str | Configuration] | None = None
+) -> Figure:
     """Accuracy under attack, and MOD with its 95 % interval, against epsilon; under corruptions, against severity.
 
     One panel for accuracy and one for each explainer, four in a row, and as many below for corruptions. Each attack and
@@ -36,12 +40,14 @@ def drift(report: EvaluationReport, metric: Any | None = None) -> Figure:
     Args:
         report: The report of an evaluation.
         metric: The dissimilarity or its name. Defaults to the report's first.
+        explainers: Which explainers have a panel, or their names. Defaults to all.
 
     Returns:
         A figure that belongs to no backend; `figure.savefig("figure.png")` writes it.
 
     Raises:
         TypeError: `report` is not a report.
+        ValueError: It has no such dissimilarity or explainer.
 
     Example:
 
@@ -57,7 +63,8 @@ def drift(report: EvaluationReport, metric: Any | None = None) -> Figure:
         raise TypeError(f"Argument `report` must be an EvaluationReport. Received: {type(report).__name__}")
     known = report.measurements.coordinates
     metric = known.label("metric", known.metrics[0] if metric is None else metric)
-    panels = 1 + len(report.explainers)
+    named = report.explainers if explainers is None else [known.label("explainer", item) for item in explainers]
+    panels = 1 + len(named)
     columns = min(panels, _MOST_COLUMNS)
     rows = math.ceil(panels / columns)
     shown = [report, *([report.corrupted] if report.corruptions else [])]
@@ -69,7 +76,7 @@ def drift(report: EvaluationReport, metric: Any | None = None) -> Figure:
     for first, one in enumerate(shown):
         places = [(first * rows + panel // columns, panel % columns) for panel in range(panels)]
         own = [figure.add_subplot(grid[place]) for place in places]
-        _draw(own, one, metric)
+        _draw(own, one, named, metric)
         axes += own
     drifts = [each for place, each in enumerate(axes) if place % panels]
     top = max([0.05, *(each.get_ylim()[1] for each in drifts)])  # one scale: panels are compared
@@ -86,13 +93,13 @@ def drift(report: EvaluationReport, metric: Any | None = None) -> Figure:
     return figure
 
 
-def _draw(axes: list[Axes], report: EvaluationReport, metric: str) -> None:
+def _draw(axes: list[Axes], report: EvaluationReport, explainers: Sequence[str], metric: str) -> None:
     """The panels of attacks, or of corruptions."""
     levels = np.sort(report.epsilons)  # they may be given in any order
     for each in axes:
         level_axis(each, levels, report.measurements.coordinates.scale)
     _draw_accuracy(axes[0], report, levels)
-    for each, explainer in zip(axes[1:], report.explainers, strict=True):
+    for each, explainer in zip(axes[1:], explainers, strict=True):
         _draw_mod(each, report, explainer, metric, levels)
 
 

@@ -4,33 +4,42 @@ from __future__ import annotations
 
 import os
 import pathlib
+import re
 import shutil
 import tempfile
 
-from keras_advxai.tensorboard.names import CLEAN, FOLDER, REPORT
+from keras_advxai.tensorboard.event_file import logged
+from keras_advxai.tensorboard.names import EVALUATION, FOLDER, REPORT
 
 _LONGEST_BELOW = 256  # characters of what stands in the directory: the longest name of a run, and of an event file
 _PROVEN = 2**26
 """So many bytes are reserved to see whether they can be, at most: some file systems do it by writing them."""
 
 
-def next_step(log_dir: str | os.PathLike[str]) -> int:
-    """The step after the last one that was logged in a directory; 0 in a new one.
-
-    TensorBoard drops what was logged at later steps when a run goes back to an earlier one, so an evaluation
-    after a training, in the training's directory, has to come after its epochs.
+def next_step(log_dir: pathlib.Path) -> int:
+    """The step after the last evaluation that was logged in a directory; 0 where there is none.
 
     Args:
         log_dir: The directory.
     """
-    from tensorboard.backend.event_processing.event_accumulator import TENSORS, EventAccumulator
-
-    folder = pathlib.Path(log_dir).expanduser() / FOLDER / CLEAN
-    if not folder.is_dir():
-        return 0
-    events = EventAccumulator(str(folder), size_guidance={TENSORS: 1}).Reload()  # the last of each tag will do
-    steps = [events.Tensors(tag)[-1].step for tag in events.Tags()["tensors"]]
+    steps = [event.step for event in logged(log_dir / FOLDER / EVALUATION) if event.HasField("summary")]
     return max(steps, default=-1) + 1
+
+
+def local_path(log_dir: str | os.PathLike[str]) -> pathlib.Path:
+    """Return a directory as a path, if it is one of this machine.
+
+    Raises:
+        ValueError: It is that of a service, such as Google's or Amazon's storage.
+    """
+    # A path of pathlib has one slash where there were two.
+    if re.match(r"[A-Za-z][A-Za-z0-9+.-]+:/", os.fspath(log_dir)):
+        raise ValueError(
+            "Argument `log_dir` must be a directory of this machine, or one that is mounted, as by gcsfuse. "
+            f"Received: {os.fspath(log_dir)!r}, for which a folder of that name would be made here. Write to a local "
+            "directory and copy it, as by `gsutil rsync` or `aws s3 sync`."
+        )
+    return pathlib.Path(log_dir).expanduser()
 
 
 def check_log_dir(log_dir: str | os.PathLike[str], needed: int = 0) -> pathlib.Path:
@@ -42,8 +51,8 @@ def check_log_dir(log_dir: str | os.PathLike[str], needed: int = 0) -> pathlib.P
 
     Raises:
         TypeError: It is no path.
-        ValueError: It cannot be written to, or there is not room enough; the message says which part of the path is in
-            the way.
+        ValueError: It is that of a service, it cannot be written to, or there is not room enough; the message says
+            which part of the path is in the way.
 
     Example:
 
@@ -54,7 +63,7 @@ def check_log_dir(log_dir: str | os.PathLike[str], needed: int = 0) -> pathlib.P
     """
     if not isinstance(log_dir, (str, os.PathLike)):
         raise TypeError(f"Argument `log_dir` must be a path, or None. Received: log_dir={log_dir!r}")
-    path = pathlib.Path(log_dir).expanduser()
+    path = local_path(log_dir)
     existing = path / FOLDER
     try:
         while not os.path.lexists(existing) and existing != existing.parent:  # a dangling link is in the way, too

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from keras_advxai.settings.evaluation_settings import EvaluationSettings
-from keras_advxai.tensorboard.pictures import FEW
 
 _SCALAR = 60  # bytes of an event at least, and so on
 _HISTOGRAM = 700
@@ -14,19 +13,28 @@ _FLOAT = 10  # characters of a number in JSON, with what stands between
 _SHORT = 3
 
 
-def logged_bytes(settings: EvaluationSettings, *, figures: bool = False) -> int:
+def logged_bytes(settings: EvaluationSettings, *, final: bool = False) -> int:
     """What a report takes in event files, at least.
 
     Args:
         settings: The settings of the evaluation.
-        figures: Whether figures are drawn, too. Defaults to `False`.
+        final: Whether it is logged as that of an evaluation, with figures and texts and without curves. Defaults to
+            `False`.
     """
-    attacks, explainers = len(settings.attacks_and_controls), len(settings.explainers)
+    attacks, explainers = len(settings.attacks_and_controls), _charted(settings)
     pairs = explainers * len(settings.metrics)
     conditions = attacks * len(settings.epsilons) + len(settings.corruptions) * len(settings.severities)
-    numbers = conditions * (_SCALAR * (3 + 3 * pairs) + _HISTOGRAM * pairs)
     pictures = (attacks + len(settings.corruptions)) * explainers * settings.pictured * _PICTURE
-    return numbers + pictures + (attacks * explainers * min(FEW, settings.pictured) * _FIGURE if figures else 0)
+    histograms = conditions * _HISTOGRAM * pairs
+    if final:
+        figures = len(settings.attacks) * explainers * (_FIGURE if settings.pictured else 0)
+        return histograms + pictures + figures + _FIGURE + _HEADER
+    return conditions * _SCALAR * (3 + 3 * pairs) + histograms + pictures
+
+
+def _charted(settings: EvaluationSettings) -> int:
+    """How many explainers have charts, at least: of those that differ in their layers alone, one has."""
+    return len({(type(item), getattr(item, "score", None)) for item in settings.explainers})
 
 
 def saved_bytes(settings: EvaluationSettings, images: int) -> int:

@@ -15,9 +15,10 @@ from typing import Any
 
 import tensorflow as tf
 from tensorboard.compat.proto.event_pb2 import Event
+from tensorboard.plugins.hparams.metadata import SESSION_END_INFO_TAG
 
 from keras_advxai._files import write_all
-from keras_advxai.tensorboard.names import HPARAMS
+from keras_advxai.tensorboard.names import EVALUATION, FINAL, REPORTED
 
 _IN_MEMORY = "ram://keras_advxai"  # a file system of TensorFlow's own
 _COUNTER = itertools.count()
@@ -36,9 +37,18 @@ class EventFile:
 
     Args:
         folder: The folder of the run, which is made when something is written.
+        again: Whether what the folder already holds, by tag and step, is written all the same. TensorBoard shows a
+            step that is there twice as two points of a curve. Defaults to `True`.
+
+    Attributes:
+        held: The steps of which something was left out, because the folder already holds it.
     """
 
-    def __init__(self, folder: pathlib.Path) -> None:
+    def __init__(self, folder: pathlib.Path, *, again: bool = True) -> None:
+        self.held: set[int] = set()
+        self._known = (
+            None if again else {(value.tag, event.step) for event in logged(folder) for value in event.summary.value}
+        )
         self._folder = folder
         self._file: pathlib.Path | None = None
         self._numbers: dict[pathlib.Path, list[bytes]] = {}  # which each file holds
@@ -59,6 +69,12 @@ class EventFile:
         """
         event = Event(wall_time=time.time(), step=step)
         event.summary.ParseFromString(summary.SerializeToString())
+        if self._known is not None:
+            known = {(value.tag, step) for value in event.summary.value}
+            if known <= self._known:
+                self.held.add(step)
+                return
+            self._known |= known
         self._waiting.append((event.SerializeToString(), picture))
 
     def flush(self) -> bool:
@@ -122,7 +138,7 @@ def cut(folder: pathlib.Path, step: int, since: int) -> None:
 
     Steps in them do not go back, so each file is made shorter, which cannot fail half-way. Half a record that a killed
     process has left goes, too. A file with nothing left in it is deleted, and so are the final figures, at whatever
-    step.
+    step. Evaluations after a training are no part of it.
 
     Args:
         folder: The folder of the runs.
@@ -130,17 +146,12 @@ def cut(folder: pathlib.Path, step: int, since: int) -> None:
         since: The time in the name of the first file of the training, see `new_time`.
     """
     for path in sorted(folder.glob("*/*tfevents*")):
-        if _time(path) < since:  # of an earlier training
+        if _time(path) < since or path.parent.name == EVALUATION:
             continue
         content, end, has_summaries = path.read_bytes(), 0, False
-        first = 0 if path.parent.name == HPARAMS else step
-        for record, after in _records(content):
-            try:
-                event = Event.FromString(record)
-            except Exception:  # protobuf's own, of a record that is damaged: TensorBoard reads no further, either
-                break
+        for event, after in _events(content):
             if event.HasField("summary"):
-                if event.step >= first:
+                if event.step >= step or any(_is_final(value.tag) for value in event.summary.value):
                     break
                 has_summaries = True
             end = after
@@ -148,6 +159,15 @@ def cut(folder: pathlib.Path, step: int, since: int) -> None:
             path.unlink()
         elif end < len(content):
             os.truncate(path, end)
+
+
+def runs_with_events(folder: pathlib.Path) -> set[str]:
+    """The names of the runs of trainings in a folder.
+
+    Args:
+        folder: The folder of the runs.
+    """
+    return {path.parent.name for path in folder.glob("*/*tfevents*")} - {EVALUATION}
 
 
 def new_time(folders: Iterable[pathlib.Path]) -> int:
@@ -185,6 +205,32 @@ def framed(events: list[bytes]) -> bytes:
 def _time(path: pathlib.Path) -> int:
     found = re.search(r"tfevents\.(\d{1,18})\b", path.name)
     return int(found[1]) if found else 0
+
+
+def _is_final(tag: str) -> bool:
+    """Whether something is written when a training has ended, behind everything else."""
+    return tag.startswith((f"{FINAL}/", f"{REPORTED}/")) or tag == SESSION_END_INFO_TAG
+
+
+def logged(folder: pathlib.Path) -> Iterator[Event]:
+    """What the event files of a run hold.
+
+    Args:
+        folder: The folder of the run.
+    """
+    for path in sorted(folder.glob("*tfevents*")):
+        for event, _ in _events(path.read_bytes()):
+            yield event
+
+
+def _events(content: bytes) -> Iterator[tuple[Event, int]]:
+    """The events of a file up to one that is damaged, each with the place where it ends."""
+    for record, end in _records(content):
+        try:
+            event = Event.FromString(record)
+        except Exception:  # protobuf's own; TensorBoard reads no further, either
+            return
+        yield event, end
 
 
 def _records(content: bytes) -> Iterator[tuple[bytes, int]]:

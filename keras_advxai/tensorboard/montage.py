@@ -1,75 +1,41 @@
-"""Pictures for TensorBoard's image dashboard: both heatmaps and their difference, with a caption."""
+"""Pictures for TensorBoard's image dashboard: an image before and after the attack, and both heatmaps."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 
 import numpy as np
-from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.figure import Figure
 
-from keras_advxai.figures.captions import ClassNames, class_text, flipped, number, percent
-from keras_advxai.figures.overlay import change, overlay
+from keras_advxai.figures.overlay import as_rgb, change, overlay
 from keras_advxai.measurements.examples import Example
 
 SMALLEST = 96  # pixels, as all of these
 LARGEST = 512
 GAP = 4
-LINE = 14
-FONT = 11
-NAME = 16  # characters of a class name
-CARD = 340  # about the width at which TensorBoard shows a picture; what is wider gets larger letters
-
-_DPI = 64  # a power of two, so that pixels make whole inches
+TIMES = 10
+"""How much the perturbation is amplified."""
 
 
-def montage(example: Example, class_names: ClassNames = None) -> np.ndarray:
-    """The original and the adversarial image with their heatmaps, the difference, and a caption below.
+def montage(example: Example) -> np.ndarray:
+    """Six panels: original, adversarial image and perturbation; below, the heatmap over each, and their difference.
 
-    Small images are enlarged by a whole factor and large ones thinned.
+    Small images are enlarged by a whole factor and large ones thinned. No words are in it, which would be too small to
+    read or, in one of TensorBoard's two themes, too dark: they are the text of the card.
 
     Args:
         example: One of a report's examples.
-        class_names: The names of the classes. Defaults to their numbers.
 
     Returns:
-        RGB, `(height, width, 3)` uint8.
+        RGBA, `(height, width, 4)` uint8; between the panels it is transparent.
     """
-    panels = (
+    original, adversarial = as_rgb(example.image), as_rgb(example.adversarial)
+    above = original, adversarial, np.clip(0.5 + TIMES * (adversarial - original), 0, 1)
+    below = (
         overlay(example.image, example.heatmap),
         overlay(example.adversarial, example.adversarial_heatmap),
         change(example.heatmap, example.adversarial_heatmap),
     )
-    first, second, third = (_resized(np.round(panel * 255).astype("uint8")) for panel in panels)
-    gap = np.full((len(first), GAP, 3), 255, "uint8")
-    row = np.concatenate([first, gap, second, gap, third], axis=1)
-    missing = max(0, 3 * SMALLEST + 2 * GAP - row.shape[1])  # the caption would be cut off
-    row = np.pad(row, ((0, 0), (0, missing), (0, 0)), constant_values=255)
-    # The caption is in the picture, since TensorBoard keeps one description for all steps and predictions change.
-    return np.concatenate([row, _text(caption(example, class_names), row.shape[1])])
-
-
-def caption(example: Example, class_names: ClassNames = None) -> list[str]:
-    """The lines below a picture: both predictions and NISSIM, in ASCII.
-
-    Args:
-        example: One of a report's examples.
-        class_names: The names of the classes. Defaults to their numbers.
-    """
-    before = class_text(example.prediction, class_names, NAME)
-    after = class_text(example.adversarial_prediction, class_names, NAME)
-    before = f"original: {before} {percent(example.confidence)}"
-    after = f"adversarial: {after} {percent(example.adversarial_confidence)}"
-    blank = [
-        name
-        for name, heatmap in (("original", example.heatmap), ("adversarial", example.adversarial_heatmap))
-        if not heatmap.any()
-    ]
-    after += ", flipped" if flipped(example) else ""
-    last = ", blank: ".join([f"NISSIM {number(example.dissimilarity)}", *([" and ".join(blank)] if blank else [])])
-    lines = (before, after, last)
-    return [line.encode("ascii", "replace").decode("ascii") for line in lines]
+    return _stacked([_stacked([_resized(panel) for panel in row], 1) for row in (above, below)], 0)
 
 
 def description(example: Example, label: str | None) -> str:
@@ -81,8 +47,9 @@ def description(example: Example, label: str | None) -> str:
     """
     text = (
         f"{which(example)}{f', labelled {label}' if label else ''}. {example.attack} at "
-        f"{example.level_text}, heatmaps of {example.explainer}: on the original (left), on the "
-        "adversarial image (middle), and what changed (right: red for more heat, blue for less)."
+        f"{example.level_text}. Above: the original, the adversarial image, and the perturbation, "
+        f"{TIMES} times. Below: the heatmaps of {example.explainer} over both images, and what changed (red for more "
+        "heat, blue for less). What the model predicts is under Text."
     )
     return text.encode("ascii", "replace").decode("ascii")
 
@@ -101,23 +68,18 @@ def is_drawable(example: Example) -> bool:
 
 
 def _resized(panel: np.ndarray) -> np.ndarray:
-    """Every pixel several times, or every n-th pixel once."""
+    """Every pixel several times, or every n-th pixel once: `(height, width, 4)` uint8."""
+    panel = np.round(panel * 255).astype("uint8")
+    panel = np.pad(panel, ((0, 0), (0, 0), (0, 1)), constant_values=255)
     shorter, longer = sorted(panel.shape[:2])
     skip = math.ceil(longer / LARGEST)
     copies = max(1, min(math.ceil(SMALLEST / shorter), LARGEST // longer))
     return panel[::skip, ::skip].repeat(copies, axis=0).repeat(copies, axis=1)  # pixels stay sharp
 
 
-def _text(lines: Sequence[str], width: int) -> np.ndarray:
-    """Lines of text as a picture, `(height, width, 3)` uint8."""
-    scale = max(1, width // CARD)  # what is wide is shown reduced
-    height = scale * (LINE * len(lines) + 2 * GAP)
-    figure = Figure(figsize=(width / _DPI, height / _DPI), dpi=_DPI, facecolor="white")
-    canvas = FigureCanvasAgg(figure)  # pyplot would keep the figure
-    size = scale * FONT * 72 / _DPI
-    for place, line in enumerate(lines):
-        y = 1 - scale * (GAP + LINE * (place + 0.5)) / height
-        # A class may be called "$5 or $10", which is no formula.
-        figure.text(scale * 2 / width, y, line, size=size, va="center", color="black", parse_math=False)
-    canvas.draw()
-    return np.asarray(canvas.buffer_rgba())[..., :3].copy()  # the canvas takes its memory along
+def _stacked(panels: list[np.ndarray], axis: int) -> np.ndarray:
+    """Panels of one size side by side or below one another, with a transparent gap between."""
+    shape = list(panels[0].shape)
+    shape[axis] = GAP
+    gap = np.zeros(shape, "uint8")
+    return np.concatenate([part for panel in panels for part in (gap, panel)][1:], axis=axis)

@@ -6,23 +6,28 @@ import re
 import zlib
 from collections.abc import Sequence
 
+from keras_advxai.text import epsilon_text
+
 FOLDER = "advxai"
-CHANCE = "chance"
 CLEAN = "clean"
-HPARAMS = "hparams"
+EVALUATION = "evaluation"
 EPOCHS = "epochs"
 REPORT = "report.json"
 
-_RESERVED = (CHANCE, CLEAN, HPARAMS, EPOCHS)  # an attack may be called `clean`, too
+FINAL = "~advxai_final"
+"""What tags begin with that hold the last figures of a training."""
+REPORTED = "advxai_report"
+"""What tags begin with that hold a report to be read: texts and figures."""
+
 _LONGEST = 200
-"""Characters of a name: with an epsilon behind it, it is that of a folder, and file systems take 255 bytes."""
+"""Characters of a name, of which a tag may have several."""
 
 
 def safe(name: str) -> str:
-    """A name fit for a folder and for a tag: ASCII letters, digits, `.`, `_` and `-`.
+    """A name fit for a part of a tag: ASCII letters, digits, `.`, `_` and `-`.
 
-    A name that has to be changed, or is too long for a folder, gets a checksum of the original, so that different
-    names stay different.
+    A name that has to be changed, or is too long, gets a checksum of the original, so that different names stay
+    different.
 
     Args:
         name: The name of an attack or explainer.
@@ -34,39 +39,38 @@ def safe(name: str) -> str:
     ('grad_cam', 'my-attack-37cd3d0b')
     """
     cleaned = re.sub(r"[^A-Za-z0-9._-]+", "-", name)
-    if cleaned != name or len(name) > _LONGEST or cleaned.startswith(".") or cleaned in ("", *_RESERVED):
+    if cleaned != name or len(name) > _LONGEST or cleaned.startswith(".") or not cleaned:
         checksum = zlib.crc32(name.encode("utf-8", "surrogatepass"))  # half of a character is a difference, too
-        # No leading dot: `..` would leave the folder.
+        # No leading dot, as a file would not have one.
         return f"{cleaned.lstrip('.')[: _LONGEST - 9]}-{checksum:08x}"
     return cleaned
 
 
-def runs_by_severity(corruption: str, severities: Sequence[int]) -> dict[int, str]:
-    """The run of one corruption at each severity, such as `fog_severity3`.
+def runs_by_severity(severities: Sequence[int]) -> dict[float, str]:
+    """The run of each severity of the corruptions, such as `severity_3`.
 
     Args:
-        corruption: The name of the corruption.
-        severities: Its severities.
+        severities: The severities.
     """
-    return {severity: f"{safe(corruption)}_severity{severity}" for severity in severities}
+    return {severity: f"severity_{round(severity)}" for severity in severities}
 
 
-def runs_by_epsilon(attack: str, epsilons: Sequence[float]) -> dict[float, str]:
-    """The run of one attack at each epsilon, such as `fgsm_eps0.0314`.
+def runs_by_epsilon(epsilons: Sequence[float]) -> dict[float, str]:
+    """The run of each epsilon, as people write it: `eps_8_255` or `eps_0.05`.
 
-    Four decimals, or as many more as it takes for the names to differ.
+    Where two would be called the same, they have all their digits.
 
     Args:
-        attack: The name of the attack.
-        epsilons: Its epsilons.
+        epsilons: The epsilons.
 
     Example:
 
     >>> from keras_advxai.tensorboard.names import runs_by_epsilon
-    >>> runs_by_epsilon("fgsm", [4 / 255, 8 / 255]).values()
-    dict_values(['fgsm_eps0.0157', 'fgsm_eps0.0314'])
+    >>> runs_by_epsilon([8 / 255, 0.05]).values()
+    dict_values(['eps_8_255', 'eps_0.05'])
     """
-    digits = 4
-    while digits < 17 and len({f"{epsilon:.{digits}f}" for epsilon in epsilons}) < len(set(epsilons)):
-        digits += 1  # up to what a float64 has
-    return {epsilon: f"{safe(attack)}_eps{epsilon:.{digits}f}" for epsilon in epsilons}
+    texts = [epsilon_text(epsilon).replace("/", "_") for epsilon in epsilons]
+    return {
+        epsilon: f"eps_{text if texts.count(text) == 1 else repr(float(epsilon))}"
+        for epsilon, text in zip(epsilons, texts, strict=True)
+    }

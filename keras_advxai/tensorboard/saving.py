@@ -7,6 +7,7 @@ import pathlib
 from keras_advxai._failures import Failures
 from keras_advxai.evaluation.report import EvaluationReport
 from keras_advxai.figures.captions import ClassNames
+from keras_advxai.tensorboard.dashboards import HParams
 from keras_advxai.tensorboard.directory import next_step
 from keras_advxai.tensorboard.names import FOLDER, REPORT
 from keras_advxai.tensorboard.writer import ReportWriter
@@ -26,8 +27,10 @@ def save_json(report: EvaluationReport, log_dir: pathlib.Path) -> None:
     report.to_json(log_dir / FOLDER / REPORT)
 
 
-def log_report(report: EvaluationReport, log_dir: pathlib.Path, class_names: ClassNames = None) -> None:
-    """Write a report to a log directory: as JSON, its numbers, its pictures and its settings.
+def log_report(
+    report: EvaluationReport, log_dir: pathlib.Path, class_names: ClassNames = None, hparams: HParams | None = None
+) -> None:
+    """Write the report of an evaluation to a log directory: as JSON, and to a run of its own.
 
     An error in one of them costs none of the others: the report took hours, and is to be returned. What failed is said
     in one `FailureWarning`, and in the log with its traceback.
@@ -36,6 +39,7 @@ def log_report(report: EvaluationReport, log_dir: pathlib.Path, class_names: Cla
         report: The report.
         log_dir: The directory.
         class_names: The names of the classes, for the pictures. Defaults to their numbers.
+        hparams: What to show in the HParams dashboard. Defaults to the settings of the report.
     """
     failures = Failures()
     with failures.noted(f"Writing {str(log_dir / FOLDER / REPORT)!r}"):
@@ -44,9 +48,5 @@ def log_report(report: EvaluationReport, log_dir: pathlib.Path, class_names: Cla
         failures.noted(f"Logging to {str(log_dir)!r}"),
         ReportWriter(log_dir, class_names=class_names) as writer,
     ):
-        step = next_step(log_dir)
-        try:
-            writer.write(report, step, figures=True)
-        finally:
-            writer.write_hparams(report, step)
+        writer.write_evaluation(report, next_step(log_dir), hparams)
     failures.tell("The report is returned all the same; `report.save(path)` keeps it.")

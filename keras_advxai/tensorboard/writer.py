@@ -8,35 +8,38 @@ import os
 import pathlib
 import warnings
 import weakref
+from collections.abc import Mapping
 from types import TracebackType
 from typing import Any
 
 import numpy as np
 from tensorboard.plugins.histogram.summary_v2 import histogram_pb
 from tensorboard.plugins.scalar.summary_v2 import scalar_pb
+from tensorboard.plugins.text.summary_v2 import text_pb
 
 from keras_advxai._failures import FailureWarning
 from keras_advxai.evaluation.report import EvaluationReport
 from keras_advxai.figures.captions import ClassNames, class_text
 from keras_advxai.models.inputs import check_flag
-from keras_advxai.tensorboard import dashboards, montage, pictures, summaries
+from keras_advxai.tensorboard import dashboards, montage, pictures, summaries, texts
+from keras_advxai.tensorboard.dashboards import HParams
+from keras_advxai.tensorboard.directory import local_path
 from keras_advxai.tensorboard.event_file import EventFile
-from keras_advxai.tensorboard.names import CHANCE, CLEAN, FOLDER, HPARAMS, runs_by_epsilon, runs_by_severity, safe
+from keras_advxai.tensorboard.explained import charted
+from keras_advxai.tensorboard.names import CLEAN, EVALUATION, FOLDER, runs_by_epsilon, safe
 
 _OPEN: weakref.WeakValueDictionary[pathlib.Path, ReportWriter] = weakref.WeakValueDictionary()
 
 
 class ReportWriter:
-    """Writes reports to a TensorBoard log directory: one run for each condition, so that they overlay.
+    """Writes reports to a TensorBoard log directory: one run for each epsilon, so that they overlay.
 
     ```
-    <log_dir>/advxai/clean              accuracy on the original images
-    <log_dir>/advxai/chance             MOD between clean heatmaps of different images
-    <log_dir>/advxai/fgsm_eps0.0314     attack x epsilon, the noise control too: accuracy, MOD and more
-    <log_dir>/advxai/fgsm               attack: VID
-    <log_dir>/advxai/fog_severity3      corruption x severity: the same, but for what is of attacks alone
-    <log_dir>/advxai/fog                corruption: the same spread, over its severities
-    <log_dir>/advxai/hparams            settings and final figures
+    <log_dir>/advxai/clean         the original images: accuracy, chance, VID; settings and the last figures
+    <log_dir>/advxai/eps_8_255     an epsilon: accuracy, MOD and more, with the attack and the control in the tags
+    <log_dir>/advxai/noise_8_255   the noise control at the largest epsilon, in the charts of the attacks
+    <log_dir>/advxai/severity_3    a severity of the corruptions: the same
+    <log_dir>/advxai/evaluation    an evaluation after the training
     ```
 
     Nothing is written to other folders, so `log_dir` may be that of `keras.callbacks.TensorBoard`. What is
@@ -48,16 +51,21 @@ class ReportWriter:
     written to them.
 
     TensorBoard reads the files of a run one after another and never returns to an earlier one, so a directory
-    has one writer at a time: making another one closes the first. To continue a training in the same
-    directory, go on with the next step: when a step is written again, TensorBoard forgets what the run logged
-    from that step on.
+    has one writer at a time: making another one closes the first. Of a step that the directory already holds, as
+    after a crash, nothing is written twice, and a `FailureWarning` says so once: TensorBoard would show two points.
 
     Args:
         log_dir: The directory, which is created when something is written.
         class_names: The names of the classes, for the pictures. Defaults to their numbers.
+        hparams: What the HParams dashboard shows of a training, which `begin` writes. Defaults to what a report says
+            of its model, which `write_final` writes.
+        again: Whether to write steps that the directory already holds all the same. Defaults to `False`.
 
     Attributes:
         log_dir: The directory, as a path.
+
+    Raises:
+        ValueError: The directory is that of a service, such as `"gs://bucket/logs"`.
 
     Example:
 
@@ -72,16 +80,25 @@ class ReportWriter:
     ...     with ReportWriter(log_dir) as writer:
     ...         writer.write(report, step=0)
     ...     sorted(path.name for path in pathlib.Path(log_dir, "advxai").iterdir())
-    ['clean', 'fgsm_eps0.1000']
+    ['clean', 'eps_0.1']
     """
 
-    def __init__(self, log_dir: str | os.PathLike[str], *, class_names: ClassNames = None) -> None:
-        self.log_dir = pathlib.Path(log_dir).expanduser()
+    def __init__(
+        self,
+        log_dir: str | os.PathLike[str],
+        *,
+        class_names: ClassNames = None,
+        hparams: HParams | None = None,
+        again: bool = False,
+    ) -> None:
+        self.log_dir = local_path(log_dir)
         self.class_names = class_names
+        self._again = check_flag("again", again)
         self._files: dict[str, EventFile] = {}
         self._is_open = True
-        self._has_said = False  # that files are gone
+        self._said: set[str] = set()
         self._has_layout = False  # one for all steps
+        self._hparams = hparams
         self._step = 0
         place = self.log_dir.resolve()  # a path may be spelt in several ways
         # TensorBoard never returns to an earlier file of a run: of two writers, the first would write for nobody.
@@ -89,16 +106,27 @@ class ReportWriter:
             _OPEN[place].close()
         _OPEN[place] = self
 
-    def write(self, report: EvaluationReport, step: int, *, images: bool = True, figures: bool = False) -> None:
-        """Write everything in a report but its settings.
+    def begin(self, about: Mapping[str, Any]) -> None:
+        """Write what a training is begun with, so that TensorBoard has something to show from the beginning.
+
+        Args:
+            about: What Text says of it, beside the settings that HParams has.
+
+        Raises:
+            OSError: It could not be written yet.
+        """
+        self.check_open()
+        self._step = 0
+        self._begin(CLEAN, self._hparams or {}, about)
+        self.flush()
+
+    def write(self, report: EvaluationReport, step: int, *, images: bool = True) -> None:
+        """Write what there is to see of an epoch.
 
         Args:
             report: The report.
             step: The epoch, from 0.
             images: Whether to write pictures, of the largest epsilon and severity. Defaults to `True`.
-            figures: Whether to write the figures of a few images under attack, too, at the largest epsilon:
-                `figures.explanation` for each explainer and, where two differ only in their score, `figures.scores`.
-                They take longer than the pictures. Defaults to `False`.
 
         Raises:
             TypeError: `report` is not a report, `step` not an integer, or a flag not `True` or `False`.
@@ -106,39 +134,67 @@ class ReportWriter:
             OSError: It could not be written yet. An error in drawing is raised when everything else was written.
         """
         check_flag("images", images)
-        check_flag("figures", figures)
         self._step = self._checked(report, step)
         try:
             # All numbers before the first picture: an error in drawing costs none of them.
             self._add_numbers(report)
-            for attack in report.attacks:
-                run = runs_by_epsilon(attack, report.epsilons)[max(report.epsilons)]
-                if images:
-                    self._add_images(report, attack, run)
-                if figures:
-                    self._add_figures(report, attack, run)
-            for corruption in report.corruptions if images else ():
-                largest = max(report.severities)
-                self._add_images(report, corruption, runs_by_severity(corruption, report.severities)[largest])
+            for part, runs in summaries.parts(report) if images else ():
+                self._add_images(report, part, runs[max(part.epsilons)])
         finally:
             self.flush()
 
-    def write_hparams(self, report: EvaluationReport, step: int | None = None) -> None:
-        """Write the settings, and the figures at the largest epsilon, for the HParams dashboard.
+    def write_final(self, report: EvaluationReport, step: int | None = None, *, images: bool = True) -> None:
+        """Write what there is to read when a training has ended: the last figures, the report as text, its figures.
 
         Args:
-            report: The report, in a training the last one.
+            report: The last report.
             step: The epoch. Defaults to the one that was written last.
+            images: Whether to write the figures, which take a second or two. Defaults to `True`.
+
+        Raises:
+            TypeError: `report` is not a report, `step` not an integer, or a flag not `True` or `False`.
+            ValueError: The step is below 0, or the writer is closed.
+            OSError: It could not be written yet. An error in drawing is raised when everything else was written.
+        """
+        check_flag("images", images)
+        self._step = self._checked(report, self._step if step is None else step)
+        try:
+            if self._hparams is None:
+                self._begin(CLEAN, dashboards.of_report(report), {})
+            self._add_final(CLEAN, report)
+            if images:
+                self._add_figures(CLEAN, report)
+        finally:
+            self.flush()
+
+    def write_evaluation(self, report: EvaluationReport, step: int = 0, hparams: HParams | None = None) -> None:
+        """Write an evaluation that is no epoch of a training: to a run of its own, without curves over epochs.
+
+        Args:
+            report: The report.
+            step: How many evaluations stand there already. Defaults to 0.
+            hparams: What to show in the HParams dashboard. Defaults to the settings of the report.
 
         Raises:
             TypeError: `report` is not a report, or `step` not an integer.
             ValueError: The step is below 0, or the writer is closed.
-            OSError: It could not be written yet.
+            OSError: It could not be written yet. An error in drawing is raised when everything else was written.
         """
-        self._step = self._checked(report, self._step if step is None else step)
-        self._add(HPARAMS, dashboards.hparams(report, self.log_dir))
-        self._add_scalars(HPARAMS, summaries.final_scalars(report))
-        self.flush()
+        self._step = self._checked(report, step)
+        try:
+            known = dashboards.of_report(report) if hparams is None else hparams
+            self._add(EVALUATION, dashboards.session_start(known, self.log_dir, EVALUATION))
+            if not (self.log_dir / FOLDER / CLEAN).exists():  # a training beside it has said what HParams shows
+                self._add(EVALUATION, dashboards.experiment(report, known))
+            for part, runs in summaries.parts(report):
+                for level, run in runs.items():
+                    self._add_histograms(part, level, EVALUATION, f"/{run}")
+            self._add_final(EVALUATION, report)
+            self._add_figures(EVALUATION, report)
+            for part, _ in summaries.parts(report):
+                self._add_images(report, part, EVALUATION)
+        finally:
+            self.flush()
 
     @property
     def is_open(self) -> bool:
@@ -164,13 +220,16 @@ class ReportWriter:
                 errors.append(error)
         if errors:
             raise errors[0]
-        if were_gone and not self._has_said:
-            self._has_said = True
-            warnings.warn(
+        if were_gone:
+            self._say(
                 f"Event files in {str(self.log_dir / FOLDER)!r} were deleted. Their numbers were written again, their "
-                "pictures are lost.",
-                FailureWarning,
-                stacklevel=2,
+                "pictures are lost."
+            )
+        held = set().union(*(file.held for file in self._files.values()))
+        if held:
+            self._say(
+                f"{str(self.log_dir / FOLDER)!r} holds step {min(held)} already, which was not written a second time. "
+                "Give each training a `log_dir` of its own, or go on with the next step."
             )
 
     def check_open(self) -> None:
@@ -211,49 +270,71 @@ class ReportWriter:
         self.check_open()
         return int(step)
 
+    def _say(self, text: str) -> None:
+        """Warn, once of each kind."""
+        kind = text.rpartition("'")[2][:12]
+        if kind not in self._said:
+            self._said.add(kind)
+            warnings.warn(text, FailureWarning, stacklevel=3)
+
+    def _begin(self, run: str, hparams: HParams, about: Mapping[str, Any]) -> None:
+        self._add(run, dashboards.session_start(hparams, self.log_dir, run))
+        self._add(run, text_pb("advxai_settings", texts.settings({**hparams, **about})))
+
     def _add_numbers(self, report: EvaluationReport) -> None:
-        self._add_scalars(CLEAN, summaries.clean_scalars(report))
-        self._add_scalars(CHANCE, summaries.chance_scalars(report))
+        parts = summaries.parts(report)
+        found: dict[str, float] = {}  # of blank heatmaps all parts say the same
+        for part, _ in parts:
+            found |= summaries.clean_scalars(part)
+        self._add_scalars(CLEAN, found)
         if not self._has_layout:
             self._add(CLEAN, dashboards.layout(report))
+            self._add(CLEAN, dashboards.experiment(report, self._hparams or dashboards.of_report(report)))
             self._has_layout = True
-        for attack in report.attacks:
-            for epsilon, run in runs_by_epsilon(attack, report.epsilons).items():
-                self._add_attack(report, attack, epsilon, run)
-            self._add_scalars(safe(attack), summaries.vid_scalars(report, attack))
-        for corruption in report.corruptions:
-            for severity, run in runs_by_severity(corruption, report.severities).items():
-                self._add_attack(report.corrupted, corruption, severity, run)
-            self._add_scalars(safe(corruption), summaries.vid_scalars(report.corrupted, corruption))
+        strongest = runs_by_epsilon(report.epsilons)[max(report.epsilons)]
+        self._add_scalars(strongest.replace("eps", "noise", 1), summaries.noise_scalars(report))
+        for part, runs in parts:
+            for level, run in runs.items():
+                self._add_scalars(run, summaries.attack_scalars(part, level))
+                self._add_histograms(part, level, run)
 
-    def _add_attack(self, report: EvaluationReport, attack: str, epsilon: float, run: str) -> None:
-        rows = [row for row in report.rows if (row.attack, row.epsilon) == (attack, epsilon)]
-        self._add_scalars(run, summaries.attack_scalars(rows))
-        for explainer, metric in itertools.product(report.explainers, report.metrics):
+    def _add_histograms(self, report: EvaluationReport, epsilon: float, run: str, end: str = "") -> None:
+        for (explainer, name), metric, attack in itertools.product(
+            charted(report).items(), report.metrics, report.attacks
+        ):
             values = report.dissimilarity(attack, explainer, epsilon, metric=metric)
             values = values[np.isfinite(values)]  # as MOD leaves them out
             if len(values):
-                self._add(run, histogram_pb(f"advxai_{safe(metric)}/{safe(explainer)}", values))
+                self._add(run, histogram_pb(f"advxai_{safe(metric)}/{name}/{safe(attack)}{end}", values))
 
-    def _add_images(self, report: EvaluationReport, attack: str, run: str) -> None:
+    def _add_final(self, run: str, report: EvaluationReport) -> None:
+        self._add_scalars(run, {tag: value for tag, (_, value) in summaries.final_scalars(report).items()})
+        for summary in texts.report_pbs(report):
+            self._add(run, summary)
+        self._add(run, dashboards.session_end())
+
+    def _add_figures(self, run: str, report: EvaluationReport) -> None:
+        for tag, words, draw in pictures.figures_of(report, self.class_names):
+            self._add(run, pictures.image_pb(tag, pictures.as_pixels(draw()), words), picture=True)
+
+    def _add_images(self, report: EvaluationReport, part: EvaluationReport, run: str) -> None:
         # A clean prediction is no label, and one of several does not stand for all.
         named = report.provenance["labels"] == "given" and report.provenance["task"] == "classification"
-        largest = max(report.severities) if attack in report.corruptions else max(report.epsilons)
-        for example in report.examples:
-            level = example.epsilon if example.severity is None else example.severity
-            if (example.attack, level) != (attack, largest) or not montage.is_drawable(example):
-                continue
+        names, largest = charted(report), max(part.epsilons)
+        shown = [item for item in report.examples if item.attack in part.attacks and item.explainer in names]
+        shown = [item for item in shown if (item.epsilon if item.severity is None else item.severity) == largest]
+        shown = [item for item in shown if montage.is_drawable(item)]
+        for attack in dict.fromkeys(item.attack for item in shown):
+            rows = [item for item in shown if item.attack == attack]
+            self._add(run, text_pb(f"advxai_samples/{safe(attack)}", texts.predictions(rows, self.class_names, named)))
+        for example in shown:
             label = class_text(example.label, self.class_names) if named else None
             summary = pictures.image_pb(
-                f"advxai_images/{safe(attack)}/{safe(example.explainer)}/{example.index}",
-                montage.montage(example, self.class_names),
+                f"advxai_images/{safe(example.attack)}/{names[example.explainer]}/{example.index}",
+                montage.montage(example),
                 montage.description(example, label),
             )
             self._add(run, summary, picture=True)
-
-    def _add_figures(self, report: EvaluationReport, attack: str, run: str) -> None:
-        for tag, description, figure in pictures.figures_of(report, attack, self.class_names):
-            self._add(run, pictures.image_pb(tag, pictures.as_pixels(figure), description), picture=True)
 
     def _add_scalars(self, run: str, scalars: dict[str, float]) -> None:
         for tag, value in scalars.items():
@@ -261,5 +342,5 @@ class ReportWriter:
 
     def _add(self, run: str, summary: Any, *, picture: bool = False) -> None:
         if run not in self._files:
-            self._files[run] = EventFile(self.log_dir / FOLDER / run)
+            self._files[run] = EventFile(self.log_dir / FOLDER / run, again=self._again)
         self._files[run].add(summary, self._step, picture=picture)

@@ -48,8 +48,12 @@ def logged(log_dir):
 
 def numbers(log_dir):
     """The steps of the accuracies and drifts, which have to be the same in all runs."""
-    tags = {run: found for run, found in logged(log_dir).items() if run != "hparams"}
-    found = {tuple(at) for run in tags.values() for tag, at in run.items() if tag.startswith(("advxai/", "advxai_v"))}
+    found = {
+        tuple(at)
+        for run in logged(log_dir).values()
+        for tag, at in run.items()
+        if tag.startswith(("advxai/", "advxai_v"))
+    }
     (same,) = found
     return list(same)
 

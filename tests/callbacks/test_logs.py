@@ -34,28 +34,28 @@ def done(log_dir):
 def test_an_epoch_is_not_done_before_it_is_in_the_event_files(tmp_path, history):
     logs = TrainingLogs(tmp_path, None, {})
     logs.begin(0)
-    (tmp_path / "advxai" / "clean").write_text("mine")
+    (tmp_path / "advxai" / "eps_8_255").write_text("mine")
     with pytest.raises(OSError, match=r"exists|Not a directory"):
         logs.write(0, *add(history, 0))
     assert done(tmp_path) == (0, [])
-    (tmp_path / "advxai" / "clean").unlink()
+    (tmp_path / "advxai" / "eps_8_255").unlink()
     logs.write(1, *add(history, 1))
     assert done(tmp_path) == (2, ["0000.npz", "0001.npz"])
-    assert steps(tmp_path / "advxai" / "clean")["advxai/accuracy"] == [0, 1]
-    assert steps(tmp_path / "advxai" / "fgsm")["advxai_vid/grad_cam"] == [0, 1]
+    for run in ("clean", "eps_8_255"):
+        assert steps(tmp_path / "advxai" / run)["advxai/accuracy/fgsm"] == [0, 1]
 
 
 def test_what_waits_is_written_after_an_epoch_without_an_evaluation(tmp_path, history):
     logs = TrainingLogs(tmp_path, None, {})
     logs.begin(0)
-    (tmp_path / "advxai" / "clean").write_text("mine")
+    (tmp_path / "advxai" / "eps_8_255").write_text("mine")
     with pytest.raises(OSError, match=r"exists|Not a directory"):
         logs.write(0, *add(history, 0))
-    (tmp_path / "advxai" / "clean").unlink()
+    (tmp_path / "advxai" / "eps_8_255").unlink()
     history.following = 2
     logs.write(1, None, history)
     assert done(tmp_path) == (2, ["0000.npz"])
-    assert steps(tmp_path / "advxai" / "clean")["advxai/accuracy"] == [0]
+    assert steps(tmp_path / "advxai" / "clean")["advxai/accuracy/fgsm"] == [0]
 
 
 def test_an_epoch_whose_pictures_cannot_be_drawn_is_done(tmp_path, history):
@@ -64,7 +64,7 @@ def test_an_epoch_whose_pictures_cannot_be_drawn_is_done(tmp_path, history):
     with pytest.raises(RuntimeError, match="No name can be had"):
         logs.write(0, *add(history, 0))
     assert done(tmp_path) == (1, ["0000.npz"])
-    assert steps(tmp_path / "advxai" / "clean")["advxai/accuracy"] == [0]
+    assert steps(tmp_path / "advxai" / "clean")["advxai/accuracy/fgsm"] == [0]
 
 
 def test_the_end_is_noted_after_everything_else(tmp_path, history):
@@ -74,4 +74,4 @@ def test_the_end_is_noted_after_everything_else(tmp_path, history):
     assert not json.loads((tmp_path / "advxai" / "training.json").read_text())["finished"]
     logs.finish(history)
     assert json.loads((tmp_path / "advxai" / "training.json").read_text())["finished"]
-    assert steps(tmp_path / "advxai" / "hparams")["~advxai_final/accuracy/clean"] == [0]
+    assert steps(tmp_path / "advxai" / "clean")["~advxai_final/accuracy/clean"] == [0]

@@ -37,7 +37,7 @@ def test_it_goes_on_from_any_epoch(saved, epoch):
     assert earlier.reports == {number: report for number, report in REPORTS.items() if number < epoch}
     assert earlier.failures == ({1: "It failed"} if epoch > 1 else {})
     assert earlier.missing == ()
-    assert steps(saved / "advxai" / "clean").get("advxai/accuracy", []) == list(range(epoch))
+    assert steps(saved / "advxai" / "clean").get("advxai/accuracy/fgsm", []) == list(range(epoch))
     assert len(list((saved / "advxai" / "epochs").iterdir())) == epoch
     # A process that is killed now has not come further.
     assert TrainingRecord(saved, IDENTITY).begin(epoch) == earlier
@@ -61,7 +61,7 @@ def test_later_epochs_are_missing(saved):
 def test_a_record_that_is_something_else_is_none(saved, content):
     (saved / "advxai" / "training.json").write_text(content)
     assert TrainingRecord(saved, IDENTITY).begin(2).reports == {}
-    assert steps(saved / "advxai" / "clean")["advxai/accuracy"] == [0, 1, 2]  # of whomever they are
+    assert steps(saved / "advxai" / "clean")["advxai/accuracy/fgsm"] == [0, 1, 2]  # of whomever they are
 
 
 def test_a_report_that_is_damaged_is_left_out(saved):

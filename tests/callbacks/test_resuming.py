@@ -139,7 +139,7 @@ def die():
 
 
 def accuracies(log_dir):
-    return steps(log_dir / "advxai" / "clean")["advxai/accuracy"]
+    return steps(log_dir / "advxai" / "clean")["advxai/accuracy/fgsm"]
 
 
 def test_an_epoch_that_could_not_be_logged_is_not_done(fit, tmp_path):
@@ -167,7 +167,7 @@ def test_a_training_that_ended_is_gone_on_with_or_begun_again(fit, tmp_path):
     assert {epoch: more.reports[epoch] for epoch in (0, 1)} == first.reports
     assert sorted(more.reports) == [0, 1, 2]
     assert accuracies(tmp_path) == [0, 1, 2]
-    assert steps(tmp_path / "advxai" / "hparams")["~advxai_final/accuracy/clean"] == [2]
+    assert steps(tmp_path / "advxai" / "clean")["~advxai_final/accuracy/clean"] == [2]
     again = fit(tmp_path, epochs=1)
     assert sorted(again.reports) == [0]
     assert accuracies(tmp_path) == [0, 0, 1, 2]  # nothing of what had ended is taken away
@@ -233,7 +233,7 @@ def test_processes_that_are_killed(right, order, tmp_path):
         found, theirs = (dict(filter(is_measured, scalars(path).items())) for path in (folder, right_folder))
         assert found.keys() == theirs.keys()
         assert all(len(value) == 1 for value in found.values())
-        accuracy = ("clean", "advxai/accuracy")
+        accuracy = ("clean", "advxai/accuracy/fgsm")
         for epoch in range(EPOCHS):
             np.testing.assert_allclose(found[*accuracy, epoch], theirs[*accuracy, epoch])
             assert saved[f"{epoch:04d}.npz"].clean_accuracy == expected.reports[epoch].clean_accuracy

@@ -184,8 +184,8 @@ def test_the_callback_and_tensorboard(tmp_path):
     for path in tmp_path.rglob("events*"):
         for event in tf.compat.v1.train.summary_iterator(str(path)):
             tags |= {value.tag for value in event.summary.value}
-    assert {"advxai/mean_change", "advxai/mod/grad_cam"} <= tags
-    assert "advxai/accuracy" not in tags
+    assert {"advxai/mean_change/fgsm", "advxai/mod/grad_cam/fgsm"} <= tags
+    assert not any("accuracy" in tag for tag in tags)
 
 
 def test_figures(report):

@@ -277,7 +277,7 @@ def test_the_callback_and_tensorboard(y, tmp_path):
     for path in tmp_path.rglob("events*"):
         for event in tf.compat.v1.train.summary_iterator(str(path)):
             tags |= {value.tag for value in event.summary.value}
-    assert {"advxai/accuracy", "advxai/exact_accuracy", "advxai/mod/grad_cam"} <= tags
+    assert {"advxai/accuracy/fgsm", "advxai/exact_accuracy/fgsm", "advxai/mod/grad_cam/fgsm"} <= tags
 
 
 def test_figures(report):

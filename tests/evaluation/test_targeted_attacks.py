@@ -14,6 +14,7 @@ from keras_advxai.evaluation import EvaluationReport
 from keras_advxai.measurements.accuracy import attackable
 from keras_advxai.measurements.statistics import wilson_interval
 from keras_advxai.tensorboard import summaries
+from keras_advxai.tensorboard.names import safe
 
 SHAPE = (2, 2, 1)
 TARGETED = PGD(targeted=True)
@@ -119,7 +120,9 @@ def test_a_report_keeps_them(three):
     assert again.targeted_success_rate(NAME, 0.4) == found.targeted_success_rate(NAME, 0.4) == 1
     row = found.rows[0]
     assert row.targeted_success_rate == found.targeted_success_rate(NAME, 0.12)
-    assert summaries.attack_scalars([row])["advxai/targeted_success_rate"] == row.targeted_success_rate
+    assert summaries.attack_scalars(found, 0.12)[f"advxai/targeted_success_rate/{safe(row.attack)}"] == (
+        row.targeted_success_rate
+    )
     assert "target" in str(found)
     old = found.to_dict()
     del old["measurements"]["quantities"]["attack_target"]

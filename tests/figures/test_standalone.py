@@ -109,9 +109,9 @@ def test_descriptions_in_tensorboard_name_the_image():
     named = description(make_example(name="c`ats_/_1.png"), None)
     assert named.startswith("Image 0, `c'ats_/_1.png`. fgsm at epsilon 8/255")
     assert description(make_example(), "cat").startswith("Image 0, labelled cat. fgsm")
-    report = make_report()
+    report = make_report(score_pairs={"grad_cam": "integrated_gradients"})
     named = dataclasses.replace(
         report, examples=[dataclasses.replace(e, name=f"{e.index}.png") for e in report.examples]
     )
-    said = {tag: words for tag, words, _ in figures_of(named, "fgsm", ["a", "b"])}
-    assert said["advxai_figures/fgsm/grad_cam/1"].startswith("Image 1, `1.png`. fgsm at epsilon")
+    said = {tag: words for tag, words, _ in figures_of(named, ["a", "b"])}
+    assert said["advxai_scores/fgsm/1"].startswith("Image 1, `1.png`. fgsm at epsilon")

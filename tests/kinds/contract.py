@@ -69,7 +69,7 @@ class Explained:
     @pytest.mark.sampled(7)
     def test_an_evaluation_is_made_of_the_public_calls(self, case, tmp_path):
         check_evaluation(case, tmp_path, [case.explainer])
-        folder = tmp_path / "advxai" / "fgsm_eps0.1000"
+        folder = tmp_path / "advxai" / "evaluation"
         events = EventAccumulator(str(folder))
         events.Reload()
         assert any(tag.startswith("advxai_images/") for tag in events.Tags()["tensors"])

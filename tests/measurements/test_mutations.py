@@ -35,10 +35,9 @@ def exercise(report: EvaluationReport) -> None:
     summaries.clean_scalars(report)
     summaries.final_scalars(report)
     assert dashboards.layout(report) is not None
-    assert dashboards.settings(report)
+    assert dashboards.experiment(report, {}) is not None
+    assert len(runs_by_epsilon(report.epsilons)) == len(set(report.epsilons))
     for attack in report.attacks:
-        assert len(runs_by_epsilon(attack, report.epsilons)) == len(report.epsilons)
-        summaries.vid_scalars(report, attack)
         assert len(report.minimum_perturbation(attack)) == len(report.measurements)
         report.median_perturbation(attack)
         for epsilon in report.epsilons:
@@ -48,7 +47,7 @@ def exercise(report: EvaluationReport) -> None:
 
 
 def _ask(report: EvaluationReport, attack: str, epsilon: float) -> None:
-    summaries.attack_scalars([row for row in report.rows if (row.attack, row.epsilon) == (attack, epsilon)])
+    summaries.attack_scalars(report, epsilon)
     assert 0 <= report.accuracy(attack, epsilon) <= 1
     assert 0 <= report.flip_rate(attack, epsilon) <= 1
     assert 0 <= report.robust_accuracy(epsilon, attack=attack) <= 1

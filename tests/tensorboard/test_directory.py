@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import os
+import pathlib
 
 import pytest
-import tensorflow as tf
 from disks import most_bytes, small_disk
+from tensorboard.plugins.scalar.summary_v2 import scalar_pb
 
+from keras_advxai.tensorboard import ReportWriter
 from keras_advxai.tensorboard.directory import check_log_dir, next_step, size_text
+from keras_advxai.tensorboard.event_file import EventFile
 
 
 def test_a_directory_is_neither_made_nor_changed(tmp_path):
@@ -34,14 +37,25 @@ def test_a_dangling_link_is_in_the_way(tmp_path):
         check_log_dir(tmp_path / "link" / "logs")
 
 
-def test_the_next_step_comes_after_the_last_one(tmp_path):
+def test_the_next_evaluation_comes_after_the_last_one(tmp_path):
     assert next_step(tmp_path) == 0
-    (tmp_path / "advxai" / "clean").mkdir(parents=True)
-    assert next_step(tmp_path) == 0
-    with tf.summary.create_file_writer(str(tmp_path / "advxai" / "clean")).as_default():
-        for step in (0, 3, 7):
-            tf.summary.scalar("advxai/accuracy", 0.5, step=step)
-    assert next_step(tmp_path) == 8
+    for run, steps in {"clean": (0, 9), "evaluation": (0, 1)}.items():
+        file = EventFile(tmp_path / "advxai" / run)
+        for step in steps:
+            file.add(scalar_pb("a", 0.5), step)
+        file.flush()
+    assert next_step(tmp_path) == 2
+
+
+@pytest.mark.parametrize("place", ["gs://bucket/logs", "s3://bucket", "hdfs://host/logs", "file:///tmp", "gs:/bucket"])
+def test_a_directory_of_a_service_is_refused(tmp_path, monkeypatch, place):
+    monkeypatch.chdir(tmp_path)
+    for given in (place, pathlib.PurePosixPath(place)):
+        for take in (check_log_dir, ReportWriter):
+            with pytest.raises(ValueError, match=r"`log_dir` must be a directory of this machine.*Received: '\w+:/"):
+                take(given)
+    assert not list(tmp_path.iterdir())
+    assert check_log_dir(tmp_path / "a:" / "b") == tmp_path / "a:" / "b"
 
 
 @pytest.mark.parametrize(

@@ -21,6 +21,6 @@ def test_steps_are_whole_numbers(tmp_path, step):
 
 def test_other_things_are_refused(tmp_path):
     with ReportWriter(tmp_path) as writer:
-        for write in (writer.write, writer.write_hparams):
+        for write in (writer.write, writer.write_final, writer.write_evaluation):
             with pytest.raises(TypeError, match=r"`report` must be an EvaluationReport\. Received: dict"):
                 write({}, 0)

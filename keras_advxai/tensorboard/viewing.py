@@ -1,0 +1,25 @@
+"""How to look at logs: the command and the address."""
+
+from __future__ import annotations
+
+import os
+import shlex
+
+ADDRESS = "http://localhost:6006/?smoothing=0#timeseries"
+"""Where TensorBoard shows accuracy and MOD, as they were measured: by default it smooths every curve."""
+
+
+def command(log_dir: str | os.PathLike[str], program: str = "tensorboard") -> str:
+    """The line for a shell that starts TensorBoard.
+
+    Args:
+        log_dir: The directory.
+        program: The program. Defaults to `"tensorboard"`.
+
+    Example:
+
+    >>> from keras_advxai.tensorboard.viewing import command
+    >>> command("my logs")
+    "tensorboard --logdir 'my logs' --samples_per_plugin images=100"
+    """
+    return f"{program} --logdir {shlex.quote(os.fspath(log_dir))} --samples_per_plugin images=100"
