@@ -25,7 +25,7 @@ UV_COMPILE = $(BIN)/uv pip compile setup.cfg --quiet --upgrade --python-version 
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help demo test test-slow test-kernels lint format check test-lowest test-alibi bench bench-full same-numbers checks-document command-line-document paper notebooks remedies lock build clean
+.PHONY: help demo test test-slow test-kernels lint format check test-lowest test-alibi bench bench-full same-numbers checks-document command-line-document paper notebooks remedies lock viewer build clean
 
 help:  ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -106,6 +106,10 @@ lock: $(BIN)/pip  ## Resolve the files in requirements/ again, from the ranges i
 	$(UV_COMPILE) --extra test --resolution lowest-direct --output-file requirements/lowest.txt
 	$(UV_COMPILE) --extra alibi --extra test --output-file requirements/alibi.txt
 	$(UV_COMPILE) --extra bench --extra autoattack --extra test --universal --fork-strategy fewest --output-file requirements/bench.txt
+
+# The versions are those of package-lock.json, so it writes what is there already unless a source has changed.
+viewer:  ## Check, test and build the application in keras_advxai/viewer/static from its sources (needs Node 20)
+	cd keras_advxai/viewer/app && npm ci --no-fund --no-audit && npm run types && npm test && npm run build
 
 build: $(VENV)/.installed-dev  ## Build the source distribution and the wheel into dist/
 	$(BIN)/python -m build

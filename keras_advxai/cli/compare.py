@@ -13,7 +13,7 @@ from keras_advxai._files import write_atomically
 from keras_advxai.cli import images, models, writing
 from keras_advxai.cli.console import Console
 from keras_advxai.cli.evaluate import check_measuring, evaluate, wanted_settings
-from keras_advxai.cli.failing import DOUBTFUL, Failure, as_options
+from keras_advxai.cli.failing import DOUBTFUL, Failure, as_options, printable
 from keras_advxai.cli.first_look import SHOWN, UNDECIDED, look
 from keras_advxai.cli.kinds import Path, Size
 from keras_advxai.cli.known_names import check_names
@@ -75,6 +75,7 @@ def compare(console: Console, /, **options: Any) -> int:
     images.part_of(options)
     writing.check_figures(options)
     writing.check_folder(options["output"])
+    writing.check_page(options["page"])
     check_measuring(options)
     with console.working():
         found = _loaded(options)
@@ -96,6 +97,9 @@ def compare(console: Console, /, **options: Any) -> int:
         if options["output"] is not None:
             write(comparison, options["output"], written, options["figure_formats"])
             console.show(f"\n{writing.listed(written)}")
+        if options["page"] is not None:
+            writing.write_page(comparison, options["page"], written)
+            console.show(f"\nThe page is {printable(str(options['page']))}.")
     finally:  # what was computed is not lost to a full disk
         console.finish(
             {**comparison.to_dict(), "doubts": doubts, "skipped": skipped, "files": [str(path) for path, _ in written]}

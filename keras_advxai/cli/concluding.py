@@ -20,6 +20,7 @@ def conclude(
     report: EvaluationReport,
     *,
     output: pathlib.Path | None,
+    page: pathlib.Path | None = None,
     min_accuracy: float | None,
     max_mod: float | None,
     figure_formats: Sequence[str] = (),
@@ -31,6 +32,7 @@ def conclude(
         console: Where it is shown.
         report: The report.
         output: The folder of the files; `None` for none.
+        page: The file of the page of HTML. Defaults to `None`, none.
         min_accuracy: The limit on the accuracy; `None` for none.
         max_mod: The limit on MOD; `None` for none.
         figure_formats: The formats of the figures. Defaults to PNG.
@@ -55,6 +57,9 @@ def conclude(
             left = writing.left_over(written)
             if left:
                 console.warn(f"{output} also has figures of an earlier run: {', '.join(map(printable, left))}")
+        if page is not None:
+            writing.write_page(report, page, written)
+            console.show(f"\nThe page is {printable(str(page))}.")
     finally:  # what was computed is not lost to a full disk
         files = [str(path) for path, _ in written]
         console.finish({**more, "failed": failed, "files": files, **writing.summary(report)})

@@ -23,6 +23,7 @@ from keras_advxai.cli.options import (
     image_options,
     layer_option,
     model_options,
+    page_option,
     seed_option,
     severity_option,
     target_options,
@@ -140,6 +141,7 @@ Examples:
     metavar="DIR",
     help="Where to write the report, the table and figures; those of an earlier run are replaced.",
 )
+@page_option
 @figure_option
 @click.option(
     "--min-accuracy",
@@ -182,7 +184,7 @@ def evaluate(console: Console, /, **options: Any) -> int:
     console.show()
     if options["log_dir"] is not None:
         console.say(f"TensorBoard shows more: tensorboard --logdir {options['log_dir']}")
-    wanted = {key: options[key] for key in ("output", "min_accuracy", "max_mod", "figure_formats")}
+    wanted = {key: options[key] for key in ("output", "page", "min_accuracy", "max_mod", "figure_formats")}
     return conclude(console, report, **wanted, predictions=predictions, doubts=doubts, skipped=skipped)
 
 
@@ -193,6 +195,7 @@ def _check(options: dict[str, Any]) -> None:
     writing.check_figures(options)
     writing.check_folder(options["output"])
     writing.check_folder(options["log_dir"], "--log-dir")
+    writing.check_page(options["page"])
     if options["journal"] is not None:
         writing.check_folder(options["journal"].parent, "--journal")
     if options["ray"] and options["shard"] is not None:

@@ -234,6 +234,12 @@ def seed_option(help: str) -> Callable[[F], F]:
     return click.option("--seed", type=kind, default=0, show_default=True, metavar="N", help=help)
 
 
+def page_option(command: F) -> F:
+    """The option `--report` of a command whose result has a page of HTML."""
+    help = "Where to write a page for a browser: words, charts and pictures in one file that can be sent to anybody."
+    return click.option("--report", "page", type=Path(), metavar="FILE", help=help)(command)
+
+
 def output_option(folder: str, help: str) -> Callable[[F], F]:
     """The option `--output` of a command that always writes something.
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import itertools
 import os
 import pathlib
+import shlex
+import sys
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
@@ -18,6 +20,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from keras_advxai.evaluation import EvaluationReport
+    from keras_advxai.reporting.paged import Paged
 
 _DPI = 100
 _PICTURED = 6
@@ -49,6 +52,38 @@ def check_folder(path: pathlib.Path | None, option: str = "--output") -> None:
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or str(error)
         raise Failure(f"{option}: nothing can be written to {path}: {reason}") from error
+
+
+def check_page(path: pathlib.Path | None) -> None:
+    """Raise if no page can be written to a file, which need not be there.
+
+    Args:
+        path: The file; `None` for none.
+
+    Raises:
+        Failure: It is a folder, or in one that cannot be written to.
+    """
+    if path is None:
+        return
+    if path.is_dir():
+        raise Failure(f"--report: {path} is a folder. Name a file, such as {path / 'report.html'}.")
+    check_folder(path.parent, "--report")
+
+
+def write_page(result: Paged, path: pathlib.Path, written: list[tuple[pathlib.Path, str]]) -> None:
+    """Write the page of a result, with the command that was given.
+
+    Args:
+        result: The report or comparison.
+        path: Where to. Its folder is made if it is not there.
+        written: To which the file is added.
+
+    Raises:
+        OSError: It cannot be written.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    result.to_html(path, command=shlex.join(["keras-advxai", *sys.argv[1:]]))
+    written.append((path, "the page for a browser"))
 
 
 def check_figures(options: dict[str, Any]) -> None:

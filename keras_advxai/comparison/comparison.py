@@ -18,14 +18,16 @@ from keras_advxai.comparison.models import Models, Reports
 from keras_advxai.comparison.question import Figure, Question
 from keras_advxai.comparison.resampling import resampled_means
 from keras_advxai.comparison.rows import Difference, ModelRow, Rank, table_of
+from keras_advxai.evaluation import EvaluationReport
 from keras_advxai.measurements import storage
 from keras_advxai.measurements.row import finite, pandas
 from keras_advxai.measurements.statistics import percentile_interval
+from keras_advxai.reporting.paged import Paged
 from keras_advxai.tables import Tabulated, to_csv
 from keras_advxai.tables.contents import written
 
 
-class Comparison(Models, Tabulated):
+class Comparison(Models, Paged, Tabulated):
     """Several models that were evaluated alike on the same images. Printed, it is tables.
 
     The figures of each model are those of its reports. Of a model with several runs, its folds or seeds, they are
@@ -218,6 +220,14 @@ class Comparison(Models, Tabulated):
 
     def __repr__(self) -> str:
         return f"Comparison(models={self.models}, images={self.images}, attacks={self.attacks})"
+
+    def _reports_by_name(self) -> dict[str, EvaluationReport]:
+        """The reports that the page shows, runs of one model by their number."""
+        return {
+            f"{name}, run {place + 1}" if len(listed) > 1 else name: report
+            for name, listed in self.reports.items()
+            for place, report in enumerate(listed)
+        }
 
     def to_dict(self) -> dict[str, Any]:
         """The figures as plain Python values, NaN as `None`; the reports are saved by themselves."""

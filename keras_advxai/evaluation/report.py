@@ -30,6 +30,7 @@ from keras_advxai.measurements.samples import Samples
 from keras_advxai.measurements.schema import schema_of
 from keras_advxai.measurements.scores import ScoreComparison, compare
 from keras_advxai.measurements.summary import summary
+from keras_advxai.reporting.paged import Paged
 from keras_advxai.settings.evaluation_settings import EvaluationSettings
 from keras_advxai.tables import Tabulated, to_csv
 from keras_advxai.tables.contents import written
@@ -38,7 +39,7 @@ Named: TypeAlias = str | Configuration
 
 
 @dataclasses.dataclass(frozen=True, eq=False, repr=False)
-class EvaluationReport(Mergeable, Corruptible, MeasuredFigures, Tabulated):
+class EvaluationReport(Mergeable, Corruptible, MeasuredFigures, Paged, Tabulated):
     """The result of an evaluation: accuracy under attack, and the drift of the explanations.
 
     All figures are computed from `measurements`, so they agree with one another. `str(report)` is a table.

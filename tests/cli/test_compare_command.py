@@ -33,7 +33,18 @@ def two(here):
 @pytest.mark.slow  # two models with their explainers, and once more through the function
 def test_everything_that_the_function_returns_is_shown_and_written(two, run, tmp_path):
     out = tmp_path / "out"
-    code, shown, err = run("compare", "model.keras", "tiny=small.keras", "--data", "colours", *QUICK, "--output", out)
+    code, shown, err = run(
+        "compare",
+        "model.keras",
+        "tiny=small.keras",
+        "--data",
+        "colours",
+        *QUICK,
+        "--output",
+        out,
+        "--report",
+        out / "page.html",
+    )
     assert (code, err) == (0, "")
     models = {"model": "model.keras", "tiny": "small.keras"}
     direct = kax.compare(

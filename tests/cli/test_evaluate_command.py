@@ -22,7 +22,9 @@ QUICK = (*COMMAND, "--explainer", "none", "--no-noise", "--epsilon", "0.1")
 def test_everything_that_the_function_returns_is_shown_and_written(run, here, tmp_path):
     out, logs = tmp_path / "out", tmp_path / "logs"
     settings = ("--no-noise", "--epsilon", "2/255", "--epsilon", "0.1", "--layer", "conv")
-    code, shown, err = run(*COMMAND, *settings, "--output", out, "--log-dir", logs)
+    code, shown, err = run(
+        *COMMAND, *settings, "--output", out, "--log-dir", logs, "--report", tmp_path / "new" / "page.html"
+    )
     assert code == 0
     first, _, rest = shown.partition("\n\n")
     lines = first.splitlines()
@@ -54,6 +56,13 @@ def test_everything_that_the_function_returns_is_shown_and_written(run, here, tm
         progress=False,
     )
     assert str(direct) in rest
+    page = (tmp_path / "new" / "page.html").read_text("utf-8")
+    assert "Content-Security-Policy" in page
+    assert str(direct.provenance["model"]) in page
+    assert "The page is " in rest
+    code, _, err = run(*COMMAND, "--report", tmp_path)  # said before anything is loaded
+    assert code != 0
+    assert "is a folder. Name a file" in err
     assert (out / "table.txt").read_text() == f"{direct}\n"
     assert (out / "report.md").read_text() == direct.to_markdown()
     assert (out / "report.tex").read_text() == direct.to_latex()

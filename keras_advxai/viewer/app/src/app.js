@@ -1,0 +1,166 @@
+/** The application: it asks a host for data and draws what is chosen of them. */
+
+import { draw } from "./charts.js";
+import { Detail } from "./detail.js";
+import { fill, h } from "./dom.js";
+import { Gallery } from "./gallery.js";
+import { Header } from "./header.js";
+import { findings, keys, provenance, table, verdict } from "./page.js";
+import { Sheets } from "./pictures.js";
+import { decode, encode, fitted, levelOf } from "./state.js";
+
+/** @typedef {import("./types.js").Host} Host */
+/** @typedef {import("./types.js").State} State */
+/** @typedef {import("./types.js").View} View */
+
+const SCHEMA = 1;
+
+export class App {
+  /** @param {Host} host @param {HTMLElement} root */
+  constructor(host, root) {
+    this.host = host;
+    this.root = root;
+    /** @type {State} */
+    this.state = decode(host.readHash());
+    this.turn = 0;
+    /** @type {View | null} */
+    this.view = null;
+    this.sheets = new Sheets((run, key) => host.picture(run, key));
+    const set = (patch) => this.set(patch);
+    this.header = new Header(set);
+    this.gallery = new Gallery(this.sheets, set);
+    this.detail = new Detail(this.sheets, host, set);
+    this.verdict = h("section.verdict", { "aria-live": "polite", "aria-label": "Verdict" });
+    this.findings = h("section.findings", { "aria-label": "Findings" });
+    this.charts = h("div.charts");
+    this.more = h("div.charts");
+    this.table = h("section.figures");
+    this.provenance = h("section.provenance");
+    this.main = h("main", {}, this.verdict, this.findings, h("section", { "aria-label": "Charts" }, this.charts), this.gallery.element, h("section", { "aria-label": "Further charts" }, this.more), this.table, this.provenance, keys());
+    host.onTheme((dark) => document.documentElement.setAttribute("data-theme", dark ? "dark" : "light"));
+    host.onHash(() => {
+      this.state = decode(host.readHash());
+      this.refresh();
+    });
+    host.onData(() => this.refresh());
+    addEventListener("keydown", (event) => this.key(event));
+    let width = innerWidth;
+    addEventListener("resize", () => {
+      if (width !== innerWidth) this.drawCharts();
+      width = innerWidth;
+    });
+    addEventListener("beforeprint", () => this.print(true));
+    addEventListener("afterprint", () => this.print(false));
+  }
+
+  /** @param {Partial<State>} patch */
+  set(patch) {
+    if ("attack" in patch || "explainer" in patch || "metric" in patch || "run" in patch) Object.assign(this.state, { low: null, high: null });
+    const isLatest = "step" in patch && this.view && patch.step === this.view.steps[this.view.steps.length - 1]?.step && (patch.run ?? this.view.run.id) === this.view.run.id;
+    this.state = { ...this.state, ...patch, ...(isLatest ? { step: null } : {}) };
+    this.refresh();
+  }
+
+  /** Fetches what is needed for the state, and draws it. */
+  async refresh() {
+    const turn = ++this.turn;
+    try {
+      const runs = await this.host.runs();
+      if (turn !== this.turn) return;
+      if (!runs.length) return this.say("There is nothing to show yet.", this.host.empty);
+      const run = runs.find((item) => item.id === this.state.run) ?? runs[runs.length - 1];
+      const steps = await this.host.steps(run.id);
+      if (turn !== this.turn) return;
+      if (!steps.length) return this.say("There is nothing to show yet.", this.host.empty);
+      if (steps.some((item) => item.overview.schema !== SCHEMA)) return this.say("These logs are of another version of keras-advxai.", "Open them with the version that wrote them, or evaluate again.");
+      const wanted = this.state.step;
+      const step = steps.find((item) => item.step === wanted) ?? steps[steps.length - 1];
+      const { about, figures } = step.overview;
+      const state = fitted({ ...this.state, run: run.id }, about);
+      const others = await Promise.all(runs.filter((item) => item.id !== run.id).slice(0, 5).map(async (item) => ({ run: item, steps: await this.host.steps(item.id) })));
+      const known = this.view?.run.id === run.id && this.view.step.step === step.step ? this.view.details : null;
+      if (turn !== this.turn) return;
+      const view = { state, runs, run, steps, step, about, figures, details: known, level: levelOf(state.epsilon, about), others: others.filter((item) => item.steps.length) };
+      this.draw(view);
+      if (!known) {
+        const details = await this.host.details(run.id, step.step);
+        if (turn !== this.turn) return;
+        this.draw({ ...view, details });
+      }
+    } catch (error) {
+      if (turn === this.turn) this.say("The data cannot be read.", error instanceof Error ? error.message : String(error));
+    }
+  }
+
+  /** @param {View} view */
+  draw(view) {
+    const isNew = !this.view || !this.main.isConnected;
+    const before = this.view;
+    this.view = view;
+    if (isNew) fill(this.root, this.header.element, this.main, this.detail.element);
+    this.host.writeHash(encode({ ...this.state, ...(this.state.attack || this.state.explainer ? { attack: this.state.attack && view.state.attack, explainer: this.state.explainer && view.state.explainer } : {}) }));
+    this.header.update(view);
+    const of = (item) => item && JSON.stringify([item.run.id, item.step.step, item.steps.length, item.level, item.state.attack, item.state.explainer, item.state.metric, item.state.low, item.state.high, Boolean(item.details), item.runs.length]);
+    if (of(before) !== of(view)) {
+      verdict(this.verdict, view);
+      findings(this.findings, view);
+      table(this.table, view);
+      provenance(this.provenance, view);
+      this.drawCharts();
+    }
+    this.gallery.update(view);
+    this.detail.update(view);
+    this.root.dataset.ready = String(Boolean(view.details));
+  }
+
+  drawCharts() {
+    if (this.view) draw(this.charts, this.more, this.view, (pick) => this.set(pick));
+  }
+
+  /** @param {string} title @param {string} text */
+  say(title, text) {
+    this.view = null;
+    fill(this.root, h("main.empty", {}, h("span.brand", { text: "AdvXAI" }), h("h1", { text: title }), h("p", { text })));
+    this.root.dataset.ready = "true";
+  }
+
+  /** @param {KeyboardEvent} event */
+  key(event) {
+    const target = /** @type {HTMLElement} */ (event.target);
+    if (event.ctrlKey || event.metaKey || event.altKey || !this.view || ["INPUT", "SELECT", "TEXTAREA"].includes(target.tagName ?? "")) {
+      if (!(target instanceof HTMLInputElement && target.type === "range" && "[],.pax".includes(event.key)) || !this.view) return;
+    }
+    const next = (items, name) => items[(items.findIndex((item) => item.name === name) + 1) % items.length]?.name ?? "";
+    const { about, state } = this.view;
+    const actions = {
+      "[": () => this.header.go("epsilon", -1),
+      "]": () => this.header.go("epsilon", 1),
+      ",": () => this.header.go("epoch", -1),
+      ".": () => this.header.go("epoch", 1),
+      p: () => this.view && this.view.steps.length > 1 && this.header.toggle(),
+      a: () => this.set({ attack: next(about.attacks, state.attack) }),
+      x: () => this.set({ explainer: next(about.explainers, state.explainer) }),
+      j: () => this.first(),
+      k: () => this.first(),
+    };
+    actions[event.key]?.();
+  }
+
+  /** From anywhere into the gallery. */
+  first() {
+    if (this.gallery.list.contains(document.activeElement)) return;
+    this.gallery.element.scrollIntoView();
+    this.gallery.paint();
+    /** @type {HTMLElement | null} */ (this.gallery.list.querySelector(".open"))?.focus();
+  }
+
+  /** @param {boolean} isPrinting */
+  print(isPrinting) {
+    const root = document.documentElement;
+    if (isPrinting) {
+      root.dataset.was = root.getAttribute("data-theme") ?? "light";
+      root.setAttribute("data-theme", "light");
+    } else root.setAttribute("data-theme", root.dataset.was ?? "light");
+    this.gallery.print(isPrinting);
+  }
+}

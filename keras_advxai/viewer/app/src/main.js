@@ -1,0 +1,22 @@
+/** Where the application begins, in a file or in TensorBoard's tab. */
+
+import { App } from "./app.js";
+import { fileHost } from "./file_host.js";
+import { tensorboardHost } from "./tensorboard_host.js";
+
+/** Draws TensorBoard's tab: its page imports this module and calls this function. */
+export function render() {
+  const sheet = document.createElement("link");
+  sheet.rel = "stylesheet";
+  sheet.href = "./viewer.css";
+  document.head.append(sheet);
+  document.documentElement.lang = "en";
+  document.title = "AdvXAI";
+  const root = document.createElement("div");
+  root.id = "advxai";
+  document.body.append(root);
+  new App(tensorboardHost(), root).refresh();
+}
+
+const place = document.getElementById("advxai");
+if (place && document.getElementById("advxai-data")) fileHost().then((host) => new App(host, place).refresh());

@@ -1,0 +1,79 @@
+/** The words of the page: verdict, findings, figures as a table, provenance. */
+
+import { scale } from "./charts.js";
+import { fill, h } from "./dom.js";
+import { number, percent } from "./text.js";
+
+/** @typedef {import("./types.js").View} View */
+
+/** @param {HTMLElement} place @param {View} view */
+export function verdict(place, view) {
+  const said = view.step.overview.verdict;
+  const { attack, explainer, metric } = view.state;
+  const drift = said.drift[metric]?.[explainer]?.[attack]?.[view.level];
+  const [headline, known] = said.accuracy[attack]?.[view.level] ?? ["", ""];
+  fill(place,
+    h("div.words", {},
+      h("p.first", { text: headline }),
+      h("p", {}, h("span.worth", { text: `${known} ` }), drift ?? ""),
+      h("p.worth", { text: said.worth })),
+    scale(view));
+}
+
+/** @param {HTMLElement} place @param {View} view */
+export function findings(place, view) {
+  const found = view.step.overview.findings;
+  const count = (kind) => found.filter((item) => item.severity === kind).length;
+  const counts = ["error", "warning", "note"].filter(count).map((kind) => `${count(kind)} ${kind}${count(kind) === 1 ? "" : "s"}`);
+  const wasOpen = place.querySelector("details")?.open;
+  const order = ["error", "warning", "note"];
+  const sorted = [...found].sort((a, b) => order.indexOf(a.severity) - order.indexOf(b.severity));
+  fill(place, !found.length ? h("p.quiet", { text: "Findings: none." }) :
+    h("details", { open: wasOpen },
+      h("summary", {}, h("strong", { text: `Findings: ${counts.join(", ")}.` }), h("span.hint", { text: ` ${sorted[0].text}` })),
+      h("ul", {}, ...sorted.map((item) => h(`li.${["error", "warning", "note"].includes(item.severity) ? item.severity : "note"}`, {},
+        h("p", {}, h("span.tag", { text: item.severity }), item.text),
+        item.explanation ? h("details", {}, h("summary", { text: `About ${item.id}` }), ...item.explanation.split("\n\n").map((text) => h("p.explanation", { text: text.replaceAll("`", "") }))) : null)))));
+}
+
+/** Every figure of the chosen explainer, for reading aloud, copying and printing.
+ * @param {HTMLElement} place @param {View} view */
+export function table(place, view) {
+  const { about, figures, state } = view;
+  const drift = figures.drift[state.metric]?.[state.explainer];
+  const isRegression = about.task === "regression";
+  const head = ["attack", "epsilon", ...(isRegression ? ["change of the output"] : ["accuracy", "95 % interval", "flipped"]), ...(drift ? ["MOD", "95 % interval", "MOD, flipped", "MOD, kept"] : []), "budget used"];
+  const rows = about.attacks.flatMap((attack) => about.epsilons.map((epsilon, level) => {
+    const of = figures.attacks[attack.name];
+    const moved = drift?.attacks[attack.name];
+    const numbers = isRegression ? [number(of.mean_change[level])] : [percent(of.accuracy[level]), `${percent(of.low[level])} to ${percent(of.high[level])}`, percent(of.flip_rate[level])];
+    const drifts = moved ? [number(moved.mod[level]), `${number(moved.mod_low[level])} to ${number(moved.mod_high[level])}`, number(moved.mod_flipped[level]), number(moved.mod_kept[level])] : [];
+    return { cells: [attack.name, epsilon.text, ...numbers, ...drifts, percent(of.budget_used[level], 0)], isFirst: level === 0, isChosen: attack.name === state.attack && level === view.level };
+  }));
+  const clean = isRegression ? "" : `Clean accuracy ${percent(figures.clean.accuracy)} of ${figures.images.toLocaleString("en")} images. `;
+  const vids = drift ? about.attacks.map((attack) => `${attack.name} ${number(drift.attacks[attack.name]?.vid)}`).join(", ") : "";
+  const note = `${clean}${drift ? `${state.explainer}, ${state.metric}: chance ${number(drift.chance)}; VID ${vids}.` : ""}`;
+  fill(place, h("h2", { text: "Figures" }), h("p.quiet", { text: note }),
+    h("div.scroll", { tabindex: "0", role: "region", "aria-label": "Figures" },
+      h("table", {}, h("thead", {}, h("tr", {}, ...head.map((text) => h("th", { scope: "col", text })))),
+        h("tbody", {}, ...rows.map((row) => h(`tr${row.isFirst ? ".first" : ""}${row.isChosen ? ".chosen" : ""}`, {}, ...row.cells.map((text) => h("td", { text }))))))));
+}
+
+/** @param {HTMLElement} place @param {View} view */
+export function provenance(place, view) {
+  const { lines, command, python, settings } = view.step.overview.provenance;
+  const wasOpen = place.querySelector("details")?.open;
+  fill(place, h("h2", { text: "How it was made" }),
+    h("dl", {}, ...lines.flatMap(([name, text]) => [h("dt", { text: name }), h("dd", { text })])),
+    command || python ? h("p", { text: "To do it again:" }) : null,
+    command ? h("pre", { tabindex: "0" }, h("code", { text: command })) : null,
+    python ? h("pre", { tabindex: "0" }, h("code", { text: python })) : null,
+    Object.keys(settings ?? {}).length ? h("details", { open: wasOpen }, h("summary", { text: "All settings" }), h("pre", { tabindex: "0" }, h("code", { text: JSON.stringify(settings, null, 2) }))) : null);
+}
+
+const KEYS = [["[ and ]", "smaller and larger epsilon"], [", and .", "earlier and later epoch"], ["p", "play the epochs"], ["a", "next attack"], ["x", "next explainer"], ["j and k", "next and previous sample"], ["Enter", "open the sample"], ["Esc", "close it"]];
+
+/** What the keys do. */
+export function keys() {
+  return h("details.keys", {}, h("summary", { text: "Keys" }), h("dl", {}, ...KEYS.flatMap(([key, text]) => [h("dt", {}, h("kbd", { text: key })), h("dd", { text })])));
+}

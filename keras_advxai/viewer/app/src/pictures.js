@@ -1,0 +1,153 @@
+/** Fetches sheets of pictures, cuts tiles out of them, and makes of these what is shown. */
+
+import { adversarial, asHeat, heatChange, overlay, perturbation } from "./pixels.js";
+
+/** @typedef {import("./types.js").View} View */
+/** @typedef {import("./types.js").Where} Where */
+/** @typedef {import("./pixels.js").Pixels} Pixels */
+
+const MOST_SHEETS = 48; // of 2048 x 2048 pixels at most, each 16 MB
+
+/** What is shown of a sample. */
+export const KINDS = {
+  original: "original",
+  adversarial: "adversarial",
+  perturbation: "perturbation × 10",
+  before: "heatmap, original",
+  after: "heatmap, adversarial",
+  change: "change of the heatmap",
+};
+
+/**
+ * Where a tile lies.
+ *
+ * @param {Where} where
+ * @param {number} place
+ */
+export function tileAt(where, place) {
+  const [height, width] = where.tile;
+  const each = where.columns * where.rows;
+  const left = place % each;
+  return {
+    key: where.keys[Math.floor(place / each)],
+    x: (left % where.columns) * width,
+    y: Math.floor(left / where.columns) * height,
+    width,
+    height,
+  };
+}
+
+export class Sheets {
+  /** @param {(run: string, key: string) => Promise<Blob>} fetchSheet */
+  constructor(fetchSheet) {
+    this.fetchSheet = fetchSheet;
+    /** @type {Map<string, Promise<OffscreenCanvasRenderingContext2D>>} */
+    this.known = new Map();
+  }
+
+  /** @param {string} run @param {string} key */
+  sheet(run, key) {
+    const name = `${run}\n${key}`;
+    let found = this.known.get(name);
+    if (!found) {
+      found = this.decode(run, key);
+      found.catch(() => this.known.delete(name));
+    }
+    this.known.delete(name); // the one used last stands last
+    this.known.set(name, found);
+    if (this.known.size > MOST_SHEETS) this.known.delete(/** @type {string} */ (this.known.keys().next().value));
+    return found;
+  }
+
+  /** @param {string} run @param {string} key */
+  async decode(run, key) {
+    // As they are: browsers otherwise fit values to the screen.
+    const options = /** @type {ImageBitmapOptions} */ ({ colorSpaceConversion: "none", premultiplyAlpha: "none" });
+    const bitmap = await createImageBitmap(await this.fetchSheet(run, key), options);
+    const canvas = new OffscreenCanvas(bitmap.width, bitmap.height);
+    const context = /** @type {OffscreenCanvasRenderingContext2D} */ (canvas.getContext("2d", { willReadFrequently: true }));
+    context.drawImage(bitmap, 0, 0);
+    bitmap.close();
+    return context;
+  }
+
+  /** @param {string} run @param {Where} where @param {number} place @returns {Promise<Pixels>} */
+  async tile(run, where, place) {
+    const at = tileAt(where, place);
+    return (await this.sheet(run, at.key)).getImageData(at.x, at.y, at.width, at.height);
+  }
+
+  /**
+   * One picture of a sample; null where it was not kept.
+   *
+   * @param {View} view
+   * @param {number} index The place of the image in the data.
+   * @param {string} kind One of `KINDS`.
+   * @param {{attack?: string, level?: number, explainer?: string}} [of] Another condition than the chosen one.
+   * @returns {Promise<Pixels | null>}
+   */
+  async picture(view, index, kind, of = {}) {
+    const pictures = view.details?.pictures;
+    const place = pictures ? pictures.indices.indexOf(index) : -1;
+    if (!pictures || place < 0) return null;
+    const attack = of.attack ?? view.state.attack;
+    const level = of.level ?? view.level;
+    const explainer = of.explainer ?? view.state.explainer;
+    const run = view.run.id;
+    const original = await this.tile(run, pictures.images, place);
+    if (kind === "original") return original;
+    if (kind === "adversarial" || kind === "perturbation") {
+      const after = await this.after(run, pictures, place, attack, level, original);
+      return after && kind === "perturbation" ? perturbation(original, after) : after;
+    }
+    const maps = pictures.heatmaps[explainer];
+    if (!maps) return null;
+    const attacks = view.about.attacks.findIndex((item) => item.name === attack);
+    const heat = async (condition) => asHeat(await this.tile(run, maps, place * maps.conditions + condition), maps.scale);
+    const condition = 1 + attacks * view.about.epsilons.length + level;
+    if (kind === "before") return overlay(original, await heat(0), view.state.alpha);
+    const after = await heat(condition);
+    if (kind === "change") return heatChange(await heat(0), after, original.width, original.height);
+    const under = (await this.after(run, pictures, place, attack, level, original)) ?? original;
+    return overlay(under, after, view.state.alpha);
+  }
+
+  /** The adversarial image itself.
+   * @param {string} run @param {import("./types.js").Pictures} pictures @param {number} place
+   * @param {string} attack @param {number} level @param {Pixels} original */
+  async after(run, pictures, place, attack, level, original) {
+    const change = pictures.attacks[attack]?.[level];
+    if (!change) return null;
+    const where = change.kind === "scaled" ? pictures.attacks[attack][/** @type {number} */ (change.of)] : change;
+    if (!where) return null;
+    let stored = await this.tile(run, /** @type {Where} */ (where), place);
+    if (change.kind === "scaled" && where.kind === "image") {
+      // Only the signs matter.
+      stored = { ...stored, data: stored.data.map((value, i) => (i % 4 === 3 ? 255 : 128 + value - original.data[i])) };
+    }
+    return adversarial(original, stored, change.kind, change.step);
+  }
+}
+
+/**
+ * A canvas that shows a picture when it is there, and says so where none was kept.
+ *
+ * @param {HTMLCanvasElement} canvas
+ * @param {Promise<Pixels | null>} coming
+ */
+export async function show(canvas, coming) {
+  const turn = (Number(canvas.dataset.turn) || 0) + 1;
+  canvas.dataset.turn = String(turn); // what comes late must not replace what was asked for since
+  const pixels = await coming.catch(() => null);
+  if (canvas.dataset.turn !== String(turn)) return;
+  canvas.dataset.state = pixels ? "shown" : "missing";
+  if (!pixels) {
+    canvas.width = canvas.height = 1;
+    return;
+  }
+  canvas.width = pixels.width;
+  canvas.height = pixels.height;
+  canvas.dataset.small = String(Math.max(pixels.width, pixels.height) <= 96);
+  const context = /** @type {CanvasRenderingContext2D} */ (canvas.getContext("2d"));
+  context.putImageData(new ImageData(new Uint8ClampedArray(pixels.data), pixels.width, pixels.height), 0, 0);
+}

@@ -1,0 +1,117 @@
+/** Which samples are shown, in which order, and what is counted of them. */
+
+import { className } from "./text.js";
+
+/** @typedef {import("./types.js").View} View */
+/** @typedef {import("./types.js").Samples} Samples */
+
+/**
+ * The dissimilarities of all listed images under the chosen condition.
+ *
+ * @param {View} view
+ * @returns {(number | null)[]}
+ */
+export function movedBy(view, attack = view.state.attack, level = view.level) {
+  const { metric, explainer } = view.state;
+  const samples = view.details?.samples;
+  return samples?.dissimilarity[metric]?.[explainer]?.[attack]?.[level] ?? samples?.index.map(() => null) ?? [];
+}
+
+/** From which dissimilarity on a heatmap counts as moved: half of chance.
+ * @param {View} view */
+export function movedLimit(view) {
+  const chance = view.figures.drift[view.state.metric]?.[view.state.explainer]?.chance;
+  return chance === null || chance === undefined ? null : chance / 2;
+}
+
+/**
+ * The rows of the samples that are shown, in their order.
+ *
+ * @param {View} view
+ * @returns {number[]}
+ */
+export function chosen(view) {
+  const samples = view.details?.samples;
+  if (!samples) return [];
+  const { state, level } = view;
+  const moved = movedBy(view);
+  const flipped = samples.flipped[state.attack]?.[level] ?? [];
+  const limit = movedLimit(view);
+  const drawn = new Set(view.details?.pictures?.indices ?? []);
+  const classes = samples.label ?? samples.prediction;
+  const rows = samples.index.map((_, row) => row).filter((row) => {
+    if (state.filter === "flipped" && !flipped[row]) return false;
+    if (state.filter === "kept" && flipped[row]) return false;
+    if (state.filter === "moved" && (flipped[row] || limit === null || !(Number(moved[row] ?? -1) > limit))) return false;
+    if (state.label !== null && classes[row] !== state.label) return false;
+    if (state.low !== null && !(Number(moved[row] ?? -1) >= state.low)) return false;
+    if (state.high !== null && !(Number(moved[row] ?? Infinity) <= state.high)) return false;
+    return true;
+  });
+  const confidences = samples.confidences[state.attack]?.[level] ?? [];
+  const unknown = (value, high) => (value === null || value === undefined ? (high ? -Infinity : Infinity) : value);
+  const orders = {
+    drift: (a, b) => unknown(moved[b], true) - unknown(moved[a], true),
+    steady: (a, b) => unknown(moved[a], false) - unknown(moved[b], false),
+    confidence: (a, b) => unknown(confidences[b], true) - unknown(confidences[a], true),
+    index: (a, b) => a - b,
+    name: (a, b) => (samples.name?.[a] ?? "").localeCompare(samples.name?.[b] ?? "", "en", { numeric: true }),
+  };
+  const order = orders[state.sort];
+  // Those with pictures first: among thousands, sixteen would never be found.
+  const has = (row) => (drawn.has(samples.index[row]) ? 0 : 1);
+  return rows.sort((a, b) => has(a) - has(b) || order(a, b) || a - b);
+}
+
+/**
+ * How often each class became which other one.
+ *
+ * @param {View} view
+ * @returns {{from: number, to: number, count: number, label: string}[]} The most frequent first.
+ */
+export function flips(view) {
+  const samples = view.details?.samples;
+  const after = samples?.predictions[view.state.attack]?.[view.level];
+  if (!samples || !after || view.about.task !== "classification") return [];
+  const counts = new Map();
+  samples.prediction.forEach((from, row) => {
+    const to = after[row];
+    if (from === to) return;
+    const key = `${from} ${to}`;
+    const label = `${className(from, view.about)} → ${className(to, view.about)}`;
+    const known = counts.get(key) ?? { from, to, count: 0, label };
+    known.count += 1;
+    counts.set(key, known);
+  });
+  return [...counts.values()].sort((a, b) => b.count - a.count || a.label.localeCompare(b.label));
+}
+
+/**
+ * A row of a sample under every attack and epsilon, as lines of comma-separated values.
+ *
+ * @param {View} view
+ * @param {number} row
+ */
+export function asCsv(view, row) {
+  const { about, details, state } = view;
+  const samples = /** @type {Samples} */ (details?.samples);
+  const title = `dissimilarity (${state.metric})`;
+  const lines = [["index", "name", "attack", "epsilon", "prediction", "confidence", ...about.explainers.map((e) => `${title}, ${e.name}`)]];
+  const own = [samples.index[row], samples.name?.[row] ?? ""];
+  lines.push([...own, "", "", className(samples.prediction[row], about), samples.confidence[row], ...about.explainers.map(() => "")].map(String));
+  for (const attack of about.attacks) {
+    about.epsilons.forEach((epsilon, level) => {
+      const apart = about.explainers.map((e) => samples.dissimilarity[state.metric]?.[e.name]?.[attack.name]?.[level]?.[row] ?? "");
+      const said = [className(samples.predictions[attack.name][level][row], about), samples.confidences[attack.name][level][row] ?? ""];
+      lines.push([...own, attack.name, epsilon.value, ...said, ...apart].map(String));
+    });
+  }
+  return `${lines.map((line) => line.map(quoted).join(",")).join("\r\n")}\r\n`;
+}
+
+/** A text with commas, quotes or a sign that a spreadsheet computes, in quotes.
+ * @param {string} text */
+function quoted(text) {
+  const safe = /^[=+\-@\t]/.test(text) && !/^-?\d/.test(text) ? `'${text}` : text;
+  return /[",\r\n]/.test(safe) ? `"${safe.replaceAll('"', '""')}"` : safe;
+}

@@ -1,0 +1,105 @@
+/** What the user has chosen, and how it is written into an address. */
+
+/** @typedef {import("./types.js").State} State */
+/** @typedef {import("./types.js").About} About */
+
+export const SORTS = { drift: "most moved first", steady: "least moved first", confidence: "confidence", index: "order of the data", name: "file name" };
+export const FILTERS = { all: "all", flipped: "flipped", kept: "kept", moved: "kept, but moved" };
+export const VIEWS = { side: "side by side", wipe: "wipe", blink: "blink" };
+
+/** @returns {State} */
+export function initial() {
+  return {
+    run: "", step: null, attack: "", explainer: "", metric: "", epsilon: null,
+    sort: "drift", filter: "all", label: null, view: "side", alpha: 0.8,
+    sample: null, pin: null, low: null, high: null,
+  };
+}
+
+const NUMBERS = ["step", "epsilon", "label", "alpha", "sample", "pin", "low", "high"];
+const TEXTS = ["run", "attack", "explainer", "metric", "sort", "filter", "view"];
+
+/**
+ * The part of an address that says what is chosen; what is as it is in the beginning is left out.
+ *
+ * @param {State} state
+ * @returns {string} Such as `attack=fgsm&epsilon=0.1`.
+ */
+export function encode(state) {
+  const usual = initial();
+  return [...TEXTS, ...NUMBERS]
+    .filter((key) => state[key] !== usual[key] && state[key] !== null && state[key] !== undefined)
+    .map((key) => `${key}=${encodeURIComponent(toWellFormed(String(state[key])))}`)
+    .join("&");
+}
+
+/**
+ * What an address says; what it does not say, or says wrongly, is as in the beginning.
+ *
+ * @param {string} hash
+ * @returns {State}
+ */
+export function decode(hash) {
+  const state = initial();
+  for (const part of String(hash).replace(/^#/, "").split("&")) {
+    const place = part.indexOf("=");
+    const key = part.slice(0, place);
+    if (place < 0 || !(NUMBERS.includes(key) || TEXTS.includes(key))) continue;
+    let text;
+    try {
+      text = decodeURIComponent(part.slice(place + 1));
+    } catch {
+      continue; // a lone percent sign
+    }
+    if (TEXTS.includes(key)) state[key] = text;
+    else if (text.trim() !== "" && Number.isFinite(Number(text))) state[key] = Number(text);
+  }
+  if (!Object.hasOwn(SORTS, state.sort)) state.sort = "drift";
+  if (!Object.hasOwn(FILTERS, state.filter)) state.filter = "all";
+  if (!Object.hasOwn(VIEWS, state.view)) state.view = "side";
+  state.alpha = Math.min(1, Math.max(0, state.alpha));
+  return state;
+}
+
+/**
+ * The same choice where what was chosen is not there: the first attack that is no noise, the first explainer, the
+ * largest epsilon.
+ *
+ * @param {State} state
+ * @param {About} about
+ * @returns {State}
+ */
+export function fitted(state, about) {
+  const names = (/** @type {{name: string}[]} */ items) => items.map((item) => item.name);
+  const first = about.attacks.find((attack) => attack.aim !== "noise") ?? about.attacks[0];
+  const has = (items, name) => names(items).includes(name);
+  return {
+    ...state,
+    attack: has(about.attacks, state.attack) ? state.attack : (first?.name ?? ""),
+    explainer: has(about.explainers, state.explainer) ? state.explainer : (about.explainers[0]?.name ?? ""),
+    metric: has(about.metrics, state.metric) ? state.metric : (about.metrics[0]?.name ?? ""),
+    epsilon: about.epsilons[levelOf(state.epsilon, about)]?.value ?? null,
+  };
+}
+
+/**
+ * The place of the epsilon that is nearest to a number; of the largest for none.
+ *
+ * @param {number | null} epsilon
+ * @param {About} about
+ */
+export function levelOf(epsilon, about) {
+  const values = about.epsilons.map((item) => item.value);
+  const wanted = epsilon === null ? Math.max(...values) : epsilon;
+  let best = 0;
+  values.forEach((value, place) => {
+    if (Math.abs(value - wanted) < Math.abs(values[best] - wanted)) best = place;
+  });
+  return best;
+}
+
+/** Texts with halves of characters cannot be written into an address.
+ * @param {string} text */
+function toWellFormed(text) {
+  return text.replace(/[\ud800-\udbff](?![\udc00-\udfff])|(?<![\ud800-\udbff])[\udc00-\udfff]/g, "\ufffd");
+}

@@ -1,0 +1,119 @@
+/** What the application computes, without a browser. */
+
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { color, dashes } from "../src/colors.js";
+import { tileAt } from "../src/pictures.js";
+import { adversarial, asHeat, heatChange, overlay, perturbation, resized } from "../src/pixels.js";
+import { asCsv, chosen, flips } from "../src/select.js";
+import { decode, encode, fitted, initial, levelOf } from "../src/state.js";
+import { merged, ours } from "../src/tensorboard_host.js";
+import { className, ending, number, percent } from "../src/text.js";
+
+const about = {
+  task: "classification", class_names: ["cat", "<b>dog</b>"],
+  attacks: [{ name: "noise", aim: "noise", norm: "linf", noise: null }, { name: "fgsm", aim: "label", norm: "linf", noise: "noise" }, { name: "pgd", aim: "label", norm: "linf", noise: "noise" }],
+  explainers: [{ name: "cam", layers: ["conv"], depths: [1], probability: null }],
+  metrics: [{ name: "nissim", title: "NISSIM" }],
+  epsilons: [{ value: 0.1, text: "0.1" }, { value: 0.2, text: "0.2" }],
+};
+
+/** Four images: 0 flips, 1 is kept and moves, 2 is kept and stays, 3 has no heatmap. */
+function view(changes = {}) {
+  const state = { ...fitted(initial(), about), ...changes };
+  const samples = {
+    of: 4, index: [0, 1, 2, 3], name: ["b.png", "a.png", "c10.png", "c9.png"], label: [0, 0, 1, 1], prediction: [0, 0, 1, 1], confidence: [0.9, 0.8, 0.7, 0.6],
+    predictions: { fgsm: [[0, 0, 1, 1], [1, 0, 1, 1]], noise: [[0, 0, 1, 1], [0, 0, 1, 1]], pgd: [[0, 0, 1, 1], [1, 1, 1, 1]] },
+    confidences: { fgsm: [[1, 1, 1, 1], [0.5, 0.6, 0.7, null]], noise: [[1, 1, 1, 1], [1, 1, 1, 1]], pgd: [[1, 1, 1, 1], [1, 1, 1, 1]] },
+    flipped: { fgsm: [[0, 0, 0, 0], [1, 0, 0, 0]], noise: [[0, 0, 0, 0], [0, 0, 0, 0]], pgd: [[0, 0, 0, 0], [1, 1, 0, 0]] },
+    dissimilarity: { nissim: { cam: { fgsm: [[0, 0, 0, 0], [0.4, 0.3, 0.1, null]], noise: [[0, 0, 0, 0], [0, 0, 0, 0]], pgd: [[0, 0, 0, 0], [0, 0, 0, 0]] } } },
+  };
+  return { state, about, level: levelOf(state.epsilon, about), figures: { drift: { nissim: { cam: { chance: 0.5, attacks: {} } } } }, details: { samples, pictures: null } };
+}
+
+test("an address is read as it was written, and what is wrong in it does nothing", () => {
+  const state = { ...initial(), attack: "pgd & more=#%", epsilon: 0.1, step: 3, sort: "name", low: 0.25, sample: 7 };
+  assert.deepEqual(decode(`#${encode(state)}`), state);
+  assert.equal(encode(initial()), "");
+  assert.equal(decode(encode({ ...initial(), attack: "\ud800" })).attack, "\ufffd");
+  const wrong = decode("#epsilon=none&step=&sort=x&filter=__proto__&view=constructor&attack=%E0%A4%A&alpha=7&__proto__=1&=2&nothing");
+  assert.deepEqual(wrong, { ...initial(), alpha: 1 });
+});
+
+test("what is not there is replaced: the first attack that is no noise, and the largest epsilon", () => {
+  const state = fitted({ ...initial(), attack: "gone", epsilon: null }, about);
+  assert.deepEqual([state.attack, state.explainer, state.metric, state.epsilon], ["fgsm", "cam", "nissim", 0.2]);
+  assert.equal(fitted({ ...initial(), attack: "noise", epsilon: 0.12 }, about).epsilon, 0.1);
+});
+
+test("TensorBoard's part of an address stays as it is", () => {
+  assert.equal(ours("#advxai&advxai.epsilon=0.1&other=2"), "epsilon=0.1");
+  assert.equal(merged("#advxai&advxai.epsilon=0.1&other=2", "attack=pgd&step=1"), "#advxai&other=2&advxai.attack=pgd&advxai.step=1");
+  assert.equal(merged("", ""), "#");
+});
+
+test("samples are sorted and filtered", () => {
+  assert.deepEqual(chosen(view()), [0, 1, 2, 3]);
+  assert.deepEqual(chosen(view({ sort: "steady" })), [2, 1, 0, 3]);
+  assert.deepEqual(chosen(view({ sort: "name" })), [1, 0, 3, 2]);
+  assert.deepEqual(chosen(view({ sort: "confidence" })), [2, 1, 0, 3]);
+  assert.deepEqual(chosen(view({ filter: "flipped" })), [0]);
+  assert.deepEqual(chosen(view({ filter: "kept" })), [1, 2, 3]);
+  assert.deepEqual(chosen(view({ filter: "moved" })), [1]); // more than half of chance
+  assert.deepEqual(chosen(view({ label: 1 })), [2, 3]);
+  assert.deepEqual(chosen(view({ low: 0.2, high: 0.35 })), [1]);
+  const drawn = view();
+  drawn.details.pictures = { indices: [2] };
+  assert.deepEqual(chosen(drawn), [2, 0, 1, 3]); // those with pictures first
+});
+
+test("flips are counted by class, and rows are written for spreadsheets", () => {
+  assert.deepEqual(flips(view({ attack: "pgd" })), [{ from: 0, to: 1, count: 2, label: "cat → <b>dog</b>" }]);
+  const csv = view();
+  csv.details.samples.name[0] = '=1+1,"x"';
+  const lines = asCsv(csv, 0).trimEnd().split("\r\n");
+  assert.equal(lines.length, 2 + 3 * 2);
+  assert.equal(lines[5], `0,"'=1+1,""x""",fgsm,0.2,<b>dog</b>,0.5,0.4`);
+});
+
+test("maps are resized as TensorFlow resizes them", () => {
+  const map = { width: 2, height: 1, data: new Float32Array([0, 1]) };
+  assert.deepEqual([...resized(map, 4, 1).data], [0, 0.25, 0.75, 1]);
+  assert.deepEqual([...resized(map, 2, 2).data], [0, 1, 0, 1]);
+});
+
+const pixel = (...values) => ({ width: 1, height: 1, data: new Uint8ClampedArray([...values, 255]) });
+
+test("an adversarial image is the original and a difference, clipped, or a step along its signs", () => {
+  const image = pixel(250, 100, 3);
+  assert.deepEqual([...adversarial(image, pixel(138, 120, 128), "difference").data], [255, 92, 3, 255]);
+  assert.deepEqual([...adversarial(image, pixel(138, 120, 128), "scaled", 4).data], [254, 96, 3, 255]);
+  assert.deepEqual([...adversarial(image, pixel(1, 2, 3), "image").data], [1, 2, 3, 255]);
+  assert.deepEqual([...perturbation(image, pixel(251, 98, 3)).data], [138, 108, 128, 255]);
+});
+
+test("no heat leaves the image gray, full heat is the last colour, and no change is white", () => {
+  const image = pixel(100, 100, 100);
+  const heat = (value) => ({ width: 1, height: 1, data: new Float32Array([value]) });
+  assert.deepEqual([...overlay(image, heat(0), 1).data], [100, 100, 100, 255]);
+  assert.deepEqual([...overlay(image, heat(1), 1).data], [253, 231, 37, 255]);
+  assert.deepEqual([...heatChange(heat(0.3), heat(0.3), 1, 1).data.slice(0, 3)].map((v) => v >= 246), [true, true, true]);
+  assert.equal(asHeat(pixel(51, 51, 51), 2).data[0], Math.fround(0.4));
+});
+
+test("tiles are found on their sheets", () => {
+  const where = { tile: [4, 6], columns: 3, rows: 2, keys: ["a", "b"] };
+  assert.deepEqual(tileAt(where, 4), { key: "a", x: 6, y: 4, width: 6, height: 4 });
+  assert.deepEqual(tileAt(where, 6), { key: "b", x: 0, y: 0, width: 6, height: 4 });
+});
+
+test("an attack has one colour, and noise is gray and dashed", () => {
+  assert.deepEqual(["noise", "fgsm", "pgd"].map((name) => color(name, about)), ["var(--noise)", "var(--attack-0)", "var(--attack-1)"]);
+  assert.deepEqual(["noise", "fgsm", "pgd"].map((name) => dashes(name, about)), ["5 4", null, null]);
+});
+
+test("numbers and names are as people read them", () => {
+  assert.deepEqual([percent(0.5), percent(null), number(NaN), number(0.12345)], ["50.0 %", "–", "–", "0.123"]);
+  assert.deepEqual([className(1, about), className(5, about), className(-1, about)], ["<b>dog</b>", "class 5", "no class"]);
+  assert.equal(ending("a/very/long/path/to/image.png", 10), "…image.png");
+});

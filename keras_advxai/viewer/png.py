@@ -1,0 +1,81 @@
+"""Writes arrays as PNG, as small as plain filters make them."""
+
+from __future__ import annotations
+
+import struct
+import zlib
+
+import numpy as np
+
+SIGNATURE = b"\x89PNG\r\n\x1a\n"
+_GRAY, _RGB = 0, 2
+
+
+def encode(pixels: np.ndarray) -> bytes:
+    """An array as PNG, bit by bit as it is, without a colour profile, so that browsers leave its values alone.
+
+    Args:
+        pixels: `(height, width)` or `(height, width, 3)` uint8.
+
+    Raises:
+        ValueError: It is something else.
+
+    Example:
+
+    >>> import io
+    >>> import numpy as np
+    >>> from PIL import Image
+    >>> from keras_advxai.viewer.png import encode
+    >>> np.asarray(Image.open(io.BytesIO(encode(np.array([[1, 2]], "uint8"))))).tolist()
+    [[1, 2]]
+    """
+    if pixels.dtype != np.uint8 or pixels.ndim not in (2, 3) or pixels.shape[2:] not in ((), (3,)) or not pixels.size:
+        raise ValueError(
+            "Argument `pixels` must be uint8 of the shape (height, width) or (height, width, 3). "
+            f"Received: {pixels.dtype} of {pixels.shape}"
+        )
+    rows = pixels.reshape(*pixels.shape[:2], -1)
+    height, width, channels = rows.shape
+    color = _GRAY if channels == 1 else _RGB
+    head = struct.pack(">IIBBBBB", width, height, 8, color, 0, 0, 0)
+    # Photographs want a prediction, and signs and small heatmaps none. Which, compressing tells.
+    content = min((_filtered(rows, kind) for kind in (0, 2, 4)), key=lambda lines: len(_deflated(lines, zlib.Z_RLE)))
+    return SIGNATURE + _chunk(b"IHDR", head) + _chunk(b"IDAT", _deflated(content)) + _chunk(b"IEND", b"")
+
+
+def is_png(content: bytes) -> bool:
+    """Whether bytes begin as a PNG does.
+
+    Args:
+        content: The bytes.
+    """
+    return content.startswith(SIGNATURE) and content[12:16] == b"IHDR"
+
+
+def _deflated(content: bytes, strategy: int = zlib.Z_FILTERED) -> bytes:
+    # Not level 9, which takes a minute for the signs of 16 photographs, and saves 7 %.
+    packer = zlib.compressobj(6, zlib.DEFLATED, zlib.MAX_WBITS, 9, strategy)
+    return packer.compress(content) + packer.flush()
+
+
+def _chunk(name: bytes, content: bytes) -> bytes:
+    return struct.pack(">I", len(content)) + name + content + struct.pack(">I", zlib.crc32(name + content))
+
+
+def _filtered(rows: np.ndarray, kind: int) -> bytes:
+    """The bytes of all lines behind the number of a filter: 0 none, 2 the pixel above, 4 Paeth's."""
+    if kind == 0:
+        rest = rows
+    else:
+        wide = np.pad(rows.astype(np.int16), ((1, 0), (1, 0), (0, 0)))
+        left, above, corner = wide[1:, :-1], wide[:-1, 1:], wide[:-1, :-1]
+        rest = (wide[1:, 1:] - (above if kind == 2 else _paeth(left, above, corner))).astype(np.uint8)
+    lines = np.insert(rest.reshape(len(rows), -1), 0, kind, axis=1)
+    return lines.tobytes()
+
+
+def _paeth(left: np.ndarray, above: np.ndarray, corner: np.ndarray) -> np.ndarray:
+    guess = left + above - corner
+    to_left, to_above, to_corner = abs(guess - left), abs(guess - above), abs(guess - corner)
+    nearest = np.where(to_above <= to_corner, above, corner)
+    return np.where((to_left <= to_above) & (to_left <= to_corner), left, nearest)

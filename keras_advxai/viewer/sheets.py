@@ -1,0 +1,60 @@
+"""Many small pictures as a few large ones: a browser asks for one file instead of a thousand."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+import re
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from keras_advxai.viewer.png import encode
+
+LARGEST = 2048
+"""The largest side of a sheet in pixels, unless one tile is larger: what any browser and graphics card takes."""
+
+KEY = re.compile(r"[0-9a-f]{24}")
+"""What the key of a picture looks like: a hash of its content, so that the same picture is kept once."""
+
+
+def sheets(tiles: Sequence[np.ndarray]) -> tuple[dict[str, Any], dict[str, bytes]]:
+    """Tiles of one size in the order of reading, on as many sheets as it takes.
+
+    Args:
+        tiles: `(height, width)` or `(height, width, 3)` uint8, at least one.
+
+    Returns:
+        Where they are: `tile` (height and width), `columns`, `rows` and the `keys` of the sheets; and the sheets
+        themselves as PNG, by key.
+
+    Example:
+
+    >>> import numpy as np
+    >>> from keras_advxai.viewer.sheets import sheets
+    >>> where, pictures = sheets([np.zeros((4, 6), "uint8")] * 5)
+    >>> where["tile"], where["columns"], where["rows"], len(pictures)
+    ([4, 6], 3, 2, 1)
+    """
+    height, width = tiles[0].shape[:2]
+    widest = max(1, LARGEST // width)
+    columns = min(widest, max(1, math.ceil(math.sqrt(len(tiles) * height / width) * 0.999)))
+    rows = min(max(1, LARGEST // height), math.ceil(len(tiles) / columns))
+    keys, found = [], {}
+    for first in range(0, len(tiles), columns * rows):
+        content = encode(_sheet(tiles[first : first + columns * rows], columns, rows))
+        key = hashlib.sha256(content).hexdigest()[:24]
+        found[key] = content
+        keys.append(key)
+    return {"tile": [height, width], "columns": columns, "rows": rows, "keys": keys}, found
+
+
+def _sheet(tiles: Sequence[np.ndarray], columns: int, rows: int) -> np.ndarray:
+    height, width = tiles[0].shape[:2]
+    used = math.ceil(len(tiles) / columns)
+    sheet = np.zeros((min(rows, used) * height, min(columns, len(tiles)) * width, *tiles[0].shape[2:]), "uint8")
+    for place, tile in enumerate(tiles):
+        top, left = place // columns * height, place % columns * width
+        sheet[top : top + height, left : left + width] = tile
+    return sheet
