@@ -11,6 +11,7 @@ _FIGURE = 5000
 _HEADER = 2000
 _FLOAT = 10  # characters of a number in JSON, with what stands between
 _SHORT = 3
+_VIEWER = 700  # of the tab AdvXAI
 
 
 def logged_bytes(settings: EvaluationSettings, *, final: bool = False) -> int:
@@ -28,8 +29,8 @@ def logged_bytes(settings: EvaluationSettings, *, final: bool = False) -> int:
     histograms = conditions * _HISTOGRAM * pairs
     if final:
         figures = len(settings.attacks) * explainers * (_FIGURE if settings.pictured else 0)
-        return histograms + pictures + figures + _FIGURE + _HEADER
-    return conditions * _SCALAR * (3 + 3 * pairs) + histograms + pictures
+        return _VIEWER + histograms + pictures + figures + _FIGURE + _HEADER
+    return _VIEWER + conditions * _SCALAR * (3 + 3 * pairs) + histograms + pictures
 
 
 def _charted(settings: EvaluationSettings) -> int:

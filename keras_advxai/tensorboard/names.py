@@ -19,6 +19,11 @@ FINAL = "~advxai_final"
 REPORTED = "advxai_report"
 """What tags begin with that hold a report to be read: texts and figures."""
 
+PLUGIN = "advxai"
+"""What the tab is called in addresses and event files."""
+OVERVIEW, DETAILS, SHEETS = "advxai_viewer/overview", "advxai_viewer/details", "advxai_viewer/sheets"
+"""The tags of the tab: figures and words, what was measured of each image, pictures."""
+
 _LONGEST = 200
 """Characters of a name, of which a tag may have several."""
 

@@ -27,6 +27,7 @@ from keras_advxai.tensorboard.directory import local_path
 from keras_advxai.tensorboard.event_file import EventFile
 from keras_advxai.tensorboard.explained import charted
 from keras_advxai.tensorboard.names import CLEAN, EVALUATION, FOLDER, runs_by_epsilon, safe
+from keras_advxai.tensorboard.viewer_logs import ViewerLogs
 
 _OPEN: weakref.WeakValueDictionary[pathlib.Path, ReportWriter] = weakref.WeakValueDictionary()
 
@@ -95,6 +96,7 @@ class ReportWriter:
         self.class_names = class_names
         self._again = check_flag("again", again)
         self._files: dict[str, EventFile] = {}
+        self._viewer = ViewerLogs(self._add)
         self._is_open = True
         self._said: set[str] = set()
         self._has_layout = False  # one for all steps
@@ -138,6 +140,7 @@ class ReportWriter:
         try:
             # All numbers before the first picture: an error in drawing costs none of them.
             self._add_numbers(report)
+            self._viewer.write(CLEAN, report, images=images)
             for part, runs in summaries.parts(report) if images else ():
                 self._add_images(report, part, runs[max(part.epsilons)])
         finally:
@@ -190,6 +193,7 @@ class ReportWriter:
                 for level, run in runs.items():
                     self._add_histograms(part, level, EVALUATION, f"/{run}")
             self._add_final(EVALUATION, report)
+            self._viewer.write(EVALUATION, report)
             self._add_figures(EVALUATION, report)
             for part, _ in summaries.parts(report):
                 self._add_images(report, part, EVALUATION)

@@ -36,11 +36,14 @@ class Document:
     pictures: dict[str, bytes]
 
 
-def document(report: Source, *, most_bytes: int | None = None, command: str | None = None) -> Document:
+def document(
+    report: Source, *, images: bool = True, most_bytes: int | None = None, command: str | None = None
+) -> Document:
     """Make a document of a report.
 
     Args:
         report: The report.
+        images: Whether its examples are pictured. Defaults to `True`.
         most_bytes: About how many bytes the adversarial images may take; those of the noise are left out first.
             Defaults to `None`, any number.
         command: The command that repeats it, if there was one. Defaults to `None`.
@@ -48,7 +51,12 @@ def document(report: Source, *, most_bytes: int | None = None, command: str | No
     known = report.measurements.coordinates
     noise = [name for name, aim in report.aims.items() if aim == "noise"]
     where, sheets = pictures(
-        report.examples, known.attacks, known.explainers, known.epsilons, most_bytes=most_bytes, last=noise
+        report.examples if images else (),
+        known.attacks,
+        known.explainers,
+        known.epsilons,
+        most_bytes=most_bytes,
+        last=noise,
     )
     shown = [] if where is None else where["indices"]
     first = _first_index(report)

@@ -17,8 +17,7 @@ MIDDLE = 128
 """The gray that stands for no difference."""
 
 _SHOWN_AT = 224  # pixels: the longer side of an image, at most
-_FULL_UP_TO = 128
-_REDUCED_TO = 84
+_LARGEST_MAP = 84
 
 Sheets = dict[str, bytes]
 
@@ -123,7 +122,7 @@ def _heatmaps(
         ]
     full = np.stack(maps)
     own = at_own_size(full)
-    is_reduced = max(own.shape[1:]) > _FULL_UP_TO
+    is_reduced = max(own.shape[1:]) > _LARGEST_MAP
     if is_reduced:  # one weight for each pixel, as of Integrated Gradients: megabytes that nobody sees
         own = _averaged(own)
     own = np.clip(own, 0, None)
@@ -135,7 +134,7 @@ def _heatmaps(
 def _averaged(maps: np.ndarray) -> np.ndarray:
     """Maps at a smaller size, each divided by its maximum again."""
     height, width = maps.shape[1:]
-    factor = _REDUCED_TO / max(height, width)
+    factor = _LARGEST_MAP / max(height, width)
     size = max(1, round(width * factor)), max(1, round(height * factor))
     small = [np.asarray(Image.fromarray(item.astype("float32")).resize(size, Image.Resampling.BOX)) for item in maps]
     found = np.stack(small).astype("float64")

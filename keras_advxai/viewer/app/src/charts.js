@@ -21,6 +21,11 @@ const MOST_FLIPS = 8;
 function plot(options) {
   const drawn = Plot.plot({ style: FONT, className: "plot", ...options });
   drawn.querySelectorAll("style").forEach((style) => style.remove());
+  // Labels of parts of a picture, which has one of its own.
+  for (const part of drawn.querySelectorAll("[aria-label]")) {
+    part.setAttribute("data-mark", part.getAttribute("aria-label") ?? "");
+    part.removeAttribute("aria-label");
+  }
   return drawn;
 }
 
@@ -200,7 +205,7 @@ function accuracyOverEpoch(view, width, onpick) {
     lines: [{ name: "clean", color: "var(--ink)", dash: null, width: 1.2, points: clean.map((p) => ({ ...p, title: `clean, epoch ${p.x + 1}\n${percent(p.y)}` })) }, ...shown],
     levels: [], x: epochAxis(view.steps), y: SHARES, at: view.step.step, width, onpick,
   });
-  return card("Accuracy by epoch", `Black: on the original images. Else at epsilon ${view.about.epsilons[view.level].text}.`, drawn);
+  return card("Accuracy by epoch", `Thin: on the original images. Else at epsilon ${view.about.epsilons[view.level].text}.`, drawn);
 }
 
 /** @param {View} view @param {number} width @param {(pick: object) => void} onpick */

@@ -184,7 +184,7 @@ export class Gallery {
       h("span", { text: `${className(samples.prediction[row], about)} ${percent(samples.confidence[row], 0)}` }),
       h(isFlipped ? "strong" : "span", { text: `→ ${className(after, about)} ${percent(samples.confidences[state.attack]?.[level]?.[row], 0)}` }));
     const label = h("div.about", {},
-      h("button.open", { type: "button", text: ending(name), title: name, "aria-label": `Open ${name}`, onclick: () => this.set({ sample: index }) }),
+      h("button.open", { type: "button", text: ending(name), title: name, onclick: () => this.set({ sample: index }) }),
       said,
       h("p.moved", { text: `moved by ${number(movedBy(view)[row])}` }));
     const element = h("div.row", { role: "listitem", style: this.at(place) }, label);
