@@ -161,6 +161,9 @@ export class App {
       root.dataset.was = root.getAttribute("data-theme") ?? "light";
       root.setAttribute("data-theme", "light");
     } else root.setAttribute("data-theme", root.dataset.was ?? "light");
+    // What is folded up cannot be opened on paper.
+    const folded = this.findings.querySelector("details");
+    if (folded) folded.open = isPrinting;
     this.gallery.print(isPrinting);
   }
 }

@@ -11,6 +11,7 @@ import { className, counted, ending, number, percent } from "./text.js";
 
 const GAP = 12;
 const BEYOND = 400; // pixels above and below that are drawn, too
+const PRINTED = 10; // rows
 const BLINK = 700; // milliseconds
 const LABEL = 196;
 const FEW = 5; // lines of rows, before all are asked for
@@ -52,7 +53,7 @@ export class Gallery {
       this.list,
       this.more);
     addEventListener("scroll", () => this.paint(), { passive: true });
-    addEventListener("resize", () => this.update(this.view, true));
+    addEventListener("resize", () => this.isPrinting || this.update(this.view, true));
     setInterval(() => this.list.classList.toggle("odd"), BLINK);
     this.list.addEventListener("keydown", (event) => this.move(event));
   }
@@ -87,6 +88,14 @@ export class Gallery {
     this.drawn.forEach((row) => row.remove());
     this.drawn.clear();
     this.paint();
+    // What may be printed is at hand then: paper does not wait for a picture.
+    setTimeout(() => this.view === view && this.rows.slice(0, Math.min(PRINTED, this.shown)).forEach((row) => this.fetch(view, row)), 1000);
+  }
+
+  /** Has the pictures of a row ready. @param {View} view @param {number} row */
+  fetch(view, row) {
+    const index = view.details?.samples.index[row] ?? -1;
+    for (const kind of this.kinds(view)) this.sheets.picture(view, index, kind).catch(() => null);
   }
 
   /** How large a row and its tiles are. @param {View} view */
@@ -108,7 +117,7 @@ export class Gallery {
 
   /** How many rows there is room for: a few, until all are asked for. */
   get most() {
-    return this.isPrinting ? Math.min(10, this.shown) : this.isWhole ? this.rows.length : Math.min(FEW * this.across, this.rows.length);
+    return this.isPrinting ? Math.min(PRINTED, this.shown) : this.isWhole ? this.rows.length : Math.min(FEW * this.across, this.rows.length);
   }
 
   /** The height of the list, and whether there is more. */
