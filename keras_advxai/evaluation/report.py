@@ -7,7 +7,7 @@ import functools
 import math
 import os
 from collections.abc import Sequence
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, cast
 
 import numpy as np
 
@@ -97,8 +97,7 @@ class EvaluationReport(Mergeable, Corruptible, MeasuredFigures, Paged, Tabulated
     @property
     def target(self) -> TargetMode:
         """Whose class the heatmaps explain."""
-        target: TargetMode = self.provenance["target"]
-        return target
+        return cast(TargetMode, self.provenance["target"])
 
     @property
     def norms(self) -> dict[str, Norm]:
