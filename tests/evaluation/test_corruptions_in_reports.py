@@ -188,11 +188,8 @@ def test_logs_have_runs_and_keys_of_corruptions(report, tmp_path):
     with ReportWriter(tmp_path) as writer:
         writer.write(report, step=0)
     runs = {path.name for path in pathlib.Path(tmp_path, "advxai").iterdir()}
-    assert runs == {
-        *("clean", "chance", "fgsm", "uniform_noise", "fog", "gaussian_noise"),
-        *(f"{name}_eps{epsilon:.4f}" for name in ("fgsm", "uniform_noise") for epsilon in EPSILONS),
-        *(f"{name}_severity{severity}" for name in NAMES for severity in SEVERITIES),
-    }
+    assert runs >= {"severity_1", "severity_5", "eps_0.02", "eps_0.1"}
+    assert not [name for name in runs if name.startswith(NAMES)]  # they are tags of these runs, as attacks are
     found = keys.values(report)
     assert set(found) | {"val_evaluation_failed"} == keys.keys(report.settings)
     assert set(found) == set(keys.unmeasured_values(report.settings, "classification", has_labels=True))
