@@ -15,6 +15,7 @@ import pytest
 import tensorflow as tf
 import weights
 
+from keras_advxai.corruptions import registry as corruptions
 from keras_advxai.datasets import faces
 from keras_advxai.metrics import registry as dissimilarities
 from keras_advxai.testing import unchanged
@@ -38,9 +39,10 @@ def _seeded() -> None:
 
 
 @pytest.fixture(autouse=True)
-def _dissimilarities_as_before(monkeypatch: pytest.MonkeyPatch) -> None:
+def _declared_as_before(monkeypatch: pytest.MonkeyPatch) -> None:
     """What a test or an example declares is forgotten after it."""
-    monkeypatch.setattr(dissimilarities, "_KNOWN", dict(dissimilarities._KNOWN))
+    for registry in (dissimilarities, corruptions):
+        monkeypatch.setattr(registry, "_KNOWN", dict(registry._KNOWN))
 
 
 @pytest.fixture(autouse=True, scope="session")
