@@ -18,7 +18,7 @@ def test_the_programs_run(tmp_path, monkeypatch):
     namespace: dict[str, Any] = {"__name__": "reports"}
     for match in re.finditer(r"^```python\n(.*?)^```$", text, re.MULTILINE | re.DOTALL):
         exec(compile("\n" * text.count("\n", 0, match.start(1)) + match[1], PAGE.name, "exec"), namespace)
-    names = ["comparison.pdf", "report.md", "report.tex", "rows.csv", "samples.csv"]
+    names = ["comparison.pdf", "report.html", "report.md", "report.tex", "rows.csv", "samples.csv"]
     assert sorted(path.name for path in tmp_path.iterdir()) == names
     lines = (tmp_path / "samples.csv").read_text(encoding="utf-8").splitlines()
     assert len(lines) == 1 + 12 * (1 + 2 * 2)

@@ -54,8 +54,8 @@ def test_python_blocks_run_one_after_another(tmp_path, monkeypatch):
         exec(compile("\n" * line + block, "README.md", "exec"), namespace)
     assert {path.name for path in tmp_path.iterdir()} == {
         "comparison.png", "confidence.png", "depth.png", "explainable.keras", "logs", "logs-final", "models.png",
-        "photographs.png", "photos", "relative_depth.png", "report.json", "report.md", "report.npz", "report.tex",
-        "rows.csv", "samples.csv", "scores.png", "trade_off.png",
+        "photographs.png", "photos", "relative_depth.png", "report.html", "report.json", "report.md", "report.npz",
+        "report.tex", "rows.csv", "samples.csv", "scores.png", "trade_off.png",
     }  # fmt: skip
     header = next(line for line in README.splitlines() if line.strip().startswith("epsilon  "))
     assert header.split() in [line.split() for line in str(namespace["report"]).splitlines()]

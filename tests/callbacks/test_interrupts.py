@@ -31,7 +31,7 @@ def open_files(folder):
 
 
 def accuracies(log_dir):
-    return steps(log_dir / "advxai" / "clean")["advxai/accuracy/acting"]
+    return steps(log_dir / "advxai" / "clean")["advxai/accuracy/fgsm"]
 
 
 class Interrupted(keras.utils.PyDataset):

@@ -20,6 +20,7 @@ from tensorboard.compat.proto.event_pb2 import Event
 
 import keras_advxai as kax
 from keras_advxai.callbacks import FailureWarning
+from keras_advxai.tensorboard.names import SHEETS
 
 # What the first epochs of a training are warned of is no matter here; see test_telling.py.
 pytestmark = pytest.mark.filterwarnings("ignore::keras_advxai.callbacks.FindingWarning")
@@ -78,9 +79,15 @@ def scalars(folder):
 
 
 def is_measured(item):
-    """Whether it is no layout, which stands at the first step of each process, and no name of the directory."""
+    """Whether it is no layout, which stands at the first step of each process, no name of the directory, no picture."""
     (_, tag, _), _ = item
-    return "custom_scalars" not in tag and "_hparams_" not in tag
+    return "custom_scalars" not in tag and "_hparams_" not in tag and tag != SHEETS
+
+
+def pictured(found):
+    """The pictures of the tab, each once in a process: the next one writes again what it needs."""
+    names = [json.loads(value[0][0]) for (_, tag, _), value in found.items() if tag == SHEETS]
+    return {name for each in names for name in each}
 
 
 def check(folder, ours, expected, right_folder):
@@ -91,6 +98,7 @@ def check(folder, ours, expected, right_folder):
     assert ours.failures == {}
     found, theirs = scalars(folder), scalars(right_folder)
     assert dict(filter(is_measured, found.items())) == dict(filter(is_measured, theirs.items()))
+    assert pictured(found) == pictured(theirs)
     assert all(len(value) == 1 for value in found.values())
     saved = json.loads((folder / "logs" / "advxai" / "training.json").read_text())
     assert saved["finished"]

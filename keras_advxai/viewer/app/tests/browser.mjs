@@ -55,9 +55,15 @@ found.inOrder = await rows();
 await page.selectOption("select[aria-label=Compare]", "blink");
 found.tilesOfBlink = await page.$$eval(".row:first-child .tile", (all) => all.length);
 found.hash = await hash();
-const before = await page.evaluate(() => document.body.innerText);
+// Not the whole text: of tiles that blink, the words change with the time.
+const state = async () => JSON.stringify([
+  await headline(),
+  await rows(),
+  await page.$$eval("select", (all) => all.map((list) => list.value)),
+]);
+const before = await state();
 await open(`#${found.hash.replace(/^#/, "")}`);
-found.isRestored = before === (await page.evaluate(() => document.body.innerText));
+found.isRestored = before === (await state());
 
 // A mark of a chart chooses what it stands for.
 await open();
@@ -101,6 +107,8 @@ found.isClosed = (await page.$("dialog[open]")) === null;
 
 // Dark, accessible, printed.
 await page.emulateMedia({ colorScheme: "dark" });
+// It follows within a second.
+await page.waitForFunction(() => document.documentElement.dataset.theme === "dark", null, { timeout: 1000 }).catch(() => {});
 found.theme = await page.getAttribute("html", "data-theme");
 found.violations = [];
 for (const scheme of ["light", "dark"]) {
