@@ -55,8 +55,8 @@ def to_json(value: Any) -> str:
     Example:
 
     >>> from keras_advxai.viewer.plain import to_json
-    >>> to_json({"name": "</script>"})
-    '{"name":"\u003c/script>"}'
+    >>> print(to_json({"name": "</script>"}))
+    {"name":"\u003c/script>"}
     """
     text = json.dumps(value, allow_nan=False, ensure_ascii=False, separators=(",", ":"))
     # `<` would end or comment out the script that holds the JSON; the two others end lines in older JavaScript.

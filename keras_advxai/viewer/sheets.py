@@ -35,7 +35,7 @@ def sheets(tiles: Sequence[np.ndarray]) -> tuple[dict[str, Any], dict[str, bytes
     >>> from keras_advxai.viewer.sheets import sheets
     >>> where, pictures = sheets([np.zeros((4, 6), "uint8")] * 5)
     >>> where["tile"], where["columns"], where["rows"], len(pictures)
-    ([4, 6], 3, 2, 1)
+    ([4, 6], 2, 3, 1)
     """
     height, width = tiles[0].shape[:2]
     widest = max(1, LARGEST // width)
