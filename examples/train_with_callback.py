@@ -63,4 +63,4 @@ strongest = evaluation.report.select(attack="fgsm", epsilon=0.05)
 figure = kax.figures.comparison(strongest[:4], class_names=kax.datasets.faces.CLASS_NAMES)
 figure.savefig(directory / "comparison.png")
 
-print(f"\nTo look at every epoch: tensorboard --logdir {directory} --samples_per_plugin images=100")
+print(f"\nTo look at every epoch: tensorboard --logdir {directory}")

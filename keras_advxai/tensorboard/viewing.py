@@ -20,6 +20,6 @@ def command(log_dir: str | os.PathLike[str], program: str = "tensorboard") -> st
 
     >>> from keras_advxai.tensorboard.viewing import command
     >>> command("my logs")
-    "tensorboard --logdir 'my logs' --samples_per_plugin images=100"
+    "tensorboard --logdir 'my logs'"
     """
-    return f"{program} --logdir {shlex.quote(os.fspath(log_dir))} --samples_per_plugin images=100"
+    return f"{program} --logdir {shlex.quote(os.fspath(log_dir))}"

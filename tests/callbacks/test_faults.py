@@ -48,13 +48,8 @@ def logged(log_dir):
 
 def numbers(log_dir):
     """The steps of the accuracies and drifts, which have to be the same in all runs."""
-    found = {
-        tuple(at)
-        for run in logged(log_dir).values()
-        for tag, at in run.items()
-        if tag.startswith(("advxai/", "advxai_vid/"))
-    }
-    (same,) = found
+    tags = [item for run in logged(log_dir).values() for item in run.items()]
+    (same,) = {tuple(at) for tag, at in tags if tag.startswith(("advxai/", "advxai_vid/"))}
     return list(same)
 
 

@@ -14,28 +14,15 @@ from event_files import by_plugin, folders, read, scalars
 from figures.made_report import ATTACKS, EPSILONS, EXPLAINERS, NAN, make_report, without_explainers
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from tensorboard.plugins.custom_scalar import layout_pb2
+from written_training import REPORTS, STRONGEST
 
 from keras_advxai.evaluation import EvaluationSettings
 from keras_advxai.tensorboard import ReportWriter
 
 LOW_HIGH = ("low", "high")
-REPORTS = {1: make_report(seed=1, chance=True), 4: make_report(seed=4, chance=True)}
 RUNS = {"eps_8_255": 8 / 255, "eps_16_255": 16 / 255}
-STRONGEST = "eps_16_255"
 ALL = {"clean", "noise_16_255", *RUNS}
 SECTIONS = {"fgsm": "advxai", "uniform_noise": "advxai_controls"}
-
-
-@pytest.fixture(scope="module")
-def log_dir(tmp_path_factory):
-    """Two epochs and the end."""
-    path = tmp_path_factory.mktemp("logs")
-    with ReportWriter(path, hparams={"dropout": 0.5}) as writer:
-        writer.begin({"epsilons": "8/255, 16/255"})
-        for step, report in REPORTS.items():
-            writer.write(report, step)
-        writer.write_final(REPORTS[4], images=False)
-    return path
 
 
 def by_step(number):

@@ -8,32 +8,18 @@ import re
 import numpy as np
 import pytest
 from event_files import by_plugin, folders, read, scalars
-from figures.made_report import make_report
 from tensorboard import plugin_util
 from tensorboard.backend.event_processing.data_provider import MultiplexerDataProvider
 from tensorboard.backend.event_processing.plugin_event_multiplexer import EventMultiplexer
 from tensorboard.context import RequestContext
 from tensorboard.plugins.base_plugin import TBContext
 from tensorboard.plugins.hparams import api_pb2, backend_context, list_session_groups
+from written_training import REPORTS, STRONGEST
 
 from keras_advxai.measurements.finding import DOCUMENT, Finding
 from keras_advxai.tensorboard import ReportWriter
 
-REPORTS = {1: make_report(seed=1, chance=True), 4: make_report(seed=4, chance=True)}
-STRONGEST = "eps_16_255"
 ALL = {"clean", "noise_16_255", "eps_8_255", STRONGEST}
-
-
-@pytest.fixture(scope="module")
-def log_dir(tmp_path_factory):
-    """Two epochs and the end."""
-    path = tmp_path_factory.mktemp("logs")
-    with ReportWriter(path, hparams={"dropout": 0.5}) as writer:
-        writer.begin({"epsilons": "8/255, 16/255"})
-        for step, report in REPORTS.items():
-            writer.write(report, step, images=False)
-        writer.write_final(REPORTS[4], images=False)
-    return path
 
 
 def test_the_report_can_be_read(log_dir):
