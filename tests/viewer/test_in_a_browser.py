@@ -19,6 +19,7 @@ from keras_advxai.viewer.own_size import enlarged
 APP = STATIC.parent / "app"
 CHROMIUM = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("google-chrome")
 
+# CI has all three. Who runs the tests beside Python alone has not, and is not to fail for it.
 pytestmark = [
     pytest.mark.slow,
     pytest.mark.skipif(

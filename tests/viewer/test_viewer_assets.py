@@ -50,6 +50,7 @@ def test_what_comes_from_data_never_becomes_markup():
             assert word not in source, f"{path.name} uses {word}"
 
 
+# CI has Node. Who runs the tests beside Python alone has not, and is not to fail for it.
 @pytest.mark.skipif(shutil.which("node") is None, reason="needs Node, as CI has it")
 def test_its_pure_functions_pass_their_tests():
     tests = [str(path.relative_to(APP)) for path in sorted((APP / "tests").glob("*.test.js"))]
@@ -58,6 +59,7 @@ def test_its_pure_functions_pass_their_tests():
     assert done.returncode == 0, done.stdout[-4000:]
 
 
+# The same: the compiler is what `make viewer` installs.
 @pytest.mark.slow
 @pytest.mark.skipif(not Path(APP, "node_modules", ".bin", "tsc").exists(), reason="needs `make viewer`, as CI runs it")
 def test_its_types_are_right():
