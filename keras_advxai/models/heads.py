@@ -34,8 +34,8 @@ def find_logits(output: Any, from_logits: bool | None, reduce: Reduce = None) ->
         reduce: For an output of another shape, what makes scores of classes of it. Defaults to `None`.
 
     Returns:
-        The logits, and the kind of head: `"linear"`, `"softmax"`, `"sigmoid"`, or `"probability"` where
-        the logits had to be recovered as the logarithms of the output.
+        The logits, and the kind of head: `"linear"`, `"softmax"` (or its logarithm), `"sigmoid"`, or `"probability"`
+        where the logits had to be recovered as the logarithms of the output.
     """
     # A user who knows is believed, whatever the last operation looks like.
     if from_logits:
@@ -43,15 +43,17 @@ def find_logits(output: Any, from_logits: bool | None, reduce: Reduce = None) ->
     final = source(output).op
     # A softmax over the groups of a reshaped output has probabilities of each group; the classes have none together.
     whole = _is_whole(final, output)
-    # From the logits, a saturated softmax (one class at 1.0 in float32) still has a gradient.
-    if final.type in ("Softmax", "Sigmoid") and whole:
+    # From the logits, a saturated softmax (one class at 1.0 in float32) still has a gradient. The same for the logarithm
+    # of a softmax: log p ranks the classes as the logits do, and has other heatmaps.
+    seen_through = ("Softmax", "Sigmoid", "LogSoftmax") if from_logits is None else ("Softmax", "Sigmoid")
+    if final.type in seen_through and whole:
         # Keras notes the logits on the output of a layer's softmax. Where a reshape follows, they lack the shape of
         # the output.
         logits = getattr(output, "_keras_logits", final.inputs[0])
         # `tf.shape(output)` would make the logits depend on the output, and a convolution's own sigmoid a map in front.
         known = output.shape[1:].is_fully_defined()
         shape = (-1, *output.shape[1:]) if known else tf.shape(output)
-        return reduced(tf.reshape(logits, shape), reduce), final.type.lower()
+        return reduced(tf.reshape(logits, shape), reduce), final.type.removeprefix("Log").lower()
     # Dense without an activation, also through a scale, a mean over positions or an ensemble's average of such.
     if from_logits is None and _is_affine(final):
         return reduced(output, reduce), "linear"
@@ -103,7 +105,7 @@ def visible_end(output: Any) -> str | None:
 
 def _is_whole(final: Any, output: Any) -> bool:
     """Whether an operation is a sigmoid, or a softmax over all classes, and not one over parts of the output."""
-    return bool(final.type != "Softmax" or final.inputs[0].shape[-1] == output.shape[-1])
+    return bool("Softmax" not in final.type or final.inputs[0].shape[-1] == output.shape[-1])
 
 
 def check_probabilities(output: Any) -> None:

@@ -50,7 +50,6 @@ HEADS = {
     "logits": (lambda: with_head(), "linear"),
     "logits without a bias": (lambda: _functional(lambda x: x, use_bias=False), "linear"),
     "logits of a convolution, averaged": (lambda: _convolutional(), "linear"),
-    "the logarithms of a softmax": (lambda: _functional(keras.ops.log_softmax), "linear"),
     "logits, scaled": (lambda: with_head(layers.Rescaling(2.0)), "linear"),
 }
 
@@ -110,6 +109,31 @@ def test_a_softmax_under_a_reshape_is_found_in_a_graph_and_eagerly_the_message_s
     np.testing.assert_allclose(probabilities, model(x), atol=1e-6)
     with pytest.raises(ValueError, match=r"in a compiled function only. Call `forward` inside a `tf.function`"):
         classifier.forward(x)
+
+
+@pytest.mark.parametrize(
+    "end",
+    [
+        [layers.Activation("log_softmax")],
+        [layers.Lambda(tf.nn.log_softmax)],
+        [layers.Reshape((1, 3)), layers.Activation("log_softmax"), layers.Reshape((3,))],
+    ],
+    ids=["activation", "operation", "reshaped"],
+)
+def test_the_logarithm_of_a_softmax_has_the_logits_and_heatmaps_of_the_softmax(end):
+    model, x = with_head(*end), helpers.random_images(5, SHAPE)
+    plain = keras.Model(model.inputs, layers.Softmax()(model.layers[-len(end) - 1].output))
+    classifiers = [kax.ImageClassifier(item) for item in (model, plain)]
+    assert [item.head() for item in classifiers] == ["softmax", "softmax"]
+    (found, expected) = (read(item, x, "logits", "probabilities", "predictions") for item in classifiers)
+    for ours, theirs in zip(found, expected, strict=True):
+        np.testing.assert_array_equal(ours, theirs)
+    explainer, attack = kax.explainers.Saliency(), kax.attacks.FGSM()
+    np.testing.assert_array_equal(explainer(model, x), explainer(plain, x))
+    np.testing.assert_array_equal(attack(model, x, epsilon=0.1), attack(plain, x, epsilon=0.1))
+    # Who says that the output is logits is believed.
+    said = read(kax.ImageClassifier(model, from_logits=True), x, "logits")[0]
+    np.testing.assert_allclose(said, model(x), atol=1e-6)
 
 
 def test_all_heads_of_the_same_weights_agree(build, few):
