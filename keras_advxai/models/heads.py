@@ -43,8 +43,8 @@ def find_logits(output: Any, from_logits: bool | None, reduce: Reduce = None) ->
     final = source(output).op
     # A softmax over the groups of a reshaped output has probabilities of each group; the classes have none together.
     whole = _is_whole(final, output)
-    # From the logits, a saturated softmax (one class at 1.0 in float32) still has a gradient. The same for the logarithm
-    # of a softmax: log p ranks the classes as the logits do, and has other heatmaps.
+    # From the logits, a saturated softmax (one class at 1.0 in float32) still has a gradient. The same for the
+    # logarithm of a softmax: log p ranks the classes as the logits do, and has other heatmaps.
     seen_through = ("Softmax", "Sigmoid", "LogSoftmax") if from_logits is None else ("Softmax", "Sigmoid")
     if final.type in seen_through and whole:
         # Keras notes the logits on the output of a layer's softmax. Where a reshape follows, they lack the shape of
