@@ -26,6 +26,7 @@ def gaussian_blur(image: np.ndarray, severity: int, rng: np.random.Generator) ->
 def defocus_blur(image: np.ndarray, severity: int, rng: np.random.Generator) -> Tensor:
     """An image out of focus: each point becomes a disk with a radius of 3 to 10 pixels at 224."""
     radius, blur = _DISKS[severity - 1]
+    # Its rim is softened against jagged edges, which are pixels at every size; a small disk has more of a rim.
     return correlated(image, disk(length(image, radius), length(image, 0) + blur), "reflect")
 
 

@@ -113,6 +113,5 @@ def plasma(height: int, width: int, roughness: float, rng: np.random.Generator) 
         down = corners + np.roll(corners, -1, 0) + middles + np.roll(middles, 1, 1)
         field[half::step, ::step] = displaced(down)
         step, amount = half, amount / roughness
-    field = field[:height, :width] if (height, width) == (1, 1) else field
     field = (field - field.min()) / max(np.ptp(field), 1e-12)
     return field[:height, :width]

@@ -119,6 +119,7 @@ def smooth_relus(model: keras.Model, beta: float = 3.0) -> keras.Model:
     if not isinstance(model, keras.Model):
         raise TypeError(f"Argument `model` must be a keras.Model. Received: {type(model).__name__}")
     count: list[str] = []
+    # Keras has no public name for the class of functional models.
     own = isinstance(model, (keras.Sequential, keras.src.models.functional.Functional))
     config = _smoothed(model.get_config(), beta, count) if own else {}
     if not count:

@@ -1,6 +1,6 @@
 /** The words of the page: verdict, findings, figures as a table, provenance. */
 
-import { scale } from "./charts.js";
+import { scale } from "./scale.js";
 import { fill, h } from "./dom.js";
 import { number, percent } from "./text.js";
 
