@@ -47,6 +47,7 @@ class Evidence:
             was looked for.
         random: What makes the model random when it runs: names of seed generators and operations.
         non_finite_weights: Names of the model's variables that hold NaN or infinity.
+        own_prediction: The method by which the model predicts otherwise than by its call; `None` where it has none.
         partial: Why there are more data than were measured; `None` where there are not.
     """
 
@@ -64,6 +65,7 @@ class Evidence:
     other_range: OtherRange | None = None
     random: tuple[str, ...] = ()
     non_finite_weights: tuple[str, ...] = ()
+    own_prediction: str | None = None
     partial: str | None = None
     ways_out: Mapping[str, str] = dataclasses.field(default_factory=dict)
 

@@ -74,6 +74,23 @@ def logits_as_probabilities(seen: Evidence) -> str | None:
     )
 
 
+@check("own-prediction", "warning")
+def own_prediction(seen: Evidence) -> str | None:
+    """The model's class has a `predict_step` or a `predict` of its own, which the evaluation does not run.
+
+    Attacks and explanations need the model's call. Where its own method does more than that, such as to standardise
+    the images, `model.predict` and all figures here are of different inputs: give what it does as `preprocess`, a
+    function of images. Where it only passes the call's output on, nothing is wrong.
+    """
+    if seen.own_prediction is None:
+        return None
+    return (
+        f"The model predicts by a method of its own, `{seen.own_prediction}`, and is evaluated by its call: what that "
+        "method does to images is in none of these figures. Pass it as `preprocess=`, or compare the accuracy with "
+        "that of `model.predict`."
+    )
+
+
 @check("unlike-training", "warning", silenced_by=(WEIGHTS,))
 def unlike_training(seen: Evidence) -> str | None:
     """What arrives at the first layer with moving statistics is far from what it was trained on.

@@ -128,6 +128,7 @@ def facts(
         "arriving": arriving,
         "other_range": None if evidence.other_range is None else list(evidence.other_range),
         "audit": [],
+        **({"own_prediction": evidence.own_prediction} if evidence.own_prediction else {}),
     }
 
 
@@ -178,6 +179,7 @@ def _evidence(parts: Sequence[Report], measurements: Measurements) -> Evidence:
         ways_out=last["ways_out"],
         random=tuple(last["random"]),
         non_finite_weights=tuple(last["non_finite_weights"]),
+        own_prediction=last.get("own_prediction"),
         arriving=_arriving(parts),
         other_range=None if known[0]["other_range"] is None else OtherRange(*known[0]["other_range"]),
     )

@@ -17,6 +17,7 @@ from keras_advxai.execution.collected import Collected
 from keras_advxai.execution.other_range import other_range
 from keras_advxai.models import ImageClassifier
 from keras_advxai.models.arriving import Arriving, compared
+from keras_advxai.models.own_prediction import own_prediction
 from keras_advxai.models.variables import non_finite_variables, weights_hash
 from keras_advxai.settings.evaluation_settings import EvaluationSettings
 
@@ -61,6 +62,7 @@ def report_of(
         ways_out={item.name: item.way_out(classifier, shape) for item in plan.explainers},
         random=topology.random,
         non_finite_weights=non_finite_variables(classifier.model),
+        own_prediction=own_prediction(classifier.model),
         arriving=_arriving(topology.statistics, collected),
         other_range=other_range(classifier, batches, measurements),
         partial=None if unfinished is None else partial.sentence(unfinished),

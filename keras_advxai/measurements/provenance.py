@@ -60,7 +60,10 @@ def _partial(value: Any) -> bool:
 
 def _part(value: Any) -> bool:
     """Whether something is what `evaluation.merging` makes of a part: of what it is used for, nothing is missing."""
-    if not isinstance(value, dict) or set(value) != set(_PART):
+    if not isinstance(value, dict) or set(value) - {"own_prediction"} != set(_PART):
+        return False
+    # There only where a model has one, so that the other parts are those of earlier versions.
+    if not is_text(value.get("own_prediction", "")):
         return False
     return is_plain(value) and all(check(value[name]) for name, check in _PART.items())
 

@@ -185,11 +185,9 @@ class _Tracer:
         else:
             feature_map = best[0]
             # The gate of a squeeze-and-excitation pools too, in front of the map that is explained. Two networks that
-            # are averaged lie side by side.
+            # are averaged lie side by side, and so do two calls of one, for the image and its mirror image.
             behind = graph.between(self._images, feature_map.tensor)
-            others = (end.call for end, _ in ends if end.input is None and id(end.tensor.op) not in behind)
-            # A siamese model calls one backbone twice: the other call has the same name.
-            unmerged = [call for call in others if call.path != feature_map.call.path]
+            unmerged = [end.call for end, _ in ends if end.input is None and id(end.tensor.op) not in behind]
         while (
             feature_map is not None and feature_map.input is None and isinstance(feature_map.call.operation, STEP_BACK)
         ):

@@ -10,18 +10,12 @@ import keras
 import tensorflow as tf
 
 from keras_advxai._typing import Reduce, Score, Tensor
-from keras_advxai.models.graph import PRODUCTS, source
+from keras_advxai.models.graph import source
+from keras_advxai.models.last_operation import is_linear, is_whole, mixes_probabilities
 from keras_advxai.text import to_be_said
 
 VALUES: dict[Score, str] = {"logit": "scores", "probability": "probabilities", "centered_logit": "centered_scores"}
 """The attribute of a pass, `(batch, classes)`, in which each score is a value of the class."""
-
-_LINEAR_ENDS = PRODUCTS | {"FusedBatchNormV3", "LogSoftmax"}
-_AFFINE_OPS = frozenset(
-    {"BiasAdd", "AddV2", "Add", "AddN", "Sub", "Neg", "Mul", "RealDiv", "Mean", "Sum", "ConcatV2"}
-    # At the end of models of segmentation.
-    | {"ResizeBilinear", "ResizeNearestNeighbor", "ResizeBicubic"}
-)
 
 
 def find_logits(output: Any, from_logits: bool | None, reduce: Reduce = None) -> tuple[Any, str]:
@@ -42,7 +36,7 @@ def find_logits(output: Any, from_logits: bool | None, reduce: Reduce = None) ->
         return reduced(output, reduce), "linear"
     final = source(output).op
     # A softmax over the groups of a reshaped output has probabilities of each group; the classes have none together.
-    whole = _is_whole(final, output)
+    whole = is_whole(final, output)
     # From the logits, a saturated softmax (one class at 1.0 in float32) still has a gradient. The same for the
     # logarithm of a softmax: log p ranks the classes as the logits do, and has other heatmaps.
     seen_through = ("Softmax", "Sigmoid", "LogSoftmax") if from_logits is None else ("Softmax", "Sigmoid")
@@ -55,10 +49,12 @@ def find_logits(output: Any, from_logits: bool | None, reduce: Reduce = None) ->
         shape = (-1, *output.shape[1:]) if known else tf.shape(output)
         return reduced(tf.reshape(logits, shape), reduce), final.type.removeprefix("Log").lower()
     # Dense without an activation, also through a scale, a mean over positions or an ensemble's average of such.
-    if from_logits is None and _is_affine(final):
+    if from_logits is None and is_linear(final):
         return reduced(output, reduce), "linear"
     if from_logits is None:
         end = f"an operation `{final.type}` that is neither linear nor a softmax or sigmoid"
+        if mixes_probabilities(final):
+            end = f"an operation `{final.type}` on the output of a softmax"
         warnings.warn(
             f"The model ends in {end if whole else 'a softmax over parts of its output'}, "
             "so its output is taken for probabilities and the logits for their logarithm, which saturates. "
@@ -88,26 +84,6 @@ def read_logits(
     return eager_logits(output, kind, reduce), kind
 
 
-def visible_end(output: Any) -> str | None:
-    """What a model's last operation is, whatever is said of the output: `"softmax"`, `"sigmoid"` or `"linear"`.
-
-    Args:
-        output: The model's output, traced into a graph.
-
-    Returns:
-        The name; `None` for another operation, such as a softmax over the groups of a reshaped output.
-    """
-    final = source(output).op
-    if final.type in ("Softmax", "Sigmoid"):
-        return final.type.lower() if _is_whole(final, output) else None
-    return "linear" if _is_affine(final) else None
-
-
-def _is_whole(final: Any, output: Any) -> bool:
-    """Whether an operation is a sigmoid, or a softmax over all classes, and not one over parts of the output."""
-    return bool("Softmax" not in final.type or final.inputs[0].shape[-1] == output.shape[-1])
-
-
 def check_probabilities(output: Any) -> None:
     """Raise unless an output may be probabilities.
 
@@ -127,18 +103,22 @@ def check_probabilities(output: Any) -> None:
         )
 
 
+class OutOfReachError(ValueError):
+    """The logits of a pass without a graph cannot be reached from the output."""
+
+
 def eager_logits(output: Tensor, head: str, reduce: Reduce = None) -> Tensor:
     """The logits of a pass without a graph, for a kind of head that a traced pass has found.
 
     Raises:
-        ValueError: They cannot be reached from the output.
+        OutOfReachError: They cannot be reached from the output.
     """
     if head == "linear":
         return reduced(output, reduce)
     if head == "probability":
         return log_of(reduced(output, reduce))
     if not hasattr(output, "_keras_logits"):
-        raise ValueError(
+        raise OutOfReachError(
             f"The logits before the model's {head} can be reached in a compiled function only. "
             "Call `forward` inside a `tf.function`."
         )
@@ -315,31 +295,3 @@ def log_of(probabilities: Any) -> Any:
     """The logarithm of probabilities in float32, finite where they have underflowed to zero."""
     # The smallest normal float32 is 1.2e-38, and CPUs may flush what is below it to zero.
     return tf.math.log(tf.maximum(tf.cast(probabilities, tf.float32), 1e-37))
-
-
-def _is_affine(operation: Any) -> bool:
-    """Whether an operation ends a linear layer: products, and sums, scales and means of such."""
-    if operation.type in _LINEAR_ENDS:
-        return True
-    if operation.type not in _AFFINE_OPS:
-        return False
-    # A bias, a temperature or the weights of an average are no obstacle; whatever else flows in must be linear itself.
-    rest = [source(tensor).op for tensor in operation.inputs if not _is_parameter(tensor.op)]
-    return bool(rest) and all(_is_affine(op) for op in rest)
-
-
-def _is_parameter(operation: Any) -> bool:
-    """Whether an operation is made of variables and constants alone, such as a bias or a scale."""
-    seen: set[int] = set()
-    queue = [operation]
-    while queue:
-        current = queue.pop()
-        if id(current) in seen:
-            continue
-        seen.add(id(current))
-        # Variables come into a traced function as placeholders too: of resources, and not of numbers.
-        is_input = current.type == "Placeholder" and current.outputs[0].dtype != tf.resource
-        if is_input or current.type in _LINEAR_ENDS:
-            return False
-        queue.extend(tensor.op for tensor in current.inputs)
-    return True

@@ -12,6 +12,7 @@ import tensorflow as tf
 
 from keras_advxai._typing import Bounds
 from keras_advxai.models.forward import Forward, Traceable
+from keras_advxai.models.heads import OutOfReachError
 
 FEWEST_WRONG = 14
 """Fewer images that are right in another range alone may be so by chance."""
@@ -52,10 +53,11 @@ def best_other_range(classifier: Traceable, inputs: Any, labels: np.ndarray) -> 
         inputs: What it takes.
         labels: The classes of the images, `(batch,)`.
     """
-    own = _predictions(classifier, inputs, lambda images: images) == labels
+    decide = _decide(classifier)
+    own = _predictions(classifier, decide, inputs, lambda images: images) == labels
     found = []
     for name, change in _changes(classifier, np.shape(classifier.images_of(inputs))[-1]):
-        predicted = _predictions(classifier, inputs, change)
+        predicted = _predictions(classifier, decide, inputs, change)
         right = predicted == labels
         classes = np.arange(max(labels.max(), predicted.max()) + 1)
         shares = [float(np.mean(labels == item) * np.mean(predicted == item)) for item in classes]
@@ -93,7 +95,9 @@ def _changes(classifier: Traceable, channels: int) -> Iterator[tuple[str, Callab
     yield "in the way of Caffe", lambda images: 255 * unit(images)[..., ::-1] - _CAFFE_MEAN
 
 
-def _predictions(classifier: Traceable, inputs: Any, change: Callable[[Any], Any]) -> np.ndarray:
+def _predictions(
+    classifier: Traceable, decide: Callable[[Any], Any], inputs: Any, change: Callable[[Any], Any]
+) -> np.ndarray:
     """What the model says of images that were changed, `(batch,)`; -1 where that is not finite."""
     images = np.asarray(classifier.images_of(inputs), np.float32)
     size = max(1, _VALUES_AT_ONCE // max(1, images[0].size))
@@ -101,6 +105,23 @@ def _predictions(classifier: Traceable, inputs: Any, change: Callable[[Any], Any
     for begin in range(0, len(images), size):
         part = keras.tree.map_structure(lambda item, begin=begin: item[begin : begin + size], inputs)
         changed = tf.constant(np.asarray(change(images[begin : begin + size]), np.float32))
-        # Not by `classifier.forward`, which refuses images out of bounds, and eagerly: to compile a pass takes longer.
-        found.append(Forward(classifier, classifier.with_images(part, changed)).decisions.numpy())
+        found.append(decide(classifier.with_images(part, changed)).numpy())
     return np.concatenate(found)
+
+
+def _decide(classifier: Traceable) -> Callable[[Any], Any]:
+    """A function of what the model takes to what it says, `(batch,)`."""
+
+    # Not by `classifier.forward`, which refuses images out of bounds.
+    def decisions(inputs: Any) -> Any:
+        return Forward(classifier, inputs).decisions
+
+    compiled = tf.function(decisions, autograph=False, reduce_retracing=True)
+
+    def decide(inputs: Any) -> Any:
+        try:
+            return decisions(inputs)  # to compile a pass takes longer
+        except OutOfReachError:  # of a softmax that is not Keras' own, or not the last of the layers
+            return compiled(inputs)
+
+    return decide

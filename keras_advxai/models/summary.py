@@ -7,10 +7,10 @@ from typing import Any
 
 import tensorflow as tf
 
-from keras_advxai.models import heads
 from keras_advxai.models.discovery import trace_topology
 from keras_advxai.models.draws import random_operations
 from keras_advxai.models.forward import Forward, Traceable
+from keras_advxai.models.last_operation import visible_end
 from keras_advxai.models.selection import is_structure
 from keras_advxai.models.signature import network_specs
 from keras_advxai.models.topology import Topology
@@ -25,7 +25,7 @@ class ModelSummary:
         classes: How many classes the model has; one sigmoid unit counts as two.
         binary: Whether the model ends in one unit that counts as two classes.
         topology: The layers between the images and the classes.
-        visible_end: What the last operation is, whatever is said of the output; see `heads.visible_end`.
+        visible_end: What the last operation is, whatever is said of the output; see `last_operation.visible_end`.
     """
 
     head: str
@@ -58,7 +58,7 @@ def summarize(classifier: Traceable, size: tuple[int, ...]) -> ModelSummary:
             classes=forward.logits.shape[-1],
             binary=forward.raw_logits.shape[-1] < forward.logits.shape[-1],
             topology=dataclasses.replace(topology, random=random),
-            visible_end=heads.visible_end(output),
+            visible_end=visible_end(output),
         )
 
     # A subclassed model has no graph until it is called, so the pass is traced, and its graph thrown away, for all.

@@ -51,6 +51,38 @@ def test_several_labels_from_probabilities_are_told():
     assert found(model, labels="multi") == {}
 
 
+class Transitions(L.Layer):
+    """Probabilities times a matrix: what noisy labels are modelled with."""
+
+    def call(self, probabilities):
+        return keras.ops.matmul(probabilities, 0.7 * keras.ops.eye(3) + 0.1)
+
+
+def members(count):
+    """The mean of several softmaxes, weighted by a product."""
+    image = L.Input((6, 6, 1))
+    features = L.GlobalAveragePooling2D()(L.Conv2D(3, 3)(image))
+    found = [L.Dense(3, activation="softmax")(features) for _ in range(count)]
+    weights = keras.ops.ones((count,)) / count
+    mean = L.Lambda(lambda all_of: keras.ops.einsum("m,mbc->bc", weights, keras.ops.stack(all_of)))(found)
+    return keras.Model(image, mean)
+
+
+@pytest.mark.parametrize("mix", [lambda: network(L.Dense(3, activation="softmax"), Transitions()), lambda: members(2)])
+def test_products_of_probabilities_are_probabilities(mix):
+    model = mix()
+    with pytest.warns(UserWarning, match="on the output of a softmax"):
+        assert list(found(model)) == ["unsure-logits"]
+    assert found(model, from_logits=False) == {}
+    probabilities = kax.ImageClassifier(model, from_logits=False).forward(X).probabilities
+    np.testing.assert_allclose(probabilities, model.predict(X, verbose=0), rtol=1e-4)
+
+
+def test_products_of_features_are_logits():
+    for activation in ("softmax", "sigmoid"):  # of as many hidden units as there happen to be, but not of the classes
+        assert found(network(L.Dense(5, activation=activation), L.Dense(3))) == {}
+
+
 @pytest.mark.slow
 def test_what_cannot_be_seen_is_believed():
     model = network(L.Dense(4), L.Reshape((2, 2)), L.Softmax(), L.Reshape((4,)))  # a softmax over parts of the output
@@ -81,3 +113,36 @@ def test_reports_of_shards_that_are_put_together_tell_it_too():
     parts = [kax.evaluate(model, x, shard=(index, 2), from_logits=True, **given) for index in range(2)]
     whole = kax.EvaluationReport.merge(parts)
     assert "probabilities-as-logits" in [finding.id for finding in whole.warnings]
+
+
+class Standardising(keras.Model):
+    """Predicts by a method of its own, which changes the images."""
+
+    def __init__(self, network):
+        super().__init__()
+        self.network = network
+
+    def call(self, images):
+        return self.network(images)
+
+    def predict_step(self, data):
+        return self((data - 0.5) / 0.25, training=False)
+
+
+def test_a_way_of_its_own_to_predict_is_told():
+    network_ = network(L.Dense(3))
+    model = Standardising(network_)
+    model(X)
+
+    def told(model, **settings):
+        given = {"explainers": (), "epsilons": (0.05,), "noise_control": False, "progress": False, **settings}
+        return [finding for finding in kax.evaluate(model, X, **given).warnings if finding.id == "own-prediction"]
+
+    (finding,) = told(model)
+    assert "`Standardising.predict_step`" in finding
+    assert "`preprocess=`" in finding
+    assert told(network_) == []
+    assert told(kax.training.AdversarialTraining(network_)) == []  # ours, which trains otherwise and predicts alike
+    parts = [kax.evaluate(model, X, explainers=(), progress=False, batch_size=2, shard=(i, 2)) for i in range(2)]
+    merged = kax.EvaluationReport.merge(parts)
+    assert [finding.id for finding in merged.warnings].count("own-prediction") == 1

@@ -44,11 +44,11 @@ def test_the_page_has_every_mark_once_and_closed(page):
 
 def test_tables_are_whole_and_what_is_said_of_them_stands_in_them(page):
     text = page.PAGE.read_text(encoding="utf-8")
-    parts = [part for part in text.split("\n## ") if "\n<!-- paper" in part]
-    assert parts
+    parts = [part for part in text.split("\n## ") if re.search("\n<!-- (paper|remedies)", part)]
+    assert len(parts) >= 2
     for part in parts:
         marked = "".join(
-            found[1] for found in re.findall(r"<!-- (paper.*?) -->(.*?)<!-- end of \1 -->", part, re.DOTALL)
+            found[1] for found in re.findall(r"<!-- (paper.*?|remedies) -->(.*?)<!-- end of \1 -->", part, re.DOTALL)
         )
         tables = [table.splitlines() for table in re.findall(r"(?:^\|.*\n)+", marked, re.MULTILINE)]
         assert len(tables) >= 3

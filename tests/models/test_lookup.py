@@ -152,3 +152,14 @@ def test_tables_are_text_in_a_notebook_too_and_names_are_no_markup(monkeypatch, 
     table.add("[pgd]", 0.1)
     assert "[pgd]" in to_text([table])
     assert capsys.readouterr().out == ""
+
+
+def test_two_calls_of_one_layer_side_by_side_are_told():
+    inputs = keras.Input(SHAPE)
+    conv = layers.Conv2D(2, 3, padding="same", activation="relu", name="conv")
+    dense, pool = layers.Dense(2), layers.GlobalMaxPooling2D()
+    heads = [dense(pool(conv(images))) for images in (inputs, layers.Lambda(lambda x: keras.ops.flip(x, 2))(inputs))]
+    model = keras.Model(inputs, layers.Average()(heads))
+    with pytest.warns(UserWarning, match=r"several feature maps that no layer merges: conv:1, conv\."):
+        heatmaps = GradCAM()(model, helpers.random_images(2, SHAPE))
+    np.testing.assert_array_equal(heatmaps, GradCAM(layer="conv")(model, helpers.random_images(2, SHAPE)))

@@ -80,6 +80,37 @@ def test_the_finding_and_where_there_is_none(images):
     assert "other-range" not in few
 
 
+class Ending(keras.Model):
+    """A subclassed network, whose end is an operation."""
+
+    def __init__(self, network, end):
+        super().__init__()
+        self.network, self.end = network, end
+
+    def call(self, images):
+        return self.end(self.network(images))
+
+
+ENDS = {
+    "softmax of Keras": keras.ops.softmax,
+    "softmax of TensorFlow": tf.nn.softmax,
+    "log-softmax": tf.nn.log_softmax,
+    "softmax in half precision": lambda values: tf.cast(keras.ops.softmax(tf.cast(values, tf.float16)), tf.float32),
+    "sigmoids": lambda values: tf.reshape(tf.sigmoid(values), (-1, 2)),
+}
+
+
+@pytest.mark.parametrize("end", ENDS)
+def test_ranges_are_tried_behind_every_end(images, end):
+    x, y = images
+    model = Ending(model_in(0, 255), ENDS[end])
+    model(x[:1])
+    report = kax.evaluate(model, (x, y), **SETTINGS)
+    assert report.clean_accuracy == 0.5
+    (finding,) = [finding for finding in report.warnings if finding.id == "other-range"]
+    assert "in [0, 255]" in finding
+
+
 def test_shards_say_what_the_whole_says(images):
     x, y = images
     net, settings = model_in(0, 255), {**SETTINGS, "batch_size": 16}

@@ -1,0 +1,87 @@
+"""What a model's last operation says about its output: logits, probabilities, or neither."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import tensorflow as tf
+
+from keras_advxai.models.graph import PRODUCTS, source
+
+_LINEAR_ENDS = PRODUCTS | {"FusedBatchNormV3", "LogSoftmax"}
+_AFFINE_OPS = frozenset(
+    {"BiasAdd", "AddV2", "Add", "AddN", "Sub", "Neg", "Mul", "RealDiv", "Mean", "Sum", "ConcatV2"}
+    # At the end of models of segmentation.
+    | {"ResizeBilinear", "ResizeNearestNeighbor", "ResizeBicubic"}
+)
+_GATHERING = frozenset({"Pack", "Transpose", "ExpandDims", "StridedSlice"})
+"""What brings the softmaxes of several members together."""
+
+
+def visible_end(output: Any) -> str | None:
+    """What a model's last operation is, whatever is said of the output: `"softmax"`, `"sigmoid"` or `"linear"`.
+
+    Args:
+        output: The model's output, traced into a graph.
+
+    Returns:
+        The name; `None` for another operation, such as a softmax over the groups of a reshaped output.
+    """
+    final = source(output).op
+    if final.type in ("Softmax", "Sigmoid"):
+        return final.type.lower() if is_whole(final, output) else None
+    return "linear" if is_linear(final) else None
+
+
+def is_whole(final: Any, output: Any) -> bool:
+    """Whether an operation is a sigmoid, or a softmax over all classes, and not one over parts of the output."""
+    return bool("Softmax" not in final.type or final.inputs[0].shape[-1] == output.shape[-1])
+
+
+def is_linear(operation: Any) -> bool:
+    """Whether an operation ends a linear layer: products, and sums, scales and means of such."""
+    if operation.type in _LINEAR_ENDS:
+        return not mixes_probabilities(operation)
+    if operation.type not in _AFFINE_OPS:
+        return False
+    # A bias, a temperature or the weights of an average are no obstacle; whatever else flows in must be linear itself.
+    rest = [source(tensor).op for tensor in operation.inputs if not _is_parameter(tensor.op)]
+    return bool(rest) and all(is_linear(op) for op in rest)
+
+
+def mixes_probabilities(product: Any) -> bool:
+    """Whether an operation multiplies the probabilities of as many classes as it returns.
+
+    As a layer that models noisy labels (probabilities times a matrix of transitions), or the weighted mean of an
+    ensemble: its output is probabilities, unlike that of a dense layer of features.
+    """
+    if product.type not in PRODUCTS:
+        return False
+    classes, queue, seen = product.outputs[0].shape[-1], list(product.inputs), set[int]()
+    while queue:
+        operation = source(queue.pop()).op
+        if id(operation) in seen:
+            continue
+        seen.add(id(operation))
+        if operation.type == "Softmax" and operation.outputs[0].shape[-1] == classes:
+            return True
+        if operation.type in _AFFINE_OPS | _GATHERING:
+            queue.extend(operation.inputs)
+    return False
+
+
+def _is_parameter(operation: Any) -> bool:
+    """Whether an operation is made of variables and constants alone, such as a bias or a scale."""
+    seen: set[int] = set()
+    queue = [operation]
+    while queue:
+        current = queue.pop()
+        if id(current) in seen:
+            continue
+        seen.add(id(current))
+        # Variables come into a traced function as placeholders too: of resources, and not of numbers.
+        is_input = current.type == "Placeholder" and current.outputs[0].dtype != tf.resource
+        if is_input or current.type in _LINEAR_ENDS:
+            return False
+        queue.extend(tensor.op for tensor in current.inputs)
+    return True
