@@ -50,6 +50,7 @@ html_theme_options = {
     "show_prev_next": True,
     "pygments_light_style": "a11y-high-contrast-light",
 }
+html_sidebars = {"getting_started": [], "design": []}  # they have no pages below them
 html_static_path = ["_static"]
 html_css_files = ["site.css"]
 html_title = f"keras-advxai {version}"
@@ -79,8 +80,11 @@ def shorten(app: Sphinx, what: str, name: str, value: object, options: object, a
 
 
 def tables(app: Sphinx, what: str, name: str, value: object, options: object, lines: list[str]) -> None:
-    """Make tables of Markdown, which docstrings have for readers of the sources, into those of reStructuredText."""
-    text = "\n".join(lines)
+    """Make tables of Markdown, which docstrings have for readers of the sources, into those of reStructuredText.
+
+    And the line above an example a heading: it stands before a blank line, where napoleon takes it for text.
+    """
+    text = re.sub(r"^Example:$", ".. rubric:: Example", "\n".join(lines), flags=re.MULTILINE)
     lines[:] = re.sub(r"(?:^ *\|.*\|\n?)+", _table, text, flags=re.MULTILINE).split("\n")
 
 
@@ -102,7 +106,7 @@ def inline_formula(page: Any, node: nodes.math) -> None:
 
 def formula(page: Any, node: nodes.math_block) -> None:
     """The same for a formula by itself."""
-    page.body.append(f'<div class="math">{tex2mathml(node.astext(), as_block=True)}</div>')
+    page.body.append(tex2mathml(node.astext()).replace("<math", '<math display="block"', 1))
     raise nodes.SkipNode
 
 
