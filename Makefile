@@ -25,7 +25,7 @@ UV_COMPILE = $(BIN)/uv pip compile setup.cfg --quiet --upgrade --python-version 
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help demo docs docs-pictures test test-slow test-kernels lint format check test-lowest test-alibi bench bench-full same-numbers checks-document command-line-document paper notebooks remedies lock viewer build clean
+.PHONY: help demo test test-slow test-kernels lint format check test-lowest test-alibi bench bench-full same-numbers checks-document command-line-document paper notebooks remedies lock viewer build clean
 
 help:  ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -85,6 +85,14 @@ same-numbers: $(VENV)/.installed-$(TEST_EXTRAS)  ## Compare all numbers with tho
 	PYTHONPATH=$$folder/base $(BIN)/python tests/same_numbers.py $$folder/numbers.npz && \
 	PYTHONPATH=. $(BIN)/python tests/same_numbers.py $$folder/numbers.npz --compare
 
+.PHONY: docs docs-pictures
+# Warnings are errors, and nothing is downloaded: where a page or a name is not found, it is said and nothing is built.
+docs: $(VENV)/.installed-docs  ## Build the documentation as a site into build/docs (open build/docs/index.html)
+	$(BIN)/python -m sphinx -q -W --keep-going -b html docs build/docs
+
+docs-pictures: $(VENV)/.installed-pretrained  ## Make the drawings, and the pictures of the concepts, in docs/images
+	$(BIN)/python docs/pictures.py
+
 checks-document: $(VENV)/.installed  ## Write keras_advxai/checks.md again, from the docstrings of the checks
 	$(BIN)/python -m keras_advxai.audit.document
 
@@ -100,16 +108,9 @@ notebooks: $(VENV)/.installed-$(TEST_EXTRAS)  ## Execute the notebooks in exampl
 remedies: $(VENV)/.installed-$(TEST_EXTRAS)  ## Measure what holds explanations in place, into docs/what_moves_explanations.md (40 min)
 	$(BIN)/python examples/remedies.py
 
-# Warnings are errors, and nothing is downloaded: where a page or a name is not found, it is said and nothing is built.
-docs: $(VENV)/.installed-docs  ## Build the documentation as a site into build/docs (open build/docs/index.html)
-	$(BIN)/python -m sphinx -q -W --keep-going -b html docs build/docs
-
-docs-pictures: $(VENV)/.installed-pretrained  ## Make the drawings, and the pictures of the concepts, in docs/images
-	$(BIN)/python docs/pictures.py
-
 lock: $(BIN)/pip  ## Resolve the files in requirements/ again, from the ranges in setup.cfg
 	$(PIP_INSTALL) 'uv>=0.13,<0.14'
-	$(UV_COMPILE) --extra dev --extra docs --universal --fork-strategy fewest --output-file requirements/lock.txt
+	$(UV_COMPILE) --extra dev --universal --fork-strategy fewest --output-file requirements/lock.txt
 	$(UV_COMPILE) --extra test --resolution lowest-direct --output-file requirements/lowest.txt
 	$(UV_COMPILE) --extra alibi --extra test --output-file requirements/alibi.txt
 	$(UV_COMPILE) --extra bench --extra autoattack --extra test --universal --fork-strategy fewest --output-file requirements/bench.txt

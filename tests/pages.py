@@ -1,7 +1,7 @@
 """The programs in README.md and in docs/: what is read, and how it is run.
 
-A page's `python` blocks run one after another. A page that says `<!-- goes on from: other.md -->` begins with what the
-blocks of the other page left behind; that one runs once a process.
+A page's `python` blocks run one after another. A page that says "The programs go on from [Another](other.md)" begins with
+what the blocks of the other page left behind; that one runs once a process.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ import numpy as np
 ROOT = pathlib.Path(__file__).parents[1]
 README = ROOT / "README.md"
 PAGES = [README, *sorted((ROOT / "docs").rglob("*.md"))]
-GOES_ON = re.compile(r"^<!-- goes on from: (\S+) -->$", re.MULTILINE)
+GOES_ON = re.compile(r"^\*The programs go on from \[[^\]]+\]\(([^)]+)\)", re.MULTILINE)
 
 
 def blocks(page: pathlib.Path, language: str) -> list[tuple[int, str]]:
