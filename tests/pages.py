@@ -1,7 +1,7 @@
 """The programs in README.md and in docs/: what is read, and how it is run.
 
-A page's `python` blocks run one after another. A page that says "The programs go on from [Another](other.md)" begins with
-what the blocks of the other page left behind; that one runs once a process.
+A page's `python` blocks run one after another. A page that says "The programs go on from [Another](other.md)" begins
+with what the blocks of the other page left behind; that one runs once a process.
 """
 
 from __future__ import annotations
