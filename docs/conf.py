@@ -84,7 +84,7 @@ def tables(app: Sphinx, what: str, name: str, value: object, options: object, li
 
     And the line above an example a heading: it stands before a blank line, where napoleon takes it for text.
     """
-    text = re.sub(r"^Example:$", ".. rubric:: Example", "\n".join(lines), flags=re.MULTILINE)
+    text = re.sub(r"^Example:$", "\n.. rubric:: Example\n", "\n".join(lines), flags=re.MULTILINE)
     lines[:] = re.sub(r"(?:^ *\|.*\|\n?)+", _table, text, flags=re.MULTILINE).split("\n")
 
 
