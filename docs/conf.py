@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import configparser
+import os
 import pathlib
 import re
 from typing import Any
@@ -68,6 +69,8 @@ def link_outside(app: Sphinx, name: str, source: list[str]) -> None:
         target = (page.parent / up / path).resolve()
         if target.is_relative_to(ROOT / "docs"):
             return found[0]
+        if target == ROOT / "keras_advxai" / "checks.md":  # which docs/checks.md includes
+            return f"]({os.path.relpath(ROOT / 'docs' / 'checks.md', page.parent)}{anchor})"
         return f"]({SOURCES}/{target.relative_to(ROOT)}{anchor})"
 
     source[0] = OUTSIDE.sub(link, source[0])
