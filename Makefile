@@ -85,6 +85,14 @@ same-numbers: $(VENV)/.installed-$(TEST_EXTRAS)  ## Compare all numbers with tho
 	PYTHONPATH=$$folder/base $(BIN)/python tests/same_numbers.py $$folder/numbers.npz && \
 	PYTHONPATH=. $(BIN)/python tests/same_numbers.py $$folder/numbers.npz --compare
 
+.PHONY: docs docs-pictures
+# Warnings are errors, and nothing is downloaded: where a page or a name is not found, it is said and nothing is built.
+docs: $(VENV)/.installed-docs  ## Build the documentation as a site into build/docs (open build/docs/index.html)
+	$(BIN)/python -m sphinx -q -W --keep-going -b html docs build/docs
+
+docs-pictures: $(VENV)/.installed-pretrained  ## Make the drawings, and the pictures of the concepts, in docs/images
+	$(BIN)/python docs/pictures.py
+
 checks-document: $(VENV)/.installed  ## Write keras_advxai/checks.md again, from the docstrings of the checks
 	$(BIN)/python -m keras_advxai.audit.document
 

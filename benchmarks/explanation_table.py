@@ -1,4 +1,4 @@
-"""The tables of `results/explanation_attacks.json`: all of it for the page of benchmarks, an essence for the README."""
+"""The tables of `results/explanation_attacks.json`: all of it for the page of benchmarks, an essence for the guide."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from benchmarks.table import markdown, ran_on
 NOISE, AIMED = ATTACKS[0], ATTACKS[-1]
 TITLES = {NOISE: "noise (`uniform_noise`)", AIMED: "`ExplanationPGD`"}
 ONE = 0.05
-"""The epsilon on the faces that the README shows."""
+"""The epsilon on the faces that the guide shows."""
 
 
 def render(report: dict[str, Any]) -> str:
@@ -26,7 +26,7 @@ def summary(report: dict[str, Any]) -> str:
 
 
 def shown(row: dict[str, Any]) -> float:
-    """The epsilon that the README shows of a model."""
+    """The epsilon that the guide shows of a model."""
     return ONE if row["model"] == FACES else row["epsilon"]
 
 

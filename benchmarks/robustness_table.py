@@ -1,4 +1,4 @@
-"""The tables of `results/robustness.json`: all of it for the page of benchmarks, the essence for the README."""
+"""The tables of `results/robustness.json`: all of it for the page of benchmarks, the essence for the guide."""
 
 from __future__ import annotations
 

@@ -1,9 +1,9 @@
-"""The tables of docs/benchmarks.md, docs/options.md and the README, made of `results/*.json` and of nothing else.
+"""The tables of docs/ and of the README, made of `results/*.json` and of nothing else.
 
     python -m benchmarks.table
 
 writes each between the comments that name it, `<!-- results: NAME -->` and `<!-- end of results -->`. The names are
-those of the benchmarks; `goals`, all ratios that have a goal; `peers`, the medians beside each peer; and
+those of the benchmarks; `goals`, all ratios that have a goal; `beside_others` and `speed`, what the README tells; and
 `robustness_summary` and `explanation_attacks_summary`, the essence of two.
 """
 
@@ -17,10 +17,15 @@ import re
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from benchmarks import readme_table
 from benchmarks.harness import RESULTS
 from benchmarks.memory import ROOT
 
-PAGES = (ROOT / "docs" / "benchmarks.md", ROOT / "docs" / "options.md", ROOT / "README.md")
+_GUIDES = ROOT / "docs" / "howto"
+PAGES = (
+    *(ROOT / "docs" / "benchmarks.md", ROOT / "docs" / "options.md", ROOT / "README.md"),
+    *(_GUIDES / "attacks.md", _GUIDES / "explanation_attacks.md"),
+)
 PLACE = re.compile(r"(<!-- results: (\w+) -->\n).*?(<!-- end of results -->)", re.DOTALL)
 ORDER = ("grad_cam", "attacks", "integrated_gradients", "ssim", "evaluation", "layers", "training", "options")
 """The benchmarks, as the tables of several list them."""
@@ -108,19 +113,6 @@ def goals(reports: dict[str, dict[str, Any]]) -> str:
     return markdown(HEADER, [row(case, ratio) for case in cases for ratio in case["ratios"] if ratio["goal"]])
 
 
-def peers(reports: dict[str, dict[str, Any]]) -> str:
-    """How many times as long as ours each peer takes, where that has a goal, and the machine."""
-    rows = [
-        [f"{case['name']}; {case['detail']}", f"{ratio['of']} / {ratio['to']}", number(ratio["wall"]["median"])]
-        for name in ORDER
-        if name in reports
-        for case in reports[name]["cases"]
-        for ratio in case["ratios"]
-        if "at_least" in ratio["goal"]
-    ]
-    return markdown(["case", "time of / time of", "median"], rows)
-
-
 def essence(name: str, reports: dict[str, dict[str, Any]]) -> str:
     """What the README tells of a benchmark whose table is its own."""
     return importlib.import_module(OWN[name]).summary(reports[name])
@@ -128,7 +120,8 @@ def essence(name: str, reports: dict[str, dict[str, Any]]) -> str:
 
 OVERVIEWS = {
     "goals": goals,
-    "peers": peers,
+    "beside_others": readme_table.beside_others,
+    "speed": readme_table.speed,
     **{f"{name}_summary": functools.partial(essence, name) for name in OWN},
 }
 """The tables of several benchmarks, or of a part of one."""

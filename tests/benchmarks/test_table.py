@@ -8,7 +8,7 @@ import re
 
 import pytest
 
-from benchmarks import table
+from benchmarks import readme_table, table
 from benchmarks.__main__ import BENCHMARKS
 from benchmarks.harness import Timings
 from benchmarks.memory import ROOT
@@ -98,12 +98,27 @@ def test_what_is_told_of_a_benchmark():
     ]
 
 
-def test_the_overviews_have_the_goals_and_the_peers():
+def test_the_overview_has_the_goals():
     assert table.goals({"ssim": REPORT}).splitlines()[2:] == [
         "| Net; 8 images | ours / bare | 1.10 (1.00 to 1.25) | 1.10 (1.00 to 1.25) | at most 1.15: met |",
         "| Net; 8 images | theirs / ours | 1.10 (1.00 to 1.25) | 1.10 (1.00 to 1.25) | at least 1: met |",
     ]
-    assert table.peers({"ssim": REPORT}).splitlines()[2:] == ["| Net; 8 images | theirs / ours | 1.10 |"]
+
+
+def test_what_the_readme_tells_is_in_the_pages():
+    """Its counts stand in the table of kinds, and its ratios, rounded, in those of the benchmarks."""
+    reports = table.read()
+    rows = [line.split(" | ") for line in readme_table.beside_others(reports).splitlines()[2:]]
+    kinds = (ROOT / "docs" / "models.md").read_text(encoding="utf-8").split("**right**")[1].splitlines()[0]
+    assert rows[0][1] in kinds
+    assert all(count in kinds for count in re.findall(r": (\d+ of \d+)", rows[0][2]))
+    accuracies = table.render("robustness", reports["robustness"])
+    assert all(share in accuracies for share in [rows[1][1], *re.findall(r": (0\.\d{3})", rows[1][2])])
+    measured = re.findall(r"\| (\d+\.\d\d)", (ROOT / "docs" / "benchmarks.md").read_text(encoding="utf-8"))
+    told = re.findall(r"(\d+\.\d) times as long", " ".join(rows[3] + rows[4]))
+    told += re.findall(r"(\d+\.\d) to (\d+\.\d) times", readme_table.speed(reports))[0]
+    assert len(told) == 4
+    assert set(told) <= {f"{float(ratio):.1f}" for ratio in measured}
 
 
 def test_devices_and_how_far_results_move_are_told_where_they_were_measured():

@@ -62,7 +62,7 @@ def log_dir(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def reports(models, data, log_dir) -> dict[str, EvaluationReport]:
-    """The whole evaluation, as the README shows it."""
+    """The whole evaluation, as the documentation shows it."""
     return {
         way: kax.evaluate(
             models[way], data, preprocess=NAME, epsilons=EPSILONS, log_dir=log_dir / way, batch_size=25, progress=False
