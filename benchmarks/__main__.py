@@ -16,6 +16,7 @@ from benchmarks.harness import rounded, write
 
 BENCHMARKS = {
     "grad_cam": "bench",
+    "score_cam": "bench",
     "attacks": "bench",
     "ssim": "bench",
     "evaluation": "bench",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 from typing import Any
 
 import keras
@@ -36,6 +38,29 @@ def tf_keras_vis(model: keras.Model, x: np.ndarray, targets: np.ndarray, layer: 
     explain, score = Gradcam(model, clone=False), CategoricalScore(targets.tolist())
     call = {"penultimate_layer": layer, "seek_penultimate_conv_layer": False, **settings}
     return lambda: np.asarray(explain(score, x, **call))
+
+
+def score_cam(model: keras.Model, x: np.ndarray, targets: np.ndarray, layer: str, **settings: Any) -> Run:
+    """Score-CAM of tf-keras-vis, on the model itself, which returns logits already.
+
+    Args:
+        model: The model.
+        x: Images.
+        targets: Classes.
+        layer: The name of the explained layer.
+        **settings: For `Scorecam.__call__`.
+    """
+    from tf_keras_vis.scorecam import Scorecam
+    from tf_keras_vis.utils.scores import CategoricalScore
+
+    explain, score = Scorecam(model, clone=False), CategoricalScore(targets.tolist())
+    call = {"penultimate_layer": layer, "seek_penultimate_conv_layer": False, **settings}
+
+    def run() -> np.ndarray:
+        with contextlib.redirect_stdout(io.StringIO()):  # a bar of Keras' `predict`
+            return np.asarray(explain(score, x, **call))
+
+    return run
 
 
 def xplique(model: keras.Model, x: np.ndarray, targets: np.ndarray, layer: str) -> Run:

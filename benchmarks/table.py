@@ -27,7 +27,17 @@ PAGES = (
     *(_GUIDES / "attacks.md", _GUIDES / "explanation_attacks.md"),
 )
 PLACE = re.compile(r"(<!-- results: (\w+) -->\n).*?(<!-- end of results -->)", re.DOTALL)
-ORDER = ("grad_cam", "attacks", "integrated_gradients", "ssim", "evaluation", "layers", "training", "options")
+ORDER = (
+    "grad_cam",
+    "score_cam",
+    "attacks",
+    "integrated_gradients",
+    "ssim",
+    "evaluation",
+    "layers",
+    "training",
+    "options",
+)
 """The benchmarks, as the tables of several list them."""
 OWN = {"robustness": "benchmarks.robustness_table", "explanation_attacks": "benchmarks.explanation_table"}
 """Benchmarks whose tables are others, to the module that makes them."""

@@ -19,7 +19,7 @@ from keras_advxai.comparison.fitting import Fitted, fitted, shape_of
 from keras_advxai.data import ImageFiles
 from keras_advxai.data.deciding import resolved
 from keras_advxai.evaluation import EvaluationReport, EvaluationSettings
-from keras_advxai.explainers import ClassActivationMap
+from keras_advxai.explainers import LayerExplainer
 from keras_advxai.metrics import at_size
 from keras_advxai.metrics.at_size import size_of
 from keras_advxai.models import ImageClassifier, load_model
@@ -279,7 +279,7 @@ def _settings(
     if every_layer:
         layered = list(wanted.explainers)
         for each in wanted.explainers:
-            if isinstance(each, ClassActivationMap):
+            if isinstance(each, LayerExplainer):
                 own = {key: value for key, value in each.get_config().items() if key != "layer"}
                 layered += [item for item in type(each).every_layer(classifier, **own) if item not in layered]
         changed["explainers"] = layered

@@ -24,6 +24,7 @@ from keras_advxai.explainers import (
     IntegratedGradients,
     LayerCAM,
     Saliency,
+    ScoreCAM,
     SmoothGrad,
 )
 from keras_advxai.metrics import center_shift, cosine_distance, nissim, rank_distance, top_k_distance
@@ -83,6 +84,9 @@ EXPLAINERS = [
     IntegratedGradients(score="probability"),
     IntegratedGradients(steps=5, baseline="mean", method="middle"),
     IntegratedGradients(steps=5, baseline="noise", draws=2, seed=1),
+    IntegratedGradients(steps="auto", tolerance=0.05, max_steps=31),
+    ScoreCAM(max_channels=3),
+    ScoreCAM(layer="conv1", relu=False, score="logit"),
     SmoothGrad(samples=3),
     SmoothGrad(explainer=GradCAM(relu=False), samples=3),
     SmoothGrad(explainer=IntegratedGradients(steps=3), samples=2, noise=0.1),

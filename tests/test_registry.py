@@ -177,7 +177,7 @@ def test_nearest():
 
 
 def test_methods_of_other_packages_have_names_of_their_own():
-    assert kax.explainers.get("Score-CAM") == kax.contrib.TFKerasVis("scorecam")
+    assert kax.explainers.get("TF-Keras-Vis") == kax.contrib.TFKerasVis()
     assert kax.attacks.get("spsa") == kax.contrib.CleverHans("spsa")
 
 

@@ -196,8 +196,8 @@ def _after(sentence: str) -> str:
 def completeness(seen: Evidence) -> Iterator[str]:
     """Attributions that should add up to the change of the score miss it by more than 5 % of it.
 
-    Raise `steps`, or look at `report.completeness_gap` for which images it is; where the score hardly changes between
-    the baseline and the image, the *relative* gap means little.
+    Raise `steps`, or pass `steps="auto"`, or look at `report.completeness_gap` for which images it is; where the score
+    hardly changes between the baseline and the image, the *relative* gap means little.
     """
     found = seen.measurements
     for name in found.coordinates.explainers:
@@ -216,6 +216,9 @@ def completeness(seen: Evidence) -> Iterator[str]:
 def _more_steps(seen: Evidence, explainer: str) -> str:
     """How many steps would do, where their number is known."""
     steps = next((getattr(item, "steps", None) for item in seen.explainers if item.name == explainer), None)
+    if sums.decides_steps(seen.measurements, explainer):
+        most = sums.steps_used(seen.measurements, explainer).largest
+        return f"Their images took up to {most} steps, and a larger `max_steps` may help"
     needed = sums.steps_needed(seen.measurements, explainer, steps) if isinstance(steps, int) else 0
     if not isinstance(steps, int) or not steps < needed <= _MOST_TIMES * steps:
         return "More `steps` usually help"

@@ -34,14 +34,14 @@ def chosen_explainers(classifier: ImageClassifier, names: Sequence[str], layer: 
     Raises:
         Failure: A name is unknown, or a hyperparameter is wrong.
     """
-    from keras_advxai.explainers import ClassActivationMap
+    from keras_advxai.explainers import LayerExplainer
 
     found: list[Any] = []
     for name in names:
         if name.lower() == NONE:
             continue
         explainer = configured("explainer", name)
-        if layer == "default" or not isinstance(explainer, ClassActivationMap):
+        if layer == "default" or not isinstance(explainer, LayerExplainer):
             found.append(explainer)
             continue
         own = explainer.get_config()

@@ -286,7 +286,3 @@ def _engine(method: str) -> Callable[[keras.Model], Callable[..., Any]]:
             importlib.import_module(f"tf_keras_vis.{module}"), name
         )
     return found
-
-
-score_cam = functools.partial(TFKerasVis, "scorecam")
-"""What `kax.explainers.get("score_cam")` builds."""

@@ -102,6 +102,15 @@ class Observation:
         return {name: sums for name, sums in found.items() if sums is not None}
 
     @property
+    def steps_used(self) -> dict[str, Tensor]:
+        """How many gradients each image took, `(batch,)`, by explainer, for those that decide it image by image."""
+        target = self.explained[self.plan.target]
+        found = {
+            item.name: item.steps_taken(self.model, self.images, target, self.forward) for item in self.plan.explainers
+        }
+        return {name: steps for name, steps in found.items() if steps is not None}
+
+    @property
     def blank(self) -> dict[str, Tensor]:
         """Whether each of `own_maps` is blank, `(batch,)` bool, by explainer."""
         return {name: is_blank(maps) for name, maps in self.own_maps.items()}

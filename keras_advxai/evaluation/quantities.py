@@ -141,6 +141,12 @@ def score_change(seen: Observation) -> dict[str, Tensor]:
     return {name: change for name, (_, change) in seen.completeness.items()}
 
 
+@quantity("explainer", "condition", "image", dtype="int32", unknown=-1, limits=(0, 2**31 - 1), optional=True)
+def steps_used(seen: Observation) -> dict[str, Tensor] | None:
+    """How many gradients an explanation took, for explainers that decide it image by image."""
+    return seen.steps_used or None
+
+
 @quantity("attack", "epsilon", "image", dtype="float32", limits=(0, np.inf))
 def perturbation_norm(seen: Observation, attack: Attack) -> Tensor:
     """The norm of the perturbation, in units of epsilon."""

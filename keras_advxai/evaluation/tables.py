@@ -7,7 +7,7 @@ from typing import Any
 
 from keras_advxai.evaluation.report import EvaluationReport
 from keras_advxai.measurements.accuracy import is_minimum_norm
-from keras_advxai.measurements.completeness import promises_completeness
+from keras_advxai.measurements.completeness import decides_steps, promises_completeness
 from keras_advxai.measurements.render import metric_text
 from keras_advxai.measurements.row import Row, accuracy_row
 from keras_advxai.tables import Column, Table
@@ -62,6 +62,9 @@ def drift_table(report: EvaluationReport, explainer: str, metric: str) -> Table:
     if promises_completeness(report.measurements, explainer):
         gap = report.completeness(explainer)
         title += f", completeness gap: median {percent_text(gap.median)}, largest {percent_text(gap.largest)}"
+    if decides_steps(report.measurements, explainer):
+        steps = report.steps_used(explainer)
+        title += f", steps: median {steps.median:g}, largest {steps.largest}"
     chance = report.chance(explainer, metric=metric)
     title += "" if math.isnan(chance) else f", chance {number_text(chance)}"
     table = Table([_EPSILON, *_columns(report), *_DRIFT], title)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import abc
 import functools
-import warnings
 from typing import Any, Self, get_args
 
 import keras
@@ -14,7 +13,7 @@ import tensorflow as tf
 from keras_advxai._choice import check_one_of
 from keras_advxai._registry import Configuration
 from keras_advxai._typing import Score, Shape, Tensor
-from keras_advxai.explainers.notices import BlankHeatmapWarning, NonFiniteOutputWarning, warn_of_nan
+from keras_advxai.explainers.notices import warn_of_blank, warn_of_nan, warn_of_output
 from keras_advxai.explainers.parts import check_count, rows, with_finite
 from keras_advxai.models import Forward, ImageClassifier, as_classifier
 from keras_advxai.models.arrays import as_array
@@ -165,6 +164,20 @@ class Explainer(Configuration):
         """
         return None
 
+    def steps_taken(self, model: ImageClassifier, x: Tensor, targets: Tensor, forward: Forward) -> Tensor | None:
+        """How many gradients each image took. It runs while a graph is traced.
+
+        Args:
+            model: As for `attribute`.
+            x: As for `attribute`.
+            targets: As for `attribute`.
+            forward: As for `attribute`.
+
+        Returns:
+            The numbers, `(batch,)` int32; `None` for an explainer that does not decide it image by image.
+        """
+        return None
+
     def layers(self, model: ImageClassifier, shape: Shape = None) -> tuple[str, ...]:
         """Paths of the layers that are looked at, found before anything is computed.
 
@@ -222,7 +235,8 @@ class Explainer(Configuration):
         classifier = as_classifier(model)
         found, finite = self._run(classifier, x, targets, forward, self._explain, "heatmaps")
         warn_of_nan(np.asarray(found), finite, self)
-        self._warn_of_blank(np.asarray(found)[finite], classifier, tuple(np.shape(classifier.images_of(x)))[1:])
+        shape = tuple(np.shape(classifier.images_of(x)))[1:]
+        warn_of_blank(np.asarray(found)[finite], self, lambda: self.way_out(classifier, shape))
         return found
 
     @tf.autograph.experimental.do_not_convert
@@ -251,18 +265,6 @@ class Explainer(Configuration):
         if not tf.executing_eagerly():
             return self._traced(model, x, targets, forward, self._attribute)
         return self._run(model, x, targets, forward, self._attribute, "attributions")[0]
-
-    def _warn_of_blank(self, maps: np.ndarray, model: ImageClassifier, shape: Shape) -> None:
-        """Warn if heatmaps are zero everywhere."""
-        blank = ~maps.any(axis=tuple(range(1, maps.ndim)))
-        if blank.any():
-            way_out = self.way_out(model, shape)
-            warnings.warn(
-                f"{blank.sum()} of {blank.size} heatmaps of {self!r} are blank (image {np.flatnonzero(blank)[0]} the "
-                f"first): they show no evidence for the class. They are zero everywhere.{way_out and ' '}{way_out}",
-                BlankHeatmapWarning,
-                stacklevel=4,  # the line that called the explainer
-            )
 
     def _traced(self, model: Any, x: Any, targets: Any, forward: Forward | None, function: Any) -> Tensor:
         classifier = as_classifier(model)
@@ -302,15 +304,7 @@ class Explainer(Configuration):
                 )
         finite = np.asarray(finite)
         check_count(result, images, self)
-        if not finite.all():
-            # Said here, since what becomes of NaN is another matter for each explainer: NaN, or a blank heatmap.
-            warnings.warn(
-                f"The model's output is NaN or infinite for {(~finite).sum()} of {finite.size} images (image "
-                f"{np.flatnonzero(~finite)[0]} the first), so {self!r} has nothing to explain there. Look for the "
-                "operation that is undefined, or, after a training that diverged, at the weights.",
-                NonFiniteOutputWarning,
-                stacklevel=4,  # the line that called the explainer
-            )
+        warn_of_output(finite, self)
         # Who gives arrays gets arrays.
         return result if tf.is_tensor(classifier.images_of(x)) else result.numpy(), finite
 

@@ -35,6 +35,18 @@ class Completeness(NamedTuple):
         return cls(float(np.median(gaps)), float(np.max(gaps)), float(np.mean(gaps > LIMIT)))
 
 
+class StepsUsed(NamedTuple):
+    """How many gradients the explanations took of an explainer that decides it image by image.
+
+    Attributes:
+        median: The median over the clean and all adversarial images.
+        largest: The largest number.
+    """
+
+    median: float
+    largest: int
+
+
 def relative_gaps(gap: np.ndarray, change: np.ndarray) -> np.ndarray:
     """Gaps as fractions of the change of the score; 0 where there is no gap, infinite where there is no change.
 
@@ -93,6 +105,32 @@ def completeness(found: Measurements, explainer: Any) -> Completeness:
         ValueError: The attributions of the explainer do not add up to anything.
     """
     return Completeness.of(_all_gaps(found, explainer))
+
+
+def decides_steps(found: Measurements, explainer: Any) -> bool:
+    """Whether an explainer decided image by image how many gradients it took, and it was measured."""
+    steps = found.arrays.get("steps_used")
+    return steps is not None and bool((steps[found.coordinates.index("explainer", explainer)] >= 0).any())
+
+
+def steps_used(found: Measurements, explainer: Any) -> StepsUsed:
+    """How many gradients the explanations took: the median and the largest number over all images and attacks.
+
+    Of each image, `report.measurements.at("steps_used", explainer=explainer)` has it.
+
+    Args:
+        found: What was measured.
+        explainer: An explainer that decides it image by image, as Integrated Gradients with `steps="auto"`.
+
+    Raises:
+        ValueError: The explainer takes as many for every image.
+    """
+    if not decides_steps(found, explainer):
+        name = found.coordinates.label("explainer", explainer)
+        raise ValueError(f"{name!r} takes as many steps for every image, so there is nothing to count.")
+    steps = found.arrays["steps_used"][found.coordinates.index("explainer", explainer)]
+    steps = steps[steps >= 0]  # where it was measured
+    return StepsUsed(float(np.median(steps)), int(steps.max()))
 
 
 def steps_needed(found: Measurements, explainer: Any, steps: int) -> int:

@@ -37,3 +37,4 @@ class MeasuredFigures:
     blank_rate = figure(of_drift.blank_rate)
     completeness_gap = figure(of_completeness.completeness_gap)
     completeness = figure(of_completeness.completeness)
+    steps_used = figure(of_completeness.steps_used)

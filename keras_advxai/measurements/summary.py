@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from keras_advxai.measurements import accuracy, drift, statistics
-from keras_advxai.measurements.completeness import completeness, promises_completeness
+from keras_advxai.measurements.completeness import completeness, decides_steps, promises_completeness, steps_used
 from keras_advxai.measurements.measurements import Measurements
 from keras_advxai.measurements.row import finite
 
@@ -17,7 +17,7 @@ from keras_advxai.measurements.row import finite
 def summary(
     found: Measurements, norms: Mapping[str, str], mods: Callable[[str, str, str], np.ndarray]
 ) -> dict[str, Any]:
-    """VID, chance, robust accuracy, perturbations and completeness as plain values, NaN as `None`.
+    """VID, chance, robust accuracy, perturbations, completeness and steps as plain values, NaN as `None`.
 
     Args:
         found: What was measured.
@@ -39,6 +39,7 @@ def summary(
         alike = [attack for attack in known.attacks if norms[attack] == norm]
         share = finite({"robust_accuracy": accuracy.robust_accuracy(found, alike, epsilon)})
         robust.append({"norm": norm, "epsilon": epsilon, **share})
+    steps = {name: steps_used(found, name)._asdict() for name in known.explainers if decides_steps(found, name)}
     return {
         "vid": vids,
         "chance": chances,
@@ -49,4 +50,5 @@ def summary(
             for name in known.explainers
             if promises_completeness(found, name)
         },
+        **({"steps_used": steps} if steps else {}),
     }

@@ -52,6 +52,39 @@ def resize(maps: Tensor, size: Sequence[int] | Tensor) -> Tensor:
     return ops.cast(_RESIZE[dimensions](maps, size), maps.dtype)  # `tf.image.resize` returns float32
 
 
+def resize_corners(maps: Tensor, size: Sequence[int] | Tensor) -> Tensor:
+    """Maps at another size, linear in each dimension, with the corners of both on one another.
+
+    As `scipy.ndimage.zoom` of order 1, and `align_corners=True` elsewhere; `resize` puts the edges on one another.
+
+    Args:
+        maps: `(batch, *positions, channels)` float32, with any number of dimensions of positions.
+        size: The size, a number for each dimension of positions. Numbers or an int32 tensor.
+
+    Returns:
+        Maps, `(batch, *size, channels)`.
+
+    Example:
+
+    >>> import numpy as np
+    >>> from keras_advxai.ops import heatmaps
+    >>> step = np.array([0, 1], "float32").reshape(1, 2, 1)
+    >>> heatmaps.resize_corners(step, [5]).numpy().ravel().tolist()
+    [0.0, 0.25, 0.5, 0.75, 1.0]
+    """
+    maps = tf.convert_to_tensor(maps)
+    for axis in range(1, maps.shape.rank - 1):
+        before, after = tf.shape(maps)[axis], size[axis - 1]
+        scale = tf.cast(before - 1, tf.float32) / tf.cast(tf.maximum(after - 1, 1), tf.float32)
+        # Each new position is a mean of the two old ones around it, so a row of this matrix has two entries.
+        places = tf.range(tf.cast(after, tf.float32))[:, None] * scale
+        mix = tf.nn.relu(1 - tf.abs(places - tf.range(tf.cast(before, tf.float32))[None]))
+        # `tensordot` brings the new dimension to the end.
+        order = [*range(axis), maps.shape.rank - 1, *range(axis, maps.shape.rank - 1)]
+        maps = tf.transpose(tf.tensordot(maps, mix, axes=[[axis], [1]]), order)
+    return maps
+
+
 def normalize(maps: Tensor, method: str = "max") -> Tensor:
     """Maps divided by each image's largest absolute value.
 

@@ -165,7 +165,7 @@ def test_one_image_has_no_chance():
     [
         ({"explainers": ()}, "at least one explainer"),
         ({"explainers": GradCAM(relu=False)}, "heatmaps are in"),
-        ({"explainers": "score_cam"}, "compute in TensorFlow"),
+        ({"explainers": "tf_keras_vis"}, "compute in TensorFlow"),
         ({"depths": 0}, "`depths` must be an integer of at least 1"),
         ({"metric": "nisim"}, "nissim"),
     ],

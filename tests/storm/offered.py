@@ -63,7 +63,8 @@ EXPLAINERS = [
     instance("SmoothGrad", lambda: kax.explainers.SmoothGrad(samples=2)),
     instance("SmoothGrad of Grad-CAM", lambda: kax.explainers.SmoothGrad(explainer="grad_cam", samples=2)),
     instance("tf-keras-vis", lambda: kax.contrib.TFKerasVis()),
-    instance("Score-CAM", lambda: kax.contrib.TFKerasVis("scorecam", max_N=2)),
+    instance("Score-CAM", lambda: kax.explainers.ScoreCAM(max_channels=2)),
+    instance("Score-CAM of tf-keras-vis", lambda: kax.contrib.TFKerasVis("scorecam", max_N=2)),
     instance("a configuration", lambda: kax.explainers.serialize(kax.explainers.GradCAM())),
     *literals("gradcan", "fgsm", "alibi_integrated_gradients", kax.explainers.Explainer, {"class_name": "x"}),
 ]
