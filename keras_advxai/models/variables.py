@@ -47,14 +47,14 @@ def non_finite_variables(model: keras.Model) -> tuple[str, ...]:
     floating = [
         item for item in model.variables if tf.as_dtype(keras.backend.standardize_dtype(item.dtype)).is_floating
     ]
-    summed = [item for item in floating if keras.backend.standardize_dtype(item.dtype) in _SUMMED]
-    if not floating:
-        return ()
     # A sum of squares is finite only if all of its terms are. So one operation for each variable, and one number each
-    # from the device, all of them at once; whose sum is not finite, or was not taken, is looked at.
-    sums = [tf.cast(tf.nn.l2_loss(item.value), tf.float64) for item in summed]
-    finite = np.isfinite(tf.stack(sums).numpy()) if sums else ()
-    sound = {id(item) for item, is_finite in zip(summed, finite, strict=True) if is_finite}
+    # from the device, all of a type at once; whose sum is not finite, or was not taken, is looked at.
+    sound: set[int] = set()
+    for dtype in _SUMMED:
+        same = [item for item in floating if keras.backend.standardize_dtype(item.dtype) == dtype]
+        if same:
+            finite = np.isfinite(tf.stack([tf.nn.l2_loss(item.value) for item in same]).numpy())
+            sound |= {id(item) for item, is_finite in zip(same, finite, strict=True) if is_finite}
     return tuple(
         item.path
         for item in floating

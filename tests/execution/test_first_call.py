@@ -42,6 +42,7 @@ def test_no_function_is_in_the_step_twice(graph):
     }
 
 
+@pytest.mark.slow
 def test_of_each_batch_as_many_arrays_leave_the_device_whatever_the_epsilons(model, few, monkeypatch):
     copied = []
     to_host = _EagerTensorBase._numpy
@@ -77,6 +78,7 @@ def test_the_model_is_traced_once_to_look_at_and_once_for_each_pass_of_the_step(
     model = keras.Sequential([keras.Input(helpers.SHAPE), Looking(), *layers, keras.layers.Dense(2)])
     traced.clear()
     settings = {"attacks": [ATTACKS[0], "sign_noise"], "epsilons": (0.01, 0.1), "progress": False, "batch_size": 4}
+    settings["metrics"] = "cosine_distance"  # which nothing has to be compiled for
     kax.evaluate(model, few, **settings)
     assert len(traced) == 3  # to look at, over the clean images, and after all attacks
     x, y = few
