@@ -6,7 +6,8 @@ import math
 from typing import Literal
 
 import numpy as np
-from scipy import ndimage, signal
+import scipy
+from scipy import ndimage
 
 from keras_advxai._typing import Tensor
 
@@ -27,7 +28,8 @@ def correlated(image: np.ndarray, kernel: np.ndarray, border: Literal["edge", "r
     rows, columns = (side // 2 for side in kernel.shape)
     padded = np.pad(image, ((rows, rows), (columns, columns), (0, 0)), border)
     flipped = kernel[::-1, ::-1, None]  # a convolution turns it around
-    return signal.oaconvolve(padded, flipped, mode="valid", axes=(0, 1))
+    # `scipy.signal` is loaded here: that takes as long as all of the package, and most evaluations do not need it.
+    return scipy.signal.oaconvolve(padded, flipped, mode="valid", axes=(0, 1))
 
 
 def disk(radius: float, blur: float) -> Tensor:

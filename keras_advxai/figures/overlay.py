@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import functools
+
 import matplotlib
+import matplotlib.colors
 import numpy as np
 
 HEAT = "viridis"  # ordered by brightness, for all kinds of eyes
@@ -52,7 +55,7 @@ def overlay(image: np.ndarray, heatmap: np.ndarray, *, colormap: str = HEAT, alp
         raise ValueError(f"Argument `alpha` must be an opacity from 0 to 1. Received: alpha={alpha!r}")
     gray = (rgb @ _LUMA)[..., None]  # colours of the image would pass for heat
     opacity = alpha * np.sqrt(heat)[..., None]
-    blend = (1 - opacity) * gray + opacity * matplotlib.colormaps[colormap](heat)[..., :3]
+    blend = (1 - opacity) * gray + opacity * _colors(colormap)(heat)[..., :3]
     return np.asarray(blend, "float32")
 
 
@@ -71,8 +74,14 @@ def change(heatmap: np.ndarray, other: np.ndarray) -> np.ndarray:
     """
     before = as_heat(heatmap)
     after = as_heat(other, before.shape)
-    colors: np.ndarray = matplotlib.colormaps[CHANGE]((after - before + 1) / 2)[..., :3]
+    colors: np.ndarray = _colors(CHANGE)((after - before + 1) / 2)[..., :3]
     return colors.astype("float32")
+
+
+@functools.lru_cache(maxsize=8)
+def _colors(name: str) -> matplotlib.colors.Colormap:
+    # Each look-up makes a copy, which computes its table anew: for a small picture that is half of the work.
+    return matplotlib.colormaps[name]
 
 
 def as_rgb(image: np.ndarray) -> np.ndarray:

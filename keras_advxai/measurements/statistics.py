@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 
 import numpy as np
@@ -74,7 +75,11 @@ def bootstrap_means(values: np.ndarray, seed: int, resamples: int = RESAMPLES) -
 
 def _sums_and_counts(values: np.ndarray, axis: int) -> np.ndarray:
     """What `mod` divides, `(2, ...)`."""
-    return np.stack([np.nansum(values, axis=axis), np.sum(~np.isnan(values), axis=axis)])
+    missing = np.isnan(values)
+    if not missing.any():  # nearly always, and bit for bit the same
+        total = np.sum(values, axis=axis)
+        return np.stack([total, np.full(total.shape, values.shape[axis])])
+    return np.stack([np.nansum(values, axis=axis), np.sum(~missing, axis=axis)])
 
 
 def percentile_interval(values: np.ndarray, level: float = 0.95) -> tuple[float, float]:
@@ -122,7 +127,13 @@ def wilson_interval(count: float, total: int, level: float = 0.95) -> tuple[floa
         z, share = float(stats.norm.ppf((1 + level) / 2)), count / total
         middle, half = share + z**2 / (2 * total), z * math.sqrt(share * (1 - share) / total + (z / (2 * total)) ** 2)
         return (middle - half) / (1 + z**2 / total), (middle + half) / (1 + z**2 / total)
-    interval = stats.binomtest(int(count), int(total)).proportion_ci(level, method="wilson")
+    return _wilson_interval(int(count), int(total), level)
+
+
+# Tables, charts and words ask for the same ones, and SciPy computes a probability each time that nobody asked for.
+@functools.lru_cache(maxsize=4096)
+def _wilson_interval(count: int, total: int, level: float) -> tuple[float, float]:
+    interval = stats.binomtest(count, total).proportion_ci(level, method="wilson")
     return float(interval.low), float(interval.high)
 
 

@@ -118,12 +118,12 @@ def _spec(value: Any) -> tf.TensorSpec:
     return tf.TensorSpec([None, *value.shape[1:]] if value.shape.rank else [], value.dtype)
 
 
-def _structure(model: keras.Model) -> tuple[_Identity, ...]:
+def _structure(model: keras.Model) -> _Structure:
     """What a trace through a model takes in. It stays the same inside `cached_structure`."""
-    known: tuple[weakref.ref[keras.Model], tuple[_Identity, ...]] | None = getattr(_CACHED, "structure", None)
+    known: tuple[weakref.ref[keras.Model], _Structure] | None = getattr(_CACHED, "structure", None)
     if known is not None and known[0]() is model:
         return known[1]
-    return tuple(_Identity(part) for item in all_operations(model) for part in _parts(item))
+    return _Structure(tuple(_Identity(part) for item in all_operations(model) for part in _parts(item)))
 
 
 def _parts(operation: keras.Operation) -> list[Any]:
@@ -137,6 +137,22 @@ def _parts(operation: keras.Operation) -> list[Any]:
     for kind in ("_trainable_variables", "_non_trainable_variables"):
         parts.extend(own.get(kind, ()))
     return [part for part in parts if part is not None]
+
+
+class _Structure:
+    """The identities of all parts of a model, hashed once: a deep model has a thousand, and a call asks forty times."""
+
+    __slots__ = ("_hash", "_parts")
+
+    def __init__(self, parts: tuple[_Identity, ...]) -> None:
+        self._parts = parts
+        self._hash = hash(parts)
+
+    def __hash__(self) -> int:
+        return self._hash
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Structure) and self._hash == other._hash and self._parts == other._parts
 
 
 class _Identity:

@@ -6,6 +6,7 @@ import abc
 from collections.abc import Sequence
 
 import keras
+import numpy as np
 
 from keras_advxai._typing import Score, Shape, Tensor
 from keras_advxai.models import lookup
@@ -102,11 +103,13 @@ class LayeredModel(abc.ABC):
     def to_channels_last(self, images: Tensor) -> Tensor:
         """Images, or something shaped like them, as `(batch, height, width, channels)`, as the model lays them out."""
         topology = self.topology(images.shape[1:])
+        # Pictures are arrays, each of which would go to the device and back.
+        of = np if isinstance(images, np.ndarray) else keras.ops
         if topology.grid is not None:
-            images = keras.ops.reshape(images, (-1, *topology.grid))
+            images = of.reshape(images, (-1, *topology.grid))
         if len(images.shape) == 2:
             return images[..., None]
-        return keras.ops.moveaxis(images, topology.channel, -1)
+        return of.moveaxis(images, topology.channel, -1)
 
     def layer_path(self, layer: str | keras.Operation | None, shape: Shape = None, *, spatial: bool = True) -> str:
         """The full path of a layer that can be explained.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, TypeAlias
 
 import keras
@@ -14,6 +14,8 @@ import tensorflow as tf
 _LOCK = threading.RLock()
 _ABSENT = object()
 _FRAMEWISE = keras.layers.TimeDistributed
+_KERAS_OWN = frozenset({"call", *dir(keras.Model)})
+"""Methods, such as `make_predict_function`, that take no part in a pass."""
 
 
 @dataclasses.dataclass(eq=False)
@@ -110,7 +112,7 @@ def record(model: keras.Model, intercept: Interceptor | None = None) -> Iterator
         # Under `keras.RematScope` a layer runs in a function that is repeated on the way back, and hides its tensors.
         patches += [(item, "_remat_mode", None) for item in operations if getattr(item, "_remat_mode", None)]
         # Subclassed models put their layers into methods such as `features`, decorated like a `call`.
-        patches += [patch for item in operations for patch in _graph_functions(item)]
+        patches += _graph_functions(operations)
         # Keras clears the losses of the user's last call when the next begins, and a training loop may not have read
         # them.
         patches.append((model, "_clear_losses", for_others(model._clear_losses)))
@@ -160,17 +162,27 @@ def _all_frames(
     return call
 
 
-def _graph_functions(operation: keras.Operation) -> list[tuple[keras.Operation, str, Any]]:
-    """The methods of a layer that are `tf.function`s, but for `call` and those that Keras makes, as plain ones."""
-    # Keras' own, such as `make_predict_function`, take no part in a pass.
-    known = {"call", *dir(keras.Model)}
-    names = {name for cls in type(operation).__mro__ for name, value in vars(cls).items() if _is_graph_function(value)}
-    names |= {name for name, value in vars(operation).items() if _is_graph_function(value)}
-    return [(operation, name, getattr(operation, name).python_function) for name in sorted(names - known)]
+def _graph_functions(operations: Iterable[keras.Operation]) -> list[tuple[keras.Operation, str, Any]]:
+    """The methods of layers that are `tf.function`s, but for `call` and those that Keras makes, as plain ones."""
+    classes: dict[type, set[str]] = {}
+    return [
+        (operation, name, getattr(operation, name).python_function)
+        for operation in operations
+        for name in sorted(_names(operation, classes) - _KERAS_OWN)
+    ]
 
 
-def _is_graph_function(value: Any) -> bool:
-    return isinstance(value, tf.types.experimental.PolymorphicFunction)
+def _names(operation: keras.Operation, classes: dict[type, set[str]]) -> set[str]:
+    # A model has hundreds of layers of a dozen classes, and a class hundreds of attributes: each is looked at once.
+    for cls in type(operation).__mro__:
+        if cls not in classes:
+            classes[cls] = _in(vars(cls))
+    return _in(vars(operation)).union(*(classes[cls] for cls in type(operation).__mro__))
+
+
+def _in(attributes: Mapping[str, Any]) -> set[str]:
+    function = tf.types.experimental.PolymorphicFunction
+    return {name for name, value in attributes.items() if isinstance(value, function)}
 
 
 def all_operations(model: keras.Model) -> list[keras.Operation]:
@@ -209,7 +221,8 @@ def _restorer(operations: list[keras.Operation]) -> Callable[[], None]:
             for name, value in list(attributes.items()):
                 # Some layers keep a tensor of each call, as attention scores are kept; one of our graph is of no use
                 # outside of it.
-                if tf.is_tensor(value) and value is not kept.get(name):
+                # Nearly all of them are what they were, and to ask TensorFlow takes long.
+                if value is not kept.get(name) and tf.is_tensor(value):
                     attributes.pop(name)
                     attributes.update({name: kept[name]} if name in kept else {})
 

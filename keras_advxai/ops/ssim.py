@@ -169,30 +169,45 @@ def _checked_window(a: tf.TensorShape, b: tf.TensorShape, win_size: int | None) 
 @functools.cache  # a `tf.function` that is made anew is compiled anew
 def _ssim(window: tuple[int, ...], data_range: float) -> Callable[[tf.Tensor, tf.Tensor], tf.Tensor]:
     def mean(a: tf.Tensor, b: tf.Tensor) -> tf.Tensor:
-        return 1.0 - _one_minus_ssim(a, b, window, data_range)
+        return 1.0 - one_minus_ssim(a, b, window, data_range)
 
-    # By XLA, which is the faster one here; convolutions on a CPU are 10 to 15 times slower with it.
-    return functools.partial(call_compiled, tf.function(mean, jit_compile=True, reduce_retracing=True))
+    return _compiled(mean)
 
 
 @functools.cache
 def _dissimilarity(window: tuple[int, ...]) -> Callable[[tf.Tensor, tf.Tensor], tf.Tensor]:
     def nissim(a: tf.Tensor, b: tf.Tensor) -> tf.Tensor:
-        return ops.clip(0.5 * _one_minus_ssim(a, b, window, 1.0), 0.0, 1.0)
+        return ops.clip(0.5 * one_minus_ssim(a, b, window, 1.0), 0.0, 1.0)
 
-    return functools.partial(call_compiled, tf.function(nissim, jit_compile=True, reduce_retracing=True))
+    return _compiled(nissim)
 
 
-def _one_minus_ssim(x: tf.Tensor, y: tf.Tensor, window: tuple[int, ...], data_range: float) -> tf.Tensor:
+def _compiled(function: Callable[[tf.Tensor, tf.Tensor], tf.Tensor]) -> Callable[[tf.Tensor, tf.Tensor], tf.Tensor]:
+    # By XLA, which is the faster one here; convolutions on a CPU are 10 to 15 times slower with it. Without AutoGraph,
+    # which takes longer to rewrite this than XLA to compile it, and for nothing: all loops are over constants.
+    made = tf.function(function, autograph=False, jit_compile=True, reduce_retracing=True)
+    return functools.partial(call_compiled, made)
+
+
+def one_minus_ssim(
+    x: tf.Tensor, y: tf.Tensor, window: tuple[int, ...], data_range: float, dtype: str = "float64"
+) -> tf.Tensor:
     """`1 - SSIM` from the four window sums of x, y, (x - y)² and xy.
 
     SSIM is `A1 A2 / (B1 B2)`. With `B1 = A1 + e1` and `B2 = A2 + e2`, where e1 is the squared difference of
     the means and e2 the variance of x - y, `1 - SSIM = (e1 A2 + e2 B1) / (B1 B2)`: nothing is subtracted
     from 1, so that small differences keep their digits, and equal windows give exactly 0, with or without
     fused multiply-adds, because both e are made of differences of sums.
+
+    Args:
+        x: Images, `(batch, *positions, channels)`.
+        y: Images of the same shape.
+        window: The sides of the window.
+        data_range: The width of the range of the values.
+        dtype: The precision of the computation. Defaults to `"float64"`; another one is there to be measured.
     """
     # In float32, what two nearly equal maps differ by would be lost to rounding in the variances.
-    x, y = ops.cast(x, "float64"), ops.cast(y, "float64")
+    x, y = ops.cast(x, dtype), ops.cast(y, dtype)
     c1, c2 = (K1 * data_range) ** 2, (K2 * data_range) ** 2
     pixels = math.prod(window)
     sample = pixels / (pixels - 1)  # scikit-image's default, where Wang et al. divide by all

@@ -84,15 +84,15 @@ def samples(report: Source, pictured: list[int]) -> dict[str, Any]:
     names = of.at("name").tolist()
     columns: dict[str, Any] = {
         "of": len(found),
-        "index": chosen.tolist(),
+        "index": chosen,
         "name": names if any(names) else None,
-        "label": of.at("label").tolist() if say_classes and report.provenance["labels"] == "given" else None,
-        "prediction": of.at("prediction").tolist(),
+        "label": of.at("label") if say_classes and report.provenance["labels"] == "given" else None,
+        "prediction": of.at("prediction"),
         "confidence": plain(of.at("confidence"), 4),
         "predictions": {attack: by_epsilon("prediction", attack) for attack in known.attacks},
         "confidences": {attack: by_epsilon("confidence", attack) for attack in known.attacks},
         "flipped": {
-            attack: [accuracy.flipped(found, attack, level)[chosen].astype(int).tolist() for level in known.epsilons]
+            attack: [accuracy.flipped(found, attack, level)[chosen].astype(int) for level in known.epsilons]
             for attack in known.attacks
         },
         "dissimilarity": {

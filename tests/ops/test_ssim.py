@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from skimage.metrics import structural_similarity
 
-from keras_advxai.ops.ssim import _one_minus_ssim, dissimilarity, ssim, window_size
+from keras_advxai.ops.ssim import dissimilarity, one_minus_ssim, ssim, window_size
 
 pytestmark = pytest.mark.sampled(3)
 
@@ -42,7 +42,7 @@ def reference(a: np.ndarray, b: np.ndarray, data_range: float = 1.0, win_size: i
 def uncompiled(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     """The same arithmetic, operation by operation: no compilation for each new shape."""
     size = a.shape[1:-1]
-    return _one_minus_ssim(a, b, (window_size(*size),) * len(size), 1.0).numpy()
+    return one_minus_ssim(a, b, (window_size(*size),) * len(size), 1.0).numpy()
 
 
 def pair(shape: tuple[int, ...], seed: int = 0, noise: float = 0.2) -> tuple[np.ndarray, np.ndarray]:
