@@ -14,6 +14,9 @@ export function color(name, about) {
   return `var(--attack-${place % COUNT})`;
 }
 
+/** Of those that have the same colour, since there are six: how the line is dashed. Noise is "5 4". */
+const DASHES = [null, "9 3 2 3", "3 3", "12 4", "2 3 6 3"];
+
 /** The dashes of an attack's line.
  * @param {string} name
  * @param {About} about */
@@ -21,5 +24,16 @@ export function dashes(name, about) {
   const attack = about.attacks.find((item) => item.name === name);
   const same = about.attacks.filter((item) => item.aim !== "noise").findIndex((item) => item.name === name);
   if (!attack || attack.aim === "noise") return "5 4";
-  return same >= COUNT ? "9 3 2 3" : null; // a seventh attack has the colour of the first
+  return DASHES[Math.floor(same / COUNT) % DASHES.length];
+}
+
+/** How the marks and the lines of further runs look, since their colour is that of the attack. */
+const RUNS = [
+  { symbol: "square", dash: "2 3" }, { symbol: "triangle", dash: "8 3" }, { symbol: "diamond2", dash: "8 3 2 3" },
+  { symbol: "star", dash: "4 2" }, { symbol: "wye", dash: "1 4" },
+];
+
+/** The mark and the dashes of a further run. @param {number} place */
+export function runMark(place) {
+  return RUNS[place % RUNS.length];
 }

@@ -1,9 +1,11 @@
 /** One sample in a window of its own: through the epsilons, the epochs and the explainers. */
 
 import { button, download, fill, h } from "./dom.js";
-import { show } from "./pictures.js";
+import { atLayers, atScores, dissimilarities, explainer, families, layerOf, ofFamily } from "./explainers.js";
+import { levelsOf, levelText } from "./levels.js";
+import { reducedText, show } from "./pictures.js";
 import { asCsv, chosen } from "./select.js";
-import { className, explainerTitle, number, percent } from "./text.js";
+import { className, number, percent } from "./text.js";
 
 /** @typedef {import("./types.js").View} View */
 /** @typedef {import("./types.js").State} State */
@@ -87,35 +89,54 @@ export class Detail {
     const { about, state } = view;
     const samples = /** @type {import("./types.js").Samples} */ (view.details?.samples);
     const row = samples.index.indexOf(index);
-    const label = samples.label ? `labelled ${className(samples.label[row], about)}` : "without a label";
-    const epsilon = about.epsilons[view.level].text;
+    const label = samples.label ? `Labelled ${className(samples.label[row], about)}` : "Without a label";
+    const level = levelText(state.attack, about, view.level);
     const clean = { title: "original", said: this.said(view, samples.prediction[row], samples.confidence[row]), of: null };
-    const conditions = about.epsilons.map((item, level) => ({
-      title: `epsilon ${item.text}`,
-      said: this.said(view, samples.predictions[state.attack][level][row], samples.confidences[state.attack][level][row], samples.prediction[row]),
-      moved: samples.dissimilarity[state.metric]?.[state.explainer]?.[state.attack]?.[level]?.[row],
-      of: { level },
-      chosen: level === view.level,
-      pick: { epsilon: item.value },
-    }));
-    const parts = [h("h3", { text: `Through the epsilons of ${state.attack}` }), this.strip(view, index, [clean, ...conditions])];
-    if (about.explainers.length > 1) {
-      const explainers = about.explainers.map((item) => ({
-        title: explainerTitle(item, about),
-        said: item.layers.length ? `at ${item.layers.join(", ")}` : "",
-        moved: samples.dissimilarity[state.metric]?.[item.name]?.[state.attack]?.[view.level]?.[row],
-        of: { explainer: item.name },
-        chosen: item.name === state.explainer,
-        pick: { explainer: item.name },
+    const moved = dissimilarities(samples, state)?.[state.attack];
+    const conditions = levelsOf(state.attack, about).map((item, place) => ({
+      title: `${view.scale} ${item.text}`,
+      said: this.said(view, samples.predictions[state.attack][place][row], samples.confidences[state.attack][place][row], samples.prediction[row]),
+      moved: moved?.[place]?.[row],
+      of: { level: place },
+      chosen: place === view.level,
+      pick: { [view.scale]: item.value },
+      value: item.value,
+    })).sort((a, b) => a.value - b.value);
+    const scales = view.scale === "severity" ? "severities" : "epsilons";
+    const parts = [h("h3", { text: `Through the ${scales} of ${state.attack}` }), this.strip(view, index, [clean, ...conditions])];
+    for (const { title, items } of this.comparisons(view)) {
+      const columns = items.map(([name, text]) => ({
+        title: text,
+        said: layersText(explainer(name, about)),
+        moved: dissimilarities(samples, state, name)?.[state.attack]?.[view.level]?.[row],
+        of: { explainer: name },
+        chosen: name === state.explainer,
+        pick: { explainer: name },
       }));
-      parts.push(h("h3", { text: `Explainers, at epsilon ${epsilon}` }), this.strip(view, index, explainers, ["before", "after", "change"]));
+      parts.push(h("h3", { text: `${title}, at ${level}` }), this.strip(view, index, columns, ["before", "after", "change"]));
     }
     if (view.steps.length > 1) {
       const place = h("div.strip-place", {}, h("p.quiet", { text: "Loading the epochs" }));
-      parts.push(h("h3", { text: `Through the epochs, at epsilon ${epsilon}` }), place);
+      parts.push(h("h3", { text: `Through the epochs, at ${level}` }), place);
       this.epochs(view, index).then((strip) => fill(place, strip));
     }
-    return h("article", {}, h("p.lead", { text: `${isPin ? `Pinned: ${this.name(view, index)}, ` : ""}${label}. Heatmaps of ${state.explainer || "no explainer"}.` }), ...parts);
+    const reduced = reducedText(view);
+    const lead = `${isPin ? `Pinned: ${this.name(view, index)}. ` : ""}${label}. ${state.explainer ? `Heatmaps of ${state.explainer}. ` : ""}${reduced}`;
+    return h("article", {}, h("p.lead", { text: lead }), ...parts);
+  }
+
+  /** What the chosen explainer is compared with: other layers, the other score, other explainers.
+   * @param {View} view
+   * @returns {{title: string, items: [string, string][]}[]} */
+  comparisons({ about, state }) {
+    const layers = atLayers(state.explainer, about);
+    const scores = atScores(state.explainer, about);
+    const others = families(about);
+    return [
+      { title: `Layers of ${explainer(state.explainer, about)?.family}`, items: layers.map((item) => /** @type {[string, string]} */ ([item.name, layerOf(item)])) },
+      { title: "Without and with the softmax", items: scores.map((item) => /** @type {[string, string]} */ ([item.name, item.score === "probability" ? "with (probability)" : "without (logit)"])) },
+      { title: "Explainers", items: others.map((family) => /** @type {[string, string]} */ ([ofFamily(family, state.explainer, about), family])) },
+    ].filter((each) => each.items.length > 1);
   }
 
   /** @param {View} view @param {number} prediction @param {number | null} confidence */
@@ -156,11 +177,11 @@ export class Detail {
     const columns = await Promise.all(steps.map(async (step) => {
       const details = await this.host.details(view.run.id, step.step);
       const row = details.samples.index.indexOf(index);
-      const { attack, metric, explainer } = view.state;
+      const { attack } = view.state;
       return {
         title: `epoch ${step.step + 1}`,
         said: row < 0 ? "not among them" : this.said(view, details.samples.predictions[attack][view.level][row], details.samples.confidences[attack][view.level][row], details.samples.prediction[row]),
-        moved: details.samples.dissimilarity[metric]?.[explainer]?.[attack]?.[view.level]?.[row],
+        moved: dissimilarities(details.samples, view.state)?.[attack]?.[view.level]?.[row],
         of: {}, chosen: step === view.step, pick: { step: step.step }, view: { ...view, step, details },
       };
     }));
@@ -206,4 +227,9 @@ export class Detail {
   file() {
     return `image-${this.view?.state.sample}`;
   }
+}
+
+/** At which layers an explainer looks. @param {import("./types.js").Explainer | undefined} item */
+function layersText(item) {
+  return item?.layers.length ? `at ${item.layers.join(", ")}` : "";
 }

@@ -1,7 +1,8 @@
 /** The samples as a list of which only what is in sight is drawn. */
 
 import { choice, fill, h } from "./dom.js";
-import { KINDS, show } from "./pictures.js";
+import { TARGETS } from "./explainers.js";
+import { KINDS, reducedText, show } from "./pictures.js";
 import { chosen, movedBy } from "./select.js";
 import { FILTERS, SORTS, VIEWS } from "./state.js";
 import { className, counted, ending, number, percent } from "./text.js";
@@ -37,6 +38,10 @@ export class Gallery {
     this.count = h("p.count", { "aria-live": "polite" });
     this.list = h("div.list", { role: "list", "aria-label": "Samples" });
     const options = (of) => /** @type {[string, string][]} */ (Object.entries(of));
+    this.note = h("p.hint.note");
+    this.wipe = h("input", { type: "range", min: "0", max: "1", step: "0.05", "aria-label": "Where the pictures are wiped", oninput: () => set({ wipe: Number(this.wipe.value) }) });
+    this.wiped = h("label.field", {}, h("span.label", { text: "Wipe" }), this.wipe);
+    this.flip = h("button.quiet", { type: "button", onclick: () => set({ flip: "", low: null, high: null }) });
     this.heads = h("div.heads", { "aria-hidden": "true" });
     this.isWhole = false;
     this.more = h("button.more", { type: "button", onclick: () => this.open() });
@@ -47,8 +52,9 @@ export class Gallery {
     this.alpha = h("input", { type: "range", min: "0", max: "1", step: "0.05", "aria-label": "Opacity of the heatmaps", oninput: () => set({ alpha: Number(this.alpha.value) }) });
     this.element = h("section.gallery", { "aria-labelledby": "gallery-title" },
       h("div.section-head", {},
-        h("div", {}, h("h2", { id: "gallery-title", text: "Samples" }), this.count),
-        h("div.tools", {}, this.filter, this.label, this.sort, this.looks, h("label.field", {}, h("span.label", { text: "Heatmaps" }), this.alpha))),
+        h("div", {}, h("h2", { id: "gallery-title", text: "Samples" }), this.count, this.flip),
+        h("div.tools", {}, this.filter, this.label, this.sort, this.looks, this.wiped, h("label.field", {}, h("span.label", { text: "Heatmaps" }), this.alpha))),
+      this.note,
       this.heads,
       this.list,
       this.more);
@@ -65,6 +71,15 @@ export class Gallery {
     const { state, about, details } = view;
     for (const [field, value] of [[this.sort, state.sort], [this.filter, state.filter], [this.looks, state.view]]) field.lastChild.value = value;
     this.alpha.value = String(state.alpha);
+    this.wipe.value = String(state.wipe);
+    this.wiped.hidden = state.view !== "wipe";
+    this.list.style.setProperty("--wiped", `${100 * state.wipe}%`);
+    const [from, to] = state.flip.split(/(?<=\d)-/).map((index) => className(Number(index), about));
+    const kinds = [state.flip && `${from} → ${to}`, (state.low !== null || state.high !== null) && `moved by ${state.low ?? 0} to ${state.high ?? "the most"}`].filter(Boolean);
+    this.flip.hidden = !kinds.length;
+    this.flip.textContent = `${kinds.join(", ")} only. Show all again`;
+    this.note.textContent = [reducedText(view), state.target ? `Heatmaps of the pictures explain ${TARGETS[about.target] ?? about.target}.` : ""].filter(Boolean).join(" ");
+    this.note.hidden = !this.note.textContent;
     const classes = details?.samples.label ?? details?.samples.prediction ?? [];
     const known = [...new Set(classes)].sort((a, b) => a - b);
     if (this.label.dataset.known !== known.join()) {
@@ -80,7 +95,7 @@ export class Gallery {
     const isKept = !details?.pictures || details.pictures.attacks[state.attack]?.[view.level];
     const left = isKept ? "" : "; adversarial images of this condition were left out to keep the file small";
     this.count.textContent = !details ? "Loading" : `${this.rows.length.toLocaleString("en")} of ${counted(all, "image")}${shown < this.rows.length ? `, ${shown} with pictures` : ""}${left}`;
-    const signature = JSON.stringify([state.run, view.step.step, state.attack, state.explainer, state.metric, view.level, state.view, state.alpha, this.rows, isResized && innerWidth]);
+    const signature = JSON.stringify([state.run, view.step.step, state.attack, state.explainer, state.metric, state.target, view.level, state.view, state.alpha, this.rows, isResized && innerWidth]);
     if (signature === this.signature && !isResized) return;
     this.signature = signature;
     this.list.dataset.view = state.view;

@@ -39,11 +39,3 @@ export function ending(name, longest = 32) {
 export function counted(count, what) {
   return `${count.toLocaleString("en")} ${what}${count === 1 ? "" : "s"}`;
 }
-
-/** What an explainer is called: `grad_cam` as it is written in code.
- * @param {import("./types.js").Explainer} explainer
- * @param {About} about */
-export function explainerTitle(explainer, about) {
-  const isProbability = about.explainers.some((other) => other.probability === explainer.name);
-  return isProbability ? `${explainer.name} (with softmax)` : explainer.name;
-}
