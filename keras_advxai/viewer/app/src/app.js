@@ -5,6 +5,7 @@ import { Detail } from "./detail.js";
 import { button, fill, h } from "./dom.js";
 import { Gallery } from "./gallery.js";
 import { Header } from "./header.js";
+import { counterpart } from "./explainers.js";
 import { findings, keys, provenance, table, verdict } from "./page.js";
 import { Sheets } from "./pictures.js";
 import { nearest, scaleOf, SCALES, levelsOn } from "./levels.js";
@@ -83,6 +84,8 @@ export class App {
       const wanted = this.state.step;
       const step = steps.find((item) => item.step === wanted) ?? steps[steps.length - 1];
       const { about, figures } = step.overview;
+      // A layer may have another name in the run that one comes to.
+      if (this.view && this.state.explainer) this.state.explainer = counterpart(this.state.explainer, this.view.about, about);
       const state = fitted({ ...this.state, run: run.id }, about, figures);
       const places = /** @type {Record<import("./types.js").Scale, number>} */ (Object.fromEntries(SCALES.map((scale) => [scale, nearest(state[scale], levelsOn(scale, about))])));
       const scale = scaleOf(state.attack, about);

@@ -7,8 +7,11 @@ import { number } from "./text.js";
 
 const STEPS = 50; // of the handles, from end to end
 const CLICK = 0.01; // of the width: what is dragged less is a click
-const MARGIN = 14; // above the histogram
-const TALL = 146;
+const BELOW = 34; // pixels of the axis
+
+/** The height of the histogram, and what is free above its bars, in pixels. */
+export const TALL = 172;
+export const ABOVE = 22;
 
 /**
  * A range as it is kept: with four digits, its ends in order, and none where it holds everything.
@@ -60,7 +63,7 @@ export function brush(drawn, { low, high, upper, bins, values, onpick }) {
   const range = { low, high };
   const scale = drawn.scale("x");
   const shade = document.createElementNS("http://www.w3.org/2000/svg", "rect");
-  for (const [key, value] of Object.entries({ y: MARGIN, height: TALL, class: "brush" })) shade.setAttribute(key, String(value));
+  for (const [key, value] of Object.entries({ y: ABOVE, height: TALL - ABOVE - BELOW, class: "brush" })) shade.setAttribute(key, String(value));
   drawn.append(shade);
   const said = h("p.hint.range", { role: "status" });
   const handle = (end, label) => h("input", {

@@ -8,6 +8,9 @@ import { h } from "./dom.js";
 
 const FONT = { fontFamily: "inherit", fontSize: "12px", background: "transparent", overflow: "visible" };
 
+/** What a vertical axis is called stands above it. */
+const ABOVE = { labelAnchor: "top", labelArrow: "none", labelOffset: 40, grid: true, tickSize: 0 };
+
 /**
  * A plot without a style element of its own, which the page's security policy does not allow.
  *
@@ -22,6 +25,12 @@ export function plot(options) {
     part.removeAttribute("aria-label");
   }
   return drawn;
+}
+
+/** The vertical axis of a number of images, of which there are no halves. @param {number} largest */
+export function countAxis(largest) {
+  const step = Math.max(1, Math.ceil(largest / 4));
+  return { ticks: Array.from({ length: Math.floor(largest / step) + 1 }, (_, place) => place * step), tickFormat: "d", label: "images", ...ABOVE };
 }
 
 /** A card with a chart in it.
@@ -40,7 +49,7 @@ export function card(title, text, drawn, more = null) {
  *
  * @param {{lines: Line[], levels: {y: number | null, name: string}[], x: any, y: any, at: number | null, width: number, height?: number, onpick: (pick: object) => void}} what
  */
-export function lines({ lines, levels, x, y, at, width, height = 196, onpick }) {
+export function lines({ lines, levels, x, y, at, width, height = 204, onpick }) {
   const known = lines.map((line) => ({ ...line, points: line.points.filter((point) => point.y !== null) }));
   const all = known.flatMap((line) => line.points);
   const marks = [
@@ -60,7 +69,7 @@ export function lines({ lines, levels, x, y, at, width, height = 196, onpick }) 
     ]),
     Plot.tip(all, Plot.pointer({ x: "x", y: "y", title: "title", fill: "var(--surface)", stroke: "var(--rule-strong)", textPadding: 8 })),
   ];
-  const drawn = plot({ width, height, marginLeft: 44, marginRight: levels.some((level) => level.y !== null) ? 50 : 14, marginTop: 14, marginBottom: 36, x, y, marks: marks.filter(Boolean) });
+  const drawn = plot({ width, height, marginLeft: 44, marginRight: levels.some((level) => level.y !== null) ? 50 : 14, marginTop: 22, marginBottom: 36, x, y, marks: marks.filter(Boolean) });
   drawn.classList.add("clickable");
   drawn.addEventListener("click", () => drawn.value && onpick(drawn.value.pick));
   return drawn;
@@ -86,11 +95,11 @@ export function epochAxis(all) {
   return { domain: [sorted[0], sorted[sorted.length - 1]], ticks: sorted.filter((_, place) => place % every === 0), tickFormat: (value) => String(value + 1), label: "epoch", labelAnchor: "center", labelArrow: "none", tickSize: 3 };
 }
 
-export const SHARES = { domain: [0, 1], tickFormat: "%", ticks: 5, grid: true, label: null, tickSize: 0 };
+export const SHARES = { domain: [0, 1], tickFormat: "%", ticks: 5, label: "accuracy", ...ABOVE };
 
 /** The vertical axis of a dissimilarity, with room for the chance level.
  * @param {(number | null | undefined)[]} values */
 export function driftAxis(values) {
   const largest = Math.max(0.05, ...values.map((value) => Number(value ?? 0)));
-  return { domain: [0, largest * 1.1], ticks: 5, grid: true, label: null, tickSize: 0 };
+  return { domain: [0, largest * 1.1], ticks: 5, label: "MOD", ...ABOVE };
 }

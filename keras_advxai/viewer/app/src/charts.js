@@ -1,11 +1,11 @@
 /** The charts, drawn by Observable Plot. Every mark can be clicked to choose what it stands for. */
 
 import * as Plot from "@observablehq/plot";
-import { brush } from "./brush.js";
-import { card, driftAxis, epochAxis, levelAxis, lines, plot, SHARES } from "./chart_parts.js";
+import { ABOVE, brush, TALL } from "./brush.js";
+import { card, countAxis, driftAxis, epochAxis, levelAxis, lines, plot, SHARES } from "./chart_parts.js";
 import { color, dashes } from "./colors.js";
 import { fill, h } from "./dom.js";
-import { atLayers, driftOf, explainer, layerOf } from "./explainers.js";
+import { atLayers, counterpart, driftOf, explainer, layerOf } from "./explainers.js";
 import { attacksOn, levelsOn, levelText, SCALES } from "./levels.js";
 import * as overlay from "./overlay.js";
 import { flips, movedBy, movedLimit } from "./select.js";
@@ -75,12 +75,17 @@ const accuracyOver = (scale) => (view, width, onpick) => {
   return card(`Accuracy by ${scale}`, "Share of images that are right; bands: 95 % intervals.", drawn, overlay.legend(view, further));
 };
 
+/** The MODs of the chosen attack in another run. @param {View} view @param {Step} step */
+function modOf(view, step) {
+  const { about, figures } = step.overview;
+  return driftOf(figures, view.state, counterpart(view.state.explainer, view.about, about))?.attacks[view.state.attack]?.mod;
+}
+
 /** @param {Scale} scale @returns {Chart} */
 const driftOver = (scale) => (view, width, onpick) => {
   const found = driftOf(view.figures, view.state);
   if (!found || !attacksOn(scale, view.about).length) return null;
-  const others = (/** @type {Step} */ step) => driftOf(step.overview.figures, view.state)?.attacks[view.state.attack]?.mod;
-  const further = scale === view.scale ? overlay.overLevels(view, others, number) : [];
+  const further = scale === view.scale ? overlay.overLevels(view, (step) => modOf(view, step), number) : [];
   const own = overLevels(view, scale, (attack) => {
     const of = found.attacks[attack];
     return { y: of.mod, low: of.mod_low, high: of.mod_high };
@@ -138,7 +143,7 @@ function driftOverEpoch(view, width, onpick) {
     }, number),
   }));
   const chance = { name: "chance", color: "var(--ink-soft)", dash: "1 3", width: 1.2, points: points(view, view.state.attack, "chance", (step) => ({ y: of(step)?.chance }), number) };
-  const further = overlay.overEpochs(view, (step) => of(step)?.attacks[view.state.attack]?.mod, number);
+  const further = overlay.overEpochs(view, (step) => modOf(view, step), number);
   const all = [...further, chance, ...shown];
   const y = driftAxis(all.flatMap((line) => line.points.map((point) => point.high ?? point.y)));
   const drawn = lines({ lines: all, levels: [], x: epochs(all), y, at: view.step.step, width, onpick });
@@ -178,6 +183,8 @@ function histogram(view, width, onpick) {
   const limit = movedLimit(view);
   const own = color(view.state.attack, view.about);
   const [, upper] = driftAxis([found.chance, ...rows.map((row) => row.value)]).domain;
+  const counts = new Array(BINS).fill(0);
+  for (const { value } of rows) counts[Math.min(BINS - 1, Math.floor((Number(value) / upper) * BINS))] += 1;
   const marks = [
     Plot.rectY(rows, Plot.binX({ y: "count" }, /** @type {any} */ ({ x: "value", fill: "kind", thresholds: Array.from({ length: BINS - 1 }, (_, place) => ((place + 1) * upper) / BINS), domain: [0, upper], order: ["flipped", "kept"], insetRight: 1 }))),
     Plot.ruleY([0], { stroke: "var(--rule-strong)" }),
@@ -185,10 +192,10 @@ function histogram(view, width, onpick) {
     found.chance !== null && Plot.text([found.chance], { x: (value) => value, text: () => "chance", frameAnchor: "top", textAnchor: "end", dx: -4, fill: "var(--ink-soft)" }),
     limit !== null && Plot.ruleX([limit], { stroke: "var(--rule-strong)" }),
   ];
-  const drawn = plot({ width, height: 196, marginLeft: 44, marginRight: 14, marginTop: 14, marginBottom: 36, x: { domain: [0, upper], label: "dissimilarity", labelAnchor: "center", labelArrow: "none", ticks: 6, tickSize: 3 }, y: { grid: true, label: null, ticks: 4, tickSize: 0, tickFormat: "d" }, color: { domain: ["flipped", "kept"], range: [own, `color-mix(in srgb, ${own} 38%, var(--surface))`] }, marks: marks.filter(Boolean) });
+  const drawn = plot({ width, height: TALL, marginLeft: 44, marginRight: 14, marginTop: ABOVE, marginBottom: 34, x: { domain: [0, upper], label: "dissimilarity", labelAnchor: "center", labelArrow: "none", ticks: 6, tickSize: 3 }, y: countAxis(Math.max(...counts)), color: { domain: ["flipped", "kept"], range: [own, `color-mix(in srgb, ${own} 38%, var(--surface))`] }, marks: marks.filter(Boolean) });
   const handles = brush(drawn, { low: view.state.low, high: view.state.high, upper, bins: BINS, values, onpick });
   const seen = samples.index.length < samples.of ? ` Of ${counted(samples.of, "image")}, ${samples.index.length.toLocaleString("en")}.` : "";
-  return card("How far single images move", `Images by dissimilarity; dark: flipped. Drag to choose a range, or click a bar.${seen}`, drawn, handles);
+  return card("How far single images move", `Dark: flipped. Drag over it, or click a bar.${seen}`, drawn, handles);
 }
 
 /** @type {Chart} */

@@ -12,6 +12,9 @@ import { className, number, percent } from "./text.js";
 
 const MOST_EPOCHS = 12;
 
+/** What stands in front of the lines of pictures. */
+const ROWS = { image: "image", heat: "heatmap", before: "heatmap, original", after: "heatmap, after", change: "change of the heatmap" };
+
 export class Detail {
   /**
    * @param {import("./pictures.js").Sheets} sheets
@@ -74,8 +77,10 @@ export class Detail {
     this.pin.setAttribute("aria-pressed", String(this.isPinned()));
     const parts = [this.of(view, state.sample)];
     if (state.pin !== null && state.pin !== state.sample && details.samples.index.includes(state.pin)) parts.push(this.of(view, state.pin, true));
+    this.body.classList.toggle("two", parts.length > 1);
     fill(this.body, ...parts);
     if (!this.element.open) this.element.showModal();
+    for (const strip of this.body.querySelectorAll(".strip")) uncover(strip);
   }
 
   /** @param {View} view @param {number} index */
@@ -118,9 +123,9 @@ export class Detail {
     if (view.steps.length > 1) {
       const place = h("div.strip-place", {}, h("p.quiet", { text: "Loading the epochs" }));
       parts.push(h("h3", { text: `Through the epochs, at ${level}` }), place);
-      this.epochs(view, index).then((strip) => fill(place, strip));
+      this.epochs(view, index).then((strip) => uncover(fill(place, strip).firstElementChild));
     }
-    const reduced = reducedText(view);
+    const reduced = [reducedText(view), leftOut(view)].filter(Boolean).join(" ");
     const lead = `${isPin ? `Pinned: ${this.name(view, index)}. ` : ""}${label}. ${state.explainer ? `Heatmaps of ${state.explainer}. ` : ""}${reduced}`;
     return h("article", {}, h("p.lead", { text: lead }), ...parts);
   }
@@ -163,11 +168,16 @@ export class Detail {
         show(canvas, this.sheets.picture(own, index, shown, column.of ?? {}));
         return canvas;
       });
-      const text = [h("span.title", { text: column.title }), h("span.said", { text: column.said, title: column.said }), h("span.moved", { text: column.moved === undefined ? "" : `moved by ${number(column.moved)}` })];
+      const title = h("span.title", { text: column.title, title: column.title });
+      const text = [h("span.said", { text: column.said, title: column.said }), h("span.moved", { text: column.moved === undefined ? "" : `moved by ${number(column.moved)}` })];
       const pick = column.pick;
-      return pick ? h("button.cell", { type: "button", "aria-pressed": String(Boolean(column.chosen)), onclick: () => this.set(pick) }, ...pictures, ...text) : h("div.cell", {}, ...pictures, ...text);
+      return pick ? h("button.cell", { type: "button", "aria-pressed": String(Boolean(column.chosen)), onclick: () => this.set(pick) }, title, ...pictures, ...text) : h("div.cell", {}, title, ...pictures, ...text);
     });
-    return h("div.strip", {}, ...cells);
+    const names = kinds.map((kind) => h("span", { text: ROWS[kind] }));
+    const strip = h("div.strip", {}, h("div.kinds", { "aria-hidden": "true" }, h("span"), ...names), ...cells);
+    // Cells share their lines, so that pictures of one kind stand beside one another.
+    strip.style.setProperty("--lines", String(kinds.length + 3));
+    return strip;
   }
 
   /** @param {View} view @param {number} index */
@@ -229,7 +239,19 @@ export class Detail {
   }
 }
 
+/** What is told of pictures that were left out. @param {View} view */
+function leftOut({ details, state }) {
+  const kept = details?.pictures?.attacks[state.attack];
+  return kept?.some((where) => where === null) ? "Hatched images were left out to keep the file small; their heatmaps lie over the original." : "";
+}
+
 /** At which layers an explainer looks. @param {import("./types.js").Explainer | undefined} item */
 function layersText(item) {
   return item?.layers.length ? `at ${item.layers.join(", ")}` : "";
+}
+
+/** Moves what is chosen in a strip into sight, and nothing else. @param {any} strip */
+function uncover(strip) {
+  const chosen = strip.querySelector('[aria-pressed="true"]');
+  if (chosen) strip.scrollLeft = chosen.offsetLeft - strip.offsetLeft + chosen.offsetWidth - strip.clientWidth;
 }

@@ -51,6 +51,35 @@ export function ofFamily(family, name, about) {
   return [...found].sort((a, b) => likeness(b) - likeness(a))[0]?.name ?? name;
 }
 
+/**
+ * The explainer that is chosen where none is: the first, and of one that was measured at several layers the deepest.
+ *
+ * @param {About} about
+ */
+export function usual(about) {
+  const first = about.explainers[0]?.name ?? "";
+  return atLayers(first, about).at(-1)?.name ?? first;
+}
+
+/**
+ * The same explainer in another run, whose model may have other names for the same layers: Keras counts what was
+ * built before.
+ *
+ * @param {string} name
+ * @param {About} about
+ * @param {About} other
+ * @returns {string} The name that it has there; its own where there is none.
+ */
+export function counterpart(name, about, other) {
+  const own = explainer(name, about);
+  if (!own || explainer(name, other)) return name;
+  const alike = other.explainers.filter((item) => item.family === own.family && item.score === own.score);
+  const layers = atLayers(name, about);
+  if (layers.length < 2) return alike.length === 1 ? alike[0].name : name;
+  const theirs = alike.map((item) => atLayers(item.name, other)).find((items) => items.length === layers.length);
+  return theirs?.[layers.indexOf(own)]?.name ?? name;
+}
+
 export const TARGETS = { predicted: "the predicted class", clean: "the original's class", label: "the label" };
 
 /** The targets for which the heatmaps of the chosen explainer were measured, the report's own first.

@@ -41,7 +41,7 @@ export class Gallery {
     this.note = h("p.hint.note");
     this.wipe = h("input", { type: "range", min: "0", max: "1", step: "0.05", "aria-label": "Where the pictures are wiped", oninput: () => set({ wipe: Number(this.wipe.value) }) });
     this.wiped = h("label.field", {}, h("span.label", { text: "Wipe" }), this.wipe);
-    this.flip = h("button.quiet", { type: "button", onclick: () => set({ flip: "", low: null, high: null }) });
+    this.flip = h("button.quiet", { type: "button", text: "Show all again", onclick: () => set({ flip: "", low: null, high: null }) });
     this.heads = h("div.heads", { "aria-hidden": "true" });
     this.isWhole = false;
     this.more = h("button.more", { type: "button", onclick: () => this.open() });
@@ -75,9 +75,9 @@ export class Gallery {
     this.wiped.hidden = state.view !== "wipe";
     this.list.style.setProperty("--wiped", `${100 * state.wipe}%`);
     const [from, to] = state.flip.split(/(?<=\d)-/).map((index) => className(Number(index), about));
-    const kinds = [state.flip && `${from} → ${to}`, (state.low !== null || state.high !== null) && `moved by ${state.low ?? 0} to ${state.high ?? "the most"}`].filter(Boolean);
+    const isRange = state.low !== null || state.high !== null;
+    const kinds = [state.flip && ` from ${from} to ${to}`, isRange && ` moved by ${rangeText(state.low, state.high)}`].filter(Boolean);
     this.flip.hidden = !kinds.length;
-    this.flip.textContent = `${kinds.join(", ")} only. Show all again`;
     this.note.textContent = [reducedText(view), state.target ? `Heatmaps of the pictures explain ${TARGETS[about.target] ?? about.target}.` : ""].filter(Boolean).join(" ");
     this.note.hidden = !this.note.textContent;
     const classes = details?.samples.label ?? details?.samples.prediction ?? [];
@@ -94,7 +94,7 @@ export class Gallery {
     const all = details?.samples.index.length ?? 0;
     const isKept = !details?.pictures || details.pictures.attacks[state.attack]?.[view.level];
     const left = isKept ? "" : "; adversarial images of this condition were left out to keep the file small";
-    this.count.textContent = !details ? "Loading" : `${this.rows.length.toLocaleString("en")} of ${counted(all, "image")}${shown < this.rows.length ? `, ${shown} with pictures` : ""}${left}`;
+    this.count.textContent = !details ? "Loading" : `${this.rows.length.toLocaleString("en")} of ${counted(all, "image")}${kinds.join(",")}${shown < this.rows.length ? `, ${shown} with pictures` : ""}${left}`;
     const signature = JSON.stringify([state.run, view.step.step, state.attack, state.explainer, state.metric, state.target, view.level, state.view, state.alpha, this.rows, isResized && innerWidth]);
     if (signature === this.signature && !isResized) return;
     this.signature = signature;
@@ -119,7 +119,7 @@ export class Gallery {
     const kinds = this.kinds(view).length;
     const [height, width] = view.details?.pictures?.size ?? [1, 1];
     const across = view.state.view === "side" ? (room - LABEL - (kinds + 1) * GAP) / kinds : Math.min(300, (room - LABEL) / 2);
-    this.tile = Math.max(48, Math.min(view.state.view === "side" ? 190 : 300, Math.floor(across)));
+    this.tile = Math.max(48, Math.min(view.state.view === "side" ? 220 : 300, Math.floor(across)));
     this.tall = Math.min(this.tile, Math.round((this.tile * height) / width)) || this.tile;
     this.rowHeight = this.tall + (view.state.view === "side" ? 17 : 34);
     this.bare = 44; // a row without pictures
@@ -251,3 +251,8 @@ export class Gallery {
   }
 }
 
+/** @param {number | null} low @param {number | null} high */
+function rangeText(low, high) {
+  if (low === null) return `${number(high)} at most`;
+  return high === null ? `${number(low)} at least` : `${number(low)} to ${number(high)}`;
+}

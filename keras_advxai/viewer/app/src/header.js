@@ -2,12 +2,13 @@
 
 import { button, choice, fill, h } from "./dom.js";
 import { color, dashes } from "./colors.js";
-import { atLayers, atScores, explainer, families, layerOf, ofFamily, TARGETS, targets } from "./explainers.js";
+import { atLayers, atScores, explainer, families, layerOf, ofFamily, targets } from "./explainers.js";
 import { levelsOf, scaleOf } from "./levels.js";
 
 /** @typedef {import("./types.js").View} View */
 /** @typedef {import("./types.js").State} State */
 
+const SHORT = { predicted: "predicted", clean: "original's", label: "label" };
 const PACE = 900; // milliseconds an epoch
 
 export class Header {
@@ -25,7 +26,7 @@ export class Header {
     this.layer = choice("Layer", [], (name) => set({ explainer: name }));
     this.score = choice("Score", [], (name) => set({ explainer: name }));
     this.metric = choice("Dissimilarity", [], (metric) => set({ metric }));
-    this.target = choice("Heatmaps explain", [], (target) => this.view && set({ target: target === this.view.about.target ? "" : target }));
+    this.target = choice("Target class", [], (target) => this.view && set({ target: target === this.view.about.target ? "" : target }));
     // One slider for both scales: what the chosen attack has.
     this.epsilon = slider("Epsilon", (place) => this.view && set({ [this.view.scale]: this.sorted()[place].value }));
     this.epoch = slider("Epoch", (place) => this.view && set({ step: place === this.view.steps.length - 1 ? null : this.view.steps[place].step }));
@@ -62,7 +63,7 @@ export class Header {
     this.explainer.lastChild.value = explainer(state.explainer, about)?.family ?? "";
     offer(this.layer, atLayers(state.explainer, about).map((item) => [item.name, layerOf(item)]), state.explainer);
     offer(this.score, atScores(state.explainer, about).map((item) => [item.name, String(item.score)]), state.explainer);
-    offer(this.target, targets(about, view.figures, state).map((name) => [name, TARGETS[name] ?? name]), state.target || about.target);
+    offer(this.target, targets(about, view.figures, state).map((name) => [name, SHORT[name] ?? name]), state.target || about.target);
     for (const input of this.attack.querySelectorAll("input")) input.checked = input.value === state.attack;
     const sorted = this.sorted();
     const place = sorted.findIndex((item) => item.value === state[view.scale]);

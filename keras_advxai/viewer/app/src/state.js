@@ -1,6 +1,6 @@
 /** What the user has chosen, and how it is written into an address. */
 
-import { targets } from "./explainers.js";
+import { targets, usual } from "./explainers.js";
 import { nearest } from "./levels.js";
 
 /** @typedef {import("./types.js").State} State */
@@ -81,7 +81,7 @@ export function fitted(state, about, figures) {
   const found = {
     ...state,
     attack: has(about.attacks, state.attack) ? state.attack : (first?.name ?? ""),
-    explainer: has(about.explainers, state.explainer) ? state.explainer : (about.explainers[0]?.name ?? ""),
+    explainer: has(about.explainers, state.explainer) ? state.explainer : usual(about),
     metric: has(about.metrics, state.metric) ? state.metric : (about.metrics[0]?.name ?? ""),
     epsilon: about.epsilons[nearest(state.epsilon, about.epsilons)]?.value ?? null,
     severity: about.severities[nearest(state.severity, about.severities)]?.value ?? null,
