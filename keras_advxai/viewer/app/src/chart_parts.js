@@ -37,11 +37,12 @@ export function countAxis(largest) {
  * @param {string} title
  * @param {string} text What it shows, in words.
  * @param {any} drawn
- * @param {Node | null} [more] */
-export function card(title, text, drawn, more = null) {
+ * @param {Node | null} [more] What stands below it.
+ * @param {string} [hint] What can be done with it. */
+export function card(title, text, drawn, more = null, hint = "") {
   drawn.setAttribute("role", "img");
   drawn.setAttribute("aria-label", `${title}. ${text}`);
-  return h("figure.card", {}, h("figcaption", {}, h("h3", { text: title }), h("p", { text, title: text })), drawn, more);
+  return h("figure.card", {}, h("figcaption", {}, h("h3", { text: title }), h("p", {}, text, h("span.hint", { text: hint && ` ${hint}` }))), drawn, more);
 }
 
 /**
@@ -67,7 +68,7 @@ export function lines({ lines, levels, x, y, at, width, height = 204, onpick }) 
       Plot.ruleY([level.y], { stroke: "var(--ink-soft)", strokeDasharray: "1 3", strokeWidth: 1.2 }),
       Plot.text([level], { y: "y", text: "name", frameAnchor: "right", textAnchor: "start", dx: 6, fill: "var(--ink-soft)" }),
     ]),
-    Plot.tip(all, Plot.pointer({ x: "x", y: "y", title: "title", fill: "var(--surface)", stroke: "var(--rule-strong)", textPadding: 8 })),
+    Plot.tip(all, Plot.pointer({ x: "x", y: "y", title: "title", fill: "var(--surface)", stroke: "var(--rule-strong)", textPadding: 8, ariaHidden: "true" })),
   ];
   const drawn = plot({ width, height, marginLeft: 44, marginRight: levels.some((level) => level.y !== null) ? 50 : 14, marginTop: 22, marginBottom: 36, x, y, marks: marks.filter(Boolean) });
   drawn.classList.add("clickable");

@@ -195,7 +195,7 @@ function histogram(view, width, onpick) {
   const drawn = plot({ width, height: TALL, marginLeft: 44, marginRight: 14, marginTop: ABOVE, marginBottom: 34, x: { domain: [0, upper], label: "dissimilarity", labelAnchor: "center", labelArrow: "none", ticks: 6, tickSize: 3 }, y: countAxis(Math.max(...counts)), color: { domain: ["flipped", "kept"], range: [own, `color-mix(in srgb, ${own} 38%, var(--surface))`] }, marks: marks.filter(Boolean) });
   const handles = brush(drawn, { low: view.state.low, high: view.state.high, upper, bins: BINS, values, onpick });
   const seen = samples.index.length < samples.of ? ` Of ${counted(samples.of, "image")}, ${samples.index.length.toLocaleString("en")}.` : "";
-  return card("How far single images move", `Dark: flipped. Drag over it, or click a bar.${seen}`, drawn, handles);
+  return card("How far single images move", `Dark: flipped.${seen}`, drawn, handles, "Drag over it, or click a bar.");
 }
 
 /** @type {Chart} */

@@ -6,7 +6,7 @@ import { color, dashes } from "../src/colors.js";
 import { tileAt } from "../src/pictures.js";
 import { adversarial, asHeat, heatChange, overlay, perturbation, resized } from "../src/pixels.js";
 import { asCsv, chosen, flips } from "../src/select.js";
-import { attacksOn, conditionOf, levelsOf, levelText, nearest, same, scaleOf } from "../src/levels.js";
+import { nearest } from "../src/levels.js";
 import { decode, encode, fitted, initial } from "../src/state.js";
 import { merged, ours } from "../src/tensorboard_host.js";
 import { className, ending, number, percent } from "../src/text.js";
