@@ -5,6 +5,7 @@ import { atLayers, atScores, dissimilarities, explainer, families, layerOf, ofFa
 import { levelsOf, levelText } from "./levels.js";
 import { reducedText, show } from "./pictures.js";
 import { asCsv, chosen } from "./select.js";
+import { sheetOf } from "./sheet.js";
 import { className, number, percent } from "./text.js";
 
 /** @typedef {import("./types.js").View} View */
@@ -123,7 +124,9 @@ export class Detail {
     if (view.steps.length > 1) {
       const place = h("div.strip-place", {}, h("p.quiet", { text: "Loading the epochs" }));
       parts.push(h("h3", { text: `Through the epochs, at ${level}` }), place);
-      this.epochs(view, index).then((strip) => uncover(fill(place, strip).firstElementChild));
+      this.epochs(view, index)
+        .then((strip) => uncover(fill(place, strip).firstElementChild))
+        .catch(() => fill(place, h("p.quiet", { text: "The epochs cannot be read." })));
     }
     const reduced = [reducedText(view), leftOut(view)].filter(Boolean).join(" ");
     const lead = `${isPin ? `Pinned: ${this.name(view, index)}. ` : ""}${label}. ${state.explainer ? `Heatmaps of ${state.explainer}. ` : ""}${reduced}`;
@@ -200,31 +203,7 @@ export class Detail {
 
   /** All pictures of the window as one PNG. */
   asPng() {
-    const canvases = /** @type {HTMLCanvasElement[][]} */ ([...this.body.querySelectorAll(".strip")].map((strip) => [...strip.querySelectorAll(".cell")].map((cell) => [...cell.querySelectorAll("canvas")])).flat());
-    const size = 160;
-    const strips = [...this.body.querySelectorAll(".strip")].map((strip) => [...strip.querySelectorAll(".cell")]);
-    const sheet = document.createElement("canvas");
-    const tall = (cells) => Math.max(0, ...cells.map((cell) => cell.querySelectorAll("canvas").length)) * (size + 6) + 34;
-    sheet.width = Math.max(1, ...strips.map((cells) => cells.length)) * (size + 6);
-    sheet.height = strips.reduce((sum, cells) => sum + tall(cells), 0) || 1;
-    const context = /** @type {CanvasRenderingContext2D} */ (sheet.getContext("2d"));
-    context.fillStyle = "white";
-    context.fillRect(0, 0, sheet.width, sheet.height);
-    context.imageSmoothingEnabled = false;
-    context.font = "12px sans-serif";
-    let top = 0;
-    for (const cells of strips) {
-      cells.forEach((cell, column) => {
-        const left = column * (size + 6);
-        cell.querySelectorAll("canvas").forEach((canvas, place) => canvas.dataset.state === "shown" && context.drawImage(canvas, left, top + place * (size + 6), size, size));
-        context.fillStyle = "black";
-        const below = top + tall(cells) - 20;
-        context.fillText(cell.querySelector(".title")?.textContent ?? "", left, below, size);
-        context.fillText(`${cell.querySelector(".said")?.textContent ?? ""} ${cell.querySelector(".moved")?.textContent ?? ""}`, left, below + 14, size);
-      });
-      top += tall(cells);
-    }
-    if (canvases.length) sheet.toBlob((blob) => blob && download(`${this.file()}.png`, blob), "image/png");
+    sheetOf(this.title.textContent ?? "", this.body).toBlob((blob) => blob && download(`${this.file()}.png`, blob), "image/png");
   }
 
   asCsv() {

@@ -2,7 +2,7 @@
 
 import { choice, fill, h } from "./dom.js";
 import { TARGETS } from "./explainers.js";
-import { KINDS, reducedText, show } from "./pictures.js";
+import { KINDS, kindText, reducedText, show } from "./pictures.js";
 import { chosen, movedBy } from "./select.js";
 import { FILTERS, SORTS, VIEWS } from "./state.js";
 import { className, counted, ending, number, percent } from "./text.js";
@@ -126,7 +126,7 @@ export class Gallery {
     this.across = view.state.view === "side" ? 1 : Math.max(1, Math.floor((room + GAP) / (LABEL + this.tile + 2 * GAP)));
     this.element.style.setProperty("--tile", `${this.tile}px`);
     this.list.style.setProperty("--tall", `${this.tall}px`);
-    fill(this.heads, ...(view.state.view === "side" ? this.kinds(view).map((kind) => h("span", { text: KINDS[kind] })) : []));
+    fill(this.heads, ...(view.state.view === "side" ? this.kinds(view).map((kind) => h("span", { text: kindText(kind, view) })) : []));
     this.fit();
   }
 
@@ -220,9 +220,9 @@ export class Gallery {
     const tiles = h("div.tiles", { onclick: () => this.set({ sample: index }) });
     if (state.view === "wipe") tiles.addEventListener("pointermove", (event) => tiles.style.setProperty("--wipe", `${event.clientX - tiles.getBoundingClientRect().left}px`));
     for (const kind of this.kinds(view)) {
-      const canvas = h("canvas", { role: "img", "aria-label": `${name}: ${KINDS[kind]}` });
+      const canvas = h("canvas", { role: "img", "aria-label": `${name}: ${kindText(kind, view)}` });
       show(canvas, this.sheets.picture(view, index, kind));
-      tiles.append(h("figure.tile", {}, canvas, state.view === "side" ? null : h("figcaption", { text: KINDS[kind] })));
+      tiles.append(h("figure.tile", {}, canvas, state.view === "side" ? null : h("figcaption", { text: kindText(kind, view) })));
     }
     element.append(tiles);
     return element;

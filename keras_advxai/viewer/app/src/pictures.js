@@ -1,6 +1,6 @@
 /** Fetches sheets of pictures, cuts tiles out of them, and makes of these what is shown. */
 
-import { conditionOf } from "./levels.js";
+import { conditionOf, scaleOf } from "./levels.js";
 import { adversarial, asHeat, heatChange, overlay, perturbation } from "./pixels.js";
 
 /** @typedef {import("./types.js").View} View */
@@ -18,6 +18,14 @@ export const KINDS = {
   after: "heatmap, adversarial",
   change: "change of the heatmap",
 };
+
+/** What a picture is called: under a corruption, nothing is adversarial.
+ * @param {string} kind One of `KINDS`.
+ * @param {View} view */
+export function kindText(kind, view) {
+  if (view.scale !== "severity") return KINDS[kind];
+  return kind === "perturbation" ? "change of the image" : KINDS[kind].replace("adversarial", "corrupted");
+}
 
 /**
  * Where a tile lies.
@@ -117,7 +125,8 @@ export class Sheets {
     if (kind === "original") return original;
     if (kind === "adversarial" || kind === "perturbation") {
       const after = await this.after(run, pictures, place, attack, level, original);
-      return after && kind === "perturbation" ? perturbation(original, after) : after;
+      // A corruption changes an image so much that it needs no magnifying.
+      return after && kind === "perturbation" ? perturbation(original, after, scaleOf(attack, view.about) === "severity" ? 1 : 10) : after;
     }
     const maps = pictures.heatmaps[explainer];
     if (!maps) return null;

@@ -7,7 +7,7 @@ import { color, dashes, runMark } from "../src/colors.js";
 import { atLayers, atScores, counterpart, dissimilarities, driftOf, families, ofFamily, targets, usual } from "../src/explainers.js";
 import { attacksOn, conditionOf, levelsOf, levelText, nearest, same, scaleOf } from "../src/levels.js";
 import { beside, overEpochs, overLevels } from "../src/overlay.js";
-import { reducedText } from "../src/pictures.js";
+import { kindText, reducedText } from "../src/pictures.js";
 import { asCsv, chosen, movedBy } from "../src/select.js";
 import { decode, encode, fitted, initial } from "../src/state.js";
 
@@ -155,6 +155,11 @@ test("lines of one colour differ in their dashes, and so do two kinds of noise",
   const looks = many.attacks.map((item) => `${color(item.name, many)} ${dashes(item.name, many)}`);
   assert.equal(new Set(looks).size, looks.length);
   assert.equal(new Set([0, 1, 2, 3, 4].map((place) => runMark(place).symbol)).size, 5);
+});
+
+test("under a corruption nothing is called adversarial", () => {
+  assert.deepEqual(["original", "adversarial", "perturbation", "after"].map((kind) => kindText(kind, { scale: "severity" })), ["original", "corrupted", "change of the image", "heatmap, corrupted"]);
+  assert.deepEqual(["adversarial", "perturbation"].map((kind) => kindText(kind, { scale: "epsilon" })), ["adversarial", "perturbation × 10"]);
 });
 
 test("pictures that were kept smaller than measured say so", () => {
