@@ -3,7 +3,7 @@
 const SIZE = 160;
 const GAP = 8;
 const LINE = 16;
-const NAMES = 96; // in front of each strip
+const NAMES = 140; // in front of each strip
 const EDGE = 16;
 
 /** A text cut to a width.
@@ -29,7 +29,7 @@ export function sheetOf(title, body) {
     return { text: "", isHead: false, cells, names, tall: 4 * LINE + names.length * (SIZE + GAP) + GAP };
   });
   const sheet = document.createElement("canvas");
-  sheet.width = 2 * EDGE + NAMES + Math.max(4, ...blocks.map((block) => block.cells.length)) * (SIZE + GAP);
+  sheet.width = 2 * EDGE + NAMES + Math.max(5, ...blocks.map((block) => block.cells.length)) * (SIZE + GAP);
   sheet.height = 2 * EDGE + 2 * LINE + blocks.reduce((sum, block) => sum + block.tall, 0);
   const context = /** @type {CanvasRenderingContext2D} */ (sheet.getContext("2d"));
   context.fillStyle = "white";
