@@ -112,6 +112,8 @@ export class App {
     if (isNew) fill(this.root, this.header.element, this.main, this.detail.element);
     this.host.writeHash(encode({ ...this.state, ...(this.state.attack || this.state.explainer ? { attack: this.state.attack && view.state.attack, explainer: this.state.explainer && view.state.explainer } : {}) }));
     this.header.update(view);
+    // What has the focus is not to lie below the header.
+    document.documentElement.style.scrollPaddingTop = `${this.header.element.offsetHeight + 12}px`;
     const of = (item) => item && JSON.stringify([item.run.id, item.step.step, item.steps.length, item.others.map((other) => other.steps.length), item.level, item.state.attack, item.state.explainer, item.state.metric, item.state.target, item.state.low, item.state.high, item.state.flip, item.places, Boolean(item.details), item.runs.length]);
     if (of(before) !== of(view)) {
       verdict(this.verdict, view);

@@ -4,7 +4,7 @@ import * as Plot from "@observablehq/plot";
 import { h } from "./dom.js";
 
 /** @typedef {{x: number, y: number | null, low?: number | null, high?: number | null, name: string, title: string, pick: object}} Point */
-/** @typedef {{name: string, color: string, dash: string | null, width?: number, symbol?: string, points: Point[]}} Line */
+/** @typedef {{name: string, color: string, dash: string | null, width?: number, symbol?: string, hasBand?: boolean, points: Point[]}} Line */
 
 const FONT = { fontFamily: "inherit", fontSize: "12px", background: "transparent", overflow: "visible" };
 
@@ -56,7 +56,7 @@ export function lines({ lines, levels, x, y, at, width, height = 204, onpick }) 
   const marks = [
     at !== null && Plot.ruleX([at], { stroke: "var(--rule-strong)", strokeWidth: 1 }),
     ...known.flatMap((line) => [
-      line.points.some((p) => p.low !== undefined && p.low !== null) &&
+      line.hasBand !== false && line.points.some((p) => p.low !== undefined && p.low !== null) &&
         Plot.areaY(line.points, { x: "x", y1: "low", y2: "high", fill: line.color, fillOpacity: 0.12 }),
       Plot.lineY(line.points, { x: "x", y: "y", stroke: line.color, strokeWidth: line.width ?? 2, strokeDasharray: line.dash ?? undefined }),
       // Of another run: a hollow mark of another form.
@@ -83,7 +83,7 @@ export function levelAxis(levels, scale) {
   const span = Math.max(...levels.map((item) => item.value)) || 1;
   const kept = [];
   for (const item of [...levels, { value: 0, text: "0" }].sort((a, b) => b.value - a.value)) {
-    if (!kept.length || kept[kept.length - 1].value - item.value > 0.12 * span) kept.push(item);
+    if (!kept.length || kept[kept.length - 1].value - item.value > 0.16 * span) kept.push(item);
   }
   const text = new Map(kept.map((item) => [item.value, item.text]));
   return { domain: [0, span * 1.02], ticks: kept.map((item) => item.value), tickFormat: (value) => text.get(value) ?? "", label: scale, labelAnchor: "center", labelArrow: "none", tickSize: 3 };

@@ -9,7 +9,7 @@ import { atLayers, counterpart, driftOf, explainer, layerOf } from "./explainers
 import { attacksOn, levelsOn, levelText, SCALES } from "./levels.js";
 import * as overlay from "./overlay.js";
 import { flips, movedBy, movedLimit } from "./select.js";
-import { counted, number, percent } from "./text.js";
+import { counted, ends, number, percent } from "./text.js";
 
 /** @typedef {import("./types.js").View} View */
 /** @typedef {import("./types.js").Scale} Scale */
@@ -22,11 +22,14 @@ import { counted, number, percent } from "./text.js";
 
 const MOST_FLIPS = 8;
 const BINS = 24;
+const MOST_BANDS = 5;
 
 /** What is the same of a line in all charts. @param {View} view @param {import("./types.js").Attack} attack */
 function look(view, attack) {
   const isChosen = attack.name === view.state.attack;
-  return { name: attack.name, color: color(attack.name, view.about), dash: dashes(attack.name, view.about), width: isChosen ? 2.5 : 1.8 };
+  // Of many intervals that lie above one another, none can be seen.
+  const hasBand = isChosen || attacksOn(view.scale, view.about).length <= MOST_BANDS;
+  return { name: attack.name, color: color(attack.name, view.about), dash: dashes(attack.name, view.about), width: isChosen ? 2.5 : 1.8, hasBand };
 }
 
 /** A line for each attack over its epsilons, or for each corruption over its severities.
@@ -239,15 +242,11 @@ function depth(view, width, onpick) {
   // The names of the first and of the last layer, and numbers between them: the names of all have no room.
   const last = sorted.length - 1;
   const every = Math.max(1, Math.ceil(sorted.length / 8));
-  const x = { domain: [0, Math.max(1, last)], ticks: sorted.map((_, place) => place).filter((place) => place % every === 0), tickFormat: (place) => String(place + 1), label: `layer, from ${short(layerOf(sorted[0]))} to ${short(layerOf(sorted[last]))}`, labelAnchor: "center", labelArrow: "none", tickSize: 3 };
+  const x = { domain: [0, Math.max(1, last)], ticks: sorted.map((_, place) => place).filter((place) => place % every === 0), tickFormat: (place) => String(place + 1), label: `layer, from ${ends(layerOf(sorted[0]))} to ${ends(layerOf(sorted[last]))}`, labelAnchor: "center", labelArrow: "none", tickSize: 3 };
   const at = sorted.findIndex((item) => item.name === state.explainer);
   const drawn = lines({ lines: shown, levels: [], x, y: driftAxis(shown.flatMap((item) => item.points.map((point) => point.y))), at: at < 0 ? null : at, width, onpick });
   const noise = attack?.noise ? ", dashed: noise" : "";
   return card("Drift by depth", `${explainer(sorted[0].name, about)?.family}, MOD at ${levelText(state.attack, about, view.level)}; dotted: chance${noise}.`, drawn);
-}
-
-function short(name) {
-  return name.length <= 20 ? name : `…${name.slice(-19)}`;
 }
 
 /** The charts in their order: first those of the chosen attack's scale. @param {View} view @returns {Chart[]} */

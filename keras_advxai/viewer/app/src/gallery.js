@@ -15,6 +15,7 @@ const BEYOND = 400; // pixels above and below that are drawn, too
 const PRINTED = 10; // rows
 const BLINK = 700; // milliseconds
 const LABEL = 196;
+const NO_PICTURES = "There are no pictures. Evaluate with explainers and images=16 to have some; a report that was read from a file has none.";
 const FEW = 5; // lines of rows, before all are asked for
 
 export class Gallery {
@@ -78,7 +79,7 @@ export class Gallery {
     const isRange = state.low !== null || state.high !== null;
     const kinds = [state.flip && ` from ${from} to ${to}`, isRange && ` moved by ${rangeText(state.low, state.high)}`].filter(Boolean);
     this.flip.hidden = !kinds.length;
-    this.note.textContent = [reducedText(view), state.target ? `Heatmaps of the pictures explain ${TARGETS[about.target] ?? about.target}.` : ""].filter(Boolean).join(" ");
+    this.note.textContent = [reducedText(view), state.target && details?.pictures ? `Heatmaps of the pictures explain ${TARGETS[about.target] ?? about.target}.` : "", details && !details.pictures ? NO_PICTURES : ""].filter(Boolean).join(" ");
     this.note.hidden = !this.note.textContent;
     const classes = details?.samples.label ?? details?.samples.prediction ?? [];
     const known = [...new Set(classes)].sort((a, b) => a - b);
@@ -126,6 +127,8 @@ export class Gallery {
     this.across = view.state.view === "side" ? 1 : Math.max(1, Math.floor((room + GAP) / (LABEL + this.tile + 2 * GAP)));
     this.element.style.setProperty("--tile", `${this.tile}px`);
     this.list.style.setProperty("--tall", `${this.tall}px`);
+    const hasPictures = Boolean(view.details?.pictures);
+    this.heads.hidden = !hasPictures;
     fill(this.heads, ...(view.state.view === "side" ? this.kinds(view).map((kind) => h("span", { text: kindText(kind, view) })) : []));
     this.fit();
   }
@@ -210,7 +213,7 @@ export class Gallery {
     const label = h("div.about", {},
       h("button.open", { type: "button", text: ending(name), title: name, onclick: () => this.set({ sample: index }) }),
       said,
-      h("p.moved", { text: `moved by ${number(movedBy(view)[row])}` }));
+      about.explainers.length > 0 && h("p.moved", { text: `moved by ${number(movedBy(view)[row])}` }));
     const element = h("div.row", { role: "listitem", style: this.at(place) }, label);
     element.dataset.place = String(place);
     if (place >= this.shown) {

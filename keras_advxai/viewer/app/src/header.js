@@ -3,12 +3,14 @@
 import { button, choice, fill, h } from "./dom.js";
 import { color, dashes } from "./colors.js";
 import { atLayers, atScores, explainer, families, layerOf, ofFamily, targets } from "./explainers.js";
-import { levelsOf, scaleOf } from "./levels.js";
+import { attacksOn, levelsOf, scaleOf, SCALES } from "./levels.js";
+import { ends } from "./text.js";
 
 /** @typedef {import("./types.js").View} View */
 /** @typedef {import("./types.js").State} State */
 
 const SHORT = { predicted: "predicted", clean: "original's", label: "label" };
+const MANY = 9; // attacks, which are scrolled through in two lines
 const PACE = 900; // milliseconds an epoch
 
 export class Header {
@@ -53,7 +55,9 @@ export class Header {
       list(this.metric, about.metrics.map((item) => [item.name, item.title]));
       list(this.explainer, families(about).map((name) => [name, name]));
       fill(this.attack, this.attack.firstChild, ...about.attacks.map((attack) => this.radio(attack, about)));
-      this.attack.firstChild.textContent = about.severities.length ? "Attack or corruption" : "Attack";
+      const kinds = SCALES.filter((scale) => attacksOn(scale, about).length).map((scale) => (scale === "severity" ? "corruption" : "attack"));
+      this.attack.firstChild.textContent = kinds.join(" or ").replace(/^./, (letter) => letter.toUpperCase());
+      this.attack.classList.toggle("many", about.attacks.length > MANY);
     }
     this.run.hidden = view.runs.length < 2;
     this.metric.hidden = about.metrics.length < 2;
@@ -61,7 +65,7 @@ export class Header {
     this.run.lastChild.value = view.run.id;
     this.metric.lastChild.value = state.metric;
     this.explainer.lastChild.value = explainer(state.explainer, about)?.family ?? "";
-    offer(this.layer, atLayers(state.explainer, about).map((item) => [item.name, layerOf(item)]), state.explainer);
+    offer(this.layer, atLayers(state.explainer, about).map((item) => [item.name, ends(layerOf(item))]), state.explainer);
     offer(this.score, atScores(state.explainer, about).map((item) => [item.name, String(item.score)]), state.explainer);
     offer(this.target, targets(about, view.figures, state).map((name) => [name, SHORT[name] ?? name]), state.target || about.target);
     for (const input of this.attack.querySelectorAll("input")) input.checked = input.value === state.attack;
@@ -113,7 +117,7 @@ export class Header {
 
 /** @param {any} field @param {[string, string][]} options */
 function list(field, options) {
-  fill(field.lastChild, ...options.map(([value, text]) => h("option", { value, text, title: text })));
+  fill(field.lastChild, ...options.map(([value, text]) => h("option", { value, text, title: value })));
 }
 
 /** The same where there is a choice; without one, the field is not there.
@@ -124,6 +128,7 @@ function offer(field, options, value) {
   if (field.dataset.known !== known) list(field, options);
   field.dataset.known = known;
   field.lastChild.value = value;
+  field.lastChild.title = value;
 }
 
 /** A slider with as many stops as there are values.

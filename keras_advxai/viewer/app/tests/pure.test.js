@@ -9,7 +9,7 @@ import { asCsv, chosen, flips } from "../src/select.js";
 import { nearest } from "../src/levels.js";
 import { decode, encode, fitted, initial } from "../src/state.js";
 import { merged, ours } from "../src/tensorboard_host.js";
-import { className, ending, number, percent } from "../src/text.js";
+import { className, ending, ends, number, percent } from "../src/text.js";
 
 const about = {
   task: "classification", class_names: ["cat", "<b>dog</b>"],
@@ -118,5 +118,6 @@ test("an attack has one colour, and noise is gray and dashed", () => {
 test("numbers and names are as people read them", () => {
   assert.deepEqual([percent(0.5), percent(null), number(NaN), number(0.12345)], ["50.0 %", "–", "–", "0.123"]);
   assert.deepEqual([className(1, about), className(5, about), className(-1, about)], ["<b>dog</b>", "class 5", "no class"]);
+  assert.deepEqual([ends("block13_expand_relu_with_a_name", 12), ends("conv2d")], ["block1…_name", "conv2d"]);
   assert.equal(ending("a/very/long/path/to/image.png", 10), "…image.png");
 });
