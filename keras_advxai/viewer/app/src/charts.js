@@ -6,7 +6,7 @@ import { card, countAxis, driftAxis, epochAxis, levelAxis, lines, plot, SHARES }
 import { color, dashes } from "./colors.js";
 import { fill, h } from "./dom.js";
 import { atLayers, counterpart, driftOf, explainer, layerOf } from "./explainers.js";
-import { attacksOn, levelsOn, levelText, SCALES } from "./levels.js";
+import { attacksOn, levelsOn, levelText, scaleOf, SCALES } from "./levels.js";
 import * as overlay from "./overlay.js";
 import { flips, movedBy, movedLimit } from "./select.js";
 import { counted, ends, number, percent } from "./text.js";
@@ -28,7 +28,7 @@ const MOST_BANDS = 5;
 function look(view, attack) {
   const isChosen = attack.name === view.state.attack;
   // Of many intervals that lie above one another, none can be seen.
-  const hasBand = isChosen || attacksOn(view.scale, view.about).length <= MOST_BANDS;
+  const hasBand = isChosen || attacksOn(scaleOf(attack.name, view.about), view.about).length <= MOST_BANDS;
   return { name: attack.name, color: color(attack.name, view.about), dash: dashes(attack.name, view.about), width: isChosen ? 2.5 : 1.8, hasBand };
 }
 
@@ -229,6 +229,8 @@ function depth(view, width, onpick) {
   const sorted = chosen.length ? chosen : about.explainers.map((item) => atLayers(item.name, about)).find((items) => items.length) ?? [];
   if (!sorted.length) return null;
   const value = (name, attack) => driftOf(view.figures, state, name)?.attacks[attack]?.mod[view.level] ?? null;
+  // Of another target than the report's own, not every layer was measured.
+  if (sorted.filter((item) => value(item.name, state.attack) !== null).length < 2) return null;
   const line = (name, dash, of, own) => ({
     name, color: own, dash, width: 2,
     points: sorted.map((item, place) => ({ x: place, y: of(item.name), name, title: `${layerOf(item)}\n${name}: ${number(of(item.name))}`, pick: { explainer: item.name } })),
