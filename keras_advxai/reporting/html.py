@@ -76,28 +76,37 @@ def _plain_text(name: str, made: Document) -> dict[str, Any]:
     rows = [
         {
             "attack": attack["name"],
-            "epsilon": epsilon["text"],
+            "level": of["text"],
             "accuracy": percent_text(_known(figures["attacks"][attack["name"]]["accuracy"][level])),
             "mod": "" if drift is None else number_text(_known(drift["attacks"][attack["name"]]["mod"][level])),
         }
         for attack in about["attacks"]
-        for level, epsilon in enumerate(about["epsilons"])
+        for level, of in enumerate(_levels(about, attack))
     ]
-    largest = max(range(len(about["epsilons"])), key=lambda level: about["epsilons"][level]["value"])
-    aimed = [item["name"] for item in about["attacks"] if item["aim"] != "noise"] or [
-        item["name"] for item in about["attacks"]
-    ]
-    sentences = [". ".join(said["accuracy"][attack][largest]) for attack in aimed]
+    aimed = [item for item in about["attacks"] if item["aim"] != "noise"] or about["attacks"]
+    largest = {item["name"]: _largest(_levels(about, item)) for item in aimed}
+    sentences = [". ".join(said["accuracy"][attack][level]) for attack, level in largest.items()]
     if explainer:
-        sentences += [said["drift"][metric][explainer][attack][largest] for attack in aimed]
+        sentences += [said["drift"][metric][explainer][attack][level] for attack, level in largest.items()]
     return {
         "name": plain(name),
         "sentences": [*sentences, said["worth"]],
         "explainer": explainer,
+        "scale": "epsilon or severity" if about["severities"] else "epsilon",
         "rows": rows,
         "findings": made.overview["findings"],
         "provenance": made.overview["provenance"],
     }
+
+
+def _levels(about: Mapping[str, Any], attack: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """The epsilons of an attack, or the severities of a corruption."""
+    found: list[dict[str, Any]] = about["severities" if attack["aim"] == "corruption" else "epsilons"]
+    return found
+
+
+def _largest(levels: list[dict[str, Any]]) -> int:
+    return max(range(len(levels)), key=lambda place: float(levels[place]["value"]))
 
 
 def _known(value: float | None) -> float:

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 
 from keras_advxai.evaluation.report import EvaluationReport
 from keras_advxai.tensorboard.names import safe
+from keras_advxai.viewer.families import without_layer
 
 
 def measured_name(name: str, metric: str) -> str:
@@ -27,7 +28,7 @@ def profiles(report: EvaluationReport) -> dict[str, tuple[str, ...]]:
     found: dict[str, list[str]] = collections.defaultdict(list)
     for name in report.explainers:
         if len(layers.get(name, ())) == 1:
-            found[_without_layer(name, layers[name][0])].append(name)
+            found[without_layer(name, layers[name][0])].append(name)
     return {
         family: tuple(sorted(names, key=lambda name: depths.get(name, [0])[0]))
         for family, names in found.items()
@@ -64,9 +65,3 @@ def numbered(report: EvaluationReport, names: Sequence[str]) -> dict[str, str]:
         name: f"{place:0{width}d}_{safe(re.sub(r'_[0-9]+(?=/|$)', '', layers[name][0]).replace('/', '.'))}"
         for place, name in enumerate(names, 1)
     }
-
-
-def _without_layer(name: str, layer: str) -> str:
-    """`grad_cam_probability` of `grad_cam_conv2d_3_probability`."""
-    found = re.sub(r"[^\w.]+", "-", layer)  # as names of configurations have it
-    return re.sub(rf"_{re.escape(found)}(?=_|$)", "", name, count=1)

@@ -7,15 +7,17 @@ import functools
 import re
 from typing import Any
 
+from keras_advxai.measurements.coordinates import Coordinates
 from keras_advxai.measurements.finding import DOCUMENT
 from keras_advxai.text import epsilon_text
+from keras_advxai.viewer.families import families
 from keras_advxai.viewer.numbers import figures, samples
 from keras_advxai.viewer.pictures import pictures
 from keras_advxai.viewer.plain import plain
-from keras_advxai.viewer.source import Source, controls
+from keras_advxai.viewer.source import Source, controls, levels
 from keras_advxai.viewer.verdict import METRICS, verdict
 
-SCHEMA = 1
+SCHEMA = 2
 """The number of the form of a document, which the application compares."""
 
 _MOST_CLASSES = 2000
@@ -44,17 +46,15 @@ def document(
     Args:
         report: The report.
         images: Whether its examples are pictured. Defaults to `True`.
-        most_bytes: About how many bytes the adversarial images may take; those of the noise are left out first.
-            Defaults to `None`, any number.
+        most_bytes: About how many bytes the adversarial and corrupted images may take; those of the noise are left
+            out first. Defaults to `None`, any number.
         command: The command that repeats it, if there was one. Defaults to `None`.
     """
-    known = report.measurements.coordinates
     noise = [name for name, aim in report.aims.items() if aim == "noise"]
     where, sheets = pictures(
         report.examples if images else (),
-        known.attacks,
-        known.explainers,
-        known.epsilons,
+        levels(report),
+        report.measurements.coordinates.explainers,
         most_bytes=most_bytes,
         last=noise,
     )
@@ -83,30 +83,37 @@ def _first_index(report: Source) -> int:
 
 def _about(report: Source) -> dict[str, Any]:
     source, known = report.provenance, report.measurements.coordinates
-    noise = controls(report)
-    names = source["class_names"]
+    noise, names = controls(report), source["class_names"]
+    family = families(known.explainers, source["layers"], source["score_pairs"])
     return {
         "model": source["model"],
         "task": source["task"],
         "labels": source["labels"],
         "target": source["target"],
+        "targets": list(known.targets),
         "classes": known.classes,
         "class_names": list(names[:_MOST_CLASSES]),
         "attacks": [
-            {"name": name, "aim": report.aims[name], "norm": report.norms[name], "noise": noise[name]}
-            for name in known.attacks
+            *(
+                {"name": name, "aim": report.aims[name], "norm": report.norms[name], "noise": noise[name]}
+                for name in known.attacks
+            ),
+            # Corruptions are chosen where attacks are; they have a scale of their own.
+            *({"name": name, "aim": "corruption", "norm": None, "noise": None} for name in known.corruptions),
         ],
         "explainers": [
             {
                 "name": name,
+                "family": family[name][0],
+                "score": family[name][1],
                 "layers": list(source["layers"].get(name, ())),
                 "depths": list(source["depths"].get(name, ())),
-                "probability": source["score_pairs"].get(name),
             }
             for name in known.explainers
         ],
         "metrics": [{"name": name, "title": METRICS.get(name, name)} for name in known.metrics],
         "epsilons": [{"value": level, "text": epsilon_text(level)} for level in known.epsilons],
+        "severities": [{"value": level, "text": str(level)} for level in known.severities],
     }
 
 
@@ -120,6 +127,7 @@ def _provenance(report: Source, command: str | None) -> dict[str, Any]:
         ("bounds of the pixels", f"{lower:g} to {upper:g}"),
         ("preprocessing", source["preprocess"] or "none"),
         ("attacks", ", ".join(f"{name} ({report.norms[name]})" for name in known.attacks)),
+        ("corruptions", _corruptions(known)),
         ("explainers", ", ".join(f"{name}{_at(source['layers'].get(name))}" for name in known.explainers) or "none"),
         ("heatmaps explain", source["target"]),
         ("dissimilarities", ", ".join(known.metrics)),
@@ -134,6 +142,12 @@ def _provenance(report: Source, command: str | None) -> dict[str, Any]:
         "python": "keras_advxai.evaluate(model, data, settings=report.settings)" if source["settings"] else None,
         "settings": source["settings"],
     }
+
+
+def _corruptions(known: Coordinates) -> str:
+    if not known.corruptions:
+        return ""
+    return f"{', '.join(known.corruptions)}; severities {', '.join(map(str, known.severities))}"
 
 
 def _at(layers: Any) -> str:

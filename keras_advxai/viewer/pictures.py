@@ -34,23 +34,26 @@ class Pictured:
         shapes = Counter(item.image.shape for item in drawn)
         shape = max(shapes, key=shapes.__getitem__) if shapes else ()
         self._by = {
-            (item.index, item.attack, item.explainer, item.epsilon): item for item in drawn if item.image.shape == shape
+            (item.index, item.attack, item.explainer, _level(item)): item for item in drawn if item.image.shape == shape
         }
         known = dict.fromkeys(item.index for item in examples)
         # Of an image all or nothing: a hole in a sheet would shift what is behind it.
         conditions = {key[1:] for key in self._by}
         self.indices = [i for i in known if conditions and all((i, *rest) in self._by for rest in conditions)]
 
-    def of(self, index: int, attack: str, explainer: str, epsilon: float) -> Example:
-        """One example."""
-        return self._by[index, attack, explainer, epsilon]
+    def of(self, index: int, attack: str, explainer: str, level: float) -> Example:
+        """One example, at an epsilon or a severity."""
+        return self._by[index, attack, explainer, level]
+
+
+def _level(item: Example) -> float:
+    return item.epsilon if item.severity is None else item.severity
 
 
 def pictures(
     examples: Sequence[Example],
-    attacks: Sequence[str],
+    levels: Mapping[str, Sequence[float]],
     explainers: Sequence[str],
-    epsilons: Sequence[float],
     *,
     most_bytes: int | None = None,
     last: Sequence[str] = (),
@@ -59,11 +62,10 @@ def pictures(
 
     Args:
         examples: The examples of a report.
-        attacks: The names of the attacks.
+        levels: By attack or corruption its epsilons or severities, at least one of one.
         explainers: The names of the explainers.
-        epsilons: The epsilons.
-        most_bytes: About how many bytes the adversarial images may take; those of further conditions are left out.
-            Defaults to `None`, any number.
+        most_bytes: About how many bytes the adversarial images may take; those of further conditions are left out,
+            the smallest levels first. Defaults to `None`, any number.
         last: The attacks whose images are left out first, such as the noise controls. Defaults to none.
 
     Returns:
@@ -72,54 +74,56 @@ def pictures(
     shown = Pictured(examples)
     if not shown.indices or not explainers:
         return None, {}
-    every = [shown.of(index, attacks[0], explainers[0], epsilons[0]) for index in shown.indices]
-    originals = [_pixels(item.image) for item in every]
+    first = next((attack, explainers[0], of[0]) for attack, of in levels.items())
+    originals = [_pixels(shown.of(index, *first).image) for index in shown.indices]
     where, found = sheets([_reduced(image) for image in originals])
     height, width = originals[0].shape[:2]
     document: dict[str, Any] = {
         "indices": shown.indices,
         "size": [height, width],
         "images": where,
-        "attacks": {attack: [None] * len(epsilons) for attack in attacks},
+        "attacks": {attack: [None] * len(of) for attack, of in levels.items()},
         "heatmaps": {},
     }
     for explainer in explainers:
-        document["heatmaps"][explainer], new = _heatmaps(shown, attacks, explainer, epsilons)
+        document["heatmaps"][explainer], new = _heatmaps(shown, levels, explainer)
         found |= new
     left = most_bytes
-    for attack in sorted(attacks, key=lambda name: name in last):
-        if left is not None and left <= 0:
-            break
-        images = [
-            [_pixels(shown.of(index, attack, explainers[0], epsilon).adversarial) for index in shown.indices]
-            for epsilon in epsilons
-        ]
-        # The largest epsilons first, which one looks at most.
-        order = sorted(range(len(epsilons)), key=lambda place: -epsilons[place])
-        for level, where, new in _changes(originals, images, order):
-            size = sum(map(len, new.values()))
-            if left is not None and size > left:
-                left = 0  # what is next is as large, and takes seconds to compress
-                break
-            left = None if left is None else left - size
-            document["attacks"][attack][level] = where
-            found |= new
+    for group in ([name for name in levels if name not in last], [name for name in levels if name in last]):
+        made = {attack: _after(shown, attack, explainers[0], levels[attack], originals) for attack in group}
+        while made and (left is None or left > 0):
+            # One level of each attack after another: of what has to be left out, no attack has all.
+            for attack, coming in list(made.items()):
+                level, where, new = next(coming, (None, {}, {}))
+                size = sum(map(len, new.values()))
+                if level is None or (left is not None and size > left):
+                    del made[attack]  # what is next of it is as large, and takes seconds to compress
+                    continue
+                left = None if left is None else left - size
+                document["attacks"][attack][level] = where
+                found |= new
+    for attack in levels:
         _without_lost_patterns(document["attacks"][attack])
     return document, found
 
 
-def _heatmaps(
-    shown: Pictured, attacks: Sequence[str], explainer: str, epsilons: Sequence[float]
-) -> tuple[dict[str, Any], Sheets]:
-    """Of each image the original's heatmap, then those of each attack at each epsilon."""
+def _after(
+    shown: Pictured, attack: str, explainer: str, levels: Sequence[float], originals: Sequence[np.ndarray]
+) -> Iterator[tuple[int, dict[str, Any], Sheets]]:
+    """The adversarial images of one attack as they are kept, the largest level first, which one looks at most."""
+    images = [
+        [_pixels(shown.of(index, attack, explainer, level).adversarial) for index in shown.indices] for level in levels
+    ]
+    yield from _changes(originals, images, sorted(range(len(levels)), key=lambda place: -levels[place]))
+
+
+def _heatmaps(shown: Pictured, levels: Mapping[str, Sequence[float]], explainer: str) -> tuple[dict[str, Any], Sheets]:
+    """Of each image the original's heatmap, then those of each attack at each of its levels."""
+    conditions = [(attack, level) for attack, of in levels.items() for level in of]
     maps = []
     for index in shown.indices:
-        maps.append(shown.of(index, attacks[0], explainer, epsilons[0]).heatmap)
-        maps += [
-            shown.of(index, attack, explainer, epsilon).adversarial_heatmap
-            for attack in attacks
-            for epsilon in epsilons
-        ]
+        under = [shown.of(index, attack, explainer, level) for attack, level in conditions]
+        maps += [under[0].heatmap, *(item.adversarial_heatmap for item in under)]
     full = np.stack(maps)
     own = at_own_size(full)
     is_reduced = max(own.shape[1:]) > _LARGEST_MAP
@@ -128,7 +132,7 @@ def _heatmaps(
     own = np.clip(own, 0, None)
     scale = max(1.0, float(own.max(initial=0)))
     where, found = sheets(list(np.round(255 * own / scale).astype("uint8")))
-    return {**where, "scale": scale, "reduced": is_reduced, "conditions": 1 + len(attacks) * len(epsilons)}, found
+    return {**where, "scale": scale, "reduced": is_reduced, "conditions": 1 + len(conditions)}, found
 
 
 def _averaged(maps: np.ndarray) -> np.ndarray:
@@ -146,7 +150,7 @@ def _averaged(maps: np.ndarray) -> np.ndarray:
 def _changes(
     originals: Sequence[np.ndarray], images: Sequence[Sequence[np.ndarray]], order: Sequence[int]
 ) -> Iterator[tuple[int, dict[str, Any], Sheets]]:
-    """How the adversarial images are kept: the place of the epsilon, where they are, and new sheets."""
+    """How the adversarial images are kept: the place of the level, where they are, and new sheets."""
     before = np.stack([_sampled(image) for image in originals]).astype(np.int16)
     patterns: dict[int, np.ndarray] = {}
     for level in order:

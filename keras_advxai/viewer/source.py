@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Protocol
+from typing import Any, Protocol, Self
 
 from keras_advxai._typing import Aim, Norm
 from keras_advxai.measurements.examples import Example
@@ -42,6 +42,29 @@ class Source(Protocol):
     @property
     def aims(self) -> Mapping[str, Aim]:
         """What each attack aims at."""
+
+    @property
+    def corrupted(self) -> Self:
+        """The figures under corruptions: a report with these for attacks, and their severities for epsilons."""
+
+
+def parts(report: Source) -> list[Source]:
+    """A report in parts that have one scale each: its attacks with epsilons, its corruptions with severities.
+
+    Args:
+        report: The report.
+    """
+    return [report, report.corrupted] if report.measurements.coordinates.corruptions else [report]
+
+
+def levels(report: Source) -> dict[str, tuple[float, ...]]:
+    """The epsilons of each attack, and the severities of each corruption.
+
+    Args:
+        report: The report.
+    """
+    known = [part.measurements.coordinates for part in parts(report)]
+    return {name: of.epsilons for of in known for name in of.attacks}
 
 
 def controls(report: Source) -> dict[str, str | None]:

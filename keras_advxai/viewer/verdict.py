@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from typing import Any
 
@@ -10,7 +11,7 @@ import numpy as np
 from keras_advxai.measurements import accuracy, drift
 from keras_advxai.measurements.row import Row
 from keras_advxai.text import enumeration, epsilon_text, number_text, percent_text
-from keras_advxai.viewer.source import Source, controls
+from keras_advxai.viewer.source import Source, controls, parts
 
 METRICS = {
     "nissim": "NISSIM",
@@ -29,36 +30,29 @@ def verdict(report: Source) -> dict[str, Any]:
         report: The report.
 
     Returns:
-        `accuracy`: by attack, a headline and a sentence for each epsilon. `drift`: by dissimilarity, explainer and
-        attack, a few sentences for each epsilon, with what is worth a look at their end. `worth`: what the
-        numbers are worth.
+        `accuracy`: by attack or corruption, a headline and a sentence for each epsilon or severity. `drift`: by
+        dissimilarity, explainer and attack, a few sentences for each of these, with what is worth a look at their end.
+        `worth`: what the numbers are worth.
     """
     known = report.measurements.coordinates
-    rows = {(row.attack, row.explainer, row.metric, row.epsilon): row for row in report.rows}
-    first = (known.explainers[0], known.metrics[0]) if known.explainers else ("", "")
-    return {
-        "accuracy": {
-            attack: [_accuracy(report, rows[attack, *first, level]) for level in known.epsilons]
-            for attack in known.attacks
-        },
-        "drift": {
-            metric: {
-                explainer: {
-                    attack: [_drift(report, rows, (attack, explainer, metric, level)) for level in known.epsilons]
-                    for attack in known.attacks
-                }
-                for explainer in known.explainers
-            }
-            for metric in known.metrics
-        },
-        "worth": _worth(report),
-    }
+    words: dict[str, dict[str, Any]] = {"accuracy": {}, "drift": {}}
+    for part in parts(report):
+        levels = part.measurements.coordinates.epsilons
+        rows = {(row.attack, row.explainer, row.metric, row.epsilon): row for row in part.rows}
+        by_condition = {(row.attack, row.epsilon): row for row in part.rows}
+        for attack in part.measurements.coordinates.attacks:
+            words["accuracy"][attack] = [_accuracy(part, by_condition[attack, level]) for level in levels]
+            for metric, explainer in itertools.product(known.metrics, known.explainers):
+                said = [_drift(part, rows, (attack, explainer, metric, level)) for level in levels]
+                words["drift"].setdefault(metric, {}).setdefault(explainer, {})[attack] = said
+    return {**words, "worth": _worth(report)}
 
 
 def _accuracy(report: Source, row: Row) -> list[str]:
     """A line, and what belongs to it."""
     images = f"{row.images:,} image{'s' if row.images != 1 else ''}"
-    where = f"{row.attack} at epsilon {epsilon_text(row.epsilon)}"
+    scale = report.measurements.coordinates.scale
+    where = f"{row.attack} at {scale} {f'{row.epsilon:g}' if scale == 'severity' else epsilon_text(row.epsilon)}"
     if report.provenance["task"] == "regression":
         return [f"{where} changes the outputs by {number_text(row.mean_change)} on average", f"Of {images}."]
     clean = accuracy.clean_accuracy(report.measurements)

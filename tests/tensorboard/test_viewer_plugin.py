@@ -247,7 +247,7 @@ def test_thirty_epochs_take_little_room(tmp_path):
                             adversarial_heatmap=maps[1 + number] / maps[1 + number].max(),
                         )
                     )
-        return pictures(made, ("fgsm", "noise"), ("grad_cam", "integrated_gradients"), epsilons)[1]
+        return pictures(made, dict.fromkeys(("fgsm", "noise"), epsilons), ("grad_cam", "integrated_gradients"))[1]
 
     first, second = epoch(), epoch()
     again = {key: png for key, png in second.items() if key not in first}

@@ -17,6 +17,7 @@ from keras_advxai.viewer.pictures import pictures, sizes
 from keras_advxai.viewer.sheets import KEY, sheets
 
 EPSILONS = (2 / 255, 8 / 255)
+LEVELS = {"fgsm": EPSILONS, "noise": EPSILONS}
 
 
 def read(content):
@@ -109,7 +110,7 @@ def examples(channels=3, size=12, epsilons=EPSILONS):
 @pytest.mark.parametrize("channels", [1, 3])
 def test_every_picture_is_got_back_from_the_sheets(channels):
     made = examples(channels)
-    where, found = pictures(made, ("fgsm", "noise"), ("grad_cam",), EPSILONS)
+    where, found = pictures(made, LEVELS, ("grad_cam",))
     assert where["indices"] == [4, 9]
     assert where["size"] == [12, 12]
     maps = where["heatmaps"]["grad_cam"]
@@ -137,24 +138,24 @@ def test_every_picture_is_got_back_from_the_sheets(channels):
 
 def test_the_images_of_the_noise_are_left_out_first_and_small_epsilons_before_large_ones():
     made = examples()
-    _, whole = pictures(made, ("fgsm", "noise"), ("grad_cam",), EPSILONS)
-    where, found = pictures(made, ("noise", "fgsm"), ("grad_cam",), EPSILONS, most_bytes=700, last=["noise"])
+    _, whole = pictures(made, LEVELS, ("grad_cam",))
+    where, found = pictures(made, dict(reversed(LEVELS.items())), ("grad_cam",), most_bytes=700, last=["noise"])
     assert where["attacks"]["noise"] == [None, None]
     assert [item["kind"] for item in where["attacks"]["fgsm"]] == ["scaled", "difference"]
     assert sizes(where, found)["attacks"] <= 700 < sum(map(len, whole.values()))
-    where, _ = pictures(made, ("noise", "fgsm"), ("grad_cam",), EPSILONS, most_bytes=0, last=["noise"])
+    where, _ = pictures(made, dict(reversed(LEVELS.items())), ("grad_cam",), most_bytes=0, last=["noise"])
     assert where["attacks"]["fgsm"] == [None, None]
     assert where["heatmaps"]["grad_cam"]["keys"]  # these are always there
 
 
 def test_large_changes_are_kept_as_images_and_odd_examples_are_left_out():
     made = examples(epsilons=(0.5, 0.9))
-    where, _ = pictures(made, ("fgsm", "noise"), ("grad_cam",), (0.5, 0.9))
+    where, _ = pictures(made, dict.fromkeys(LEVELS, (0.5, 0.9)), ("grad_cam",))
     assert where["attacks"]["noise"][1]["kind"] == "image"
     odd = [dataclasses.replace(made[0], heatmap=np.full((12, 12), np.nan)), *made[1:]]
-    where, _ = pictures(odd, ("fgsm", "noise"), ("grad_cam",), (0.5, 0.9))
+    where, _ = pictures(odd, dict.fromkeys(LEVELS, (0.5, 0.9)), ("grad_cam",))
     assert where["indices"] == [9]  # the other one lacks a picture
-    assert pictures([], ("fgsm",), ("grad_cam",), (0.1,)) == (None, {})
+    assert pictures([], {"fgsm": (0.1,)}, ("grad_cam",)) == (None, {})
 
 
 def test_maps_of_large_images_are_averaged():
@@ -162,7 +163,7 @@ def test_maps_of_large_images_are_averaged():
     maps = generator.random((2, 160, 200)) ** 4
     item = make_example(image=np.zeros((160, 200, 1)), adversarial=np.zeros((160, 200, 1)), epsilon=0.1)
     item = dataclasses.replace(item, heatmap=maps[0] / maps[0].max(), adversarial_heatmap=maps[1] / maps[1].max())
-    where, found = pictures([item], ("fgsm",), ("grad_cam",), (0.1,))
+    where, found = pictures([item], {"fgsm": (0.1,)}, ("grad_cam",))
     kept = where["heatmaps"]["grad_cam"]
     assert kept["reduced"]
     assert kept["tile"] == [67, 84]

@@ -2,18 +2,21 @@
 
 import { draw } from "./charts.js";
 import { Detail } from "./detail.js";
-import { fill, h } from "./dom.js";
+import { button, fill, h } from "./dom.js";
 import { Gallery } from "./gallery.js";
 import { Header } from "./header.js";
+import { counterpart } from "./explainers.js";
 import { findings, keys, provenance, table, verdict } from "./page.js";
 import { Sheets } from "./pictures.js";
-import { decode, encode, fitted, levelOf } from "./state.js";
+import { nearest, scaleOf, SCALES, levelsOn } from "./levels.js";
+import { decode, encode, fitted } from "./state.js";
 
 /** @typedef {import("./types.js").Host} Host */
 /** @typedef {import("./types.js").State} State */
 /** @typedef {import("./types.js").View} View */
 
-const SCHEMA = 1;
+const SCHEMA = 2;
+const MOST_OTHERS = 5; // runs that are laid over the chosen one
 
 export class App {
   /** @param {Host} host @param {HTMLElement} root */
@@ -55,7 +58,7 @@ export class App {
 
   /** @param {Partial<State>} patch */
   set(patch) {
-    if ("attack" in patch || "explainer" in patch || "metric" in patch || "run" in patch) Object.assign(this.state, { low: null, high: null });
+    if (["attack", "explainer", "metric", "target", "run"].some((key) => key in patch)) Object.assign(this.state, { low: null, high: null, flip: "" });
     const isLatest = "step" in patch && this.view && patch.step === this.view.steps[this.view.steps.length - 1]?.step && (patch.run ?? this.view.run.id) === this.view.run.id;
     this.state = { ...this.state, ...patch, ...(isLatest ? { step: null } : {}) };
     this.refresh();
@@ -68,24 +71,33 @@ export class App {
       const runs = await this.host.runs();
       if (turn !== this.turn) return;
       if (!runs.length) return this.say("There is nothing to show yet.", this.host.empty);
-      const run = runs.find((item) => item.id === this.state.run) ?? runs[runs.length - 1];
-      const steps = await this.host.steps(run.id);
+      const first = runs.find((item) => item.id === this.state.run) ?? runs[runs.length - 1];
+      const asked = [first, ...runs.filter((item) => item !== first).slice(0, MOST_OTHERS)];
+      const all = await Promise.all(asked.map(async (item) => ({ run: item, steps: await this.host.steps(item.id) })));
       if (turn !== this.turn) return;
-      if (!steps.length) return this.say("There is nothing to show yet.", this.host.empty);
-      if (steps.some((item) => item.overview.schema !== SCHEMA)) return this.say("These logs are of another version of keras-advxai.", "Open them with the version that wrote them, or evaluate again.");
+      const filled = all.filter((item) => item.steps.length);
+      if (!filled.length) return this.say("There is nothing to show yet.", this.host.empty);
+      const known = filled.filter((item) => item.steps.every((one) => one.overview.schema === SCHEMA));
+      const found = known.find((item) => item.run === first) ?? (this.state.run ? null : known[known.length - 1]);
+      if (!found) return this.say("These logs are of another version of keras-advxai.", "Open them with the version that wrote them, or train or evaluate again.", known);
+      const { run, steps } = found;
       const wanted = this.state.step;
       const step = steps.find((item) => item.step === wanted) ?? steps[steps.length - 1];
       const { about, figures } = step.overview;
-      const state = fitted({ ...this.state, run: run.id }, about);
-      const others = await Promise.all(runs.filter((item) => item.id !== run.id).slice(0, 5).map(async (item) => ({ run: item, steps: await this.host.steps(item.id) })));
-      const known = this.view?.run.id === run.id && this.view.step.step === step.step ? this.view.details : null;
-      if (turn !== this.turn) return;
-      const view = { state, runs, run, steps, step, about, figures, details: known, level: levelOf(state.epsilon, about), others: others.filter((item) => item.steps.length) };
+      // A layer may have another name in the run that one comes to.
+      if (this.view && this.state.explainer) this.state.explainer = counterpart(this.state.explainer, this.view.about, about);
+      const state = fitted({ ...this.state, run: run.id }, about, figures);
+      const places = /** @type {Record<import("./types.js").Scale, number>} */ (Object.fromEntries(SCALES.map((scale) => [scale, nearest(state[scale], levelsOn(scale, about))])));
+      const scale = scaleOf(state.attack, about);
+      const isKnown = this.view?.run.id === run.id && this.view.step.step === step.step;
+      const details = isKnown ? (this.view?.details ?? null) : null;
+      const others = known.filter((item) => item !== found);
+      const view = { state, runs, run, steps, step, about, figures, details, scale, places, level: places[scale], others };
       this.draw(view);
-      if (!known) {
-        const details = await this.host.details(run.id, step.step);
+      if (!details) {
+        const coming = await this.host.details(run.id, step.step);
         if (turn !== this.turn) return;
-        this.draw({ ...view, details });
+        this.draw({ ...view, details: coming });
       }
     } catch (error) {
       if (turn === this.turn) this.say("The data cannot be read.", error instanceof Error ? error.message : String(error));
@@ -100,7 +112,9 @@ export class App {
     if (isNew) fill(this.root, this.header.element, this.main, this.detail.element);
     this.host.writeHash(encode({ ...this.state, ...(this.state.attack || this.state.explainer ? { attack: this.state.attack && view.state.attack, explainer: this.state.explainer && view.state.explainer } : {}) }));
     this.header.update(view);
-    const of = (item) => item && JSON.stringify([item.run.id, item.step.step, item.steps.length, item.level, item.state.attack, item.state.explainer, item.state.metric, item.state.low, item.state.high, Boolean(item.details), item.runs.length]);
+    // What has the focus is not to lie below the header.
+    document.documentElement.style.scrollPaddingTop = `${this.header.element.offsetHeight + 12}px`;
+    const of = (item) => item && JSON.stringify([item.run.id, item.step.step, item.steps.length, item.others.map((other) => other.steps.length), item.level, item.state.attack, item.state.explainer, item.state.metric, item.state.target, item.state.low, item.state.high, item.state.flip, item.places, Boolean(item.details), item.runs.length]);
     if (of(before) !== of(view)) {
       verdict(this.verdict, view);
       findings(this.findings, view);
@@ -117,10 +131,11 @@ export class App {
     if (this.view) draw(this.charts, this.more, this.view, (pick) => this.set(pick));
   }
 
-  /** @param {string} title @param {string} text */
-  say(title, text) {
+  /** @param {string} title @param {string} text @param {{run: import("./types.js").Run}[]} [runs] Others that can be shown. */
+  say(title, text, runs = []) {
     this.view = null;
-    fill(this.root, h("main.empty", {}, h("span.brand", { text: "AdvXAI" }), h("h1", { text: title }), h("p", { text })));
+    fill(this.root, h("main.empty", {}, h("span.brand", { text: "AdvXAI" }), h("h1", { text: title }), h("p", { text }),
+      ...runs.map(({ run }) => button(`Show ${run.name}`, () => this.set({ run: run.id, step: null })))));
     this.root.dataset.ready = "true";
   }
 

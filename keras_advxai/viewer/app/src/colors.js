@@ -14,12 +14,28 @@ export function color(name, about) {
   return `var(--attack-${place % COUNT})`;
 }
 
+/** Of those that have the same colour, since there are six: how the line is dashed. Noise is always dashed. */
+const DASHES = [null, "9 3 2 3", "3 3", "12 4", "2 3 6 3"];
+const NOISES = ["5 4", "2 4", "10 4"];
+
 /** The dashes of an attack's line.
  * @param {string} name
  * @param {About} about */
 export function dashes(name, about) {
   const attack = about.attacks.find((item) => item.name === name);
+  const noises = about.attacks.filter((item) => item.aim === "noise");
   const same = about.attacks.filter((item) => item.aim !== "noise").findIndex((item) => item.name === name);
-  if (!attack || attack.aim === "noise") return "5 4";
-  return same >= COUNT ? "9 3 2 3" : null; // a seventh attack has the colour of the first
+  if (!attack || attack.aim === "noise") return NOISES[Math.max(0, noises.findIndex((item) => item.name === name)) % NOISES.length];
+  return DASHES[Math.floor(same / COUNT) % DASHES.length];
+}
+
+/** How the marks and the lines of further runs look, since their colour is that of the attack. */
+const RUNS = [
+  { symbol: "square", dash: "2 3" }, { symbol: "triangle", dash: "8 3" }, { symbol: "diamond2", dash: "8 3 2 3" },
+  { symbol: "star", dash: "4 2" }, { symbol: "wye", dash: "1 4" },
+];
+
+/** The mark and the dashes of a further run. @param {number} place */
+export function runMark(place) {
+  return RUNS[place % RUNS.length];
 }

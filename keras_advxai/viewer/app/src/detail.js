@@ -1,14 +1,20 @@
 /** One sample in a window of its own: through the epsilons, the epochs and the explainers. */
 
 import { button, download, fill, h } from "./dom.js";
-import { show } from "./pictures.js";
+import { atLayers, atScores, dissimilarities, explainer, families, layerOf, ofFamily } from "./explainers.js";
+import { levelsOf, levelText } from "./levels.js";
+import { reducedText, show } from "./pictures.js";
 import { asCsv, chosen } from "./select.js";
-import { className, explainerTitle, number, percent } from "./text.js";
+import { sheetOf } from "./sheet.js";
+import { className, number, percent } from "./text.js";
 
 /** @typedef {import("./types.js").View} View */
 /** @typedef {import("./types.js").State} State */
 
 const MOST_EPOCHS = 12;
+
+/** What stands in front of the lines of pictures. */
+const ROWS = { image: "image", heat: "heatmap", before: "heatmap, original", after: "heatmap, after", change: "change of the heatmap" };
 
 export class Detail {
   /**
@@ -72,8 +78,10 @@ export class Detail {
     this.pin.setAttribute("aria-pressed", String(this.isPinned()));
     const parts = [this.of(view, state.sample)];
     if (state.pin !== null && state.pin !== state.sample && details.samples.index.includes(state.pin)) parts.push(this.of(view, state.pin, true));
+    this.body.classList.toggle("two", parts.length > 1);
     fill(this.body, ...parts);
     if (!this.element.open) this.element.showModal();
+    for (const strip of this.body.querySelectorAll(".strip")) uncover(strip);
   }
 
   /** @param {View} view @param {number} index */
@@ -87,35 +95,56 @@ export class Detail {
     const { about, state } = view;
     const samples = /** @type {import("./types.js").Samples} */ (view.details?.samples);
     const row = samples.index.indexOf(index);
-    const label = samples.label ? `labelled ${className(samples.label[row], about)}` : "without a label";
-    const epsilon = about.epsilons[view.level].text;
+    const label = samples.label ? `Labelled ${className(samples.label[row], about)}` : "Without a label";
+    const level = levelText(state.attack, about, view.level);
     const clean = { title: "original", said: this.said(view, samples.prediction[row], samples.confidence[row]), of: null };
-    const conditions = about.epsilons.map((item, level) => ({
-      title: `epsilon ${item.text}`,
-      said: this.said(view, samples.predictions[state.attack][level][row], samples.confidences[state.attack][level][row], samples.prediction[row]),
-      moved: samples.dissimilarity[state.metric]?.[state.explainer]?.[state.attack]?.[level]?.[row],
-      of: { level },
-      chosen: level === view.level,
-      pick: { epsilon: item.value },
-    }));
-    const parts = [h("h3", { text: `Through the epsilons of ${state.attack}` }), this.strip(view, index, [clean, ...conditions])];
-    if (about.explainers.length > 1) {
-      const explainers = about.explainers.map((item) => ({
-        title: explainerTitle(item, about),
-        said: item.layers.length ? `at ${item.layers.join(", ")}` : "",
-        moved: samples.dissimilarity[state.metric]?.[item.name]?.[state.attack]?.[view.level]?.[row],
-        of: { explainer: item.name },
-        chosen: item.name === state.explainer,
-        pick: { explainer: item.name },
+    const moved = dissimilarities(samples, state)?.[state.attack];
+    const conditions = levelsOf(state.attack, about).map((item, place) => ({
+      title: `${view.scale} ${item.text}`,
+      said: this.said(view, samples.predictions[state.attack][place][row], samples.confidences[state.attack][place][row], samples.prediction[row]),
+      moved: moved?.[place]?.[row],
+      of: { level: place },
+      chosen: place === view.level,
+      pick: { [view.scale]: item.value },
+      value: item.value,
+    })).sort((a, b) => a.value - b.value);
+    const scales = view.scale === "severity" ? "severities" : "epsilons";
+    const parts = [h("h3", { text: `Through the ${scales} of ${state.attack}` }), this.strip(view, index, [clean, ...conditions])];
+    for (const { title, items } of this.comparisons(view)) {
+      const columns = items.map(([name, text]) => ({
+        title: text,
+        said: layersText(explainer(name, about)),
+        moved: dissimilarities(samples, state, name)?.[state.attack]?.[view.level]?.[row],
+        of: { explainer: name },
+        chosen: name === state.explainer,
+        pick: { explainer: name },
       }));
-      parts.push(h("h3", { text: `Explainers, at epsilon ${epsilon}` }), this.strip(view, index, explainers, ["before", "after", "change"]));
+      parts.push(h("h3", { text: `${title}, at ${level}` }), this.strip(view, index, columns, ["before", "after", "change"]));
     }
     if (view.steps.length > 1) {
       const place = h("div.strip-place", {}, h("p.quiet", { text: "Loading the epochs" }));
-      parts.push(h("h3", { text: `Through the epochs, at epsilon ${epsilon}` }), place);
-      this.epochs(view, index).then((strip) => fill(place, strip));
+      parts.push(h("h3", { text: `Through the epochs, at ${level}` }), place);
+      this.epochs(view, index)
+        .then((strip) => uncover(fill(place, strip).firstElementChild))
+        .catch(() => fill(place, h("p.quiet", { text: "The epochs cannot be read." })));
     }
-    return h("article", {}, h("p.lead", { text: `${isPin ? `Pinned: ${this.name(view, index)}, ` : ""}${label}. Heatmaps of ${state.explainer || "no explainer"}.` }), ...parts);
+    const reduced = [reducedText(view), leftOut(view)].filter(Boolean).join(" ");
+    const lead = `${isPin ? `Pinned: ${this.name(view, index)}. ` : ""}${label}. ${state.explainer ? `Heatmaps of ${state.explainer}. ` : ""}${reduced}`;
+    return h("article", {}, h("p.lead", { text: lead }), ...parts);
+  }
+
+  /** What the chosen explainer is compared with: other layers, the other score, other explainers.
+   * @param {View} view
+   * @returns {{title: string, items: [string, string][]}[]} */
+  comparisons({ about, state }) {
+    const layers = atLayers(state.explainer, about);
+    const scores = atScores(state.explainer, about);
+    const others = families(about);
+    return [
+      { title: `Layers of ${explainer(state.explainer, about)?.family}`, items: layers.map((item) => /** @type {[string, string]} */ ([item.name, layerOf(item)])) },
+      { title: "Without and with the softmax", items: scores.map((item) => /** @type {[string, string]} */ ([item.name, item.score === "probability" ? "with (probability)" : "without (logit)"])) },
+      { title: "Explainers", items: others.map((family) => /** @type {[string, string]} */ ([ofFamily(family, state.explainer, about), family])) },
+    ].filter((each) => each.items.length > 1);
   }
 
   /** @param {View} view @param {number} prediction @param {number | null} confidence */
@@ -142,11 +171,16 @@ export class Detail {
         show(canvas, this.sheets.picture(own, index, shown, column.of ?? {}));
         return canvas;
       });
-      const text = [h("span.title", { text: column.title }), h("span.said", { text: column.said, title: column.said }), h("span.moved", { text: column.moved === undefined ? "" : `moved by ${number(column.moved)}` })];
+      const title = h("span.title", { text: column.title, title: column.title });
+      const text = [h("span.said", { text: column.said, title: column.said }), h("span.moved", { text: column.moved === undefined ? "" : `moved by ${number(column.moved)}` })];
       const pick = column.pick;
-      return pick ? h("button.cell", { type: "button", "aria-pressed": String(Boolean(column.chosen)), onclick: () => this.set(pick) }, ...pictures, ...text) : h("div.cell", {}, ...pictures, ...text);
+      return pick ? h("button.cell", { type: "button", "aria-pressed": String(Boolean(column.chosen)), onclick: () => this.set(pick) }, title, ...pictures, ...text) : h("div.cell", {}, title, ...pictures, ...text);
     });
-    return h("div.strip", {}, ...cells);
+    const names = kinds.map((kind) => h("span", { text: ROWS[kind] }));
+    const strip = h("div.strip", {}, h("div.kinds", { "aria-hidden": "true" }, h("span"), ...names), ...cells);
+    // Cells share their lines, so that pictures of one kind stand beside one another.
+    strip.style.setProperty("--lines", String(kinds.length + 3));
+    return strip;
   }
 
   /** @param {View} view @param {number} index */
@@ -156,11 +190,11 @@ export class Detail {
     const columns = await Promise.all(steps.map(async (step) => {
       const details = await this.host.details(view.run.id, step.step);
       const row = details.samples.index.indexOf(index);
-      const { attack, metric, explainer } = view.state;
+      const { attack } = view.state;
       return {
         title: `epoch ${step.step + 1}`,
         said: row < 0 ? "not among them" : this.said(view, details.samples.predictions[attack][view.level][row], details.samples.confidences[attack][view.level][row], details.samples.prediction[row]),
-        moved: details.samples.dissimilarity[metric]?.[explainer]?.[attack]?.[view.level]?.[row],
+        moved: dissimilarities(details.samples, view.state)?.[attack]?.[view.level]?.[row],
         of: {}, chosen: step === view.step, pick: { step: step.step }, view: { ...view, step, details },
       };
     }));
@@ -169,31 +203,7 @@ export class Detail {
 
   /** All pictures of the window as one PNG. */
   asPng() {
-    const canvases = /** @type {HTMLCanvasElement[][]} */ ([...this.body.querySelectorAll(".strip")].map((strip) => [...strip.querySelectorAll(".cell")].map((cell) => [...cell.querySelectorAll("canvas")])).flat());
-    const size = 160;
-    const strips = [...this.body.querySelectorAll(".strip")].map((strip) => [...strip.querySelectorAll(".cell")]);
-    const sheet = document.createElement("canvas");
-    const tall = (cells) => Math.max(0, ...cells.map((cell) => cell.querySelectorAll("canvas").length)) * (size + 6) + 34;
-    sheet.width = Math.max(1, ...strips.map((cells) => cells.length)) * (size + 6);
-    sheet.height = strips.reduce((sum, cells) => sum + tall(cells), 0) || 1;
-    const context = /** @type {CanvasRenderingContext2D} */ (sheet.getContext("2d"));
-    context.fillStyle = "white";
-    context.fillRect(0, 0, sheet.width, sheet.height);
-    context.imageSmoothingEnabled = false;
-    context.font = "12px sans-serif";
-    let top = 0;
-    for (const cells of strips) {
-      cells.forEach((cell, column) => {
-        const left = column * (size + 6);
-        cell.querySelectorAll("canvas").forEach((canvas, place) => canvas.dataset.state === "shown" && context.drawImage(canvas, left, top + place * (size + 6), size, size));
-        context.fillStyle = "black";
-        const below = top + tall(cells) - 20;
-        context.fillText(cell.querySelector(".title")?.textContent ?? "", left, below, size);
-        context.fillText(`${cell.querySelector(".said")?.textContent ?? ""} ${cell.querySelector(".moved")?.textContent ?? ""}`, left, below + 14, size);
-      });
-      top += tall(cells);
-    }
-    if (canvases.length) sheet.toBlob((blob) => blob && download(`${this.file()}.png`, blob), "image/png");
+    sheetOf(this.title.textContent ?? "", this.body).toBlob((blob) => blob && download(`${this.file()}.png`, blob), "image/png");
   }
 
   asCsv() {
@@ -206,4 +216,21 @@ export class Detail {
   file() {
     return `image-${this.view?.state.sample}`;
   }
+}
+
+/** What is told of pictures that were left out. @param {View} view */
+function leftOut({ details, state }) {
+  const kept = details?.pictures?.attacks[state.attack];
+  return kept?.some((where) => where === null) ? "Hatched images were left out to keep the file small; their heatmaps lie over the original." : "";
+}
+
+/** At which layers an explainer looks. @param {import("./types.js").Explainer | undefined} item */
+function layersText(item) {
+  return item?.layers.length ? `at ${item.layers.join(", ")}` : "";
+}
+
+/** Moves what is chosen in a strip into sight, and nothing else. @param {any} strip */
+function uncover(strip) {
+  const chosen = strip.querySelector('[aria-pressed="true"]');
+  if (chosen) strip.scrollLeft = chosen.offsetLeft - strip.offsetLeft + chosen.offsetWidth - strip.clientWidth;
 }

@@ -1,7 +1,8 @@
 /** The samples as a list of which only what is in sight is drawn. */
 
 import { choice, fill, h } from "./dom.js";
-import { KINDS, show } from "./pictures.js";
+import { TARGETS } from "./explainers.js";
+import { KINDS, kindText, reducedText, show } from "./pictures.js";
 import { chosen, movedBy } from "./select.js";
 import { FILTERS, SORTS, VIEWS } from "./state.js";
 import { className, counted, ending, number, percent } from "./text.js";
@@ -14,6 +15,7 @@ const BEYOND = 400; // pixels above and below that are drawn, too
 const PRINTED = 10; // rows
 const BLINK = 700; // milliseconds
 const LABEL = 196;
+const NO_PICTURES = "There are no pictures. Evaluate with explainers and images=16 to have some; a report that was read from a file has none.";
 const FEW = 5; // lines of rows, before all are asked for
 
 export class Gallery {
@@ -37,6 +39,10 @@ export class Gallery {
     this.count = h("p.count", { "aria-live": "polite" });
     this.list = h("div.list", { role: "list", "aria-label": "Samples" });
     const options = (of) => /** @type {[string, string][]} */ (Object.entries(of));
+    this.note = h("p.hint.note");
+    this.wipe = h("input", { type: "range", min: "0", max: "1", step: "0.05", "aria-label": "Where the pictures are wiped", oninput: () => set({ wipe: Number(this.wipe.value) }) });
+    this.wiped = h("label.field", {}, h("span.label", { text: "Wipe" }), this.wipe);
+    this.flip = h("button.quiet", { type: "button", text: "Show all again", onclick: () => set({ flip: "", low: null, high: null }) });
     this.heads = h("div.heads", { "aria-hidden": "true" });
     this.isWhole = false;
     this.more = h("button.more", { type: "button", onclick: () => this.open() });
@@ -47,8 +53,9 @@ export class Gallery {
     this.alpha = h("input", { type: "range", min: "0", max: "1", step: "0.05", "aria-label": "Opacity of the heatmaps", oninput: () => set({ alpha: Number(this.alpha.value) }) });
     this.element = h("section.gallery", { "aria-labelledby": "gallery-title" },
       h("div.section-head", {},
-        h("div", {}, h("h2", { id: "gallery-title", text: "Samples" }), this.count),
-        h("div.tools", {}, this.filter, this.label, this.sort, this.looks, h("label.field", {}, h("span.label", { text: "Heatmaps" }), this.alpha))),
+        h("div", {}, h("h2", { id: "gallery-title", text: "Samples" }), this.count, this.flip),
+        h("div.tools", {}, this.filter, this.label, this.sort, this.looks, this.wiped, h("label.field", {}, h("span.label", { text: "Heatmaps" }), this.alpha))),
+      this.note,
       this.heads,
       this.list,
       this.more);
@@ -65,6 +72,15 @@ export class Gallery {
     const { state, about, details } = view;
     for (const [field, value] of [[this.sort, state.sort], [this.filter, state.filter], [this.looks, state.view]]) field.lastChild.value = value;
     this.alpha.value = String(state.alpha);
+    this.wipe.value = String(state.wipe);
+    this.wiped.hidden = state.view !== "wipe";
+    this.list.style.setProperty("--wiped", `${100 * state.wipe}%`);
+    const [from, to] = state.flip.split(/(?<=\d)-/).map((index) => className(Number(index), about));
+    const isRange = state.low !== null || state.high !== null;
+    const kinds = [state.flip && ` from ${from} to ${to}`, isRange && ` moved by ${rangeText(state.low, state.high)}`].filter(Boolean);
+    this.flip.hidden = !kinds.length;
+    this.note.textContent = [reducedText(view), state.target && details?.pictures ? `Heatmaps of the pictures explain ${TARGETS[about.target] ?? about.target}.` : "", details && !details.pictures ? NO_PICTURES : ""].filter(Boolean).join(" ");
+    this.note.hidden = !this.note.textContent;
     const classes = details?.samples.label ?? details?.samples.prediction ?? [];
     const known = [...new Set(classes)].sort((a, b) => a - b);
     if (this.label.dataset.known !== known.join()) {
@@ -79,8 +95,8 @@ export class Gallery {
     const all = details?.samples.index.length ?? 0;
     const isKept = !details?.pictures || details.pictures.attacks[state.attack]?.[view.level];
     const left = isKept ? "" : "; adversarial images of this condition were left out to keep the file small";
-    this.count.textContent = !details ? "Loading" : `${this.rows.length.toLocaleString("en")} of ${counted(all, "image")}${shown < this.rows.length ? `, ${shown} with pictures` : ""}${left}`;
-    const signature = JSON.stringify([state.run, view.step.step, state.attack, state.explainer, state.metric, view.level, state.view, state.alpha, this.rows, isResized && innerWidth]);
+    this.count.textContent = !details ? "Loading" : `${this.rows.length.toLocaleString("en")} of ${counted(all, "image")}${kinds.join(",")}${shown < this.rows.length ? `, ${shown} with pictures` : ""}${left}`;
+    const signature = JSON.stringify([state.run, view.step.step, state.attack, state.explainer, state.metric, state.target, view.level, state.view, state.alpha, this.rows, isResized && innerWidth]);
     if (signature === this.signature && !isResized) return;
     this.signature = signature;
     this.list.dataset.view = state.view;
@@ -104,14 +120,16 @@ export class Gallery {
     const kinds = this.kinds(view).length;
     const [height, width] = view.details?.pictures?.size ?? [1, 1];
     const across = view.state.view === "side" ? (room - LABEL - (kinds + 1) * GAP) / kinds : Math.min(300, (room - LABEL) / 2);
-    this.tile = Math.max(48, Math.min(view.state.view === "side" ? 190 : 300, Math.floor(across)));
+    this.tile = Math.max(48, Math.min(view.state.view === "side" ? 220 : 300, Math.floor(across)));
     this.tall = Math.min(this.tile, Math.round((this.tile * height) / width)) || this.tile;
     this.rowHeight = this.tall + (view.state.view === "side" ? 17 : 34);
     this.bare = 44; // a row without pictures
     this.across = view.state.view === "side" ? 1 : Math.max(1, Math.floor((room + GAP) / (LABEL + this.tile + 2 * GAP)));
     this.element.style.setProperty("--tile", `${this.tile}px`);
     this.list.style.setProperty("--tall", `${this.tall}px`);
-    fill(this.heads, ...(view.state.view === "side" ? this.kinds(view).map((kind) => h("span", { text: KINDS[kind] })) : []));
+    const hasPictures = Boolean(view.details?.pictures);
+    this.heads.hidden = !hasPictures;
+    fill(this.heads, ...(view.state.view === "side" ? this.kinds(view).map((kind) => h("span", { text: kindText(kind, view) })) : []));
     this.fit();
   }
 
@@ -195,7 +213,7 @@ export class Gallery {
     const label = h("div.about", {},
       h("button.open", { type: "button", text: ending(name), title: name, onclick: () => this.set({ sample: index }) }),
       said,
-      h("p.moved", { text: `moved by ${number(movedBy(view)[row])}` }));
+      about.explainers.length > 0 && h("p.moved", { text: `moved by ${number(movedBy(view)[row])}` }));
     const element = h("div.row", { role: "listitem", style: this.at(place) }, label);
     element.dataset.place = String(place);
     if (place >= this.shown) {
@@ -205,9 +223,9 @@ export class Gallery {
     const tiles = h("div.tiles", { onclick: () => this.set({ sample: index }) });
     if (state.view === "wipe") tiles.addEventListener("pointermove", (event) => tiles.style.setProperty("--wipe", `${event.clientX - tiles.getBoundingClientRect().left}px`));
     for (const kind of this.kinds(view)) {
-      const canvas = h("canvas", { role: "img", "aria-label": `${name}: ${KINDS[kind]}` });
+      const canvas = h("canvas", { role: "img", "aria-label": `${name}: ${kindText(kind, view)}` });
       show(canvas, this.sheets.picture(view, index, kind));
-      tiles.append(h("figure.tile", {}, canvas, state.view === "side" ? null : h("figcaption", { text: KINDS[kind] })));
+      tiles.append(h("figure.tile", {}, canvas, state.view === "side" ? null : h("figcaption", { text: kindText(kind, view) })));
     }
     element.append(tiles);
     return element;
@@ -236,3 +254,8 @@ export class Gallery {
   }
 }
 
+/** @param {number | null} low @param {number | null} high */
+function rangeText(low, high) {
+  if (low === null) return `${number(high)} at most`;
+  return high === null ? `${number(low)} at least` : `${number(low)} to ${number(high)}`;
+}

@@ -1,12 +1,16 @@
-/** What is chosen for the whole page: run, attack, explainer, dissimilarity, epoch and epsilon. */
+/** What is chosen for the whole page: run, attack, explainer, layer, score, dissimilarity, target, epoch, epsilon. */
 
 import { button, choice, fill, h } from "./dom.js";
 import { color, dashes } from "./colors.js";
-import { explainerTitle } from "./text.js";
+import { atLayers, atScores, explainer, families, layerOf, ofFamily, targets } from "./explainers.js";
+import { attacksOn, levelsOf, scaleOf, SCALES } from "./levels.js";
+import { ends } from "./text.js";
 
 /** @typedef {import("./types.js").View} View */
 /** @typedef {import("./types.js").State} State */
 
+const SHORT = { predicted: "predicted", clean: "original's", label: "label" };
+const MANY = 9; // attacks, which are scrolled through in two lines
 const PACE = 900; // milliseconds an epoch
 
 export class Header {
@@ -20,19 +24,23 @@ export class Header {
     this.model = h("h1");
     this.run = choice("Run", [], (run) => set({ run, step: null, sample: null }));
     this.attack = h("fieldset.attacks", {}, h("legend.label", { text: "Attack" }));
-    this.explainer = choice("Explainer", [], (explainer) => set({ explainer }));
+    this.explainer = choice("Explainer", [], (family) => this.view && set({ explainer: ofFamily(family, this.view.state.explainer, this.view.about) }));
+    this.layer = choice("Layer", [], (name) => set({ explainer: name }));
+    this.score = choice("Score", [], (name) => set({ explainer: name }));
     this.metric = choice("Dissimilarity", [], (metric) => set({ metric }));
-    this.epsilon = slider("Epsilon", (place) => this.view && set({ epsilon: this.sorted()[place].value }));
+    this.target = choice("Target class", [], (target) => this.view && set({ target: target === this.view.about.target ? "" : target }));
+    // One slider for both scales: what the chosen attack has.
+    this.epsilon = slider("Epsilon", (place) => this.view && set({ [this.view.scale]: this.sorted()[place].value }));
     this.epoch = slider("Epoch", (place) => this.view && set({ step: place === this.view.steps.length - 1 ? null : this.view.steps[place].step }));
     this.play = button("Play", () => this.toggle(), { "aria-keyshortcuts": "p" });
     this.epoch.element.append(this.play);
     this.element = h("header.top", {},
-      h("div.controls", {}, h("div.title", {}, h("span.brand", { text: "AdvXAI" }), this.model), this.run, this.attack, this.explainer, this.metric, this.epsilon.element, this.epoch.element));
+      h("div.controls", {}, h("div.title", {}, h("span.brand", { text: "AdvXAI" }), this.model), this.run, this.attack, this.explainer, this.layer, this.score, this.metric, this.target, this.epsilon.element, this.epoch.element));
   }
 
-  /** The epsilons from the smallest up. */
+  /** The epsilons or severities from the smallest up. */
   sorted() {
-    return [...(this.view?.about.epsilons ?? [])].sort((a, b) => a.value - b.value);
+    return this.view ? [...levelsOf(this.view.state.attack, this.view.about)].sort((a, b) => a.value - b.value) : [];
   }
 
   /** @param {View} view */
@@ -44,19 +52,26 @@ export class Header {
       this.known = known;
       this.model.textContent = about.model;
       list(this.run, view.runs.map((run) => [run.id, run.name]));
-      list(this.explainer, about.explainers.map((item) => [item.name, explainerTitle(item, about)]));
       list(this.metric, about.metrics.map((item) => [item.name, item.title]));
+      list(this.explainer, families(about).map((name) => [name, name]));
       fill(this.attack, this.attack.firstChild, ...about.attacks.map((attack) => this.radio(attack, about)));
+      const kinds = SCALES.filter((scale) => attacksOn(scale, about).length).map((scale) => (scale === "severity" ? "corruption" : "attack"));
+      this.attack.firstChild.textContent = kinds.join(" or ").replace(/^./, (letter) => letter.toUpperCase());
+      this.attack.classList.toggle("many", about.attacks.length > MANY);
     }
     this.run.hidden = view.runs.length < 2;
-    this.explainer.hidden = about.explainers.length === 0;
     this.metric.hidden = about.metrics.length < 2;
+    this.explainer.hidden = about.explainers.length === 0;
     this.run.lastChild.value = view.run.id;
-    this.explainer.lastChild.value = state.explainer;
     this.metric.lastChild.value = state.metric;
+    this.explainer.lastChild.value = explainer(state.explainer, about)?.family ?? "";
+    offer(this.layer, atLayers(state.explainer, about).map((item) => [item.name, ends(layerOf(item))]), state.explainer);
+    offer(this.score, atScores(state.explainer, about).map((item) => [item.name, String(item.score)]), state.explainer);
+    offer(this.target, targets(about, view.figures, state).map((name) => [name, SHORT[name] ?? name]), state.target || about.target);
     for (const input of this.attack.querySelectorAll("input")) input.checked = input.value === state.attack;
     const sorted = this.sorted();
-    const place = sorted.findIndex((item) => item.value === about.epsilons[view.level].value);
+    const place = sorted.findIndex((item) => item.value === state[view.scale]);
+    this.epsilon.rename(view.scale === "severity" ? "Severity" : "Epsilon");
     this.epsilon.update(place, sorted.length, sorted[place]?.text ?? "");
     this.epoch.element.hidden = view.steps.length < 2;
     const at = view.steps.indexOf(view.step);
@@ -74,7 +89,8 @@ export class Header {
     for (const [key, value] of Object.entries({ d: "M1 4H23", stroke: color(attack.name, about), "stroke-dasharray": dashes(attack.name, about) ?? "none" })) path.setAttribute(key, value);
     line.append(path);
     const input = h("input", { type: "radio", name: "attack", value: attack.name, onchange: () => this.set({ attack: attack.name }) });
-    return h("label", { title: `${attack.name}, ${attack.norm}${attack.aim === "noise" ? ", the control" : ""}` }, input, line, h("span", { text: attack.name }));
+    const kind = attack.aim === "corruption" ? "a corruption" : `${attack.norm}${attack.aim === "noise" ? ", the control" : ""}`;
+    return h(`label${scaleOf(attack.name, about) === "severity" ? ".corruption" : ""}`, { title: `${attack.name}, ${kind}` }, input, line, h("span", { text: attack.name }));
   }
 
   /** One epsilon or epoch further. @param {"epsilon" | "epoch"} which @param {number} step */
@@ -101,7 +117,18 @@ export class Header {
 
 /** @param {any} field @param {[string, string][]} options */
 function list(field, options) {
-  fill(field.lastChild, ...options.map(([value, text]) => h("option", { value, text, title: text })));
+  fill(field.lastChild, ...options.map(([value, text]) => h("option", { value, text, title: value })));
+}
+
+/** The same where there is a choice; without one, the field is not there.
+ * @param {any} field @param {[string, string][]} options @param {string} value */
+function offer(field, options, value) {
+  field.hidden = options.length < 2;
+  const known = JSON.stringify(options);
+  if (field.dataset.known !== known) list(field, options);
+  field.dataset.known = known;
+  field.lastChild.value = value;
+  field.lastChild.title = value;
 }
 
 /** A slider with as many stops as there are values.
@@ -110,7 +137,12 @@ function list(field, options) {
 function slider(label, oninput) {
   const input = h("input", { type: "range", min: "0", step: "1", "aria-label": label, oninput: () => oninput(Number(input.value)) });
   const output = h("output");
-  const element = h("div.slider", {}, h("span.label", { text: label }), input, output);
+  const title = h("span.label", { text: label });
+  const element = h("div.slider", {}, title, input, output);
+  const rename = (name) => {
+    title.textContent = name;
+    input.setAttribute("aria-label", name);
+  };
   const update = (place, count, text) => {
     input.max = String(Math.max(0, count - 1));
     input.value = String(place);
@@ -118,5 +150,5 @@ function slider(label, oninput) {
     input.setAttribute("aria-valuetext", text);
     output.textContent = text;
   };
-  return { element, input, update };
+  return { element, input, update, rename };
 }

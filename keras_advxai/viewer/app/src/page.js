@@ -1,7 +1,9 @@
 /** The words of the page: verdict, findings, figures as a table, provenance. */
 
-import { scale } from "./scale.js";
 import { fill, h } from "./dom.js";
+import { driftOf, TARGETS } from "./explainers.js";
+import { levelsOf } from "./levels.js";
+import { scale } from "./scale.js";
 import { number, percent } from "./text.js";
 
 /** @typedef {import("./types.js").View} View */
@@ -10,7 +12,7 @@ import { number, percent } from "./text.js";
 export function verdict(place, view) {
   const said = view.step.overview.verdict;
   const { attack, explainer, metric } = view.state;
-  const drift = said.drift[metric]?.[explainer]?.[attack]?.[view.level];
+  const drift = view.state.target ? ofTarget(view) : said.drift[metric]?.[explainer]?.[attack]?.[view.level];
   const [headline, known] = said.accuracy[attack]?.[view.level] ?? ["", ""];
   fill(place,
     h("div.words", {},
@@ -18,6 +20,14 @@ export function verdict(place, view) {
       h("p", {}, h("span.worth", { text: `${known} ` }), drift ?? ""),
       h("p.worth", { text: said.worth })),
     scale(view));
+}
+
+/** The sentence on another target than the report's own. @param {View} view */
+function ofTarget(view) {
+  const { attack, explainer, target } = view.state;
+  const mod = driftOf(view.figures, view.state)?.attacks[attack]?.mod[view.level];
+  const own = driftOf(view.figures, { ...view.state, target: "" })?.attacks[attack]?.mod[view.level];
+  return `Heatmaps of ${explainer} for ${TARGETS[target] ?? target} move by ${number(mod)}; those for ${TARGETS[view.about.target] ?? view.about.target} move by ${number(own)}. The pictures below are of the latter.`;
 }
 
 /** @param {HTMLElement} place @param {View} view */
@@ -40,15 +50,16 @@ export function findings(place, view) {
  * @param {HTMLElement} place @param {View} view */
 export function table(place, view) {
   const { about, figures, state } = view;
-  const drift = figures.drift[state.metric]?.[state.explainer];
+  const drift = driftOf(figures, state);
   const isRegression = about.task === "regression";
-  const head = ["attack", "epsilon", ...(isRegression ? ["change of the output"] : ["accuracy", "95 % interval", "flipped"]), ...(drift ? ["MOD", "95 % interval", "MOD, flipped", "MOD, kept"] : []), "budget used"];
-  const rows = about.attacks.flatMap((attack) => about.epsilons.map((epsilon, level) => {
+  const at = about.severities.length ? "epsilon or severity" : "epsilon";
+  const head = ["attack", at, ...(isRegression ? ["change of the output"] : ["accuracy", "95 % interval", "flipped"]), ...(drift ? ["MOD", "95 % interval", "MOD, flipped", "MOD, kept"] : []), "budget used"];
+  const rows = about.attacks.flatMap((attack) => levelsOf(attack.name, about).map((item, level) => {
     const of = figures.attacks[attack.name];
     const moved = drift?.attacks[attack.name];
-    const numbers = isRegression ? [number(of.mean_change[level])] : [percent(of.accuracy[level]), `${percent(of.low[level])} to ${percent(of.high[level])}`, percent(of.flip_rate[level])];
-    const drifts = moved ? [number(moved.mod[level]), `${number(moved.mod_low[level])} to ${number(moved.mod_high[level])}`, number(moved.mod_flipped[level]), number(moved.mod_kept[level])] : [];
-    return { cells: [attack.name, epsilon.text, ...numbers, ...drifts, percent(of.budget_used[level], 0)], isFirst: level === 0, isChosen: attack.name === state.attack && level === view.level };
+    const numbers = isRegression ? [number(of.mean_change[level])] : [percent(of.accuracy[level]), range(of.low[level], of.high[level], percent), percent(of.flip_rate[level])];
+    const drifts = moved ? [number(moved.mod[level]), range(moved.mod_low[level], moved.mod_high[level], number), number(moved.mod_flipped[level]), number(moved.mod_kept[level])] : [];
+    return { cells: [attack.name, item.text, ...numbers, ...drifts, percent(of.budget_used[level], 0)], isFirst: level === 0, isChosen: attack.name === state.attack && level === view.level };
   }));
   const clean = isRegression ? "" : `Clean accuracy ${percent(figures.clean.accuracy)} of ${figures.images.toLocaleString("en")} images. `;
   const vids = drift ? about.attacks.map((attack) => `${attack.name} ${number(drift.attacks[attack.name]?.vid)}`).join(", ") : "";
@@ -57,6 +68,10 @@ export function table(place, view) {
     h("div.scroll", { tabindex: "0", role: "region", "aria-label": "Figures" },
       h("table", {}, h("thead", {}, h("tr", {}, ...head.map((text) => h("th", { scope: "col", text })))),
         h("tbody", {}, ...rows.map((row) => h(`tr${row.isFirst ? ".first" : ""}${row.isChosen ? ".chosen" : ""}`, {}, ...row.cells.map((text) => h("td", { text }))))))));
+}
+
+function range(low, high, text) {
+  return low === null || low === undefined ? "–" : `${text(low)} to ${text(high)}`;
 }
 
 /** @param {HTMLElement} place @param {View} view */
@@ -71,7 +86,7 @@ export function provenance(place, view) {
     Object.keys(settings ?? {}).length ? h("details", { open: wasOpen }, h("summary", { text: "All settings" }), h("pre", { tabindex: "0" }, h("code", { text: JSON.stringify(settings, null, 2) }))) : null);
 }
 
-const KEYS = [["[ and ]", "smaller and larger epsilon"], [", and .", "earlier and later epoch"], ["p", "play the epochs"], ["a", "next attack"], ["x", "next explainer"], ["j and k", "next and previous sample"], ["Enter", "open the sample"], ["Esc", "close it"]];
+const KEYS = [["[ and ]", "smaller and larger epsilon or severity"], [", and .", "earlier and later epoch"], ["p", "play the epochs"], ["a", "next attack or corruption"], ["x", "next explainer"], ["j and k", "next and previous sample"], ["Enter", "open the sample"], ["Esc", "close it"]];
 
 /** What the keys do. */
 export function keys() {

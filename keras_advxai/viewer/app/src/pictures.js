@@ -1,5 +1,6 @@
 /** Fetches sheets of pictures, cuts tiles out of them, and makes of these what is shown. */
 
+import { conditionOf, scaleOf } from "./levels.js";
 import { adversarial, asHeat, heatChange, overlay, perturbation } from "./pixels.js";
 
 /** @typedef {import("./types.js").View} View */
@@ -18,6 +19,14 @@ export const KINDS = {
   change: "change of the heatmap",
 };
 
+/** What a picture is called: under a corruption, nothing is adversarial.
+ * @param {string} kind One of `KINDS`.
+ * @param {View} view */
+export function kindText(kind, view) {
+  if (view.scale !== "severity") return KINDS[kind];
+  return kind === "perturbation" ? "change of the image" : KINDS[kind].replace("adversarial", "corrupted");
+}
+
 /**
  * Where a tile lies.
  *
@@ -35,6 +44,24 @@ export function tileAt(where, place) {
     width,
     height,
   };
+}
+
+/**
+ * What is told of pictures that were stored smaller than they were measured; nothing where they were not.
+ *
+ * @param {View} view
+ * @param {string} [explainer] Another explainer than the chosen one.
+ */
+export function reducedText(view, explainer = view.state.explainer) {
+  const pictures = view.details?.pictures;
+  if (!pictures) return "";
+  const full = `${pictures.size[0]} × ${pictures.size[1]}`;
+  const small = (/** @type {Where} */ where) => `${where.tile[0]} × ${where.tile[1]}`;
+  const said = [];
+  if (pictures.images.tile[0] < pictures.size[0] || pictures.images.tile[1] < pictures.size[1]) said.push(`images at ${small(pictures.images)}`);
+  const maps = pictures.heatmaps[explainer];
+  if (maps?.reduced) said.push(`heatmaps of ${explainer} at ${small(maps)}`);
+  return said.length ? `Kept smaller than measured: ${said.join(", ")} of ${full} pixels. Figures are of the full size.` : "";
 }
 
 export class Sheets {
@@ -98,13 +125,13 @@ export class Sheets {
     if (kind === "original") return original;
     if (kind === "adversarial" || kind === "perturbation") {
       const after = await this.after(run, pictures, place, attack, level, original);
-      return after && kind === "perturbation" ? perturbation(original, after) : after;
+      // A corruption changes an image so much that it needs no magnifying.
+      return after && kind === "perturbation" ? perturbation(original, after, scaleOf(attack, view.about) === "severity" ? 1 : 10) : after;
     }
     const maps = pictures.heatmaps[explainer];
     if (!maps) return null;
-    const attacks = view.about.attacks.findIndex((item) => item.name === attack);
     const heat = async (condition) => asHeat(await this.tile(run, maps, place * maps.conditions + condition), maps.scale);
-    const condition = 1 + attacks * view.about.epsilons.length + level;
+    const condition = conditionOf(view.about, attack, level);
     if (kind === "before") return overlay(original, await heat(0), view.state.alpha);
     const after = await heat(condition);
     if (kind === "change") return heatChange(await heat(0), after, original.width, original.height);

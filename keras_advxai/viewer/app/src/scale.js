@@ -2,6 +2,7 @@
 
 import { color } from "./colors.js";
 import { h } from "./dom.js";
+import { driftOf } from "./explainers.js";
 import { number } from "./text.js";
 
 /**
@@ -10,8 +11,8 @@ import { number } from "./text.js";
  * @param {import("./types.js").View} view
  */
 export function scale(view) {
-  const { attack, explainer, metric } = view.state;
-  const found = view.figures.drift[metric]?.[explainer];
+  const { attack } = view.state;
+  const found = driftOf(view.figures, view.state);
   const of = found?.attacks[attack];
   const mod = of?.mod[view.level] ?? null;
   if (!found || !of || mod === null) return null;
@@ -23,7 +24,7 @@ export function scale(view) {
   // The labels of the two ticks stand on the outer sides, since noise may be as much as chance.
   const isBelow = control === null || found.chance === null || control <= found.chance;
   const tick = (kind, value, text, isLeft) => value === null ? null : h(`div.tick.${kind}${isLeft ? ".left" : ""}`, { style: { left: place(value) } }, h("span", { text: `${text} ${number(value)}` }));
-  const [low, high] = [of.mod_low[view.level], of.mod_high[view.level]];
+  const [low, high] = [of.mod_low[view.level] ?? null, of.mod_high[view.level] ?? null];
   const label = `MOD ${number(mod)}, noise ${number(control)}, chance ${number(found.chance)}`;
   return h("div.scale", { role: "img", "aria-label": label },
     h("div.line"),

@@ -1,5 +1,7 @@
 /** Which samples are shown, in which order, and what is counted of them. */
 
+import { dissimilarities, driftOf } from "./explainers.js";
+import { levelsOf, scaleOf } from "./levels.js";
 import { className } from "./text.js";
 
 /** @typedef {import("./types.js").View} View */
@@ -12,15 +14,14 @@ import { className } from "./text.js";
  * @returns {(number | null)[]}
  */
 export function movedBy(view, attack = view.state.attack, level = view.level) {
-  const { metric, explainer } = view.state;
   const samples = view.details?.samples;
-  return samples?.dissimilarity[metric]?.[explainer]?.[attack]?.[level] ?? samples?.index.map(() => null) ?? [];
+  return dissimilarities(samples, view.state)?.[attack]?.[level] ?? samples?.index.map(() => null) ?? [];
 }
 
 /** From which dissimilarity on a heatmap counts as moved: half of chance.
  * @param {View} view */
 export function movedLimit(view) {
-  const chance = view.figures.drift[view.state.metric]?.[view.state.explainer]?.chance;
+  const chance = driftOf(view.figures, view.state)?.chance;
   return chance === null || chance === undefined ? null : chance / 2;
 }
 
@@ -43,6 +44,7 @@ export function chosen(view) {
     if (state.filter === "flipped" && !flipped[row]) return false;
     if (state.filter === "kept" && flipped[row]) return false;
     if (state.filter === "moved" && (flipped[row] || limit === null || !(Number(moved[row] ?? -1) > limit))) return false;
+    if (state.flip && (flipped[row] ? `${samples.prediction[row]}-${samples.predictions[state.attack][level][row]}` : "") !== state.flip) return false;
     if (state.label !== null && classes[row] !== state.label) return false;
     if (state.low !== null && !(Number(moved[row] ?? -1) >= state.low)) return false;
     if (state.high !== null && !(Number(moved[row] ?? Infinity) <= state.high)) return false;
@@ -87,26 +89,31 @@ export function flips(view) {
 }
 
 /**
- * A row of a sample under every attack and epsilon, as lines of comma-separated values.
+ * A row of a sample under every condition, as lines of comma-separated values.
  *
  * @param {View} view
  * @param {number} row
  */
 export function asCsv(view, row) {
-  const { about, details, state } = view;
+  const { about, details } = view;
   const samples = /** @type {Samples} */ (details?.samples);
-  const title = `dissimilarity (${state.metric})`;
-  const lines = [["index", "name", "attack", "epsilon", "prediction", "confidence", ...about.explainers.map((e) => `${title}, ${e.name}`)]];
+  const kinds = about.metrics.flatMap((metric) => about.explainers.map((item) => [metric.name, item.name]));
+  const isCorrupted = about.severities.length > 0;
+  const level = (epsilon, severity) => (isCorrupted ? [epsilon, severity] : [epsilon]);
   const own = [samples.index[row], samples.name?.[row] ?? ""];
-  lines.push([...own, "", "", className(samples.prediction[row], about), samples.confidence[row], ...about.explainers.map(() => "")].map(String));
+  const lines = [
+    ["index", "name", "attack", ...level("epsilon", "severity"), "prediction", "confidence", ...kinds.map(([metric, name]) => `dissimilarity (${metric}), ${name}`)],
+    [...own, "", ...level("", ""), className(samples.prediction[row], about), samples.confidence[row] ?? "", ...kinds.map(() => "")],
+  ];
   for (const attack of about.attacks) {
-    about.epsilons.forEach((epsilon, level) => {
-      const apart = about.explainers.map((e) => samples.dissimilarity[state.metric]?.[e.name]?.[attack.name]?.[level]?.[row] ?? "");
-      const said = [className(samples.predictions[attack.name][level][row], about), samples.confidences[attack.name][level][row] ?? ""];
-      lines.push([...own, attack.name, epsilon.value, ...said, ...apart].map(String));
+    levelsOf(attack.name, about).forEach(({ value }, place) => {
+      const apart = kinds.map(([metric, name]) => samples.dissimilarity[metric]?.[name]?.[attack.name]?.[place]?.[row] ?? "");
+      const said = [className(samples.predictions[attack.name][place][row], about), samples.confidences[attack.name][place][row] ?? ""];
+      const at = scaleOf(attack.name, about) === "severity" ? level("", value) : level(value, "");
+      lines.push([...own, attack.name, ...at, ...said, ...apart]);
     });
   }
-  return `${lines.map((line) => line.map(quoted).join(",")).join("\r\n")}\r\n`;
+  return `${lines.map((line) => line.map(String).map(quoted).join(",")).join("\r\n")}\r\n`;
 }
 
 /** A text with commas, quotes or a sign that a spreadsheet computes, in quotes.

@@ -1,5 +1,8 @@
 /** What the user has chosen, and how it is written into an address. */
 
+import { targets, usual } from "./explainers.js";
+import { nearest } from "./levels.js";
+
 /** @typedef {import("./types.js").State} State */
 /** @typedef {import("./types.js").About} About */
 
@@ -10,14 +13,14 @@ export const VIEWS = { side: "side by side", wipe: "wipe", blink: "blink" };
 /** @returns {State} */
 export function initial() {
   return {
-    run: "", step: null, attack: "", explainer: "", metric: "", epsilon: null,
+    run: "", step: null, attack: "", explainer: "", metric: "", target: "", epsilon: null, severity: null,
     sort: "drift", filter: "all", label: null, view: "side", alpha: 0.8,
-    sample: null, pin: null, low: null, high: null,
+    sample: null, pin: null, low: null, high: null, flip: "", wipe: 0.5,
   };
 }
 
-const NUMBERS = ["step", "epsilon", "label", "alpha", "sample", "pin", "low", "high"];
-const TEXTS = ["run", "attack", "explainer", "metric", "sort", "filter", "view"];
+const NUMBERS = ["step", "epsilon", "severity", "label", "alpha", "sample", "pin", "low", "high", "wipe"];
+const TEXTS = ["run", "attack", "explainer", "metric", "target", "sort", "filter", "view", "flip"];
 
 /**
  * The part of an address that says what is chosen; what is as it is in the beginning is left out.
@@ -57,45 +60,34 @@ export function decode(hash) {
   if (!Object.hasOwn(SORTS, state.sort)) state.sort = "drift";
   if (!Object.hasOwn(FILTERS, state.filter)) state.filter = "all";
   if (!Object.hasOwn(VIEWS, state.view)) state.view = "side";
-  state.alpha = Math.min(1, Math.max(0, state.alpha));
+  for (const share of ["alpha", "wipe"]) state[share] = Math.min(1, Math.max(0, state[share]));
+  if (!/^-?\d+--?\d+$/.test(state.flip)) state.flip = "";
   return state;
 }
 
 /**
  * The same choice where what was chosen is not there: the first attack that is no noise, the first explainer, the
- * largest epsilon.
+ * largest epsilon and severity, the report's own target.
  *
  * @param {State} state
  * @param {About} about
+ * @param {import("./types.js").Figures} figures
  * @returns {State}
  */
-export function fitted(state, about) {
+export function fitted(state, about, figures) {
   const names = (/** @type {{name: string}[]} */ items) => items.map((item) => item.name);
   const first = about.attacks.find((attack) => attack.aim !== "noise") ?? about.attacks[0];
   const has = (items, name) => names(items).includes(name);
-  return {
+  const found = {
     ...state,
     attack: has(about.attacks, state.attack) ? state.attack : (first?.name ?? ""),
-    explainer: has(about.explainers, state.explainer) ? state.explainer : (about.explainers[0]?.name ?? ""),
+    explainer: has(about.explainers, state.explainer) ? state.explainer : usual(about),
     metric: has(about.metrics, state.metric) ? state.metric : (about.metrics[0]?.name ?? ""),
-    epsilon: about.epsilons[levelOf(state.epsilon, about)]?.value ?? null,
+    epsilon: about.epsilons[nearest(state.epsilon, about.epsilons)]?.value ?? null,
+    severity: about.severities[nearest(state.severity, about.severities)]?.value ?? null,
   };
-}
-
-/**
- * The place of the epsilon that is nearest to a number; of the largest for none.
- *
- * @param {number | null} epsilon
- * @param {About} about
- */
-export function levelOf(epsilon, about) {
-  const values = about.epsilons.map((item) => item.value);
-  const wanted = epsilon === null ? Math.max(...values) : epsilon;
-  let best = 0;
-  values.forEach((value, place) => {
-    if (Math.abs(value - wanted) < Math.abs(values[best] - wanted)) best = place;
-  });
-  return best;
+  const isMeasured = targets(about, figures, found).slice(1).includes(state.target);
+  return { ...found, target: isMeasured ? state.target : "" };
 }
 
 /** Texts with halves of characters cannot be written into an address.

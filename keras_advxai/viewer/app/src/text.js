@@ -33,17 +33,17 @@ export function ending(name, longest = 32) {
   return letters.length <= longest ? name : `…${letters.slice(1 - longest).join("")}`;
 }
 
+/** A name that fits, of a long one both ends, as of a layer: `block13_…relu`.
+ * @param {string} name */
+export function ends(name, longest = 22) {
+  const letters = Array.from(name);
+  const [first, last] = [Math.ceil((longest - 1) / 2), Math.floor((longest - 1) / 2)];
+  return letters.length <= longest ? name : `${letters.slice(0, first).join("")}…${letters.slice(-last).join("")}`;
+}
+
 /** `1 image`, `2 images`.
  * @param {number} count
  * @param {string} what */
 export function counted(count, what) {
   return `${count.toLocaleString("en")} ${what}${count === 1 ? "" : "s"}`;
-}
-
-/** What an explainer is called: `grad_cam` as it is written in code.
- * @param {import("./types.js").Explainer} explainer
- * @param {About} about */
-export function explainerTitle(explainer, about) {
-  const isProbability = about.explainers.some((other) => other.probability === explainer.name);
-  return isProbability ? `${explainer.name} (with softmax)` : explainer.name;
 }

@@ -3,23 +3,26 @@
  *
  * @typedef {number | null} Num A number, or null where it is not known.
  *
- * @typedef {{name: string, aim: string, norm: string, noise: string | null}} Attack
- * @typedef {{name: string, layers: string[], depths: number[], probability: string | null}} Explainer
- * @typedef {{value: number, text: string}} Epsilon
+ * @typedef {{name: string, aim: string, norm: string | null, noise: string | null}} Attack Or a corruption, by its aim.
+ * @typedef {{name: string, family: string, score: string | null, layers: string[], depths: number[]}} Explainer
+ * @typedef {"epsilon" | "severity"} Scale
+ * @typedef {{value: number, text: string}} Level An epsilon or a severity.
  *
  * @typedef {object} About
  * @property {string} model
  * @property {string} task
  * @property {string} labels
  * @property {string} target
+ * @property {string[]} targets
  * @property {number} classes
  * @property {string[]} class_names
  * @property {Attack[]} attacks
  * @property {Explainer[]} explainers
  * @property {{name: string, title: string}[]} metrics
- * @property {Epsilon[]} epsilons
+ * @property {Level[]} epsilons
+ * @property {Level[]} severities
  *
- * @typedef {object} Outcome Of one attack, lists over the epsilons.
+ * @typedef {object} Outcome Of one attack, lists over its levels.
  * @property {Num[]} accuracy
  * @property {Num[]} low
  * @property {Num[]} high
@@ -28,7 +31,7 @@
  * @property {Num[]} budget_used
  * @property {Num[]} mean_change
  *
- * @typedef {object} Drift Of one attack, explainer and dissimilarity, lists over the epsilons.
+ * @typedef {object} Drift Of one attack, explainer and dissimilarity, lists over its levels.
  * @property {Num[]} mod
  * @property {Num[]} mod_low
  * @property {Num[]} mod_high
@@ -41,7 +44,10 @@
  * @property {number} images
  * @property {{accuracy: Num, low: Num, high: Num}} clean
  * @property {Record<string, Outcome>} attacks
- * @property {Record<string, Record<string, {chance: Num, attacks: Record<string, Drift>}>>} drift
+ * @property {Record<string, Record<string, Drifts>>} drift By dissimilarity and explainer.
+ *
+ * @typedef {{mod: Num[], mod_flipped: Num[], mod_kept: Num[]}} TargetDrift
+ * @typedef {{chance: Num, attacks: Record<string, Drift>, targets: Record<string, Record<string, TargetDrift>>}} Drifts
  *
  * @typedef {{id: string, severity: string, text: string, explanation: string}} Finding
  * @typedef {{lines: [string, string][], command: string | null, python: string | null, settings: any}} Provenance
@@ -59,7 +65,7 @@
  * @property {Finding[]} findings
  * @property {Provenance} provenance
  *
- * @typedef {object} Samples Columns: of each image, or by attack a list over the epsilons of such columns.
+ * @typedef {object} Samples Columns: of each image, or by attack a list over its levels of such columns.
  * @property {number} of
  * @property {number[]} index
  * @property {string[] | null} name
@@ -70,6 +76,7 @@
  * @property {Record<string, Num[][]>} confidences
  * @property {Record<string, number[][]>} flipped
  * @property {Record<string, Record<string, Record<string, Num[][]>>>} dissimilarity
+ * @property {Record<string, Record<string, Record<string, Record<string, Num[][]>>>>} targets
  *
  * @typedef {{tile: [number, number], columns: number, rows: number, keys: string[]}} Where
  * @typedef {{kind: string, of?: number, step?: number} & Partial<Where>} Change
@@ -103,7 +110,9 @@
  * @property {string} attack
  * @property {string} explainer
  * @property {string} metric
+ * @property {string} target Another than the report's own, or nothing.
  * @property {number | null} epsilon
+ * @property {number | null} severity
  * @property {string} sort
  * @property {string} filter
  * @property {number | null} label
@@ -113,6 +122,8 @@
  * @property {number | null} pin
  * @property {number | null} low
  * @property {number | null} high
+ * @property {string} flip A kind of flips, such as `0-3`, from class to class; or nothing.
+ * @property {number} wipe How much of the first picture is wiped away, as a share.
  *
  * @typedef {object} View What there is to be drawn.
  * @property {State} state
@@ -123,7 +134,9 @@
  * @property {About} about
  * @property {Figures} figures
  * @property {Details | null} details
- * @property {number} level The place of the epsilon.
+ * @property {Scale} scale What the chosen attack has.
+ * @property {number} level The place of the epsilon or severity.
+ * @property {Record<Scale, number>} places The same on both scales.
  * @property {{run: Run, steps: Step[]}[]} others Further runs, to be laid over.
  */
 export {};

@@ -6,21 +6,24 @@ import { color, dashes } from "../src/colors.js";
 import { tileAt } from "../src/pictures.js";
 import { adversarial, asHeat, heatChange, overlay, perturbation, resized } from "../src/pixels.js";
 import { asCsv, chosen, flips } from "../src/select.js";
-import { decode, encode, fitted, initial, levelOf } from "../src/state.js";
+import { nearest } from "../src/levels.js";
+import { decode, encode, fitted, initial } from "../src/state.js";
 import { merged, ours } from "../src/tensorboard_host.js";
-import { className, ending, number, percent } from "../src/text.js";
+import { className, ending, ends, number, percent } from "../src/text.js";
 
 const about = {
   task: "classification", class_names: ["cat", "<b>dog</b>"],
   attacks: [{ name: "noise", aim: "noise", norm: "linf", noise: null }, { name: "fgsm", aim: "label", norm: "linf", noise: "noise" }, { name: "pgd", aim: "label", norm: "linf", noise: "noise" }],
-  explainers: [{ name: "cam", layers: ["conv"], depths: [1], probability: null }],
+  explainers: [{ name: "cam", family: "cam", score: null, layers: ["conv"], depths: [1] }],
   metrics: [{ name: "nissim", title: "NISSIM" }],
   epsilons: [{ value: 0.1, text: "0.1" }, { value: 0.2, text: "0.2" }],
+  severities: [], target: "predicted", targets: ["predicted", "clean"],
 };
+const figures = { drift: { nissim: { cam: { chance: 0.5, attacks: {}, targets: {} } } } };
 
 /** Four images: 0 flips, 1 is kept and moves, 2 is kept and stays, 3 has no heatmap. */
 function view(changes = {}) {
-  const state = { ...fitted(initial(), about), ...changes };
+  const state = { ...fitted(initial(), about, figures), ...changes };
   const samples = {
     of: 4, index: [0, 1, 2, 3], name: ["b.png", "a.png", "c10.png", "c9.png"], label: [0, 0, 1, 1], prediction: [0, 0, 1, 1], confidence: [0.9, 0.8, 0.7, 0.6],
     predictions: { fgsm: [[0, 0, 1, 1], [1, 0, 1, 1]], noise: [[0, 0, 1, 1], [0, 0, 1, 1]], pgd: [[0, 0, 1, 1], [1, 1, 1, 1]] },
@@ -28,7 +31,7 @@ function view(changes = {}) {
     flipped: { fgsm: [[0, 0, 0, 0], [1, 0, 0, 0]], noise: [[0, 0, 0, 0], [0, 0, 0, 0]], pgd: [[0, 0, 0, 0], [1, 1, 0, 0]] },
     dissimilarity: { nissim: { cam: { fgsm: [[0, 0, 0, 0], [0.4, 0.3, 0.1, null]], noise: [[0, 0, 0, 0], [0, 0, 0, 0]], pgd: [[0, 0, 0, 0], [0, 0, 0, 0]] } } },
   };
-  return { state, about, level: levelOf(state.epsilon, about), figures: { drift: { nissim: { cam: { chance: 0.5, attacks: {} } } } }, details: { samples, pictures: null } };
+  return { state, about, level: nearest(state.epsilon, about.epsilons), scale: "epsilon", figures, details: { samples, pictures: null } };
 }
 
 test("an address is read as it was written, and what is wrong in it does nothing", () => {
@@ -41,9 +44,9 @@ test("an address is read as it was written, and what is wrong in it does nothing
 });
 
 test("what is not there is replaced: the first attack that is no noise, and the largest epsilon", () => {
-  const state = fitted({ ...initial(), attack: "gone", epsilon: null }, about);
+  const state = fitted({ ...initial(), attack: "gone", epsilon: null }, about, figures);
   assert.deepEqual([state.attack, state.explainer, state.metric, state.epsilon], ["fgsm", "cam", "nissim", 0.2]);
-  assert.equal(fitted({ ...initial(), attack: "noise", epsilon: 0.12 }, about).epsilon, 0.1);
+  assert.equal(fitted({ ...initial(), attack: "noise", epsilon: 0.12 }, about, figures).epsilon, 0.1);
 });
 
 test("TensorBoard's part of an address stays as it is", () => {
@@ -115,5 +118,6 @@ test("an attack has one colour, and noise is gray and dashed", () => {
 test("numbers and names are as people read them", () => {
   assert.deepEqual([percent(0.5), percent(null), number(NaN), number(0.12345)], ["50.0 %", "–", "–", "0.123"]);
   assert.deepEqual([className(1, about), className(5, about), className(-1, about)], ["<b>dog</b>", "class 5", "no class"]);
+  assert.deepEqual([ends("block13_expand_relu_with_a_name", 12), ends("conv2d")], ["block1…_name", "conv2d"]);
   assert.equal(ending("a/very/long/path/to/image.png", 10), "…image.png");
 });

@@ -1,0 +1,69 @@
+/** The pictures of an opened sample, with their names, as one picture for a file. */
+
+const SIZE = 160;
+const GAP = 8;
+const LINE = 16;
+const NAMES = 140; // in front of each strip
+const EDGE = 16;
+
+/** A text cut to a width.
+ * @param {CanvasRenderingContext2D} context @param {string} text @param {number} left @param {number} top @param {number} room */
+function write(context, text, left, top, room) {
+  let shown = text;
+  while (shown && context.measureText(shown === text ? text : `${shown}…`).width > room) shown = shown.slice(0, -1);
+  context.fillText(shown === text ? text : `${shown}…`, left, top);
+}
+
+/**
+ * The window as it is shown: its title, the words above each sample, and its strips with their headings.
+ *
+ * @param {string} title
+ * @param {HTMLElement} body
+ * @returns {HTMLCanvasElement}
+ */
+export function sheetOf(title, body) {
+  const blocks = [...body.querySelectorAll("article > .lead, article > h3, .strip")].map((element) => {
+    if (!element.classList.contains("strip")) return { text: element.textContent ?? "", isHead: element.tagName === "H3", cells: [], names: [], tall: LINE + GAP };
+    const cells = [...element.querySelectorAll(".cell")];
+    const names = [...element.querySelectorAll(".kinds span")].slice(1).map((name) => name.textContent ?? "");
+    return { text: "", isHead: false, cells, names, tall: 4 * LINE + names.length * (SIZE + GAP) + GAP };
+  });
+  const sheet = document.createElement("canvas");
+  sheet.width = 2 * EDGE + NAMES + Math.max(5, ...blocks.map((block) => block.cells.length)) * (SIZE + GAP);
+  sheet.height = 2 * EDGE + 2 * LINE + blocks.reduce((sum, block) => sum + block.tall, 0);
+  const context = /** @type {CanvasRenderingContext2D} */ (sheet.getContext("2d"));
+  context.fillStyle = "white";
+  context.fillRect(0, 0, sheet.width, sheet.height);
+  context.fillStyle = "black";
+  context.textBaseline = "top";
+  const font = (weight, size) => (context.font = `${weight} ${size}px sans-serif`);
+  const room = sheet.width - 2 * EDGE;
+  font("bold", 18);
+  write(context, title, EDGE, EDGE, room);
+  let top = EDGE + 2 * LINE;
+  for (const { text, isHead, cells, names, tall } of blocks) {
+    font(isHead ? "bold" : "normal", 13);
+    write(context, text, EDGE, top, room);
+    font("normal", 12);
+    names.forEach((name, line) => write(context, name, EDGE, top + LINE + line * (SIZE + GAP) + SIZE / 2, NAMES - GAP));
+    cells.forEach((cell, column) => {
+      const left = EDGE + NAMES + column * (SIZE + GAP);
+      const said = (selector) => cell.querySelector(selector)?.textContent ?? "";
+      font("bold", 12);
+      write(context, said(".title"), left, top, SIZE);
+      font("normal", 12);
+      cell.querySelectorAll("canvas").forEach((canvas, line) => {
+        if (canvas.dataset.state !== "shown") return;
+        // Heatmaps of few pixels stay what they are, and photographs become smaller without steps.
+        context.imageSmoothingEnabled = canvas.dataset.small !== "true";
+        const scale = SIZE / Math.max(canvas.width, canvas.height);
+        context.drawImage(canvas, left, top + LINE + line * (SIZE + GAP), canvas.width * scale, canvas.height * scale);
+      });
+      const below = top + LINE + names.length * (SIZE + GAP);
+      write(context, said(".said"), left, below, SIZE);
+      write(context, said(".moved"), left, below + LINE, SIZE);
+    });
+    top += tall;
+  }
+  return sheet;
+}
