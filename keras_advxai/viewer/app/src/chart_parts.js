@@ -55,7 +55,7 @@ export function lines({ lines, levels, x, y, at, width, height = 196, onpick }) 
       Plot.ruleY([level.y], { stroke: "var(--ink-soft)", strokeDasharray: "1 3", strokeWidth: 1.2 }),
       Plot.text([level], { y: "y", text: "name", frameAnchor: "right", textAnchor: "start", dx: 6, fill: "var(--ink-soft)" }),
     ]),
-    Plot.tip(all, Plot.pointer({ x: "x", y: "y", title: "title", fill: "var(--surface)", stroke: "var(--rule-strong)", textPadding: 8 })),
+    Plot.tip(all, Plot.pointer({ x: "x", y: "y", title: "title", fill: "var(--surface)", stroke: "var(--rule-strong)", textPadding: 8, ariaHidden: "true" })),
   ];
   const drawn = plot({ width, height, marginLeft: 44, marginRight: levels.some((level) => level.y !== null) ? 50 : 14, marginTop: 14, marginBottom: 36, x, y, marks: marks.filter(Boolean) });
   drawn.classList.add("clickable");
