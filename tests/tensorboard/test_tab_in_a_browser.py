@@ -196,7 +196,7 @@ def test_with_the_keyboard_alone(looked):
     assert looked["detail"]["epochs"] >= 10
     assert looked["second"] in looked["pinned"]["beside"]
     assert looked["pinned"]["title"] != looked["second"]
-    assert looked["download"] == f"{looked['pinned']['title'].reorder_of(' ', '-')}.png"
+    assert looked["download"] == f"{looked['pinned']['title'].replace(' ', '-')}.png"
     assert looked["isClosed"]
 
 
