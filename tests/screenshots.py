@@ -6,6 +6,7 @@ writes all of these into the folder, and those of the documentation, `KEPT`, int
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import pathlib
@@ -23,6 +24,7 @@ APP = ROOT / "keras_advxai" / "viewer" / "app"
 WIDTHS = {1280: 900, 1920: 1080}
 EPSILON = 0.05
 """What the demo's pictures show: there noise moves heatmaps by half of what the attack does."""
+FREQUENT = 40
 KEPT = {
     "viewer_tab.png": "tab-1280-light.png",
     "viewer_tab_dark.png": "tab-1920-dark.png",
@@ -67,8 +69,16 @@ def look(logs: pathlib.Path, page: pathlib.Path, folder: pathlib.Path) -> None:
         }
         subprocess.run(["node", "tests/screenshots.mjs", json.dumps(asked)], cwd=APP, check=True)
     for path in folder.glob("*.png"):
-        # 256 colours are enough for the eye, and a third of the bytes.
-        Image.open(path).convert("RGB").quantize(256, dither=Image.Dither.NONE).save(path, optimize=True)
+        compressed(Image.open(path).convert("RGB")).save(path, optimize=True)
+
+
+def compressed(image: Image.Image) -> Image.Image:
+    """256 colours: the most frequent ones, of the page itself, as they are, and others that are far off from none."""
+    frequent = [color for _, color in sorted(image.getcolors(2**24), reverse=True)[:FREQUENT]]
+    rare = image.quantize(256 - FREQUENT, method=Image.Quantize.MAXCOVERAGE, kmeans=2).getpalette()
+    palette = Image.new("P", (1, 1))
+    palette.putpalette([*itertools.chain.from_iterable(frequent), *rare][: 3 * 256])
+    return image.quantize(palette=palette, dither=Image.Dither.NONE)
 
 
 if __name__ == "__main__":
