@@ -194,6 +194,7 @@ def test_with_the_keyboard_alone(looked):
     assert looked["detail"]["title"] == looked["second"]
     assert [text.split()[0] for text in looked["detail"]["strips"]] == ["Through", "Explainers,", "Through"]
     assert looked["detail"]["epochs"] >= 10
+    assert looked["elsewhere"] == {"epoch": "28", "title": looked["second"]}  # of another epoch, the same sample
     assert looked["second"] in looked["pinned"]["beside"]
     assert looked["pinned"]["title"] != looked["second"]
     assert looked["download"] == f"{looked['pinned']['title'].replace(' ', '-')}.png"

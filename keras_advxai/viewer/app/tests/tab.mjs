@@ -151,6 +151,11 @@ const parts = {
     await frame.waitForFunction(() => document.querySelectorAll("dialog .strip").length >= 3);
     found.detail = { title: await frame.textContent("dialog h2"), strips: await frame.$$eval("dialog h3", (all) => all.map((one) => one.textContent)), epochs: await frame.$$eval("dialog .strip:last-child .cell", (all) => all.length) };
     found.violations.push(...(await violations(frame, "detail")));
+    await frame.click("dialog .strip:last-child .cell:nth-last-child(2)");
+    await drawn(frame);
+    found.elsewhere = { epoch: (await look(frame)).epoch.text, title: await frame.evaluate(() => document.querySelector("dialog[open] h2")?.textContent ?? null) };
+    await frame.click("dialog .strip:last-child .cell:last-child");
+    await drawn(frame);
     await frame.focus("dialog >> text=Pin beside others");
     await page.keyboard.press("Enter");
     await page.keyboard.press("ArrowLeft");
