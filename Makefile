@@ -25,7 +25,7 @@ UV_COMPILE = $(BIN)/uv pip compile setup.cfg --quiet --upgrade --python-version 
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help demo test test-slow test-kernels lint format check test-lowest test-alibi bench bench-full same-numbers checks-document command-line-document paper notebooks remedies lock viewer build clean
+.PHONY: help demo test test-slow test-kernels lint format check test-lowest test-alibi bench bench-full same-numbers checks-document command-line-document paper notebooks remedies lock viewer screenshots build clean
 
 help:  ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -118,6 +118,10 @@ lock: $(BIN)/pip  ## Resolve the files in requirements/ again, from the ranges i
 # The versions are those of package-lock.json, so it writes what is there already unless a source has changed.
 viewer:  ## Check, test and build the application in keras_advxai/viewer/static from its sources (needs Node 20)
 	cd keras_advxai/viewer/app && npm ci --no-fund --no-audit && npm run types && npm test && npm run build
+
+# Needs Chromium, too. All sizes and themes are then in build/screenshots.
+screenshots: $(VENV)/.installed-$(TEST_EXTRAS) viewer  ## Take the pictures of the tab and of the page again, into docs/images
+	PYTHONPATH=. $(BIN)/python tests/screenshots.py docs/images build/screenshots
 
 build: $(VENV)/.installed-dev  ## Build the source distribution and the wheel into dist/
 	$(BIN)/python -m build

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import zlib
 from typing import Any
 
@@ -12,6 +13,7 @@ from keras_advxai.viewer.png import is_png
 from keras_advxai.viewer.sheets import KEY
 
 _MOST = 10_000  # steps of a run, of which TensorBoard keeps as many as the flag says
+_OLD_RUN = re.compile(rf"(^|/){FOLDER}/[^/]+_eps\d[^/]*$")  # of version 0.1, such as advxai/fgsm_eps0.0314
 _LARGEST = 2**27  # bytes of JSON: logs may be anybody's
 
 
@@ -30,11 +32,13 @@ class ViewerData:
         self._provider = provider
 
     def runs(self, context: Any, experiment: str) -> bytes:
-        """The runs with their steps, as JSON."""
+        """The runs with their steps, as JSON; without any, also whether there are `old` logs."""
         found = [
             {"id": run, "name": _name(run), "training": len(steps) > 1, "steps": sorted(steps)}
             for run, steps in self._steps(context, experiment).items()
         ]
+        if not found:
+            return _json({"runs": [], "old": self._has_old_logs(context, experiment)})
         return _json({"runs": sorted(found, key=lambda item: str(item["name"]))})
 
     def overviews(self, context: Any, experiment: str, run: str) -> bytes:
@@ -72,6 +76,12 @@ class ViewerData:
                 if is_png(content):
                     return content
         raise NotLoggedError
+
+    def _has_old_logs(self, context: Any, experiment: str) -> bool:
+        if self._provider is None:
+            return False
+        logged = self._provider.list_scalars(context, experiment_id=experiment, plugin_name="scalars") or {}
+        return any(_OLD_RUN.search(run.replace("\\", "/")) for run in logged)
 
     def _steps(self, context: Any, experiment: str) -> dict[str, list[int]]:
         read = self._read(context, experiment, OVERVIEW, None)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 import shlex
 
-ADDRESS = "http://localhost:6006/?smoothing=0#timeseries"
-"""Where TensorBoard shows accuracy and MOD, as they were measured: by default it smooths every curve."""
+ADDRESS = "http://localhost:6006/?smoothing=0#advxai"
+"""Where TensorBoard shows the tab AdvXAI. Time Series then has what was measured: by default it smooths every curve."""
 
 
 def command(log_dir: str | os.PathLike[str], program: str = "tensorboard") -> str:

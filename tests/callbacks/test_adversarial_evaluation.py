@@ -312,7 +312,7 @@ def test_what_it_writes_and_says(train_faces, test_faces, tmp_path, caplog, caps
     ours_said = [record.getMessage() for record in caplog.records if record.name == "keras_advxai"]
     assert len(ours_said) == 2  # what it took is the second
     assert ours_said[0] == (
-        f"Adversarial evaluation: tensorboard --logdir {logs}, then http://localhost:6006/?smoothing=0#timeseries"
+        f"Adversarial evaluation: tensorboard --logdir {logs}, then http://localhost:6006/?smoothing=0#advxai"
     )
     assert capsys.readouterr() == ("", "")
     assert kax.EvaluationReport.from_json(logs / "advxai" / "report.json") == ours.report

@@ -48,7 +48,7 @@ def test_before_the_first_batch_there_is_something_to_see_and_it_is_told_where(
     runs, said = look.seen
     assert runs == {"advxai/clean"}
     (line,) = [line for line in said.splitlines() if line.startswith(COMMAND)]
-    assert line == f"{COMMAND}{tmp_path}, then {'http://localhost:6006/'}?smoothing=0#timeseries"
+    assert line == f"{COMMAND}{tmp_path}, then {'http://localhost:6006/'}?smoothing=0#advxai"
     assert COMMAND not in capsys.readouterr().err
     assert hparams(tmp_path) == {"network": "26 in 3 layers", "optimizer": "SGD 0", "width": 2, "kind": "small"}
     ((step, text),) = by_plugin(read(tmp_path, "clean"), "text")["advxai_settings"].items()

@@ -174,7 +174,29 @@ def test_damaged_logs_are_no_error_of_the_server(content):
         answer = Client(apps[route]).get("/", query_string=query)
         assert (answer.status_code, answer.data) in [(404, b"This cannot be read."), (404, b"Not found.")]
     nothing = AdvXAIPlugin(TBContext(data_provider=None)).get_plugin_apps()
-    assert Client(nothing["/runs"]).get("/").get_json() == {"runs": []}
+    assert Client(nothing["/runs"]).get("/").get_json() == {"runs": [], "old": False}
+
+
+@pytest.mark.parametrize(
+    ("runs", "is_old"),
+    [
+        (["logs/advxai/clean", "logs/advxai/fgsm_eps0.0314"], True),
+        (["advxai\\fgsm_eps0.0314"], True),
+        (["advxai/clean", "advxai/eps_8_255"], False),  # an epoch that is being written
+        (["train", "my_eps0.1", "other/advxai/a/fgsm_eps0.1"], False),
+        ([], False),
+    ],
+)
+def test_logs_of_version_0_1_are_known_by_their_runs(runs, is_old):
+    class Old:
+        def read_blob_sequences(self, context, **asked):
+            return {}
+
+        def list_scalars(self, context, **asked):
+            return {run: {} for run in runs}
+
+    apps = AdvXAIPlugin(TBContext(data_provider=Old())).get_plugin_apps()
+    assert Client(apps["/runs"]).get("/").get_json() == {"runs": [], "old": is_old}
 
 
 def test_every_epoch_is_kept_unless_the_user_says_otherwise():

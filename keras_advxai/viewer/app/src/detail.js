@@ -64,6 +64,7 @@ export class Detail {
   async update(view) {
     this.view = view;
     const { state, details } = view;
+    if (state.sample !== null && !details) return; // those of another epoch are coming, and the window stays
     const row = details ? details.samples.index.indexOf(state.sample ?? -1) : -1;
     if (state.sample === null || !details || row < 0) {
       this.signature = "";

@@ -4,6 +4,8 @@
 
 const POLL = 4000; // milliseconds between two looks for new epochs
 const PREFIX = "advxai.";
+const EMPTY = "Train with keras_advxai.callbacks.AdversarialEvaluation(..., log_dir=...), or call keras_advxai.evaluate(..., log_dir=...), with this log directory.";
+const OLD = "These logs are old: keras-advxai 0.1 wrote them, which kept nothing for this tab. Their curves are in Time Series. Train or evaluate again to see them here.";
 
 /**
  * The part of TensorBoard's address that is ours.
@@ -45,10 +47,15 @@ export function tensorboardHost() {
     return found;
   };
   let listed = "";
-  const runs = async () => (await (await get("runs")).json()).runs;
+  const runs = async () => {
+    const found = await (await get("runs")).json();
+    host.empty = found.old ? OLD : EMPTY;
+    return found.runs;
+  };
   const stepsOf = (id) => once("runs", runs).then((all) => all.find((item) => item.id === id)?.steps ?? []);
-  return {
-    empty: "Train with keras_advxai.callbacks.AdversarialEvaluation(..., log_dir=...), or call keras_advxai.evaluate(..., log_dir=...), with this log directory.",
+  /** @type {Host} */
+  const host = {
+    empty: EMPTY,
     runs: () => once("runs", runs),
     steps: async (id) => {
       const steps = await stepsOf(id);
@@ -80,4 +87,5 @@ export function tensorboardHost() {
       }, POLL);
     },
   };
+  return host;
 }
