@@ -37,6 +37,26 @@ class LayerExplainer(Explainer):
     Raises:
         TypeError: `layer` or `reshape_transform` is something else.
         ValueError: `reshape_transform` comes without a `layer`, or under an unknown name.
+
+    Example:
+
+    A map of your own that needs no gradient, the mean of a layer's channels:
+
+    >>> import keras, numpy as np, tensorflow as tf
+    >>> import keras_advxai as kax
+    >>> class MeanActivation(kax.explainers.LayerExplainer):
+    ...     def attribute(self, model, x, targets, forward):
+    ...         (layer,) = self.layers(model, x.shape[1:])
+    ...         return tf.reduce_mean(forward.activation(layer), axis=-1, keepdims=True)
+    >>> net = keras.Sequential([
+    ...     keras.layers.Input((4, 4, 1)),
+    ...     keras.layers.Conv2D(2, 1, kernel_initializer="ones", name="conv"),
+    ...     keras.layers.GlobalAveragePooling2D(),
+    ...     keras.layers.Dense(2),
+    ... ])
+    >>> x = np.arange(16, dtype="float32").reshape(1, 4, 4, 1) / 15
+    >>> bool(np.allclose(MeanActivation(layer="conv")(net, x), x))
+    True
     """
 
     def __init__(
