@@ -94,3 +94,14 @@ def test_the_version_stands_in_one_place():
         if re.search(rf"^_*version_* *= *\W?{re.escape(__version__)}", path.read_text(encoding="utf-8"), re.MULTILINE)
     ]
     assert places == ["keras_advxai/__init__.py"]
+
+
+def test_the_page_on_installation_is_what_was_locked():
+    page = _read("docs/installation.md")
+    for name in ("lowest", "middle", "lock"):
+        row = next(line for line in page.splitlines() if f"requirements/{name}.txt" in line)
+        pinned = _pinned(name)
+        versions = [pinned[package] for package in ("tensorflow", "keras", "tensorboard", "numpy", "scipy")]
+        assert row.removesuffix(" |").split(" | ")[1:] == versions, name
+    line = next(line for line in page.splitlines() if line.startswith("pip install tensorflow-cpu"))
+    assert {"tensorflow", *line.split()[2:]} == {"tensorflow-cpu", *_required()}
