@@ -4,6 +4,9 @@ PYTHON ?= python3
 VENV ?= .venv
 ALIBI_VENV ?= .venv-alibi
 BENCH_VENV ?= .venv-bench
+LOWEST_VENV ?= .venv-lowest
+MIDDLE_VENV ?= .venv-middle
+NIGHTLY_VENV ?= .venv-nightly
 LOCK ?= requirements/lock.txt
 TEST_EXTRAS ?= test
 PYTEST_ARGS ?= -n 2 --dist loadfile
@@ -25,7 +28,7 @@ UV_COMPILE = $(BIN)/uv pip compile setup.cfg --quiet --upgrade --python-version 
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help demo test test-slow test-kernels lint format check test-lowest test-alibi bench bench-full same-numbers checks-document command-line-document paper notebooks remedies lock viewer screenshots build clean
+.PHONY: help demo test test-slow test-kernels lint format check test-lowest test-middle test-nightly test-alibi release-check bench bench-full same-numbers checks-document command-line-document paper notebooks remedies lock viewer screenshots build clean
 
 help:  ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -62,8 +65,27 @@ format: $(VENV)/.installed-dev  ## Sort the imports, apply the safe fixes and fo
 
 check: lint test test-slow  ## Lint and all tests
 
-test-lowest:  ## Run the tests on the lowest versions that setup.cfg allows (Python 3.11 or 3.12)
-	$(MAKE) test test-slow VENV=.venv-lowest LOCK=requirements/lowest.txt TEST_ARGS=
+# What touches TensorFlow, Keras and TensorBoard at every place where their versions differ, in minutes.
+VERSION_TESTS = \
+	tests/ops/test_ssim.py \
+	tests/metrics/test_drift.py \
+	tests/models/test_classifier.py \
+	tests/attacks/test_fgsm.py \
+	tests/explainers/test_grad_cam.py \
+	tests/explainers/test_integrated_gradients.py \
+	tests/callbacks/test_adversarial_evaluation.py \
+	tests/tensorboard/test_viewer_plugin.py \
+	tests/tensorboard/test_writer.py
+
+test-lowest:  ## Run some tests on the lowest versions that setup.cfg allows (Python 3.11 or 3.12)
+	$(MAKE) test VENV=$(LOWEST_VENV) LOCK=requirements/lowest.txt PYTEST_ARGS="$(PYTEST_ARGS) $(VERSION_TESTS)"
+
+test-middle:  ## Run the same tests on versions between the lowest and the newest
+	$(MAKE) test VENV=$(MIDDLE_VENV) LOCK=requirements/middle.txt PYTEST_ARGS="$(PYTEST_ARGS) $(VERSION_TESTS)"
+
+test-nightly:  ## Run the same tests on the newest versions there are, those before a release among them
+	.ci/nightly $(NIGHTLY_VENV)
+	$(NIGHTLY_VENV)/bin/python -m pytest -m "not slow" $(TEST_ARGS) $(PYTEST_ARGS) $(VERSION_TESTS)
 
 test-alibi:  ## Run the tests of what the alibi extra adds (Python 3.11 or 3.12)
 	$(MAKE) test VENV=$(ALIBI_VENV) LOCK=requirements/alibi.txt TEST_EXTRAS=alibi,test TEST_ARGS= PYTEST_ARGS="$(PYTEST_ARGS) tests/with_alibi"
@@ -111,7 +133,8 @@ remedies: $(VENV)/.installed-$(TEST_EXTRAS)  ## Measure what holds explanations 
 lock: $(BIN)/pip  ## Resolve the files in requirements/ again, from the ranges in setup.cfg
 	$(PIP_INSTALL) 'uv>=0.13,<0.14'
 	$(UV_COMPILE) --extra dev --universal --fork-strategy fewest --output-file requirements/lock.txt
-	$(UV_COMPILE) --extra test --resolution lowest-direct --output-file requirements/lowest.txt
+	$(UV_COMPILE) --extra test --resolution lowest-direct --constraint requirements/older.in --output-file requirements/lowest.txt
+	$(UV_COMPILE) --extra test --constraint requirements/older.in --constraint requirements/middle.in --output-file requirements/middle.txt
 	$(UV_COMPILE) --extra alibi --extra test --output-file requirements/alibi.txt
 	$(UV_COMPILE) --extra bench --extra autoattack --extra test --universal --fork-strategy fewest --output-file requirements/bench.txt
 
@@ -123,11 +146,14 @@ viewer:  ## Check, test and build the application in keras_advxai/viewer/static 
 screenshots: $(VENV)/.installed-$(TEST_EXTRAS) viewer  ## Take the pictures of the tab and of the page again, into docs/images
 	PYTHONPATH=. $(BIN)/python tests/screenshots.py docs/images build/screenshots
 
+release-check: $(VENV)/.installed-dev  ## Build what would be released, install it in an environment of its own and run it there
+	$(BIN)/python .ci/release_check.py
+
 build: $(VENV)/.installed-dev  ## Build the source distribution and the wheel into dist/
 	$(BIN)/python -m build
 
 clean:  ## Remove the environments, caches and build products of this folder
-	rm -rf .venv .venv-lowest .venv-alibi .venv-bench build dist *.egg-info .hypothesis .mypy_cache .pytest_cache .ruff_cache
+	rm -rf .venv .venv-* build dist *.egg-info .hypothesis .mypy_cache .pytest_cache .ruff_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # One environment, and in it one stamp for each set of extras: installed again only when one of these files changes.

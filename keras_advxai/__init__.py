@@ -12,7 +12,7 @@ from keras_advxai._backend import check_environment
 
 check_environment()
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 _MODULES = (
     *("attacks", "audit", "callbacks", "comparison", "contrib", "corruptions", "data", "datasets", "distributed"),

@@ -13,6 +13,7 @@ import tensorflow as tf
 from keras import ops
 
 from keras_advxai._typing import Tensor
+from keras_advxai._versions import variable_summed_on_read
 from keras_advxai.metrics.dissimilarity import Dissimilarity, DissimilarityFunction
 from keras_advxai.metrics.registry import get, serialize
 from keras_advxai.models.inputs import check_epsilons
@@ -289,14 +290,12 @@ class VID(_Drift):
 def _sum_variable(name: str, shape: tuple[int, ...]) -> keras.Variable:
     """As `Metric.add_variable` makes it, but float64 even in a layer that computes in half precision."""
     # Replicas of a distribution strategy add up their own sums, and are summed when somebody reads.
-    return keras.Variable(
-        "zeros",
+    return variable_summed_on_read(
+        initializer="zeros",
         shape=shape,
         dtype="float64",
         trainable=False,
         autocast=False,
-        aggregation="sum",
-        synchronization="on_read",
         name=name,
     )
 

@@ -15,6 +15,7 @@ import tensorflow as tf
 from keras import ops
 
 from keras_advxai._typing import Tensor
+from keras_advxai._versions import clip
 from keras_advxai.ops.compiling import call_compiled
 
 K1 = 0.01
@@ -177,7 +178,7 @@ def _ssim(window: tuple[int, ...], data_range: float) -> Callable[[tf.Tensor, tf
 @functools.cache
 def _dissimilarity(window: tuple[int, ...]) -> Callable[[tf.Tensor, tf.Tensor], tf.Tensor]:
     def nissim(a: tf.Tensor, b: tf.Tensor) -> tf.Tensor:
-        return ops.clip(0.5 * one_minus_ssim(a, b, window, 1.0), 0.0, 1.0)
+        return clip(0.5 * one_minus_ssim(a, b, window, 1.0), 0.0, 1.0)
 
     return _compiled(nissim)
 

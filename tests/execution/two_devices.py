@@ -137,8 +137,21 @@ def trained(model: keras.Model) -> dict[str, list[float]]:
     return found.history
 
 
+def metrics() -> None:
+    """Each replica adds up its own half: read together, they are what one device finds."""
+    maps = np.random.default_rng(0).random((2, 8, 9, 9, 1)).astype("float32")
+    alone = kax.metrics.MOD()
+    alone.update_state(*maps)
+    with STRATEGY.scope():
+        spread = kax.metrics.MOD()
+    run = tf.function(lambda pairs: STRATEGY.run(spread.update_state, args=pairs))
+    for pairs in STRATEGY.experimental_distribute_dataset(tf.data.Dataset.from_tensor_slices(tuple(maps)).batch(4)):
+        run(pairs)  # twice: what was added before counts once
+    np.testing.assert_allclose(spread.result(), alone.result(), rtol=1e-6)
+
+
 tf.config.optimizer.set_experimental_options({"disable_meta_optimizer": True})  # half of the time
-CASES = (batches_of_every_kind, random_models, given_targets_and_streams, scopes, callbacks)
+CASES = (batches_of_every_kind, random_models, given_targets_and_streams, scopes, callbacks, metrics)
 for case in [case for case in CASES if case.__name__ in sys.argv] or CASES:
     begin = time.perf_counter()
     case()
