@@ -37,7 +37,7 @@ def test_what_tells_an_environment_is_in_its_extra_alone(setup_cfg):
 def test_an_unknown_name_is_told_with_the_known_ones(capsys):
     with pytest.raises(SystemExit):
         main(["grad_camm"])
-    assert "no benchmark is called grad_camm; there are grad_cam, attacks" in capsys.readouterr().err
+    assert "no benchmark is called grad_camm; there are grad_cam, score_cam, attacks" in capsys.readouterr().err
 
 
 def test_a_benchmark_of_another_environment_is_named_and_not_run(capsys):
