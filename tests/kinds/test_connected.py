@@ -29,11 +29,15 @@ def test_the_heatmaps_of_a_siamese_model_are_those_of_the_chosen_image():
 
 
 @pytest.mark.parametrize(
-    ("earlier", "later"),
-    [(CONNECTED["shared_layer_called_earlier"], CONNECTED["shared_layer"]), (CALLED_EARLIER, SHARED_BACKBONE)],
+    ("earlier", "later", "side_by_side"),
+    [
+        (CONNECTED["shared_layer_called_earlier"], CONNECTED["shared_layer"], False),
+        (CALLED_EARLIER, SHARED_BACKBONE, True),
+    ],
     ids=["a layer", "a backbone"],
 )
-def test_every_call_of_a_layer_can_be_explained_by_itself(earlier, later):
+@pytest.mark.filterwarnings("ignore:The classes of the model .* are computed from several feature maps")
+def test_every_call_of_a_layer_can_be_explained_by_itself(earlier, later, side_by_side):
     earlier, later = Case(earlier), Case(later)
     layer = later.kind.layer
     names = [info.name for info in later.classifier.layers()]
@@ -43,3 +47,4 @@ def test_every_call_of_a_layer_can_be_explained_by_itself(earlier, later):
         maps.append(case.explainer(case.classifier, case.kind.x))
         np.testing.assert_allclose(maps[-1], case.heatmaps(), atol=1e-5)
     assert np.abs(maps[0] - maps[1]).max(axis=(1, 2, 3)).min() > 0.1
+    assert later.classifier.topology(later.kind.x.shape[1:]).unmerged == ((f"{layer}:1",) if side_by_side else ())
