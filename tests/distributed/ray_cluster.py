@@ -18,7 +18,7 @@ import keras_advxai as kax
 
 FOLDER = pathlib.Path(sys.argv[1])
 X, Y = labelled_images(40)
-SETTINGS: dict[str, Any] = {"batch_size": 4, "epsilons": (0.02, 0.1), "attacks": ("fgsm", "pgd")}
+SETTINGS: dict[str, Any] = {"batch_size": 4, "epsilons": (0.02, 0.1), "attacks": "fgsm"}
 
 
 class Data(keras.utils.PyDataset):
