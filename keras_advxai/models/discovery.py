@@ -171,8 +171,11 @@ class _Tracer:
         # them. A pooling right behind the images, or behind Rescaling and augmentation, shows the images.
         # A nested model returns the tensor of its last layer, and that one has the name to give.
         maps = [call for call in self._maps if not call.children and self._is_learned(FeatureMap(call))]
+        # Behind a mixture of softmaxes, all maps lead to the classes through one of them.
+        maps = [call for call in maps if self._is_attended(FeatureMap(call))] or maps
         ends = [(self._flowing_into(call), call) for call in self._extent_ends(self._root)]
         ends = [end for end in ends if self._is_learned(end[0])]
+        ends = [end for end in ends if self._is_attended(end[0])] or ends
         # A map of the scores themselves explains nothing.
         ends = [end for end in ends if not self._reduced or self._has_weights_behind(end[0])]
         best = max(ends, key=lambda end: self._depth(end[0]), default=None)
@@ -219,6 +222,12 @@ class _Tracer:
     def _is_learned(self, feature_map: FeatureMap) -> bool:
         """Whether products with weights lie between the images and a map."""
         return id(feature_map.tensor.op) in self._learned
+
+    def _is_attended(self, feature_map: FeatureMap) -> bool:
+        """Whether a map is more than the scores of an attention over positions."""
+        # Such a softmax ignores what is added at all positions, so the mean gradient at its scores is zero, and the
+        # heatmap would be of rounding. What is attended to is the map to explain.
+        return graph.leads_past(feature_map.tensor, self._logits, "Softmax")
 
     def _extent_ends(self, call: Call) -> Iterator[Call]:
         """The innermost calls inside `call` that turn a map into something else."""

@@ -55,6 +55,21 @@ def descendants(operations: Iterable[Any]) -> dict[int, Any]:
     return _reached(operations, lambda operation: (op for out in operation.outputs for op in out.consumers()))
 
 
+def leads_past(tensor: Any, end: Any, kind: str) -> bool:
+    """Whether another tensor depends on one by a way without operations of a kind.
+
+    Args:
+        tensor: A symbolic tensor.
+        end: Another one of the same graph.
+        kind: The type of the operations.
+    """
+    past = _reached(
+        [op for op in tensor.consumers() if op.type != kind],
+        lambda operation: (op for out in operation.outputs for op in out.consumers() if op.type != kind),
+    )
+    return tensor is end or id(end.op) in past
+
+
 def count_products(operations: Iterable[Any]) -> int:
     """How many products with weights there are among some operations; a function counts as many."""
     # What is in a `tf.function` or a loop of a user's layer cannot be seen from outside, and counts as enough.
