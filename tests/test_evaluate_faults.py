@@ -78,7 +78,11 @@ def test_an_error_in_drawing_costs_neither_the_report_nor_numbers(evaluated, tmp
     for run in folders(tmp_path / "right"):
         right_tags = steps(tmp_path / "right" / run)
         # Drawn with the names of the classes, so they are what the error costs; all the rest is there.
-        drawn = {tag for tag in right_tags if tag.startswith(("advxai_samples/", "advxai_report/3_comparison/"))}
+        drawn = {
+            tag
+            for tag in right_tags
+            if tag.startswith(("advxai_samples/", "advxai_images/", "advxai_report/3_comparison/"))
+        }
         assert steps(tmp_path / "logs" / run) == {tag: at for tag, at in right_tags.items() if tag not in drawn}
 
 

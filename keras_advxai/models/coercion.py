@@ -45,5 +45,6 @@ def check_not_regression(model: keras.Model | ImageClassifier, classifier: Image
         raise ValueError(
             f"The model {inner.name!r} was compiled with the loss {loss}, that of a regression. Pass "
             + to_be_said("task='regression'")
-            + " for a model that predicts numbers, or from_logits=True if its outputs are the logits of classes."
+            + " for a model that predicts numbers. For one of classes, pass from_logits=True if its outputs are the "
+            "logits of classes, and from_logits=False if they are probabilities."
         )
