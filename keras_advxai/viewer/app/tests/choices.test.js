@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { asRange, clicked, countIn } from "../src/brush.js";
+import { asRange, binned, clicked, countIn } from "../src/brush.js";
 import { color, dashes, runMark } from "../src/colors.js";
 import { atLayers, atScores, counterpart, dissimilarities, driftOf, families, ofFamily, targets, usual } from "../src/explainers.js";
 import { attacksOn, conditionOf, levelsOf, levelText, nearest, same, scaleOf } from "../src/levels.js";
@@ -126,6 +126,18 @@ test("a range has its ends in order, none where it holds everything, and a bar's
   assert.deepEqual(bar, { low: 0.1, high: 0.2 });
   assert.deepEqual(clicked(0.17, bar, 0.5, 5), { low: null, high: null });
   assert.deepEqual(clicked(0.5, bar, 0.5, 5), { low: 0.4, high: null });
+});
+
+test("the bars of a histogram hold every image, near 0 and far out, too", () => {
+  const sum = (bars) => bars.reduce((all, bar) => all + bar.flipped + bar.kept, 0);
+  const one = (values, flipped = []) => binned(values, flipped, Math.max(0.05, ...values.map(Number)) * 1.1, 24);
+  for (const values of [Array(50).fill(0.3), Array(50).fill(0), [...Array(49).fill(0.001), 0.9], [0, -1e-9, 0.9]]) assert.equal(sum(one(values)), values.length);
+  assert.equal(sum(binned([0.2, null, NaN, Infinity, 0.7], [], 0.5, 5)), 2); // what is not known is in none
+  assert.equal(one([...Array(49).fill(0.001), 0.9])[0].kept, 49);
+  const bars = binned([0, 0.05, 0.1, 0.5], [1, 0, 0, 1], 0.5, 5);
+  assert.deepEqual(bars.map((bar) => [bar.flipped, bar.kept]), [[1, 1], [0, 1], [0, 0], [0, 0], [1, 0]]);
+  // A click on a bar chooses what it counts.
+  assert.deepEqual(clicked(0.05, { low: null, high: null }, 0.5, 5), { low: null, high: bars[0].high });
 });
 
 const step = (number, mod, names = about) => ({ step: number, overview: { about: names, figures: { drift: { nissim: { ig: drift(mod) } } } } });
