@@ -4,6 +4,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { asRange, binned, clicked, countIn } from "../src/brush.js";
 import { color, dashes, runMark } from "../src/colors.js";
+import { stepOf } from "../src/detail.js";
 import { atLayers, atScores, counterpart, dissimilarities, driftOf, families, ofFamily, targets, usual } from "../src/explainers.js";
 import { attacksOn, conditionOf, levelsOf, levelText, nearest, same, scaleOf } from "../src/levels.js";
 import { beside, overEpochs, overLevels } from "../src/overlay.js";
@@ -138,6 +139,11 @@ test("the bars of a histogram hold every image, near 0 and far out, too", () => 
   assert.deepEqual(bars.map((bar) => [bar.flipped, bar.kept]), [[1, 1], [0, 1], [0, 0], [0, 0], [1, 0]]);
   // A click on a bar chooses what it counts.
   assert.deepEqual(clicked(0.05, { low: null, high: null }, 0.5, 5), { low: null, high: bars[0].high });
+});
+
+test("in an opened sample, keys go to the next and the previous one", () => {
+  assert.deepEqual(["j", "ArrowRight", "k", "ArrowLeft", "x"].map((key) => stepOf({ key })), [1, 1, -1, -1, 0]);
+  assert.equal(stepOf({ key: "ArrowLeft", altKey: true }), 0); // the browser's own
 });
 
 const step = (number, mod, names = about) => ({ step: number, overview: { about: names, figures: { drift: { nissim: { ig: drift(mod) } } } } });
