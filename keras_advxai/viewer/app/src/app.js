@@ -93,7 +93,8 @@ export class App {
       const details = isKnown ? (this.view?.details ?? null) : null;
       const others = known.filter((item) => item !== found);
       const view = { state, runs, run, steps, step, about, figures, details, scale, places, level: places[scale], others };
-      this.draw(view);
+      if (details || !this.view || !this.main.isConnected) this.draw(view);
+      else this.wait(view);
       if (!details) {
         const coming = await this.host.details(run.id, step.step);
         if (turn !== this.turn) return;
@@ -111,6 +112,8 @@ export class App {
     this.view = view;
     if (isNew) fill(this.root, this.header.element, this.main, this.detail.element);
     this.host.writeHash(encode({ ...this.state, ...(this.state.attack || this.state.explainer ? { attack: this.state.attack && view.state.attack, explainer: this.state.explainer && view.state.explainer } : {}) }));
+    this.header.isWaiting = false;
+    this.main.classList.remove("waiting");
     this.header.update(view);
     // What has the focus is not to lie below the header.
     document.documentElement.style.scrollPaddingTop = `${this.header.element.offsetHeight + 12}px`;
@@ -125,6 +128,15 @@ export class App {
     this.gallery.update(view);
     this.detail.update(view);
     this.root.dataset.ready = String(Boolean(view.details));
+  }
+
+  /** What is there stays until the rest has come: without it, the page would be shorter, and its reader elsewhere.
+   * @param {View} view */
+  wait(view) {
+    this.header.isWaiting = true;
+    this.header.update(view);
+    this.main.classList.add("waiting");
+    this.root.dataset.ready = "false";
   }
 
   drawCharts() {
