@@ -126,7 +126,10 @@ export class App {
     document.documentElement.style.scrollPaddingTop = `${this.header.element.offsetHeight + 12}px`;
     const of = (item) => item && JSON.stringify([item.run.id, item.step.step, item.steps.length, item.others.map((other) => other.steps.length), item.level, item.state.attack, item.state.explainer, item.state.metric, item.state.target, item.state.low, item.state.high, item.state.flip, item.places, Boolean(item.details), item.runs.length]);
     if (of(before) !== of(view)) {
-      verdict(this.verdict, view);
+      verdict(this.verdict, view, (patch) => {
+        this.set(patch);
+        this.gallery.element.scrollIntoView();
+      });
       findings(this.findings, view);
       table(this.table, view);
       provenance(this.provenance, view);

@@ -194,11 +194,12 @@ function histogram(view, width, onpick) {
     found.chance !== null && Plot.ruleX([found.chance], { stroke: "var(--ink-soft)", strokeDasharray: "1 3" }),
     found.chance !== null && Plot.text([found.chance], { x: (value) => value, text: () => "chance", frameAnchor: "top", textAnchor: "end", dx: -4, fill: "var(--ink-soft)" }),
     limit !== null && Plot.ruleX([limit], { stroke: "var(--rule-strong)" }),
+    limit !== null && Plot.text([limit], { x: (value) => value, text: () => `half of chance, ${number(limit)}`, frameAnchor: "top", textAnchor: "start", dx: 4, dy: 14, fill: "var(--ink-soft)", stroke: "var(--surface)", strokeWidth: 3 }),
   ];
   const drawn = plot({ width, height: TALL, marginLeft: 44, marginRight: 14, marginTop: ABOVE, marginBottom: 34, x: { domain: [0, upper], label: "dissimilarity", labelAnchor: "center", labelArrow: "none", ticks: 6, tickSize: 3 }, y: { domain: [0, largest], ...countAxis(largest) }, color: { domain: ["flipped", "kept"], range: [own, `color-mix(in srgb, ${own} 38%, var(--surface))`] }, marks: marks.filter(Boolean) });
   const handles = brush(drawn, { low: view.state.low, high: view.state.high, upper, bins: BINS, values, onpick });
   const seen = samples.index.length < samples.of ? ` Of ${counted(samples.of, "image")}, ${samples.index.length.toLocaleString("en")}.` : "";
-  return card("How far single images move", `Dark: flipped.${seen}`, drawn, handles, "Drag over it, or click a bar.");
+  return card("How far single images move", `Dark: flipped, away from what the model says of the original.${seen}`, drawn, handles, "Drag over it, or click a bar.");
 }
 
 /** @type {Chart} */

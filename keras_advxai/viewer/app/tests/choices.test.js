@@ -6,6 +6,7 @@ import { asRange, binned, clicked, countIn } from "../src/brush.js";
 import { color, dashes, runMark } from "../src/colors.js";
 import { stepOf } from "../src/detail.js";
 import { atLayers, atScores, counterpart, dissimilarities, driftOf, families, ofFamily, targets, usual } from "../src/explainers.js";
+import { parts, WORDS } from "../src/gloss.js";
 import { attacksOn, conditionOf, levelsOf, levelText, nearest, same, scaleOf } from "../src/levels.js";
 import { beside, overEpochs, overLevels } from "../src/overlay.js";
 import { kindText, reducedText } from "../src/pictures.js";
@@ -144,6 +145,14 @@ test("the bars of a histogram hold every image, near 0 and far out, too", () => 
 test("in an opened sample, keys go to the next and the previous one", () => {
   assert.deepEqual(["j", "ArrowRight", "k", "ArrowLeft", "x"].map((key) => stepOf({ key })), [1, 1, -1, -1, 0]);
   assert.equal(stepOf({ key: "ArrowLeft", altKey: true }), 0); // the browser's own
+});
+
+test("a short word says what it means where it appears first, and no text is lost", () => {
+  const text = "MOD, 95 % interval, MOD, flipped; VID 0.1 (NISSIM, MODEL)";
+  const found = parts(text);
+  assert.equal(found.map((part) => part.text).join(""), text);
+  assert.deepEqual(found.filter((part) => part.title).map((part) => [part.text, part.title]), ["MOD", "flipped", "VID", "NISSIM"].map((word) => [word, WORDS[word]]));
+  assert.deepEqual(parts(""), []);
 });
 
 const step = (number, mod, names = about) => ({ step: number, overview: { about: names, figures: { drift: { nissim: { ig: drift(mod) } } } } });
