@@ -6,7 +6,7 @@ import { nearest, same, scaleOf } from "./levels.js";
 /** @typedef {import("./types.js").State} State */
 /** @typedef {import("./types.js").About} About */
 
-export const SORTS = { drift: "most moved first", steady: "least moved first", confidence: "confidence", index: "order of the data", name: "file name" };
+export const SORTS = { pictures: "with pictures, most moved first", drift: "most moved first", steady: "least moved first", confidence: "confidence", index: "order of the data", name: "file name" };
 export const FILTERS = { all: "all", flipped: "flipped", kept: "kept", moved: "kept, but moved" };
 export const VIEWS = { side: "side by side", wipe: "wipe", blink: "blink" };
 
@@ -14,7 +14,7 @@ export const VIEWS = { side: "side by side", wipe: "wipe", blink: "blink" };
 export function initial() {
   return {
     run: "", step: null, attack: "", explainer: "", metric: "", target: "", epsilon: null, severity: null,
-    sort: "drift", filter: "all", label: null, view: "side", alpha: 0.8,
+    sort: "pictures", filter: "all", label: null, view: "side", alpha: 0.8,
     sample: null, pin: null, low: null, high: null, flip: "", wipe: 0.5,
   };
 }
@@ -57,7 +57,7 @@ export function decode(hash) {
     if (TEXTS.includes(key)) state[key] = text;
     else if (text.trim() !== "" && Number.isFinite(Number(text))) state[key] = Number(text);
   }
-  if (!Object.hasOwn(SORTS, state.sort)) state.sort = "drift";
+  if (!Object.hasOwn(SORTS, state.sort)) state.sort = "pictures";
   if (!Object.hasOwn(FILTERS, state.filter)) state.filter = "all";
   if (!Object.hasOwn(VIEWS, state.view)) state.view = "side";
   for (const share of ["alpha", "wipe"]) state[share] = Math.min(1, Math.max(0, state[share]));

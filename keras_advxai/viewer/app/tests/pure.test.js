@@ -3,6 +3,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { color, dashes } from "../src/colors.js";
+import { laidOut } from "../src/gallery.js";
 import { tileAt } from "../src/pictures.js";
 import { adversarial, asHeat, heatChange, overlay, perturbation, resized } from "../src/pixels.js";
 import { asCsv, chosen, flips } from "../src/select.js";
@@ -91,6 +92,16 @@ test("samples are sorted and filtered", () => {
   const drawn = view();
   drawn.details.pictures = { indices: [2] };
   assert.deepEqual(chosen(drawn), [2, 0, 1, 3]); // those with pictures first
+  drawn.state.sort = "drift";
+  assert.deepEqual(chosen(drawn), [0, 1, 2, 3]); // by movement alone
+});
+
+test("rows with pictures stand beside one another where there is room, and those without have a line each", () => {
+  const size = { tall: 100, bare: 40, across: 1, wide: 300 };
+  assert.deepEqual(laidOut([true, false, true], size).map(({ top, left, bottom }) => [top, left, bottom]), [[0, 0, 100], [100, 0, 140], [140, 0, 240]]);
+  const beside = laidOut([true, true, true, false, false, true, true], { ...size, across: 2 });
+  assert.deepEqual(beside.map(({ top, left }) => [top, left]), [[0, 0], [0, 300], [100, 0], [200, 0], [240, 0], [280, 0], [280, 300]]);
+  assert.deepEqual(laidOut([], size), []);
 });
 
 test("flips are counted by class, and rows are written for spreadsheets", () => {
