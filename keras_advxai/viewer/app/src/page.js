@@ -23,7 +23,7 @@ export function verdict(place, view, onpick) {
   fill(place,
     h("div.words", {},
       h("p.first", { text: headline }),
-      h("p", {}, h("span.worth", { text: `${known} ` }), ...glossed(drift ?? ""), " ", moved > 0 && button(`Show ${counted(moved, "image")} kept, but moved`, () => onpick(KEPT_BUT_MOVED), { class: "quiet", "data-focus": "moved" })),
+      h("p", {}, h("span.worth", { text: `${known} ` }), ...glossed(drift ?? ""), " ", moved > 0 && button("Show them", () => onpick(KEPT_BUT_MOVED), { class: "quiet", title: `Show ${counted(moved, "image")} kept, but moved` })),
       h("p.worth", { text: said.worth })),
     scale(view));
 }
