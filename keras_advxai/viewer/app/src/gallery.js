@@ -266,14 +266,15 @@ export function laidOut(full, { tall, bare, across, wide }) {
   });
 }
 
-/** The first and the last place of which something is true, of places that follow one another; of none, an empty range.
+/** The first and the last place of which something is true, of places that follow one another. Where it is true of none,
+ * it is the first one, so that the keyboard always finds a row.
  * @template T
  * @param {T[]} places
  * @param {(place: T) => boolean} test
  * @returns {[number, number]} */
-function ends(places, test) {
+export function ends(places, test) {
   const first = places.findIndex(test);
-  return first < 0 ? [0, -1] : [first, places.findLastIndex(test)];
+  return first < 0 ? [0, Math.min(0, places.length - 1)] : [first, places.findLastIndex(test)];
 }
 
 /** @param {number | null} low @param {number | null} high */
