@@ -72,42 +72,60 @@ def _drift(report: Source, rows: dict[tuple[str, str, str, float], Row], key: tu
         return f"How far the heatmaps of {explainer} move is not known: there is no pair of heatmaps to compare."
     said = [f"Heatmaps of {explainer} move by {number_text(row.mod)} ({name}, 0 where they stay)"]
     marks = []
-    control = math.nan if noise is None else rows[noise, explainer, metric, level].mod
+    beside = None if noise is None else rows[noise, explainer, metric, level]
+    control = math.nan if beside is None else beside.mod
     if not math.isnan(control):
         marks.append(f"random noise of the same size moves them by {number_text(control)}")
     if not math.isnan(row.chance):
         marks.append(f"heatmaps of different images are {number_text(row.chance)} apart")
     said.append(f"; {enumeration(marks)}" if marks else "")
-    share = (row.mod - control) / (row.chance - control) if row.chance > control else math.nan
-    if not math.isnan(share):
-        said.append(_between(share, row, control))
-    return "".join([*said, ". ", _look_at(report, key)]).strip()
+    if beside is not None and row.chance > control:
+        said.append(_between(row, beside))
+    said.append(". ")
+    if row.chance <= control:
+        is_smallest = level == min(report.measurements.coordinates.epsilons)
+        advice = "" if is_smallest else "; look at a smaller one"
+        said.append(f"At this epsilon noise itself moves heatmaps as far as chance{advice}. ")
+    return "".join([*said, _look_at(report, key, noise)]).strip()
 
 
-def _between(share: float, row: Row, control: float) -> str:
-    if row.mod_low <= control:
-        return ", so this is no more than noise"
+def _between(row: Row, noise: Row) -> str:
+    """A MOD between noise and chance, and what the intervals of the two say of it."""
+    share = (row.mod - noise.mod) / (row.chance - noise.mod)
+    if row.mod_low <= noise.mod:
+        interval = f"{number_text(row.mod_low)} to {number_text(row.mod_high)}"
+        return f", so this is no more than noise (its 95 % interval, {interval}, does not lie above it)"
+    overlap = ", though the 95 % intervals of the two overlap" if row.mod_low <= noise.mod_high else ""
     if share >= 1:
-        return ", so they are as unlike as those of different images"
-    return f", so this is {percent_text(share, 0)} of the way from noise to chance"
+        return f", so they are as unlike as those of different images{overlap}"
+    return f", so this is {percent_text(share, 0)} of the way from noise to chance{overlap}"
 
 
-def _look_at(report: Source, key: tuple[str, str, str, float]) -> str:
+def _look_at(report: Source, key: tuple[str, str, str, float], noise: str | None) -> str:
     """Images that keep their prediction while the heatmap moves are what an accuracy does not show."""
-    attack, explainer, metric, level = key
-    found = report.measurements
-    moved = drift.dissimilarity(found, attack, explainer, level, metric=metric)
-    kept = ~accuracy.flipped(found, attack, level)
+    _, explainer, metric, level = key
     limit = moved_limit(report, key)
     if math.isnan(limit) or report.provenance["task"] == "regression":
         return ""
-    count = int(np.sum(kept & (moved > limit)))
-    total = int(kept.sum())
+    count, total = _kept_but_moved(report, key, limit)
     if not total:
         return "No image keeps its prediction."
     if not count:
         return f"None of the {total:,} images that keep their prediction moves half as far as chance."
-    return f"Look at {count:,} of the {total:,} images that keep their prediction: theirs move more than half that far."
+    half = f"{number_text(limit)}, half of chance"
+    said = f"Look at {count:,} of the {total:,} images that keep their prediction: theirs move by more than {half}."
+    if noise is None:
+        return said
+    beside, of = _kept_but_moved(report, (noise, explainer, metric, level), limit)
+    return f"{said} Under noise, {beside:,} of {of:,} do."
+
+
+def _kept_but_moved(report: Source, key: tuple[str, str, str, float], limit: float) -> tuple[int, int]:
+    """How many images keep their prediction while the heatmap moves further than a limit, and of how many."""
+    attack, explainer, metric, level = key
+    moved = drift.dissimilarity(report.measurements, attack, explainer, level, metric=metric)
+    kept = ~accuracy.flipped(report.measurements, attack, level)
+    return int(np.sum(kept & (moved > limit))), int(kept.sum())
 
 
 def moved_limit(report: Source, key: tuple[str, str, str, float]) -> float:

@@ -124,7 +124,7 @@ def test_every_control_changes_what_it_should(looked, logged):
     assert found["epoch"]["headline"] == headline(chosen, "pgd", WEAKEST)
     condition = {"attack": "pgd", "epsilon": WEAKEST, "explainer": "grad_cam", "metric": "cosine_distance"}
     order = order_of(chosen, **condition)
-    assert found["epoch"]["rows"] == found["drift"]["rows"] == names(order)[:5]
+    assert found["epoch"]["rows"] == found["pictures"]["rows"] == names(order)[:5]
     flips = chosen.measurements.at("prediction", attack="pgd", epsilon=WEAKEST) != chosen.measurements.at("prediction")
     moved = chosen.measurements.at("dissimilarity", target="predicted", **condition)
     labels = chosen.measurements.at("label")
@@ -132,7 +132,9 @@ def test_every_control_changes_what_it_should(looked, logged):
     assert found["kept"]["rows"] == names(index for index in order if not flips[index])
     assert found["moved"]["rows"] == names(index for index in order if not flips[index] and moved[index] > CHANCE / 2)
     assert found["label"]["rows"] == names(index for index in order if labels[index] == 1)
-    steady = sorted(range(6), key=lambda index: (index > 1, np.nan_to_num(moved[index], nan=np.inf), index))
+    alone = sorted(range(6), key=lambda index: (-np.nan_to_num(moved[index], nan=-np.inf), index))
+    assert found["drift"]["rows"] == names(alone)[:5]
+    steady = sorted(range(6), key=lambda index: (np.nan_to_num(moved[index], nan=np.inf), index))
     assert found["steady"]["rows"] == names(steady)[:5]
     assert found["index"]["rows"] == found["name"]["rows"] == names(range(5))
     assert looked["wipe"] == {"at": "40px", "tiles": 2}

@@ -82,7 +82,8 @@ def test_the_words_say_how_much_is_lost_and_how_far_heatmaps_move_between_noise_
     assert said["drift"]["nissim"]["cam"]["fgsm"] == [
         "Heatmaps of cam move by 0.250 (NISSIM, 0 where they stay); random noise of the same size moves them by 0.050 "
         "and heatmaps of different images are 0.450 apart, so this is 50 % of the way from noise to chance. Look at 1 "
-        "of the 2 images that keep their prediction: theirs move more than half that far."
+        "of the 2 images that keep their prediction: theirs move by more than 0.225, half of chance. Under noise, 0 of "
+        "4 do."
     ]
     assert said["worth"].startswith("The checks have found nothing")
     warned = EvaluationReport(found, known, (Finding("Take care.", id="no-labels", severity="warning"),))
@@ -92,7 +93,29 @@ def test_the_words_say_how_much_is_lost_and_how_far_heatmaps_move_between_noise_
     assert "file:" not in json.dumps(overview)
     moved[0, 0, 0, 1] = 0.25  # the attack moves no more than the noise
     found = Measurements.of(coordinates, **{**found.arrays, "dissimilarity": moved})
-    assert "so this is no more than noise" in str(document(EvaluationReport(found, known)).overview["verdict"])
+    assert "so this is no more than noise (its 95 % interval, " in _said(found, known)
+    moved[0, 0, 0, 1] = [0.01, 0.01, 0.01, 0.45]  # an interval of noise that reaches up to that of the attack
+    found = Measurements.of(coordinates, **{**found.arrays, "dissimilarity": moved})
+    assert "from noise to chance, though the 95 % intervals of the two overlap. Look at 1" in _said(found, known)
+    assert "half of chance. Under noise, 1 of 4 do." in _said(found, known)
+    moved[0, 0, 0, 1] = 0.5  # noise moves as far as chance
+    found = Measurements.of(coordinates, **{**found.arrays, "dissimilarity": moved})
+    assert "apart. At this epsilon noise itself moves heatmaps as far as chance. Look at" in _said(found, known)
+    found = Measurements.of(
+        Coordinates(("fgsm", "noise"), ("cam",), ("nissim",), ("predicted",), (0.1, 0.2), classes=2),
+        label=[0, 0, 1, 1],
+        prediction=np.array([[0, 0, 1, 1], [1, 0, 1, 0], [1, 0, 1, 0], [0, 0, 1, 1], [0, 0, 1, 1]]),
+        dissimilarity=np.repeat(moved, 2, axis=4),
+        chance_dissimilarity=[[[math.nan, 0.45, 0.45, 0.45]]],
+    )
+    words = document(EvaluationReport(found, known)).overview["verdict"]["drift"]
+    smaller, larger = words["nissim"]["cam"]["fgsm"]
+    assert "look at a smaller one" not in smaller
+    assert "as far as chance; look at a smaller one." in larger
+
+
+def _said(found, known):
+    return document(EvaluationReport(found, known)).overview["verdict"]["drift"]["nissim"]["cam"]["fgsm"][0]
 
 
 def test_reports_of_other_kinds_have_documents():

@@ -9,7 +9,7 @@ import { counterpart } from "./explainers.js";
 import { findings, keys, provenance, table, verdict } from "./page.js";
 import { Sheets } from "./pictures.js";
 import { nearest, scaleOf, SCALES, levelsOn } from "./levels.js";
-import { decode, encode, fitted } from "./state.js";
+import { decode, encode, fitted, missing } from "./state.js";
 
 /** @typedef {import("./types.js").Host} Host */
 /** @typedef {import("./types.js").State} State */
@@ -25,6 +25,7 @@ export class App {
     this.root = root;
     /** @type {State} */
     this.state = decode(host.readHash());
+    this.isAsked = true; // by an address, which may ask for what is not there
     this.turn = 0;
     /** @type {View | null} */
     this.view = null;
@@ -33,16 +34,18 @@ export class App {
     this.header = new Header(set);
     this.gallery = new Gallery(this.sheets, set);
     this.detail = new Detail(this.sheets, host, set);
+    this.missing = h("p.missing", { role: "status", hidden: true });
     this.verdict = h("section.verdict", { "aria-live": "polite", "aria-label": "Verdict" });
     this.findings = h("section.findings", { "aria-label": "Findings" });
     this.charts = h("div.charts");
     this.more = h("div.charts");
     this.table = h("section.figures");
     this.provenance = h("section.provenance");
-    this.main = h("main", {}, this.verdict, this.findings, h("section", { "aria-label": "Charts" }, this.charts), this.gallery.element, h("section", { "aria-label": "Further charts" }, this.more), this.table, this.provenance, keys());
+    this.main = h("main", {}, this.missing, this.verdict, this.findings, h("section", { "aria-label": "Charts" }, this.charts), this.gallery.element, h("section", { "aria-label": "Further charts" }, this.more), this.table, this.provenance, keys());
     host.onTheme((dark) => document.documentElement.setAttribute("data-theme", dark ? "dark" : "light"));
     host.onHash(() => {
       this.state = decode(host.readHash());
+      this.isAsked = true;
       this.refresh();
     });
     host.onData(() => this.refresh());
@@ -58,6 +61,7 @@ export class App {
 
   /** @param {Partial<State>} patch */
   set(patch) {
+    this.missing.hidden = true;
     if (["attack", "explainer", "metric", "target", "run"].some((key) => key in patch)) Object.assign(this.state, { low: null, high: null, flip: "" });
     const isLatest = "step" in patch && this.view && patch.step === this.view.steps[this.view.steps.length - 1]?.step && (patch.run ?? this.view.run.id) === this.view.run.id;
     this.state = { ...this.state, ...patch, ...(isLatest ? { step: null } : {}) };
@@ -87,13 +91,17 @@ export class App {
       // A layer may have another name in the run that one comes to.
       if (this.view && this.state.explainer) this.state.explainer = counterpart(this.state.explainer, this.view.about, about);
       const state = fitted({ ...this.state, run: run.id }, about, figures);
+      if (this.isAsked) this.answer(state, step.step, about);
+      // What it was opened at stays, though another epoch or attack may tell more at another one.
+      if (this.state.epsilon === null && scaleOf(state.attack, about) === "epsilon") this.state.epsilon = state.epsilon;
       const places = /** @type {Record<import("./types.js").Scale, number>} */ (Object.fromEntries(SCALES.map((scale) => [scale, nearest(state[scale], levelsOn(scale, about))])));
       const scale = scaleOf(state.attack, about);
       const isKnown = this.view?.run.id === run.id && this.view.step.step === step.step;
       const details = isKnown ? (this.view?.details ?? null) : null;
       const others = known.filter((item) => item !== found);
       const view = { state, runs, run, steps, step, about, figures, details, scale, places, level: places[scale], others };
-      this.draw(view);
+      if (details || !this.view || !this.main.isConnected) this.draw(view);
+      else this.wait(view);
       if (!details) {
         const coming = await this.host.details(run.id, step.step);
         if (turn !== this.turn) return;
@@ -111,12 +119,17 @@ export class App {
     this.view = view;
     if (isNew) fill(this.root, this.header.element, this.main, this.detail.element);
     this.host.writeHash(encode({ ...this.state, ...(this.state.attack || this.state.explainer ? { attack: this.state.attack && view.state.attack, explainer: this.state.explainer && view.state.explainer } : {}) }));
+    this.header.isWaiting = false;
+    this.main.classList.remove("waiting");
     this.header.update(view);
     // What has the focus is not to lie below the header.
     document.documentElement.style.scrollPaddingTop = `${this.header.element.offsetHeight + 12}px`;
     const of = (item) => item && JSON.stringify([item.run.id, item.step.step, item.steps.length, item.others.map((other) => other.steps.length), item.level, item.state.attack, item.state.explainer, item.state.metric, item.state.target, item.state.low, item.state.high, item.state.flip, item.places, Boolean(item.details), item.runs.length]);
     if (of(before) !== of(view)) {
-      verdict(this.verdict, view);
+      verdict(this.verdict, view, (patch) => {
+        this.set(patch);
+        this.gallery.element.scrollIntoView();
+      });
       findings(this.findings, view);
       table(this.table, view);
       provenance(this.provenance, view);
@@ -125,6 +138,26 @@ export class App {
     this.gallery.update(view);
     this.detail.update(view);
     this.root.dataset.ready = String(Boolean(view.details));
+  }
+
+  /** An address that asks for what is not there: it says so, and becomes that of what is shown.
+   * @param {State} state @param {number} step @param {import("./types.js").About} about */
+  answer(state, step, about) {
+    this.isAsked = false;
+    this.missing.textContent = missing(this.state, { ...state, step }, about);
+    this.missing.hidden = !this.missing.textContent;
+    if (this.missing.hidden) return;
+    for (const key of ["run", "attack", "explainer", "metric", "target", "epsilon", "severity"]) if (this.state[key] !== null && this.state[key] !== "") this.state[key] = state[key];
+    if (this.state.step !== null && this.state.step !== step) this.state.step = null;
+  }
+
+  /** What is there stays until the rest has come: without it, the page would be shorter, and its reader elsewhere.
+   * @param {View} view */
+  wait(view) {
+    this.header.isWaiting = true;
+    this.header.update(view);
+    this.main.classList.add("waiting");
+    this.root.dataset.ready = "false";
   }
 
   drawCharts() {

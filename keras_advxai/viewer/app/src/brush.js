@@ -28,6 +28,25 @@ export function asRange(one, other, upper) {
 }
 
 /**
+ * The bars of a histogram of two kinds, one above the other: every value is in one, the largest in the last.
+ *
+ * @param {(number | null)[]} values
+ * @param {(number | boolean)[]} flipped Which of them are of the first kind.
+ * @param {number} upper The end of the axis, which begins at 0.
+ * @param {number} count How many bars there are.
+ * @returns {{low: number, high: number, flipped: number, kept: number}[]}
+ */
+export function binned(values, flipped, upper, count) {
+  const bars = Array.from({ length: count }, (_, place) => ({ low: (place * upper) / count, high: ((place + 1) * upper) / count, flipped: 0, kept: 0 }));
+  values.forEach((value, row) => {
+    if (value === null || !Number.isFinite(value)) return;
+    const place = Math.floor((value / upper) * count);
+    bars[Math.min(count - 1, Math.max(0, place))][flipped[row] ? "flipped" : "kept"] += 1;
+  });
+  return bars;
+}
+
+/**
  * How many of some values lie in a range.
  *
  * @param {(number | null)[]} values

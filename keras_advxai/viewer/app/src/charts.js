@@ -1,7 +1,7 @@
 /** The charts, drawn by Observable Plot. Every mark can be clicked to choose what it stands for. */
 
 import * as Plot from "@observablehq/plot";
-import { ABOVE, brush, TALL } from "./brush.js";
+import { ABOVE, binned, brush, TALL } from "./brush.js";
 import { card, countAxis, driftAxis, epochAxis, levelAxis, lines, plot, SHARES } from "./chart_parts.js";
 import { color, dashes } from "./colors.js";
 import { fill, h } from "./dom.js";
@@ -182,23 +182,24 @@ function histogram(view, width, onpick) {
   if (!samples || !found) return null;
   const flipped = samples.flipped[view.state.attack]?.[view.level] ?? [];
   const values = movedBy(view);
-  const rows = values.map((value, row) => ({ value, kind: flipped[row] ? "flipped" : "kept" })).filter((row) => row.value !== null);
   const limit = movedLimit(view);
   const own = color(view.state.attack, view.about);
-  const [, upper] = driftAxis([found.chance, ...rows.map((row) => row.value)]).domain;
-  const counts = new Array(BINS).fill(0);
-  for (const { value } of rows) counts[Math.min(BINS - 1, Math.floor((Number(value) / upper) * BINS))] += 1;
+  const [, upper] = driftAxis([found.chance, ...values]).domain;
+  const bars = binned(values, flipped, upper, BINS);
+  const rows = bars.flatMap((bar) => [{ ...bar, kind: "flipped", from: 0, to: bar.flipped }, { ...bar, kind: "kept", from: bar.flipped, to: bar.flipped + bar.kept }]).filter((row) => row.to > row.from);
+  const largest = Math.max(1, ...bars.map((bar) => bar.flipped + bar.kept));
   const marks = [
-    Plot.rectY(rows, Plot.binX({ y: "count" }, /** @type {any} */ ({ x: "value", fill: "kind", thresholds: Array.from({ length: BINS - 1 }, (_, place) => ((place + 1) * upper) / BINS), domain: [0, upper], order: ["flipped", "kept"], insetRight: 1 }))),
+    Plot.rect(rows, { x1: "low", x2: "high", y1: "from", y2: "to", fill: "kind", insetRight: 1, clip: true }),
     Plot.ruleY([0], { stroke: "var(--rule-strong)" }),
     found.chance !== null && Plot.ruleX([found.chance], { stroke: "var(--ink-soft)", strokeDasharray: "1 3" }),
     found.chance !== null && Plot.text([found.chance], { x: (value) => value, text: () => "chance", frameAnchor: "top", textAnchor: "end", dx: -4, fill: "var(--ink-soft)" }),
     limit !== null && Plot.ruleX([limit], { stroke: "var(--rule-strong)" }),
+    limit !== null && Plot.text([limit], { x: (value) => value, text: () => `half of chance, ${number(limit)}`, frameAnchor: "top", textAnchor: "start", dx: 4, dy: 14, fill: "var(--ink-soft)", stroke: "var(--surface)", strokeWidth: 3 }),
   ];
-  const drawn = plot({ width, height: TALL, marginLeft: 44, marginRight: 14, marginTop: ABOVE, marginBottom: 34, x: { domain: [0, upper], label: "dissimilarity", labelAnchor: "center", labelArrow: "none", ticks: 6, tickSize: 3 }, y: countAxis(Math.max(...counts)), color: { domain: ["flipped", "kept"], range: [own, `color-mix(in srgb, ${own} 38%, var(--surface))`] }, marks: marks.filter(Boolean) });
+  const drawn = plot({ width, height: TALL, marginLeft: 44, marginRight: 14, marginTop: ABOVE, marginBottom: 34, x: { domain: [0, upper], label: "dissimilarity", labelAnchor: "center", labelArrow: "none", ticks: 6, tickSize: 3 }, y: { domain: [0, largest], ...countAxis(largest) }, color: { domain: ["flipped", "kept"], range: [own, `color-mix(in srgb, ${own} 38%, var(--surface))`] }, marks: marks.filter(Boolean) });
   const handles = brush(drawn, { low: view.state.low, high: view.state.high, upper, bins: BINS, values, onpick });
   const seen = samples.index.length < samples.of ? ` Of ${counted(samples.of, "image")}, ${samples.index.length.toLocaleString("en")}.` : "";
-  return card("How far single images move", `Dark: flipped.${seen}`, drawn, handles, "Drag over it, or click a bar.");
+  return card("How far single images move", `Dark: flipped, away from what the model says of the original.${seen}`, drawn, handles, "Drag over it, or click a bar.");
 }
 
 /** @type {Chart} */

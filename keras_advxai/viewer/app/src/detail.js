@@ -41,8 +41,12 @@ export class Detail {
           button("Close", () => this.element.close(), { class: "primary", autofocus: true }))),
       this.body);
     this.element.addEventListener("keydown", (event) => {
-      const step = { ArrowLeft: -1, ArrowRight: 1 }[event.key];
-      if (step && !(event.target instanceof HTMLInputElement)) this.go(step);
+      const step = stepOf(event);
+      if (!step || event.target instanceof HTMLInputElement) return;
+      // It goes to another sample here, and neither scrolls nor goes through the gallery behind.
+      event.preventDefault();
+      event.stopPropagation();
+      this.go(step);
     });
     this.element.addEventListener("click", (event) => event.target === this.element && this.element.close());
   }
@@ -217,6 +221,12 @@ export class Detail {
   file() {
     return `image-${this.view?.state.sample}`;
   }
+}
+
+/** Which sample a key goes to: the next, the previous, or none.
+ * @param {{key: string, ctrlKey?: boolean, metaKey?: boolean, altKey?: boolean}} event */
+export function stepOf({ key, ctrlKey, metaKey, altKey }) {
+  return ctrlKey || metaKey || altKey ? 0 : ({ ArrowLeft: -1, k: -1, ArrowRight: 1, j: 1 }[key] ?? 0);
 }
 
 /** What is told of pictures that were left out. @param {View} view */

@@ -34,7 +34,10 @@ export class Gallery {
     this.drawn = new Map();
     this.signature = "";
     this.isPrinting = false;
-    this.shown = 0;
+    /** @type {boolean[]} Whether the rows have pictures. */
+    this.full = [];
+    /** @type {{top: number, left: number, bottom: number}[]} Where the rows are. */
+    this.places = [];
     this.tile = this.tall = this.rowHeight = this.bare = this.across = 1;
     this.count = h("p.count", { "aria-live": "polite" });
     this.list = h("div.list", { role: "list", "aria-label": "Samples" });
@@ -90,8 +93,8 @@ export class Gallery {
     this.label.lastChild.value = state.label === null ? "" : String(state.label);
     this.rows = chosen(view);
     const drawn = new Set(details?.pictures?.indices ?? []);
-    const shown = this.rows.filter((row) => drawn.has(details?.samples.index[row] ?? -1)).length;
-    this.shown = shown;
+    this.full = this.rows.map((row) => drawn.has(details?.samples.index[row] ?? -1));
+    const shown = this.full.filter(Boolean).length;
     const all = details?.samples.index.length ?? 0;
     const isKept = !details?.pictures || details.pictures.attacks[state.attack]?.[view.level];
     const left = isKept ? "" : "; adversarial images of this condition were left out to keep the file small";
@@ -105,7 +108,7 @@ export class Gallery {
     this.drawn.clear();
     this.paint();
     // What may be printed is at hand then: paper does not wait for a picture.
-    setTimeout(() => this.view === view && this.rows.slice(0, Math.min(PRINTED, this.shown)).forEach((row) => this.fetch(view, row)), 1000);
+    setTimeout(() => this.view === view && this.rows.slice(0, PRINTED).filter((_, place) => this.full[place]).forEach((row) => this.fetch(view, row)), 1000);
   }
 
   /** Has the pictures of a row ready. @param {View} view @param {number} row */
@@ -130,17 +133,18 @@ export class Gallery {
     const hasPictures = Boolean(view.details?.pictures);
     this.heads.hidden = !hasPictures;
     fill(this.heads, ...(view.state.view === "side" ? this.kinds(view).map((kind) => h("span", { text: kindText(kind, view) })) : []));
+    this.places = laidOut(this.full, { tall: this.rowHeight, bare: this.bare, across: this.across, wide: LABEL + this.tile + 2 * GAP });
     this.fit();
   }
 
   /** How many rows there is room for: a few, until all are asked for. */
   get most() {
-    return this.isPrinting ? Math.min(PRINTED, this.shown) : this.isWhole ? this.rows.length : Math.min(FEW * this.across, this.rows.length);
+    return this.isPrinting ? Math.min(PRINTED, this.full.lastIndexOf(true) + 1) : this.isWhole ? this.rows.length : Math.min(FEW * this.across, this.rows.length);
   }
 
   /** The height of the list, and whether there is more. */
   fit() {
-    this.list.style.height = `${this.top(this.most)}px`;
+    this.list.style.height = `${Math.max(0, ...this.places.slice(Math.max(0, this.most - this.across), this.most).map((place) => place.bottom))}px`;
     this.more.hidden = this.rows.length <= FEW * this.across;
     this.more.textContent = this.isWhole ? "Show fewer" : `Show all ${this.rows.length.toLocaleString("en")}`;
   }
@@ -153,18 +157,10 @@ export class Gallery {
     this.paint();
   }
 
-  /** Where a row begins. @param {number} place */
-  top(place) {
-    const full = Math.min(place, this.shown);
-    return Math.ceil(full / this.across) * this.rowHeight + (place - full) * this.bare;
-  }
-
   /** Where a row begins, as a style. @param {number} place */
   at(place) {
-    const isBeside = place < this.shown && this.across > 1;
-    const top = isBeside ? Math.floor(place / this.across) * this.rowHeight : this.top(place);
-    const left = isBeside ? (place % this.across) * (LABEL + this.tile + 2 * GAP) : 0;
-    return { transform: `translate(${left}px, ${top}px)`, width: isBeside ? `${LABEL + this.tile + GAP}px` : "100%" };
+    const { top, left } = this.places[place];
+    return { transform: `translate(${left}px, ${top}px)`, width: this.full[place] && this.across > 1 ? `${LABEL + this.tile + GAP}px` : "100%" };
   }
 
   /** @param {View} view */
@@ -179,11 +175,8 @@ export class Gallery {
     if (!view) return;
     const box = this.list.getBoundingClientRect();
     const [from, to] = [-box.top - BEYOND, -box.top + innerHeight + BEYOND];
-    const at = (pixels) => {
-      const full = Math.ceil(this.shown / this.across) * this.rowHeight;
-      return Math.max(0, pixels <= full ? Math.floor(pixels / this.rowHeight) * this.across : Math.floor(this.shown + (pixels - full) / this.bare));
-    };
-    const [first, last] = this.isPrinting ? [0, this.most - 1] : [at(from), Math.min(this.most - 1, at(to) + this.across - 1)];
+    const inSight = (/** @type {{top: number, bottom: number}} */ of) => of.bottom >= from && of.top <= to;
+    const [first, last] = this.isPrinting ? [0, this.most - 1] : ends(this.places.slice(0, this.most), inSight);
     for (const [place, row] of this.drawn) {
       if ((place < first || place > last) && !row.contains(document.activeElement)) {
         row.remove();
@@ -216,8 +209,9 @@ export class Gallery {
       about.explainers.length > 0 && h("p.moved", { text: `moved by ${number(movedBy(view)[row])}` }));
     const element = h("div.row", { role: "listitem", style: this.at(place) }, label);
     element.dataset.place = String(place);
-    if (place >= this.shown) {
+    if (!this.full[place]) {
       element.classList.add("bare");
+      if (view.details?.pictures) label.append(h("p.none", { text: "no pictures were kept of it" }));
       return element;
     }
     const tiles = h("div.tiles", { onclick: () => this.set({ sample: index }) });
@@ -240,7 +234,7 @@ export class Gallery {
     if (Number(row.dataset.place) + step >= this.most && this.most < this.rows.length) this.open();
     const place = Math.min(this.rows.length - 1, Math.max(0, Number(row.dataset.place) + step));
     const box = this.list.getBoundingClientRect();
-    const top = box.top + this.top(place);
+    const top = box.top + this.places[place].top;
     if (top < 180 || top > innerHeight - this.rowHeight) scrollBy({ top: step * this.rowHeight });
     this.paint();
     /** @type {HTMLElement | null | undefined} */ (this.drawn.get(place)?.querySelector(".open"))?.focus();
@@ -252,6 +246,35 @@ export class Gallery {
     this.fit();
     this.paint();
   }
+}
+
+/**
+ * Where rows lie: those with pictures beside one another as far as there is room, those without in a line each.
+ *
+ * @param {boolean[]} full Which have pictures.
+ * @param {{tall: number, bare: number, across: number, wide: number}} size
+ * @returns {{top: number, left: number, bottom: number}[]}
+ */
+export function laidOut(full, { tall, bare, across, wide }) {
+  let [top, column] = [0, 0];
+  return full.map((has) => {
+    if (!has && column) [top, column] = [top + tall, 0];
+    const place = { top, left: column * wide, bottom: top + (has ? tall : bare) };
+    column = has ? (column + 1) % across : 0;
+    if (!column) top = place.bottom;
+    return place;
+  });
+}
+
+/** The first and the last place of which something is true, of places that follow one another. Where it is true of none,
+ * it is the first one, so that the keyboard always finds a row.
+ * @template T
+ * @param {T[]} places
+ * @param {(place: T) => boolean} test
+ * @returns {[number, number]} */
+export function ends(places, test) {
+  const first = places.findIndex(test);
+  return first < 0 ? [0, Math.min(0, places.length - 1)] : [first, places.findLastIndex(test)];
 }
 
 /** @param {number | null} low @param {number | null} high */

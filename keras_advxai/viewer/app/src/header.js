@@ -21,6 +21,7 @@ export class Header {
     this.view = null;
     this.known = "";
     this.timer = 0;
+    this.isWaiting = false; // for what the chosen epoch has
     this.model = h("h1");
     this.run = choice("Run", [], (run) => set({ run, step: null, sample: null }));
     this.attack = h("fieldset.attacks", {}, h("legend.label", { text: "Attack" }));
@@ -111,7 +112,7 @@ export class Header {
     this.play.textContent = isPlaying ? "Play" : "Pause";
     if (isPlaying || !this.view) return;
     if (this.view.step === this.view.steps[this.view.steps.length - 1]) this.set({ step: this.view.steps[0].step });
-    this.timer = setInterval(() => this.go("epoch", 1) || this.toggle(), PACE);
+    this.timer = setInterval(() => this.isWaiting || this.go("epoch", 1) || this.toggle(), PACE);
   }
 }
 

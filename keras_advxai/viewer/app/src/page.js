@@ -1,23 +1,29 @@
 /** The words of the page: verdict, findings, figures as a table, provenance. */
 
-import { fill, h } from "./dom.js";
+import { button, fill, h } from "./dom.js";
 import { driftOf, TARGETS } from "./explainers.js";
+import { glossed } from "./gloss.js";
 import { levelsOf } from "./levels.js";
 import { scale } from "./scale.js";
-import { number, percent } from "./text.js";
+import { chosen } from "./select.js";
+import { counted, number, percent } from "./text.js";
 
 /** @typedef {import("./types.js").View} View */
 
-/** @param {HTMLElement} place @param {View} view */
-export function verdict(place, view) {
+/** The patch that shows the images that keep their prediction while the heatmap moves. @type {Partial<import("./types.js").State>} */
+const KEPT_BUT_MOVED = { filter: "moved", label: null, low: null, high: null, flip: "" };
+
+/** @param {HTMLElement} place @param {View} view @param {(patch: Partial<import("./types.js").State>) => void} onpick */
+export function verdict(place, view, onpick) {
   const said = view.step.overview.verdict;
   const { attack, explainer, metric } = view.state;
   const drift = view.state.target ? ofTarget(view) : said.drift[metric]?.[explainer]?.[attack]?.[view.level];
   const [headline, known] = said.accuracy[attack]?.[view.level] ?? ["", ""];
+  const moved = view.about.task === "regression" ? 0 : chosen({ ...view, state: { ...view.state, ...KEPT_BUT_MOVED } }).length;
   fill(place,
     h("div.words", {},
       h("p.first", { text: headline }),
-      h("p", {}, h("span.worth", { text: `${known} ` }), drift ?? ""),
+      h("p", {}, h("span.worth", { text: `${known} ` }), ...glossed(drift ?? ""), " ", moved > 0 && button("Show them", () => onpick(KEPT_BUT_MOVED), { class: "quiet", title: `Show ${counted(moved, "image")} kept, but moved` })),
       h("p.worth", { text: said.worth })),
     scale(view));
 }
@@ -64,9 +70,9 @@ export function table(place, view) {
   const clean = isRegression ? "" : `Clean accuracy ${percent(figures.clean.accuracy)} of ${figures.images.toLocaleString("en")} images. `;
   const vids = drift ? about.attacks.map((attack) => `${attack.name} ${number(drift.attacks[attack.name]?.vid)}`).join(", ") : "";
   const note = `${clean}${drift ? `${state.explainer}, ${state.metric}: chance ${number(drift.chance)}; VID ${vids}.` : ""}`;
-  fill(place, h("h2", { text: "Figures" }), h("p.quiet", { text: note }),
+  fill(place, h("h2", { text: "Figures" }), h("p.quiet", {}, ...glossed(note)),
     h("div.scroll", { tabindex: "0", role: "region", "aria-label": "Figures" },
-      h("table", {}, h("thead", {}, h("tr", {}, ...head.map((text) => h("th", { scope: "col", text })))),
+      h("table", {}, h("thead", {}, h("tr", {}, ...head.map((text) => h("th", { scope: "col" }, ...glossed(text))))),
         h("tbody", {}, ...rows.map((row) => h(`tr${row.isFirst ? ".first" : ""}${row.isChosen ? ".chosen" : ""}`, {}, ...row.cells.map((text) => h("td", { text }))))))));
 }
 

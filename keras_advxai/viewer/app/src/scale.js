@@ -3,6 +3,7 @@
 import { color } from "./colors.js";
 import { h } from "./dom.js";
 import { driftOf } from "./explainers.js";
+import { WORDS } from "./gloss.js";
 import { number } from "./text.js";
 
 /**
@@ -31,5 +32,5 @@ export function scale(view) {
     tick("noise", control, "noise", isBelow && Number(control) > 0.2 * end),
     tick("chance", found.chance, "chance", !isBelow || Number(found.chance) > 0.8 * end && (control === null || Number(control) < 0.4 * end)),
     low === null || high === null ? null : h("div.interval", { style: { left: place(low), width: `calc(${place(high)} - ${place(low)})`, background: own } }),
-    h("div.mark", { style: { left: place(mod), background: own } }, h("span", { text: `MOD ${number(mod)}` })));
+    h("div.mark", { style: { left: place(mod), background: own } }, h("span", { text: `MOD ${number(mod)}`, title: WORDS.MOD })));
 }

@@ -59,9 +59,9 @@ export function chosen(view) {
     index: (a, b) => a - b,
     name: (a, b) => (samples.name?.[a] ?? "").localeCompare(samples.name?.[b] ?? "", "en", { numeric: true }),
   };
-  const order = orders[state.sort];
-  // Those with pictures first: among thousands, sixteen would never be found.
-  const has = (row) => (drawn.has(samples.index[row]) ? 0 : 1);
+  // Among thousands, sixteen with pictures would never be found: by this order they come first.
+  const has = (row) => (state.sort === "pictures" && !drawn.has(samples.index[row]) ? 1 : 0);
+  const order = orders[state.sort] ?? orders.drift;
   return rows.sort((a, b) => has(a) - has(b) || order(a, b) || a - b);
 }
 

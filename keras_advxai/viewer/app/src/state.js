@@ -1,12 +1,12 @@
 /** What the user has chosen, and how it is written into an address. */
 
-import { targets, usual } from "./explainers.js";
-import { nearest } from "./levels.js";
+import { driftOf, targets, usual } from "./explainers.js";
+import { nearest, same, scaleOf } from "./levels.js";
 
 /** @typedef {import("./types.js").State} State */
 /** @typedef {import("./types.js").About} About */
 
-export const SORTS = { drift: "most moved first", steady: "least moved first", confidence: "confidence", index: "order of the data", name: "file name" };
+export const SORTS = { pictures: "with pictures first", drift: "most moved first", steady: "least moved first", confidence: "confidence", index: "order of the data", name: "file name" };
 export const FILTERS = { all: "all", flipped: "flipped", kept: "kept", moved: "kept, but moved" };
 export const VIEWS = { side: "side by side", wipe: "wipe", blink: "blink" };
 
@@ -14,7 +14,7 @@ export const VIEWS = { side: "side by side", wipe: "wipe", blink: "blink" };
 export function initial() {
   return {
     run: "", step: null, attack: "", explainer: "", metric: "", target: "", epsilon: null, severity: null,
-    sort: "drift", filter: "all", label: null, view: "side", alpha: 0.8,
+    sort: "pictures", filter: "all", label: null, view: "side", alpha: 0.8,
     sample: null, pin: null, low: null, high: null, flip: "", wipe: 0.5,
   };
 }
@@ -57,7 +57,7 @@ export function decode(hash) {
     if (TEXTS.includes(key)) state[key] = text;
     else if (text.trim() !== "" && Number.isFinite(Number(text))) state[key] = Number(text);
   }
-  if (!Object.hasOwn(SORTS, state.sort)) state.sort = "drift";
+  if (!Object.hasOwn(SORTS, state.sort)) state.sort = "pictures";
   if (!Object.hasOwn(FILTERS, state.filter)) state.filter = "all";
   if (!Object.hasOwn(VIEWS, state.view)) state.view = "side";
   for (const share of ["alpha", "wipe"]) state[share] = Math.min(1, Math.max(0, state[share]));
@@ -67,7 +67,7 @@ export function decode(hash) {
 
 /**
  * The same choice where what was chosen is not there: the first attack that is no noise, the first explainer, the
- * largest epsilon and severity, the report's own target.
+ * epsilon that tells most, the largest severity, the report's own target.
  *
  * @param {State} state
  * @param {About} about
@@ -83,11 +83,57 @@ export function fitted(state, about, figures) {
     attack: has(about.attacks, state.attack) ? state.attack : (first?.name ?? ""),
     explainer: has(about.explainers, state.explainer) ? state.explainer : usual(about),
     metric: has(about.metrics, state.metric) ? state.metric : (about.metrics[0]?.name ?? ""),
-    epsilon: about.epsilons[nearest(state.epsilon, about.epsilons)]?.value ?? null,
+    epsilon: null,
     severity: about.severities[nearest(state.severity, about.severities)]?.value ?? null,
   };
   const isMeasured = targets(about, figures, found).slice(1).includes(state.target);
-  return { ...found, target: isMeasured ? state.target : "" };
+  const chosen = { ...found, target: isMeasured ? state.target : "" };
+  const place = state.epsilon === null ? telling(chosen, about, figures) : nearest(state.epsilon, about.epsilons);
+  return { ...chosen, epsilon: about.epsilons[place]?.value ?? null };
+}
+
+/**
+ * The place of the epsilon that tells most of the chosen attack: where its MOD is furthest above that of its noise. At
+ * the largest, noise may move heatmaps as far as chance. Without a control it is the middle one, and where there are
+ * no heatmaps the largest.
+ *
+ * @param {State} state
+ * @param {About} about
+ * @param {import("./types.js").Figures} figures
+ */
+export function telling(state, about, figures) {
+  const { epsilons, attacks } = about;
+  const sorted = [...epsilons.keys()].sort((a, b) => epsilons[a].value - epsilons[b].value);
+  const mods = driftOf(figures, state)?.attacks[state.attack]?.mod;
+  if (!mods || scaleOf(state.attack, about) === "severity") return sorted[sorted.length - 1] ?? 0;
+  const noise = attacks.find((item) => item.name === state.attack)?.noise;
+  const control = noise ? driftOf(figures, state)?.attacks[noise]?.mod : null;
+  const known = control ? sorted.filter((place) => typeof mods[place] === "number" && typeof control[place] === "number") : [];
+  const above = (place) => Number(mods[place]) - Number(control?.[place]);
+  if (known.length) return known.reduce((best, place) => (above(place) > above(best) ? place : best));
+  return sorted[Math.floor(sorted.length / 2)] ?? 0;
+}
+
+/**
+ * What was asked for and is not there, in one line; nothing where all of it is.
+ *
+ * @param {State} asked As an address says it.
+ * @param {State} shown What is shown for it, its step that of the epoch.
+ * @param {About} about
+ * @returns {string} Such as `Not found: attack pgd (shown: fgsm).`.
+ */
+export function missing(asked, shown, about) {
+  const levels = (scale) => (scale === "epsilon" ? about.epsilons : about.severities);
+  const said = [];
+  for (const key of ["run", "attack", "explainer", "metric", "target"]) {
+    if (asked[key] && asked[key] !== shown[key] && !(key === "target" && asked[key] === about.target)) said.push([key === "metric" ? "dissimilarity" : key, asked[key], shown[key] || about[key]]);
+  }
+  for (const scale of ["epsilon", "severity"]) {
+    const value = asked[scale];
+    if (value !== null && same(value, levels(scale)) < 0) said.push([scale, value, levels(scale).find((item) => item.value === shown[scale])?.text ?? "none"]);
+  }
+  if (asked.step !== null && asked.step !== shown.step) said.push(["epoch", asked.step + 1, Number(shown.step) + 1]);
+  return said.length ? `Not found: ${said.map(([what, name, other]) => `${what} ${name} (shown: ${other})`).join(", ")}.` : "";
 }
 
 /** Texts with halves of characters cannot be written into an address.

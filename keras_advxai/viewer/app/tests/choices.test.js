@@ -2,9 +2,11 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { asRange, clicked, countIn } from "../src/brush.js";
+import { asRange, binned, clicked, countIn } from "../src/brush.js";
 import { color, dashes, runMark } from "../src/colors.js";
+import { stepOf } from "../src/detail.js";
 import { atLayers, atScores, counterpart, dissimilarities, driftOf, families, ofFamily, targets, usual } from "../src/explainers.js";
+import { parts, WORDS } from "../src/gloss.js";
 import { attacksOn, conditionOf, levelsOf, levelText, nearest, same, scaleOf } from "../src/levels.js";
 import { beside, overEpochs, overLevels } from "../src/overlay.js";
 import { kindText, reducedText } from "../src/pictures.js";
@@ -126,6 +128,31 @@ test("a range has its ends in order, none where it holds everything, and a bar's
   assert.deepEqual(bar, { low: 0.1, high: 0.2 });
   assert.deepEqual(clicked(0.17, bar, 0.5, 5), { low: null, high: null });
   assert.deepEqual(clicked(0.5, bar, 0.5, 5), { low: 0.4, high: null });
+});
+
+test("the bars of a histogram hold every image, near 0 and far out, too", () => {
+  const sum = (bars) => bars.reduce((all, bar) => all + bar.flipped + bar.kept, 0);
+  const one = (values, flipped = []) => binned(values, flipped, Math.max(0.05, ...values.map(Number)) * 1.1, 24);
+  for (const values of [Array(50).fill(0.3), Array(50).fill(0), [...Array(49).fill(0.001), 0.9], [0, -1e-9, 0.9]]) assert.equal(sum(one(values)), values.length);
+  assert.equal(sum(binned([0.2, null, NaN, Infinity, 0.7], [], 0.5, 5)), 2); // what is not known is in none
+  assert.equal(one([...Array(49).fill(0.001), 0.9])[0].kept, 49);
+  const bars = binned([0, 0.05, 0.1, 0.5], [1, 0, 0, 1], 0.5, 5);
+  assert.deepEqual(bars.map((bar) => [bar.flipped, bar.kept]), [[1, 1], [0, 1], [0, 0], [0, 0], [1, 0]]);
+  // A click on a bar chooses what it counts.
+  assert.deepEqual(clicked(0.05, { low: null, high: null }, 0.5, 5), { low: null, high: bars[0].high });
+});
+
+test("in an opened sample, keys go to the next and the previous one", () => {
+  assert.deepEqual(["j", "ArrowRight", "k", "ArrowLeft", "x"].map((key) => stepOf({ key })), [1, 1, -1, -1, 0]);
+  assert.equal(stepOf({ key: "ArrowLeft", altKey: true }), 0); // the browser's own
+});
+
+test("a short word says what it means where it appears first, and no text is lost", () => {
+  const text = "MOD, 95 % interval, MOD, flipped; VID 0.1 (NISSIM, MODEL)";
+  const found = parts(text);
+  assert.equal(found.map((part) => part.text).join(""), text);
+  assert.deepEqual(found.filter((part) => part.title).map((part) => [part.text, part.title]), ["MOD", "flipped", "VID", "NISSIM"].map((word) => [word, WORDS[word]]));
+  assert.deepEqual(parts(""), []);
 });
 
 const step = (number, mod, names = about) => ({ step: number, overview: { about: names, figures: { drift: { nissim: { ig: drift(mod) } } } } });

@@ -3,11 +3,12 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { color, dashes } from "../src/colors.js";
+import { ends as endsOf, laidOut } from "../src/gallery.js";
 import { tileAt } from "../src/pictures.js";
 import { adversarial, asHeat, heatChange, overlay, perturbation, resized } from "../src/pixels.js";
 import { asCsv, chosen, flips } from "../src/select.js";
 import { nearest } from "../src/levels.js";
-import { decode, encode, fitted, initial } from "../src/state.js";
+import { decode, encode, fitted, initial, missing, telling } from "../src/state.js";
 import { merged, ours } from "../src/tensorboard_host.js";
 import { className, ending, ends, number, percent } from "../src/text.js";
 
@@ -43,10 +44,33 @@ test("an address is read as it was written, and what is wrong in it does nothing
   assert.deepEqual(wrong, { ...initial(), alpha: 1 });
 });
 
-test("what is not there is replaced: the first attack that is no noise, and the largest epsilon", () => {
+test("what is not there is replaced: the first attack that is no noise, and without heatmaps the largest epsilon", () => {
   const state = fitted({ ...initial(), attack: "gone", epsilon: null }, about, figures);
   assert.deepEqual([state.attack, state.explainer, state.metric, state.epsilon], ["fgsm", "cam", "nissim", 0.2]);
   assert.equal(fitted({ ...initial(), attack: "noise", epsilon: 0.12 }, about, figures).epsilon, 0.1);
+});
+
+test("it opens at the epsilon where an attack is furthest above its noise", () => {
+  const three = { ...about, epsilons: [{ value: 0.3, text: "0.3" }, { value: 0.1, text: "0.1" }, { value: 0.2, text: "0.2" }] };
+  const measured = (fgsm, noise) => ({ drift: { nissim: { cam: { chance: 0.5, attacks: { fgsm: { mod: fgsm }, noise: { mod: noise }, pgd: { mod: [null, null, null] } }, targets: {} } } } });
+  const opened = (attack, of) => fitted({ ...initial(), attack }, three, of).epsilon;
+  assert.equal(opened("fgsm", measured([0.5, 0.1, 0.4], [0.5, 0, 0.1])), 0.2);
+  assert.equal(opened("fgsm", measured([0.5, 0.3, 0.4], [0.5, 0, 0.2])), 0.1);
+  assert.equal(opened("fgsm", measured([0.5, null, 0.4], [0.5, 0, 0.2])), 0.2); // what is not known tells nothing
+  assert.equal(opened("fgsm", measured([0.1, 0.1, 0.1], [0.1, 0.1, 0.1])), 0.1); // of equal ones the smallest
+  assert.deepEqual([opened("noise", measured([1, 1, 1], [1, 1, 1])), opened("pgd", measured([1, 1, 1], [1, 1, 1]))], [0.2, 0.2]); // the middle one
+  assert.equal(opened("fgsm", figures), 0.3); // without heatmaps the largest
+  assert.equal(fitted({ ...initial(), epsilon: 0.3 }, three, measured([0.5, 0.1, 0.4], [0.5, 0, 0.1])).epsilon, 0.3);
+  assert.equal(telling(initial(), { ...about, epsilons: [] }, figures), 0);
+});
+
+test("an address that asks for what is not there is answered in one line", () => {
+  const asked = { ...initial(), attack: "nope", explainer: "cam", epsilon: 0.5, step: 98 };
+  const shown = { ...fitted(asked, about, figures), step: 14 };
+  assert.equal(missing(asked, shown, about), "Not found: attack nope (shown: fgsm), epsilon 0.5 (shown: 0.2), epoch 99 (shown: 15).");
+  const right = { ...initial(), attack: "pgd", epsilon: 0.1000001, step: 14, target: "predicted" };
+  assert.equal(missing(right, { ...fitted(right, about, figures), step: 14 }, about), "");
+  assert.equal(missing(initial(), { ...fitted(initial(), about, figures), step: 14 }, about), "");
 });
 
 test("TensorBoard's part of an address stays as it is", () => {
@@ -68,6 +92,18 @@ test("samples are sorted and filtered", () => {
   const drawn = view();
   drawn.details.pictures = { indices: [2] };
   assert.deepEqual(chosen(drawn), [2, 0, 1, 3]); // those with pictures first
+  drawn.state.sort = "drift";
+  assert.deepEqual(chosen(drawn), [0, 1, 2, 3]); // by movement alone
+});
+
+test("rows with pictures stand beside one another where there is room, and those without have a line each", () => {
+  const size = { tall: 100, bare: 40, across: 1, wide: 300 };
+  assert.deepEqual(laidOut([true, false, true], size).map(({ top, left, bottom }) => [top, left, bottom]), [[0, 0, 100], [100, 0, 140], [140, 0, 240]]);
+  const beside = laidOut([true, true, true, false, false, true, true], { ...size, across: 2 });
+  assert.deepEqual(beside.map(({ top, left }) => [top, left]), [[0, 0], [0, 300], [100, 0], [200, 0], [240, 0], [280, 0], [280, 300]]);
+  assert.deepEqual(laidOut([], size), []);
+  assert.deepEqual(endsOf([1, 5, 6, 2], (value) => value > 4), [1, 2]);
+  assert.deepEqual([endsOf([1, 2], () => false), endsOf([], () => true)], [[0, 0], [0, -1]]); // one is always there
 });
 
 test("flips are counted by class, and rows are written for spreadsheets", () => {

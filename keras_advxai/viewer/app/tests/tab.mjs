@@ -84,7 +84,7 @@ const parts = {
     await choose(frame, "Show", "all");
     changes.label = await after(frame, () => choose(frame, "Class", "1"));
     await choose(frame, "Class", "");
-    for (const sort of ["steady", "confidence", "name", "index", "drift"]) changes[sort] = await after(frame, () => choose(frame, "Sort by", sort));
+    for (const sort of ["steady", "confidence", "name", "index", "drift", "pictures"]) changes[sort] = await after(frame, () => choose(frame, "Sort by", sort));
     await after(frame, () => choose(frame, "Compare", "wipe"));
     const tiles = await (await frame.$(".row .tiles")).boundingBox();
     await page.mouse.move(tiles.x + 40, tiles.y + 20);
