@@ -115,10 +115,7 @@ class MinimumNormAttack(Attack):
 
     def _nearest(self, model: ImageClassifier, y: Tensor, forward: Forward) -> tuple[Tensor, Tensor]:
         """The nearest misclassified images, and their distances, searched for once for each pass."""
-        found: tuple[Tensor, Tensor] = forward.remember(
-            (self, "nearest"), y, functools.partial(self._search, model, y, forward)
-        )
-        return found
+        return forward.remember((self, "nearest"), y, functools.partial(self._search, model, y, forward))
 
     def _search(self, model: ImageClassifier, y: Tensor, forward: Forward) -> tuple[Tensor, Tensor]:
         # What is misclassified already is at distance 0, whatever a search would find.

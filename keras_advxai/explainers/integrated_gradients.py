@@ -295,12 +295,11 @@ class IntegratedGradients(Explainer):
             )
             return found, tf.cast(steps, tf.float32), change
 
-        def build() -> Any:
+        def build() -> tuple[Tensor, Tensor, Tensor]:
             found, steps, change = mean_over(self._draws, draw)
             return found, tf.cast(tf.round(steps * self._draws), tf.int32), change
 
-        remembered: Any = forward.remember((self, "until"), targets, build)
-        return remembered  # type: ignore[no-any-return]  # what is remembered is mostly one tensor
+        return forward.remember((self, "until"), targets, build)
 
     def _baselines(self, model: ImageClassifier, x: Tensor, draw: Tensor) -> Tensor:
         # SmoothGrad draws from (seed, 0), (seed, 1), ...: around this explainer, both noises would be made of one draw.

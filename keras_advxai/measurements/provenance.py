@@ -60,12 +60,10 @@ def _partial(value: Any) -> bool:
 
 def _part(value: Any) -> bool:
     """Whether something is what `evaluation.merging` makes of a part: of what it is used for, nothing is missing."""
-    if not isinstance(value, dict) or set(value) - {"own_prediction"} != set(_PART):
+    if not isinstance(value, dict) or not set(_PART) <= set(value) <= {*_PART, *_OF_SOME_PARTS}:
         return False
-    # There only where a model has one, so that the other parts are those of earlier versions.
-    if not is_text(value.get("own_prediction", "")):
-        return False
-    return is_plain(value) and all(check(value[name]) for name, check in _PART.items())
+    known = {**_PART, **_OF_SOME_PARTS}
+    return is_plain(value) and all(known[name](item) for name, item in value.items())
 
 
 def _pair(value: Any) -> bool:
@@ -107,6 +105,8 @@ _PART: dict[str, Callable[[Any], bool]] = {
     "audit": _list_of(lambda item: isinstance(item, dict) and {"id", "severity", "text"} == set(item)),
 }
 """What is kept of a part of the data, with the check of each entry."""
+_OF_SOME_PARTS: dict[str, Callable[[Any], bool]] = {"own_prediction": is_text}
+"""What is there only where a model has it, so that parts of other models are those of earlier versions."""
 
 _FIELDS: dict[str, tuple[Any, str, Callable[[Any], bool]]] = {
     "model": ("model", "a string", is_text),

@@ -7,7 +7,7 @@ import copy
 import functools
 import warnings
 from collections.abc import Callable, Hashable, Sequence
-from typing import Any, Protocol, Self
+from typing import Any, Protocol, Self, TypeVar
 
 import keras
 import tensorflow as tf
@@ -66,6 +66,7 @@ class Traceable(Protocol):
         """One pass."""
 
 
+T = TypeVar("T")
 Objective = Callable[["Forward", Tensor], Tensor]
 """A function of a pass and of one label for each image, with one value for each image, `(batch,)`."""
 
@@ -231,7 +232,7 @@ class Forward:
         gradient = tf.convert_to_tensor(gradient)
         return gradient if wrt is None else self._as_map(wrt, gradient)
 
-    def remember(self, key: Hashable, labels: Tensor, build: Callable[[], Tensor]) -> Tensor:
+    def remember(self, key: Hashable, labels: Tensor, build: Callable[[], T]) -> T:
         """What `build()` returned the first time, for something that is computed of this pass and of labels.
 
         Args:
@@ -246,7 +247,8 @@ class Forward:
         if full_key not in self._remembered:
             with contextlib.nullcontext() if self._graph is None else self._graph.as_default():
                 self._remembered[full_key] = (build(), labels)
-        return self._remembered[full_key][0]
+        found: T = self._remembered[full_key][0]
+        return found
 
     def with_classifier(self, classifier: Traceable) -> Forward:
         """The same pass for a classifier that differs in how it differentiates, or in what its outputs mean.

@@ -45,7 +45,7 @@ def is_linear(operation: Any) -> bool:
     if operation.type not in _AFFINE_OPS:
         return False
     # A bias, a temperature or the weights of an average are no obstacle; whatever else flows in must be linear itself.
-    rest = [source(tensor).op for tensor in operation.inputs if not _is_parameter(tensor.op)]
+    rest = _data(operation)
     return bool(rest) and all(is_linear(op) for op in rest)
 
 
@@ -57,17 +57,25 @@ def mixes_probabilities(product: Any) -> bool:
     """
     if product.type not in PRODUCTS:
         return False
-    classes, queue, seen = product.outputs[0].shape[-1], list(product.inputs), set[int]()
+    classes, queue, seen = product.outputs[0].shape[-1], _data(product), set[int]()
     while queue:
-        operation = source(queue.pop()).op
+        operation = queue.pop()
         if id(operation) in seen:
             continue
         seen.add(id(operation))
         if operation.type == "Softmax" and operation.outputs[0].shape[-1] == classes:
             return True
-        if operation.type in _AFFINE_OPS | _GATHERING:
-            queue.extend(operation.inputs)
+        flowing = _data(operation)
+        # Features that are multiplied with an attention's softmax are features still.
+        gated = operation.type in ("Mul", "RealDiv") and len(flowing) > 1
+        if operation.type in _AFFINE_OPS | _GATHERING and not gated:
+            queue.extend(flowing)
     return False
+
+
+def _data(operation: Any) -> list[Any]:
+    """The operations that an operation takes values from, without those of parameters."""
+    return [source(tensor).op for tensor in operation.inputs if not _is_parameter(tensor.op)]
 
 
 def _is_parameter(operation: Any) -> bool:

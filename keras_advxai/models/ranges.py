@@ -116,12 +116,13 @@ def _decide(classifier: Traceable) -> Callable[[Any], Any]:
     def decisions(inputs: Any) -> Any:
         return Forward(classifier, inputs).decisions
 
-    compiled = tf.function(decisions, autograph=False, reduce_retracing=True)
+    ways = [decisions]  # eagerly: to compile a pass takes longer
 
     def decide(inputs: Any) -> Any:
         try:
-            return decisions(inputs)  # to compile a pass takes longer
-        except OutOfReachError:  # of a softmax that is not Keras' own, or not the last of the layers
-            return compiled(inputs)
+            return ways[-1](inputs)
+        except OutOfReachError:  # behind a softmax that is not Keras' own, or not the last of the layers
+            ways.append(tf.function(decisions, autograph=False, reduce_retracing=True))
+            return ways[-1](inputs)
 
     return decide

@@ -78,9 +78,36 @@ def test_products_of_probabilities_are_probabilities(mix):
     np.testing.assert_allclose(probabilities, model.predict(X, verbose=0), rtol=1e-4)
 
 
-def test_products_of_features_are_logits():
-    for activation in ("softmax", "sigmoid"):  # of as many hidden units as there happen to be, but not of the classes
-        assert found(network(L.Dense(5, activation=activation), L.Dense(3))) == {}
+class Normalised(L.Layer):
+    """A dense layer whose weights are a softmax of its variable: a softmax of parameters, and not of classes."""
+
+    def build(self, shape):
+        self.kernel = self.add_weight(shape=(shape[-1], 3))
+
+    def call(self, features):
+        return keras.ops.matmul(features, keras.ops.softmax(self.kernel))
+
+
+def gated():
+    """Features, as many as there are classes, multiplied with the softmax of an attention."""
+    image = L.Input((6, 6, 1))
+    features = L.GlobalAveragePooling2D()(L.Conv2D(3, 3)(image))
+    return keras.Model(image, L.Dense(3)(L.Multiply()([features, L.Dense(3, activation="softmax")(features)])))
+
+
+LOGITS = {
+    "softmax of other units": lambda: network(L.Dense(5, activation="softmax"), L.Dense(3)),
+    "sigmoids": lambda: network(L.Dense(3, activation="sigmoid"), L.Dense(3)),
+    "normalised weights": lambda: network(Normalised()),
+    "gated": gated,
+}
+
+
+@pytest.mark.parametrize("end", LOGITS)
+def test_products_of_features_are_logits(end):
+    model = LOGITS[end]()
+    assert found(model) == {}
+    np.testing.assert_allclose(kax.ImageClassifier(model).forward(X).logits, model(X), rtol=1e-5, atol=1e-6)
 
 
 @pytest.mark.slow
