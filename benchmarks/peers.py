@@ -22,42 +22,29 @@ TF_KERAS_VIS, XPLIQUE, CLEVERHANS, FOOLBOX, ART, SKIMAGE = (
 )
 
 
-def tf_keras_vis(model: keras.Model, x: np.ndarray, targets: np.ndarray, layer: str, **settings: Any) -> Run:
-    """Grad-CAM of tf-keras-vis, on the model itself, which returns logits already.
+def tf_keras_vis(
+    model: keras.Model, x: np.ndarray, targets: np.ndarray, layer: str, method: str = "gradcam", **settings: Any
+) -> Run:
+    """Grad-CAM or Score-CAM of tf-keras-vis, on the model itself, which returns logits already.
 
     Args:
         model: The model.
         x: Images.
         targets: Classes.
         layer: The name of the explained layer.
-        **settings: For `Gradcam.__call__`.
+        method: `"gradcam"` or `"scorecam"`. Defaults to `"gradcam"`.
+        **settings: For the call of its `Gradcam` or `Scorecam`.
     """
     from tf_keras_vis.gradcam import Gradcam
-    from tf_keras_vis.utils.scores import CategoricalScore
-
-    explain, score = Gradcam(model, clone=False), CategoricalScore(targets.tolist())
-    call = {"penultimate_layer": layer, "seek_penultimate_conv_layer": False, **settings}
-    return lambda: np.asarray(explain(score, x, **call))
-
-
-def score_cam(model: keras.Model, x: np.ndarray, targets: np.ndarray, layer: str, **settings: Any) -> Run:
-    """Score-CAM of tf-keras-vis, on the model itself, which returns logits already.
-
-    Args:
-        model: The model.
-        x: Images.
-        targets: Classes.
-        layer: The name of the explained layer.
-        **settings: For `Scorecam.__call__`.
-    """
     from tf_keras_vis.scorecam import Scorecam
     from tf_keras_vis.utils.scores import CategoricalScore
 
-    explain, score = Scorecam(model, clone=False), CategoricalScore(targets.tolist())
+    made = {"gradcam": Gradcam, "scorecam": Scorecam}[method]
+    explain, score = made(model, clone=False), CategoricalScore(targets.tolist())
     call = {"penultimate_layer": layer, "seek_penultimate_conv_layer": False, **settings}
 
     def run() -> np.ndarray:
-        with contextlib.redirect_stdout(io.StringIO()):  # a bar of Keras' `predict`
+        with contextlib.redirect_stdout(io.StringIO()):  # Score-CAM shows a bar of Keras' `predict`
             return np.asarray(explain(score, x, **call))
 
     return run

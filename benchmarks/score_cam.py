@@ -73,7 +73,7 @@ def measured(case: Case, rounds: int) -> dict[str, Any]:
     explainer = kax.explainers.ScoreCAM(layer=case.layer)
 
     def peer(size: int, **settings: Any) -> Run:
-        return peers.score_cam(model, x, targets, case.layer, batch_size=size, **settings)
+        return peers.tf_keras_vis(model, x, targets, case.layer, "scorecam", batch_size=size, **settings)
 
     raw = peer(case.sizes[0], expand_cam=False, normalize_cam=False)()
     apart = relative(raw, explainer.attributions(model, x, targets)[..., 0])

@@ -69,6 +69,13 @@ def linear_model(weights: Any, shape: tuple[int, ...], bias: Any = 0.0, activati
     return model
 
 
+def scaled_logits(model: keras.Model, scale: float) -> keras.Model:
+    """The model itself, which ends in a dense layer, with logits that are so many times as large."""
+    *body, kernel, bias = model.get_weights()
+    model.set_weights([*body, scale * kernel, scale * bias])
+    return model
+
+
 def needs_channels_first() -> None:
     """Leave out a test of images with the channels first where TensorFlow has no convolution for them.
 
@@ -78,6 +85,17 @@ def needs_channels_first() -> None:
         tf.nn.conv2d(tf.zeros((1, 1, 3, 3)), tf.zeros((1, 1, 1, 1)), 1, "SAME", data_format="NCHW")
     except tf.errors.UnimplementedError:
         pytest.skip("TensorFlow has no convolution of images with the channels first here: it needs oneDNN")
+
+
+def needs_bfloat16() -> None:
+    """Leave out a test in bfloat16 where TensorFlow aborts a convolution in it.
+
+    It asks the processor whether there is one, and oneDNN, which runs it, heeds the cap of `ONEDNN_MAX_CPU_ISA`.
+    """
+    try:
+        tf.nn.conv2d(tf.zeros((1, 3, 3, 1), tf.bfloat16), tf.zeros((1, 1, 1, 1), tf.bfloat16), 1, "SAME")
+    except tf.errors.AbortedError:
+        pytest.skip("TensorFlow aborts convolutions in bfloat16 here: the processor's instructions are capped")
 
 
 def evaluator(model: Any, **settings: Any) -> Evaluator:

@@ -17,22 +17,7 @@ class ClassActivationMap(LayerExplainer):
 
     The heatmap costs one pass and the few layers after the explained one.
 
-    Args:
-        layer: The name of a layer with a spatial output, its path (`"backbone/conv1"`), or the layer itself, which
-            is saved by its name. Defaults to the one that the model pools or flattens last; `keras_advxai.list_layers`
-            lists all.
-        score: What is differentiated: `"logit"`, `"probability"` or `"centered_logit"`; see `Explainer`. Defaults to
-            `"logit"`.
-        relu: Whether evidence against the class is cut off. Without it, attributions are signed and heatmaps
-            in [-1, 1]. Defaults to `True`.
-        reshape_transform: For a `layer` that does not return a feature map, what converts its output to one: `"tokens"`
-            for a vision transformer's `(batch, tokens, channels)`, laid out as a square without the class token, or a
-            function to `(batch, height, width, channels)`. (To save a function with the explainer, register it with
-            `keras.saving.register_keras_serializable`.) Defaults to `None`.
-
-    Raises:
-        TypeError: `layer` or `reshape_transform` is something else.
-        ValueError: `reshape_transform` comes without a `layer`, or under an unknown name.
+    The arguments and errors are those of `LayerExplainer`.
 
     Example:
 

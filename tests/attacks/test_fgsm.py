@@ -76,8 +76,11 @@ def test_the_bounds_are_kept():
 
 @pytest.fixture(scope="module", params=helpers.KINDS)
 def linear(request, build):
-    """A trained CNN that ends in logits, which is what cleverhans wants."""
-    return build("linear", request.param)
+    """A trained CNN that ends in logits, which is what cleverhans wants.
+
+    It is unsure: of a confident model, cleverhans' cross-entropy rounds the label's part of its gradient.
+    """
+    return helpers.scaled_logits(build("linear", request.param), 0.05)
 
 
 @pytest.mark.parametrize("targeted", [False, True])
@@ -97,8 +100,7 @@ def test_it_equals_cleverhans(norm, epsilon, targeted, linear, test_faces):
         targeted=targeted,
         sanity_checks=False,
     ).numpy()
-    # Up to the sign of a gradient that is zero but for rounding; cleverhans' rounds the label's part where a model is
-    # confident.
+    # Up to the sign of a gradient that is zero but for rounding.
     differing = np.abs(found - expected) > 1e-4
     assert differing.mean() < 1e-3
     assert np.abs(found - x).max() > 0
@@ -149,9 +151,7 @@ def test_cross_entropy_does_not_follow_what_both_logits_have_in_common(norm, gap
 def test_log_odds_leaves_fewer_images_of_a_confident_network_robust(build, test_faces):
     """The same network with its head's weights times 40: the same predictions, and no gradient for many."""
     x, y = test_faces
-    model = build()
-    *body, kernel, bias = model.get_weights()
-    model.set_weights([*body, 40 * kernel, 40 * bias])
+    model = helpers.scaled_logits(build(), 40)
 
     def accuracy(loss):
         adversarial = FGSM(loss=loss)(model, x, y, 0.15)
@@ -167,14 +167,19 @@ def test_attacks_work_and_targeted_ones_reach_their_target(model, test_faces):
     def predict(images):
         return classifier.forward(images).predictions.numpy()
 
+    def log_odds(images):
+        logits = classifier.forward(images).logits.numpy()
+        return np.mean(logits[np.arange(len(y)), y] - logits[np.arange(len(y)), 1 - y])
+
     clean = np.mean(predict(x) == y)
-    attacked = np.mean(predict(FGSM()(model, x, y, 0.15)) == y)
+    attacked = FGSM()(model, x, y, 0.15)
     assert clean > 0.9
-    assert attacked < 0.7
+    assert np.mean(predict(attacked) == y) < clean - 0.2
     reached = np.mean(predict(FGSM(targeted=True)(model, x, 1 - y, 0.15)) == 1 - y)
     assert reached > 0.3
-    noisy = np.mean(predict(kax.attacks.UniformNoise()(model, x, y, 0.15)) == y)
-    assert noisy > attacked + 0.15
+    # By the log-odds and not by the accuracy, which noise may bring down as far: some networks call all that is not
+    # smooth one class.
+    assert log_odds(attacked) < log_odds(kax.attacks.UniformNoise()(model, x, y, 0.15)) < log_odds(x)
 
 
 def test_one_sigmoid_unit_is_attacked_like_two_logits(build, few):

@@ -169,9 +169,7 @@ def test_it_is_stronger_than_noise_on_a_network(norm, model, test_faces):
 @pytest.mark.parametrize("scale", [20, 100])
 def test_confidence_is_not_robustness(scale, build, test_faces):
     x, y = test_faces[0][:20], test_faces[1][:20]
-    plain, confident = build("linear"), build("linear")
-    *body, kernel, bias = plain.get_weights()
-    confident.set_weights([*body, scale * kernel, scale * bias])
+    plain, confident = build("linear"), helpers.scaled_logits(build("linear"), scale)
     hits = [
         kax.ImageClassifier(item).forward(Square(queries=100)(item, x, y, 0.1)).predictions.numpy() == y
         for item in (plain, confident)

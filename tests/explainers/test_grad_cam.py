@@ -130,9 +130,7 @@ def test_every_option_changes_the_result(model, few):
 
 
 def test_the_probability_saturates_where_the_logit_does_not(build, few):
-    model = build()
-    *body, kernel, bias = model.get_weights()
-    model.set_weights([*body, 1000 * kernel, 1000 * bias])
+    model = helpers.scaled_logits(build(), 1000)
     logit = GradCAM(relu=False).attributions(model, few[0])
     assert (np.abs(logit).max((1, 2, 3)) > 1).all()
     with pytest.warns(BlankHeatmapWarning, match=r"\d of 6 heatmaps"):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import helpers
 import keras
 import tensorflow as tf
 
@@ -69,6 +70,8 @@ def rematerialised() -> keras.Model:
 
 def mixed(policy: str) -> keras.Model:
     """Half the precision up to the softmax."""
+    if policy == "mixed_bfloat16":
+        helpers.needs_bfloat16()
     end = layers.Activation("softmax", dtype="float32")
     return sequential(*stack(dtype=policy), head(activation=None, dtype=policy), end)
 

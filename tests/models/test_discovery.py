@@ -202,6 +202,8 @@ def test_a_shared_layer_is_listed_once():
 
 @pytest.mark.parametrize("policy", ["mixed_bfloat16", "mixed_float16", "float64"])
 def test_other_precisions(policy):
+    if policy == "mixed_bfloat16":
+        helpers.needs_bfloat16()
     stack = [
         conv(dtype=policy),
         layers.GlobalAveragePooling2D(dtype=policy),

@@ -8,7 +8,7 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-from helpers import counted_operations
+from helpers import counted_operations, needs_bfloat16
 
 import keras_advxai as kax
 from keras_advxai.models.scores import logit_score
@@ -106,6 +106,7 @@ def activation():
 
 
 def mixed():
+    needs_bfloat16()
     return sequential(layers.Conv2D(4, 3, dtype="mixed_bfloat16"), norm(dtype="mixed_bfloat16"))
 
 

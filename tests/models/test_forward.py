@@ -61,6 +61,7 @@ def _functional(head, use_bias: bool = True) -> keras.Model:
 
 
 def _mixed() -> keras.Model:
+    helpers.needs_bfloat16()
     inputs = keras.Input(SHAPE)
     x = layers.Flatten()(layers.Conv2D(4, 3, activation="relu", name="conv", dtype="mixed_bfloat16")(inputs))
     x = layers.Dense(3, dtype="mixed_bfloat16")(x)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import helpers
 import keras
 import numpy as np
 import pytest
@@ -11,6 +12,8 @@ import keras_advxai as kax
 
 @pytest.mark.slow
 def test_a_copy_in_bfloat16_explains_roughly_the_same_and_leaves_the_model_alone(model, few):
+    helpers.needs_bfloat16()
+
     def in_bfloat16(layer):
         return type(layer).from_config({**layer.get_config(), "dtype": "mixed_bfloat16"})
 
