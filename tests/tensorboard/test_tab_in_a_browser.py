@@ -6,8 +6,6 @@ One browser looks at all of it once; the tests compare what it has seen with wha
 from __future__ import annotations
 
 import json
-import os
-import shutil
 import subprocess
 
 import browsed_logs
@@ -15,21 +13,11 @@ import matplotlib
 import numpy as np
 import pytest
 from browsed_logs import EPOCHS, PATIENCE, PERIOD, SIZE, STRONGEST, WEAKEST
+from browsers import APP, CHROMIUM, IN_A_BROWSER, tensorboards
 
-from keras_advxai.viewer.assets import STATIC
 from keras_advxai.viewer.document import document
 
-APP = STATIC.parent / "app"
-CHROMIUM = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("google-chrome")
-
-# CI has all three. Who runs the tests beside Python alone has not, and is not to fail for it.
-pytestmark = [
-    pytest.mark.slow,
-    pytest.mark.skipif(
-        not CHROMIUM or shutil.which("node") is None or not (APP / "node_modules" / "playwright-core").exists(),
-        reason="needs Chromium, Node and what `make viewer` installs",
-    ),
-]
+pytestmark = IN_A_BROWSER
 
 CHANCE = 0.25
 """As `make_report` has it, between heatmaps of different images."""
@@ -44,7 +32,7 @@ def logged():
 def looked(tmp_path_factory, logged):
     folder = tmp_path_factory.mktemp("looked")
     browsed_logs.write_logs(folder, logged)
-    with browsed_logs.served(folder) as boards:
+    with tensorboards(browsed_logs.boards(folder)) as boards:
         asked = json.dumps({"chromium": CHROMIUM, "boards": boards, "folder": str(folder)})
         with subprocess.Popen(["node", "tests/tab.mjs", asked], cwd=APP, stdout=subprocess.PIPE, text=True) as looking:
             try:
