@@ -1,4 +1,4 @@
-/** What the charts are made of: a plot by Observable Plot in a card, lines, axes, a range that is brushed. */
+/** What the charts are made of: a plot by Observable Plot in a card, lines, axes. */
 
 import * as Plot from "@observablehq/plot";
 import { h } from "./dom.js";
@@ -9,7 +9,13 @@ import { h } from "./dom.js";
 const FONT = { fontFamily: "inherit", fontSize: "12px", background: "transparent", overflow: "visible" };
 
 /** What a vertical axis is called stands above it. */
-const ABOVE = { labelAnchor: "top", labelArrow: "none", labelOffset: 40, grid: true, tickSize: 0 };
+const UPWARD = { labelAnchor: "top", labelArrow: "none", labelOffset: 40, grid: true, tickSize: 0 };
+
+/** A horizontal axis: what it is called stands below its middle. */
+export const ACROSS = { labelAnchor: "center", labelArrow: "none", tickSize: 3 };
+
+/** Of more ticks, the labels would lie upon one another. */
+const MOST_TICKS = 8;
 
 /**
  * A plot without a style element of its own, which the page's security policy does not allow.
@@ -30,7 +36,7 @@ export function plot(options) {
 /** The vertical axis of a number of images, of which there are no halves. @param {number} largest */
 export function countAxis(largest) {
   const step = Math.max(1, Math.ceil(largest / 4));
-  return { ticks: Array.from({ length: Math.floor(largest / step) + 1 }, (_, place) => place * step), tickFormat: "d", label: "images", ...ABOVE };
+  return { ticks: Array.from({ length: Math.floor(largest / step) + 1 }, (_, place) => place * step), tickFormat: "d", label: "images", ...UPWARD };
 }
 
 /** A card with a chart in it.
@@ -86,21 +92,26 @@ export function levelAxis(levels, scale) {
     if (!kept.length || kept[kept.length - 1].value - item.value > 0.16 * span) kept.push(item);
   }
   const text = new Map(kept.map((item) => [item.value, item.text]));
-  return { domain: [0, span * 1.02], ticks: kept.map((item) => item.value), tickFormat: (value) => text.get(value) ?? "", label: scale, labelAnchor: "center", labelArrow: "none", tickSize: 3 };
+  return { domain: [0, span * 1.02], ticks: kept.map((item) => item.value), tickFormat: (value) => text.get(value) ?? "", label: scale, ...ACROSS };
 }
 
 /** @param {number[]} all The epochs, of all runs. */
 export function epochAxis(all) {
   const sorted = [...new Set(all)].sort((a, b) => a - b);
-  const every = Math.max(1, Math.ceil(sorted.length / 8));
-  return { domain: [sorted[0], sorted[sorted.length - 1]], ticks: sorted.filter((_, place) => place % every === 0), tickFormat: (value) => String(value + 1), label: "epoch", labelAnchor: "center", labelArrow: "none", tickSize: 3 };
+  return { domain: [sorted[0], sorted[sorted.length - 1]], ticks: everyNth(sorted), tickFormat: (value) => String(value + 1), label: "epoch", ...ACROSS };
 }
 
-export const SHARES = { domain: [0, 1], tickFormat: "%", ticks: 5, label: "accuracy", ...ABOVE };
+/** As many of some values, evenly spread, as there is room for as ticks. @param {number[]} values */
+export function everyNth(values) {
+  const every = Math.ceil(values.length / MOST_TICKS);
+  return values.filter((_, place) => place % every === 0);
+}
+
+export const SHARES = { domain: [0, 1], tickFormat: "%", ticks: 5, label: "accuracy", ...UPWARD };
 
 /** The vertical axis of a dissimilarity, with room for the chance level.
  * @param {(number | null | undefined)[]} values */
 export function driftAxis(values) {
   const largest = Math.max(0.05, ...values.map((value) => Number(value ?? 0)));
-  return { domain: [0, largest * 1.1], ticks: 5, label: "MOD", ...ABOVE };
+  return { domain: [0, largest * 1.1], ticks: 5, label: "MOD", ...UPWARD };
 }

@@ -1,7 +1,7 @@
 /** Further runs laid over the chosen one: their colour is that of the attack, their marks and dashes are their own. */
 
 import { color, runMark } from "./colors.js";
-import { h } from "./dom.js";
+import { h, svg } from "./dom.js";
 import { levelsOf, levelsOn, same } from "./levels.js";
 
 /** @typedef {import("./types.js").View} View */
@@ -32,9 +32,10 @@ export function overLevels(view, of, text) {
     const step = beside(steps, view.state.step);
     const { about } = step.overview;
     const when = steps.length > 1 ? `, epoch ${step.step + 1}` : "";
-    return [...levelsOn(view.scale, about).entries()].map(([level, item]) => ({
-      x: item.value, y: of(step)?.[level] ?? null, name: run.name,
-      title: `${run.name}: ${view.state.attack}, ${view.scale} ${item.text}${when}\n${text(of(step)?.[level] ?? null)}`,
+    const values = levelsOn(view.scale, about).map((item, level) => ({ ...item, y: of(step)?.[level] ?? null }));
+    return values.map((item) => ({
+      x: item.value, y: item.y, name: run.name,
+      title: `${run.name}: ${view.state.attack}, ${view.scale} ${item.text}${when}\n${text(item.y)}`,
       pick: { run: run.id, [view.scale]: item.value },
     })).sort((a, b) => a.x - b.x);
   });
@@ -77,14 +78,8 @@ const SHAPES = { square: "M9 2H15V8H9Z", triangle: "M12 1L16 8H8Z", diamond2: "M
 
 /** @param {string} name @param {string | null} symbol @param {string | null} dash */
 function item(name, symbol, dash) {
-  const svg = document.createElementNS("http://www.w3.org/2000/svg", "svg");
-  for (const [key, value] of Object.entries({ class: "swatch", viewBox: "0 0 24 10", "aria-hidden": "true" })) svg.setAttribute(key, value);
-  const draw = (d, more) => {
-    const path = document.createElementNS("http://www.w3.org/2000/svg", "path");
-    for (const [key, value] of Object.entries({ d, stroke: "currentColor", ...more })) path.setAttribute(key, value);
-    svg.append(path);
-  };
-  draw("M0 5H24", { "stroke-dasharray": dash ?? "none" });
-  draw(symbol ? SHAPES[symbol] : "M9 5A3 3 0 1 1 15 5A3 3 0 1 1 9 5Z", { class: symbol ? "hollow" : "full" });
-  return h("span.run", { title: name }, svg, h("span", { text: name }));
+  const swatch = svg("svg", { class: "swatch", viewBox: "0 0 24 10", "aria-hidden": "true" },
+    svg("path", { d: "M0 5H24", stroke: "currentColor", "stroke-dasharray": dash ?? "none" }),
+    svg("path", { d: symbol ? SHAPES[symbol] : "M9 5A3 3 0 1 1 15 5A3 3 0 1 1 9 5Z", stroke: "currentColor", class: symbol ? "hollow" : "full" }));
+  return h("span.run", { title: name }, swatch, h("span", { text: name }));
 }

@@ -15,7 +15,7 @@ import { decode, encode, fitted, initial } from "../src/state.js";
 
 const cam = (name, layer, depth, score) => ({ name, family: "cam", score, layers: [layer], depths: [depth] });
 const about = {
-  task: "classification", class_names: ["cat", "dog", "owl"], target: "predicted", targets: ["predicted", "clean"],
+  task: "classification", class_names: ["cat", "dog", "owl"], target: "predicted",
   attacks: [
     { name: "fgsm", aim: "label", norm: "linf", noise: "noise" }, { name: "noise", aim: "noise", norm: "linf", noise: null },
     { name: "fog", aim: "corruption", norm: null, noise: null },
