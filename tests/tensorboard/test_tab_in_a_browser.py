@@ -76,7 +76,7 @@ def test_its_address_shows_charts_and_samples_at_once(looked, logged):
     assert (first["run"], first["epoch"]["stops"], first["epoch"]["text"]) == ("second", 2, "2 (latest)")
     assert first["headline"] == headline(logged[1], "fgsm", STRONGEST)
     assert first["cards"][:2] == ["Accuracy by epoch", "Drift of explanations by epoch"]
-    assert max(looked["ends"]["charts"]) < 900
+    assert max(looked["ends"]) < 900
     assert max(looked["starts"]) < 900 - 100  # of the first row, at least so much is in sight
 
 
@@ -124,10 +124,14 @@ def test_every_control_changes_what_it_should(looked, logged):
     assert found["drift"]["rows"] == names(alone)[:5]
     steady = sorted(range(6), key=lambda index: (np.nan_to_num(moved[index], nan=np.inf), index))
     assert found["steady"]["rows"] == names(steady)[:5]
+    confidence = chosen.measurements.at("confidence", attack="pgd", epsilon=WEAKEST)
+    surest = sorted(range(6), key=lambda index: (-confidence[index], index))
+    assert found["confidence"]["rows"] == names(surest)[:5]
     assert found["index"]["rows"] == found["name"]["rows"] == names(range(5))
     assert looked["wipe"] == {"at": "40px", "tiles": 2}
     assert "Findings: 1 warning." in looked["findings"]["text"]
     assert looked["findings"]["open"]
+    assert looked["findings"]["explained"]  # what is unfolded stays so at another epsilon
     assert "Take care." in looked["findings"]["text"]
     assert looked["playing"] == "Pause"
     assert looked["clicked"]["epoch"]["text"] == "1"
