@@ -65,10 +65,7 @@ export function lines({ lines, levels, x, y, at, width, height = 204, onpick }) 
       line.hasBand !== false && line.points.some((p) => p.low !== undefined && p.low !== null) &&
         Plot.areaY(line.points, { x: "x", y1: "low", y2: "high", fill: line.color, fillOpacity: 0.12 }),
       Plot.lineY(line.points, { x: "x", y: "y", stroke: line.color, strokeWidth: line.width ?? 2, strokeDasharray: line.dash ?? undefined }),
-      // Of another run: a hollow mark of another form.
-      line.symbol
-        ? Plot.dot(line.points, { x: "x", y: "y", r: 4, symbol: /** @type {any} */ (line.symbol), fill: "var(--surface)", stroke: line.color, strokeWidth: 1.5 })
-        : Plot.dot(line.points, { x: "x", y: "y", r: line.width && line.width < 2 ? 2 : 3, fill: line.color }),
+      dots(line.points, line, line.symbol ? 4 : line.width && line.width < 2 ? 2 : 3),
     ]),
     ...levels.filter((level) => level.y !== null).flatMap((level) => [
       Plot.ruleY([level.y], { stroke: "var(--ink-soft)", strokeDasharray: "1 3", strokeWidth: 1.2 }),
@@ -80,6 +77,13 @@ export function lines({ lines, levels, x, y, at, width, height = 204, onpick }) 
   drawn.classList.add("clickable");
   drawn.addEventListener("click", () => drawn.value && onpick(drawn.value.pick));
   return drawn;
+}
+
+/** The marks of a line; those of another run are hollow, and of another form.
+ * @param {{x: number, y: number | null}[]} points @param {{color: string, symbol?: string}} line @param {number} r */
+export function dots(points, { color, symbol }, r) {
+  const look = symbol ? { symbol: /** @type {any} */ (symbol), fill: "var(--surface)", stroke: color, strokeWidth: 1.5 } : { fill: color };
+  return Plot.dot(points, { x: "x", y: "y", r, ...look });
 }
 
 /** Labels along epsilons or severities: those that fit, the largest first.

@@ -1,7 +1,9 @@
 /** Further runs laid over the chosen one: their colour is that of the attack, their marks and dashes are their own. */
 
+import * as Plot from "@observablehq/plot";
+import { dots, plot } from "./chart_parts.js";
 import { color, runMark } from "./colors.js";
-import { h, svg } from "./dom.js";
+import { h } from "./dom.js";
 import { levelsOf, levelsOn, same } from "./levels.js";
 
 /** @typedef {import("./types.js").View} View */
@@ -71,15 +73,15 @@ function lines(view, pointsOf) {
  * @param {Line[]} shown */
 export function legend(view, shown) {
   if (!shown.length) return null;
-  return h("p.runs", {}, `${view.state.attack}: `, item(view.run.name, null, null), ...shown.map((line) => item(line.name, line.symbol ?? null, line.dash)));
+  return h("p.runs", {}, `${view.state.attack}: `, item(view.run.name, undefined, null), ...shown.map((line) => item(line.name, line.symbol, line.dash)));
 }
 
-const SHAPES = { square: "M9 2H15V8H9Z", triangle: "M12 1L16 8H8Z", diamond2: "M12 1L16 5L12 9L8 5Z", star: "M12 1L13.3 4H16L14 6L15 9L12 7L9 9L10 6L8 4H10.7Z", wye: "M11 1H13V5L16 8L14.5 9L12 6.5L9.5 9L8 8L11 5Z" };
-
-/** @param {string} name @param {string | null} symbol @param {string | null} dash */
+/** @param {string} name @param {string | undefined} symbol @param {string | null} dash */
 function item(name, symbol, dash) {
-  const swatch = svg("svg", { class: "swatch", viewBox: "0 0 24 10", "aria-hidden": "true" },
-    svg("path", { d: "M0 5H24", stroke: "currentColor", "stroke-dasharray": dash ?? "none" }),
-    svg("path", { d: symbol ? SHAPES[symbol] : "M9 5A3 3 0 1 1 15 5A3 3 0 1 1 9 5Z", stroke: "currentColor", class: symbol ? "hollow" : "full" }));
+  const swatch = plot({
+    width: 24, height: 10, margin: 0, axis: null, className: "swatch", x: { domain: [0, 2] }, y: { domain: [0, 2] },
+    marks: [Plot.ruleY([1], { strokeWidth: 1.5, strokeDasharray: dash ?? undefined }), dots([{ x: 1, y: 1 }], { color: "currentColor", symbol }, 3)],
+  });
+  swatch.setAttribute("aria-hidden", "true");
   return h("span.run", { title: name }, swatch, h("span", { text: name }));
 }
