@@ -8,19 +8,17 @@ from __future__ import annotations
 
 import itertools
 import json
-import os
 import pathlib
 import shutil
 import subprocess
 import sys
 import tempfile
 
+import browsers
 from PIL import Image
 
 import keras_advxai as kax
 
-ROOT = pathlib.Path(__file__).parents[1]
-APP = ROOT / "keras_advxai" / "viewer" / "app"
 WIDTHS = {1280: 900, 1920: 1080}
 EPSILON = 0.05
 """What the demo's pictures show: there noise moves heatmaps by half of what the attack does."""
@@ -57,17 +55,14 @@ def attack(path: pathlib.Path) -> None:
 
 def look(logs: pathlib.Path, page: pathlib.Path, folder: pathlib.Path) -> None:
     """Write a picture of each, at each width and in both themes."""
-    serve = [sys.executable, str(ROOT / "tests" / "tensorboard" / "serve.py"), json.dumps([["--logdir", str(logs)]])]
-    env = {**os.environ, "PYTHONPATH": str(ROOT)}
-    with subprocess.Popen(serve, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=env) as serving:
-        (address,) = json.loads(serving.stdout.readline())
+    with browsers.tensorboards({"tab": ["--logdir", str(logs)]}) as boards:
         asked = {
-            "chromium": os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("google-chrome"),
-            "pages": {"tab": f"{address}#advxai&advxai.epsilon={EPSILON}", "page": page.as_uri()},
+            "chromium": browsers.CHROMIUM,
+            "pages": {"tab": f"{boards['tab']}#advxai&advxai.epsilon={EPSILON}", "page": page.as_uri()},
             "sizes": list(WIDTHS.items()),
             "folder": str(folder),
         }
-        subprocess.run(["node", "tests/screenshots.mjs", json.dumps(asked)], cwd=APP, check=True)
+        subprocess.run(["node", "tests/screenshots.mjs", json.dumps(asked)], cwd=browsers.APP, check=True)
     for path in folder.glob("*.png"):
         compressed(Image.open(path).convert("RGB")).save(path, optimize=True)
 

@@ -35,7 +35,7 @@ NEUTRAL = "#858585"
 """A gray that is as far from white as from the background of TensorBoard's dark theme."""
 
 _GRID = 0.25
-_LEVEL = 1
+_COMPRESSION = 1
 _LUMA = np.array([0.2126, 0.7152, 0.0722])
 _DARKEST = 0.13
 """The least luminance of a colour: three times that of the dark theme's background, as WCAG measures contrast."""
@@ -128,7 +128,7 @@ def image_pb(tag: str, pixels: np.ndarray, description: str) -> Any:
     """
     height, width = pixels.shape[:2]
     # After every epoch: the highest of zlib's levels that does not take longer than all the rest of a picture.
-    png = tf.io.encode_png(pixels, compression=_LEVEL).numpy()
+    png = tf.io.encode_png(pixels, compression=_COMPRESSION).numpy()
     summary = Summary()
     summary.value.add(
         tag=tag,

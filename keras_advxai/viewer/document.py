@@ -90,7 +90,6 @@ def _about(report: Source) -> dict[str, Any]:
         "task": source["task"],
         "labels": source["labels"],
         "target": source["target"],
-        "targets": list(known.targets),
         "classes": known.classes,
         "class_names": list(names[:_MOST_CLASSES]),
         "attacks": [

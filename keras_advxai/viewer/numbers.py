@@ -72,6 +72,7 @@ def _drifts(report: Source) -> dict[str, dict[str, Any]]:
     found, known = report.measurements, report.measurements.coordinates
     rows = {(row.attack, row.explainer, row.metric, row.epsilon): row for row in report.rows}
     drifts: dict[str, dict[str, Any]] = {}
+    further = {explainer: further_targets(found, explainer) for explainer in known.explainers}
     for explainer, metric in itertools.product(known.explainers, known.metrics):
         by_attack: dict[str, Any] = {}
         for attack in known.attacks:
@@ -80,7 +81,7 @@ def _drifts(report: Source) -> dict[str, dict[str, Any]]:
             by_attack[attack]["vid"] = drift.vid(found, attack, explainer, metric=metric)
         targets = {
             target: {attack: _of_target(report, attack, explainer, metric, target) for attack in known.attacks}
-            for target in further_targets(found, explainer)
+            for target in further[explainer]
         }
         by_chance = drift.chance(found, explainer, metric=metric)
         drifts.setdefault(metric, {})[explainer] = {"chance": by_chance, "attacks": by_attack, "targets": targets}
@@ -164,10 +165,11 @@ def _add_columns(columns: dict[str, Any], found: Measurements, chosen: np.ndarra
         columns["predictions"][attack] = by_level("prediction", attack)
         columns["confidences"][attack] = by_level("confidence", attack)
         flips = [accuracy.flipped(found, attack, level)[chosen] for level in known.epsilons]
-        columns["flipped"][attack] = [flipped.astype(int).tolist() for flipped in flips]
+        columns["flipped"][attack] = [flipped.astype(int) for flipped in flips]
+    further = {explainer: further_targets(found, explainer) for explainer in known.explainers}
     for explainer, metric in itertools.product(known.explainers, known.metrics):
         places: list[tuple[dict[str, str], dict[str, Any]]] = [({}, columns["dissimilarity"])]
-        for target in further_targets(found, explainer):
+        for target in further[explainer]:
             places.append(({"target": target}, columns["targets"].setdefault(target, {})))
         for asked, place in places:
             at = place.setdefault(metric, {}).setdefault(explainer, {})

@@ -76,7 +76,7 @@ def pictures(
         return None, {}
     first = next((attack, explainers[0], of[0]) for attack, of in levels.items())
     originals = [_pixels(shown.of(index, *first).image) for index in shown.indices]
-    where, found = sheets([_reduced(image) for image in originals])
+    where, found = sheets([_sampled(image) for image in originals])
     height, width = originals[0].shape[:2]
     document: dict[str, Any] = {
         "indices": shown.indices,
@@ -200,9 +200,6 @@ def _sampled(image: np.ndarray) -> np.ndarray:
     # Every nth pixel as it is: averages would level out a perturbation.
     stride = _stride(image.shape)
     return image[::stride, ::stride]
-
-
-_reduced = _sampled
 
 
 def sizes(document: Mapping[str, Any] | None, found: Sheets) -> dict[str, int]:

@@ -86,7 +86,7 @@ def _drift(report: Source, rows: dict[tuple[str, str, str, float], Row], key: tu
         is_smallest = level == min(report.measurements.coordinates.epsilons)
         advice = "" if is_smallest else "; look at a smaller one"
         said.append(f"At this epsilon noise itself moves heatmaps as far as chance{advice}. ")
-    return "".join([*said, _look_at(report, key, noise)]).strip()
+    return "".join([*said, _look_at(report, key, noise, row.chance / 2)]).strip()
 
 
 def _between(row: Row, noise: Row) -> str:
@@ -101,10 +101,9 @@ def _between(row: Row, noise: Row) -> str:
     return f", so this is {percent_text(share, 0)} of the way from noise to chance{overlap}"
 
 
-def _look_at(report: Source, key: tuple[str, str, str, float], noise: str | None) -> str:
-    """Images that keep their prediction while the heatmap moves are what an accuracy does not show."""
+def _look_at(report: Source, key: tuple[str, str, str, float], noise: str | None, limit: float) -> str:
+    """Images that keep their prediction while the heatmap moves, by half of chance, are what an accuracy hides."""
     _, explainer, metric, level = key
-    limit = moved_limit(report, key)
     if math.isnan(limit) or report.provenance["task"] == "regression":
         return ""
     count, total = _kept_but_moved(report, key, limit)
@@ -126,16 +125,6 @@ def _kept_but_moved(report: Source, key: tuple[str, str, str, float], limit: flo
     moved = drift.dissimilarity(report.measurements, attack, explainer, level, metric=metric)
     kept = ~accuracy.flipped(report.measurements, attack, level)
     return int(np.sum(kept & (moved > limit))), int(kept.sum())
-
-
-def moved_limit(report: Source, key: tuple[str, str, str, float]) -> float:
-    """From which dissimilarity on a heatmap counts as moved: half of chance.
-
-    Args:
-        report: The report.
-        key: Attack, explainer, dissimilarity and epsilon.
-    """
-    return drift.chance(report.measurements, key[1], metric=key[2]) / 2
 
 
 def _worth(report: Source) -> str:

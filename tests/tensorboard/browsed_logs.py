@@ -2,15 +2,9 @@
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
-import json
-import os
-import subprocess
-import sys
 import time
 import warnings
-from pathlib import Path
 
 import keras
 import numpy as np
@@ -19,7 +13,6 @@ from tensorboard.compat.proto.event_pb2 import Event
 from tensorboard.plugins.scalar.summary_v2 import scalar_pb
 from tensorboard.summary.writer.event_file_writer import EventFileWriter
 
-import keras_advxai
 from keras_advxai.callbacks import AdversarialEvaluation, FindingWarning
 from keras_advxai.measurements.finding import Finding
 from keras_advxai.tensorboard import ReportWriter
@@ -109,20 +102,14 @@ def write_logs(folder, made):
     (folder / "live").mkdir()
 
 
-@contextlib.contextmanager
-def served(folder):
-    """TensorBoards of them: a name to an address."""
+def boards(folder):
+    """The flags of TensorBoards that look at them, by what each is there for."""
     both = ["--logdir", str(folder / "logs")]
     spec = ",".join(f"{name}:{folder / 'logs' / of}" for name, of in (("one", "first"), ("two", "second")))
-    boards = {
+    return {
         "fast": [*both, "--load_fast=true"],
         "slow": [*both, "--load_fast=false", "--path_prefix=/some/where"],
         "spec": ["--logdir_spec", spec],
         "old": ["--logdir", str(folder / "old")],
         "live": ["--logdir", str(folder / "live"), "--load_fast=true", "--reload_interval=1"],
     }
-    command = [sys.executable, str(Path(__file__).with_name("serve.py")), json.dumps(list(boards.values()))]
-    env = {**os.environ, "PYTHONPATH": str(Path(keras_advxai.__file__).parents[1])}
-    # It ends when its input does.
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=env) as serving:
-        yield dict(zip(boards, json.loads(serving.stdout.readline()), strict=True))

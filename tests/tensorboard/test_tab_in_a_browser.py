@@ -6,8 +6,6 @@ One browser looks at all of it once; the tests compare what it has seen with wha
 from __future__ import annotations
 
 import json
-import os
-import shutil
 import subprocess
 
 import browsed_logs
@@ -15,21 +13,11 @@ import matplotlib
 import numpy as np
 import pytest
 from browsed_logs import EPOCHS, PATIENCE, PERIOD, SIZE, STRONGEST, WEAKEST
+from browsers import APP, CHROMIUM, IN_A_BROWSER, tensorboards
 
-from keras_advxai.viewer.assets import STATIC
 from keras_advxai.viewer.document import document
 
-APP = STATIC.parent / "app"
-CHROMIUM = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("google-chrome")
-
-# CI has all three. Who runs the tests beside Python alone has not, and is not to fail for it.
-pytestmark = [
-    pytest.mark.slow,
-    pytest.mark.skipif(
-        not CHROMIUM or shutil.which("node") is None or not (APP / "node_modules" / "playwright-core").exists(),
-        reason="needs Chromium, Node and what `make viewer` installs",
-    ),
-]
+pytestmark = IN_A_BROWSER
 
 CHANCE = 0.25
 """As `make_report` has it, between heatmaps of different images."""
@@ -44,7 +32,7 @@ def logged():
 def looked(tmp_path_factory, logged):
     folder = tmp_path_factory.mktemp("looked")
     browsed_logs.write_logs(folder, logged)
-    with browsed_logs.served(folder) as boards:
+    with tensorboards(browsed_logs.boards(folder)) as boards:
         asked = json.dumps({"chromium": CHROMIUM, "boards": boards, "folder": str(folder)})
         with subprocess.Popen(["node", "tests/tab.mjs", asked], cwd=APP, stdout=subprocess.PIPE, text=True) as looking:
             try:
@@ -88,7 +76,7 @@ def test_its_address_shows_charts_and_samples_at_once(looked, logged):
     assert (first["run"], first["epoch"]["stops"], first["epoch"]["text"]) == ("second", 2, "2 (latest)")
     assert first["headline"] == headline(logged[1], "fgsm", STRONGEST)
     assert first["cards"][:2] == ["Accuracy by epoch", "Drift of explanations by epoch"]
-    assert max(looked["ends"]["charts"]) < 900
+    assert max(looked["ends"]) < 900
     assert max(looked["starts"]) < 900 - 100  # of the first row, at least so much is in sight
 
 
@@ -136,10 +124,14 @@ def test_every_control_changes_what_it_should(looked, logged):
     assert found["drift"]["rows"] == names(alone)[:5]
     steady = sorted(range(6), key=lambda index: (np.nan_to_num(moved[index], nan=np.inf), index))
     assert found["steady"]["rows"] == names(steady)[:5]
+    confidence = chosen.measurements.at("confidence", attack="pgd", epsilon=WEAKEST)
+    surest = sorted(range(6), key=lambda index: (-confidence[index], index))
+    assert found["confidence"]["rows"] == names(surest)[:5]
     assert found["index"]["rows"] == found["name"]["rows"] == names(range(5))
     assert looked["wipe"] == {"at": "40px", "tiles": 2}
     assert "Findings: 1 warning." in looked["findings"]["text"]
     assert looked["findings"]["open"]
+    assert looked["findings"]["explained"]  # what is unfolded stays so at another epsilon
     assert "Take care." in looked["findings"]["text"]
     assert looked["playing"] == "Pause"
     assert looked["clicked"]["epoch"]["text"] == "1"

@@ -4,29 +4,17 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import os
-import shutil
 import subprocess
 
 import numpy as np
 import pytest
+from browsers import APP, CHROMIUM, IN_A_BROWSER
 from figures.made_report import make_example
 
 from keras_advxai.evaluation import Coordinates, EvaluationReport, Measurements
-from keras_advxai.viewer.assets import STATIC
 from keras_advxai.viewer.own_size import enlarged
 
-APP = STATIC.parent / "app"
-CHROMIUM = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("google-chrome")
-
-# CI has all three. Who runs the tests beside Python alone has not, and is not to fail for it.
-pytestmark = [
-    pytest.mark.slow,
-    pytest.mark.skipif(
-        not CHROMIUM or shutil.which("node") is None or not (APP / "node_modules" / "playwright-core").exists(),
-        reason="needs Chromium, Node and what `make viewer` installs",
-    ),
-]
+pytestmark = IN_A_BROWSER
 
 IMAGES = 2000
 PICTURED = 24

@@ -4,31 +4,19 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import os
-import shutil
 import subprocess
 import unicodedata
 
 import numpy as np
 import pytest
+from browsers import APP, CHROMIUM, IN_A_BROWSER
 from figures.made_report import EPSILONS, make_report, with_explainers, without_explainers
 
 from keras_advxai.comparison import Comparison
 from keras_advxai.evaluation import Coordinates, EvaluationReport, Measurements
 from keras_advxai.measurements.finding import Finding
-from keras_advxai.viewer.assets import STATIC
 
-APP = STATIC.parent / "app"
-CHROMIUM = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("google-chrome")
-
-# CI has all three. Who runs the tests beside Python alone has not, and is not to fail for it.
-pytestmark = [
-    pytest.mark.slow,
-    pytest.mark.skipif(
-        not CHROMIUM or shutil.which("node") is None or not (APP / "node_modules" / "playwright-core").exists(),
-        reason="needs Chromium, Node and what `make viewer` installs",
-    ),
-]
+pytestmark = IN_A_BROWSER
 
 COMMAND = "keras-advxai evaluate model.keras --data 'my photographs'"
 NO_TILES = {"wipe": 0, "blink": 0, "side": 0}

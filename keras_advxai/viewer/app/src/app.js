@@ -3,12 +3,12 @@
 import { draw } from "./charts.js";
 import { Detail } from "./detail.js";
 import { button, fill, h } from "./dom.js";
+import { counterpart } from "./explainers.js";
 import { Gallery } from "./gallery.js";
 import { Header } from "./header.js";
-import { counterpart } from "./explainers.js";
+import { levelsOn, nearest, scaleOf, SCALES } from "./levels.js";
 import { findings, keys, provenance, table, verdict } from "./page.js";
 import { Sheets } from "./pictures.js";
-import { nearest, scaleOf, SCALES, levelsOn } from "./levels.js";
 import { decode, encode, fitted, missing } from "./state.js";
 
 /** @typedef {import("./types.js").Host} Host */
@@ -124,16 +124,18 @@ export class App {
     this.header.update(view);
     // What has the focus is not to lie below the header.
     document.documentElement.style.scrollPaddingTop = `${this.header.element.offsetHeight + 12}px`;
-    const of = (item) => item && JSON.stringify([item.run.id, item.step.step, item.steps.length, item.others.map((other) => other.steps.length), item.level, item.state.attack, item.state.explainer, item.state.metric, item.state.target, item.state.low, item.state.high, item.state.flip, item.places, Boolean(item.details), item.runs.length]);
+    const of = (item) => item && JSON.stringify([item.run.id, item.step.step, item.steps.length, item.others.map((other) => other.steps.length), item.state.attack, item.state.explainer, item.state.metric, item.state.target, item.state.low, item.state.high, item.state.flip, item.places, Boolean(item.details), item.runs.length]);
     if (of(before) !== of(view)) {
       verdict(this.verdict, view, (patch) => {
         this.set(patch);
         this.gallery.element.scrollIntoView();
       });
-      findings(this.findings, view);
       table(this.table, view);
-      provenance(this.provenance, view);
       this.drawCharts();
+    }
+    if (before?.step.overview !== view.step.overview) {
+      findings(this.findings, view);
+      provenance(this.provenance, view);
     }
     this.gallery.update(view);
     this.detail.update(view);

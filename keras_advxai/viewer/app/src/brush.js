@@ -1,17 +1,16 @@
 /** A range of a histogram: dragged with the pointer, or its ends moved by the keyboard. */
 
-import { h } from "./dom.js";
+import { button, h, svg } from "./dom.js";
 import { number } from "./text.js";
 
 /** @typedef {{low: number | null, high: number | null}} Range */
 
 const STEPS = 50; // of the handles, from end to end
 const CLICK = 0.01; // of the width: what is dragged less is a click
-const BELOW = 34; // pixels of the axis
 
-/** The height of the histogram, and what is free above its bars, in pixels. */
+/** The height of the histogram, and what is free above and below its bars, in pixels. */
 export const TALL = 172;
-export const ABOVE = 22;
+export const MARGINS = { top: 22, bottom: 34 };
 
 /**
  * A range as it is kept: with four digits, its ends in order, and none where it holds everything.
@@ -81,8 +80,7 @@ export function clicked(value, range, upper, bins) {
 export function brush(drawn, { low, high, upper, bins, values, onpick }) {
   const range = { low, high };
   const scale = drawn.scale("x");
-  const shade = document.createElementNS("http://www.w3.org/2000/svg", "rect");
-  for (const [key, value] of Object.entries({ y: ABOVE, height: TALL - ABOVE - BELOW, class: "brush" })) shade.setAttribute(key, String(value));
+  const shade = svg("rect", { y: MARGINS.top, height: TALL - MARGINS.top - MARGINS.bottom, class: "brush" });
   drawn.append(shade);
   const said = h("p.hint.range", { role: "status" });
   const handle = (end, label) => h("input", {
@@ -114,7 +112,7 @@ export function brush(drawn, { low, high, upper, bins, values, onpick }) {
   to.value = String(now.high);
   paint(range);
   drag(drawn, scale, (one, other) => paint(asRange(one, other, upper)), (one, other) => onpick(Math.abs(other - one) < CLICK * upper ? clicked(other, range, upper, bins) : asRange(one, other, upper)));
-  const clear = range.low === null && range.high === null ? null : h("button.quiet", { type: "button", text: "Show all again", "data-focus": "brush-clear", onclick: () => onpick({ low: null, high: null }) });
+  const clear = range.low === null && range.high === null ? null : button("Show all again", () => onpick({ low: null, high: null }), { class: "quiet", "data-focus": "brush-clear" });
   return h("div.handles", { role: "group", "aria-label": "Range of the dissimilarity" }, h("div.ends", {}, from, to), said, clear);
 }
 

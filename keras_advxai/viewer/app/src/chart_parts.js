@@ -1,4 +1,4 @@
-/** What the charts are made of: a plot by Observable Plot in a card, lines, axes, a range that is brushed. */
+/** What the charts are made of: a plot by Observable Plot in a card, lines, axes. */
 
 import * as Plot from "@observablehq/plot";
 import { h } from "./dom.js";
@@ -9,7 +9,13 @@ import { h } from "./dom.js";
 const FONT = { fontFamily: "inherit", fontSize: "12px", background: "transparent", overflow: "visible" };
 
 /** What a vertical axis is called stands above it. */
-const ABOVE = { labelAnchor: "top", labelArrow: "none", labelOffset: 40, grid: true, tickSize: 0 };
+const UPWARD = { labelAnchor: "top", labelArrow: "none", labelOffset: 40, grid: true, tickSize: 0 };
+
+/** A horizontal axis: what it is called stands below its middle. */
+export const ACROSS = { labelAnchor: "center", labelArrow: "none", tickSize: 3 };
+
+/** Of more ticks, the labels would lie upon one another. */
+const MOST_TICKS = 8;
 
 /**
  * A plot without a style element of its own, which the page's security policy does not allow.
@@ -30,7 +36,7 @@ export function plot(options) {
 /** The vertical axis of a number of images, of which there are no halves. @param {number} largest */
 export function countAxis(largest) {
   const step = Math.max(1, Math.ceil(largest / 4));
-  return { ticks: Array.from({ length: Math.floor(largest / step) + 1 }, (_, place) => place * step), tickFormat: "d", label: "images", ...ABOVE };
+  return { ticks: Array.from({ length: Math.floor(largest / step) + 1 }, (_, place) => place * step), tickFormat: "d", label: "images", ...UPWARD };
 }
 
 /** A card with a chart in it.
@@ -59,10 +65,7 @@ export function lines({ lines, levels, x, y, at, width, height = 204, onpick }) 
       line.hasBand !== false && line.points.some((p) => p.low !== undefined && p.low !== null) &&
         Plot.areaY(line.points, { x: "x", y1: "low", y2: "high", fill: line.color, fillOpacity: 0.12 }),
       Plot.lineY(line.points, { x: "x", y: "y", stroke: line.color, strokeWidth: line.width ?? 2, strokeDasharray: line.dash ?? undefined }),
-      // Of another run: a hollow mark of another form.
-      line.symbol
-        ? Plot.dot(line.points, { x: "x", y: "y", r: 4, symbol: /** @type {any} */ (line.symbol), fill: "var(--surface)", stroke: line.color, strokeWidth: 1.5 })
-        : Plot.dot(line.points, { x: "x", y: "y", r: line.width && line.width < 2 ? 2 : 3, fill: line.color }),
+      dots(line.points, line, line.symbol ? 4 : line.width && line.width < 2 ? 2 : 3),
     ]),
     ...levels.filter((level) => level.y !== null).flatMap((level) => [
       Plot.ruleY([level.y], { stroke: "var(--ink-soft)", strokeDasharray: "1 3", strokeWidth: 1.2 }),
@@ -76,6 +79,13 @@ export function lines({ lines, levels, x, y, at, width, height = 204, onpick }) 
   return drawn;
 }
 
+/** The marks of a line; those of another run are hollow, and of another form.
+ * @param {{x: number, y: number | null}[]} points @param {{color: string, symbol?: string}} line @param {number} r */
+export function dots(points, { color, symbol }, r) {
+  const look = symbol ? { symbol: /** @type {any} */ (symbol), fill: "var(--surface)", stroke: color, strokeWidth: 1.5 } : { fill: color };
+  return Plot.dot(points, { x: "x", y: "y", r, ...look });
+}
+
 /** Labels along epsilons or severities: those that fit, the largest first.
  * @param {import("./types.js").Level[]} levels
  * @param {import("./types.js").Scale} scale */
@@ -86,21 +96,26 @@ export function levelAxis(levels, scale) {
     if (!kept.length || kept[kept.length - 1].value - item.value > 0.16 * span) kept.push(item);
   }
   const text = new Map(kept.map((item) => [item.value, item.text]));
-  return { domain: [0, span * 1.02], ticks: kept.map((item) => item.value), tickFormat: (value) => text.get(value) ?? "", label: scale, labelAnchor: "center", labelArrow: "none", tickSize: 3 };
+  return { domain: [0, span * 1.02], ticks: kept.map((item) => item.value), tickFormat: (value) => text.get(value) ?? "", label: scale, ...ACROSS };
 }
 
 /** @param {number[]} all The epochs, of all runs. */
 export function epochAxis(all) {
   const sorted = [...new Set(all)].sort((a, b) => a - b);
-  const every = Math.max(1, Math.ceil(sorted.length / 8));
-  return { domain: [sorted[0], sorted[sorted.length - 1]], ticks: sorted.filter((_, place) => place % every === 0), tickFormat: (value) => String(value + 1), label: "epoch", labelAnchor: "center", labelArrow: "none", tickSize: 3 };
+  return { domain: [sorted[0], sorted[sorted.length - 1]], ticks: everyNth(sorted), tickFormat: (value) => String(value + 1), label: "epoch", ...ACROSS };
 }
 
-export const SHARES = { domain: [0, 1], tickFormat: "%", ticks: 5, label: "accuracy", ...ABOVE };
+/** As many of some values, evenly spread, as there is room for as ticks. @param {number[]} values */
+export function everyNth(values) {
+  const every = Math.ceil(values.length / MOST_TICKS);
+  return values.filter((_, place) => place % every === 0);
+}
+
+export const SHARES = { domain: [0, 1], tickFormat: "%", ticks: 5, label: "accuracy", ...UPWARD };
 
 /** The vertical axis of a dissimilarity, with room for the chance level.
  * @param {(number | null | undefined)[]} values */
 export function driftAxis(values) {
   const largest = Math.max(0.05, ...values.map((value) => Number(value ?? 0)));
-  return { domain: [0, largest * 1.1], ticks: 5, label: "MOD", ...ABOVE };
+  return { domain: [0, largest * 1.1], ticks: 5, label: "MOD", ...UPWARD };
 }

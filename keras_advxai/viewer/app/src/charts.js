@@ -1,8 +1,8 @@
 /** The charts, drawn by Observable Plot. Every mark can be clicked to choose what it stands for. */
 
 import * as Plot from "@observablehq/plot";
-import { ABOVE, binned, brush, TALL } from "./brush.js";
-import { card, countAxis, driftAxis, epochAxis, levelAxis, lines, plot, SHARES } from "./chart_parts.js";
+import { binned, brush, MARGINS, TALL } from "./brush.js";
+import { ACROSS, card, countAxis, driftAxis, epochAxis, everyNth, levelAxis, lines, plot, SHARES } from "./chart_parts.js";
 import { color, dashes } from "./colors.js";
 import { fill, h } from "./dom.js";
 import { atLayers, counterpart, driftOf, explainer, layerOf } from "./explainers.js";
@@ -196,7 +196,7 @@ function histogram(view, width, onpick) {
     limit !== null && Plot.ruleX([limit], { stroke: "var(--rule-strong)" }),
     limit !== null && Plot.text([limit], { x: (value) => value, text: () => `half of chance, ${number(limit)}`, frameAnchor: "top", textAnchor: "start", dx: 4, dy: 14, fill: "var(--ink-soft)", stroke: "var(--surface)", strokeWidth: 3 }),
   ];
-  const drawn = plot({ width, height: TALL, marginLeft: 44, marginRight: 14, marginTop: ABOVE, marginBottom: 34, x: { domain: [0, upper], label: "dissimilarity", labelAnchor: "center", labelArrow: "none", ticks: 6, tickSize: 3 }, y: { domain: [0, largest], ...countAxis(largest) }, color: { domain: ["flipped", "kept"], range: [own, `color-mix(in srgb, ${own} 38%, var(--surface))`] }, marks: marks.filter(Boolean) });
+  const drawn = plot({ width, height: TALL, marginLeft: 44, marginRight: 14, marginTop: MARGINS.top, marginBottom: MARGINS.bottom, x: { domain: [0, upper], label: "dissimilarity", ticks: 6, ...ACROSS }, y: { domain: [0, largest], ...countAxis(largest) }, color: { domain: ["flipped", "kept"], range: [own, `color-mix(in srgb, ${own} 38%, var(--surface))`] }, marks: marks.filter(Boolean) });
   const handles = brush(drawn, { low: view.state.low, high: view.state.high, upper, bins: BINS, values, onpick });
   const seen = samples.index.length < samples.of ? ` Of ${counted(samples.of, "image")}, ${samples.index.length.toLocaleString("en")}.` : "";
   return card("How far single images move", `Dark: flipped, away from what the model says of the original.${seen}`, drawn, handles, "Drag over it, or click a bar.");
@@ -244,8 +244,7 @@ function depth(view, width, onpick) {
   ].filter(Boolean));
   // The names of the first and of the last layer, and numbers between them: the names of all have no room.
   const last = sorted.length - 1;
-  const every = Math.max(1, Math.ceil(sorted.length / 8));
-  const x = { domain: [0, Math.max(1, last)], ticks: sorted.map((_, place) => place).filter((place) => place % every === 0), tickFormat: (place) => String(place + 1), label: `layer, from ${ends(layerOf(sorted[0]))} to ${ends(layerOf(sorted[last]))}`, labelAnchor: "center", labelArrow: "none", tickSize: 3 };
+  const x = { domain: [0, Math.max(1, last)], ticks: everyNth([...sorted.keys()]), tickFormat: (place) => String(place + 1), label: `layer, from ${ends(layerOf(sorted[0]))} to ${ends(layerOf(sorted[last]))}`, ...ACROSS };
   const at = sorted.findIndex((item) => item.name === state.explainer);
   const drawn = lines({ lines: shown, levels: [], x, y: driftAxis(shown.flatMap((item) => item.points.map((point) => point.y))), at: at < 0 ? null : at, width, onpick });
   const noise = attack?.noise ? ", dashed: noise" : "";

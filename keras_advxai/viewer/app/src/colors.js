@@ -8,10 +8,17 @@ const COUNT = 6;
  * @param {string} name
  * @param {About} about */
 export function color(name, about) {
-  const attack = about.attacks.find((item) => item.name === name);
-  if (!attack || attack.aim === "noise") return "var(--noise)";
-  const place = about.attacks.filter((item) => item.aim !== "noise").findIndex((item) => item.name === name);
-  return `var(--attack-${place % COUNT})`;
+  const { isNoise, place } = kindOf(name, about);
+  return isNoise ? "var(--noise)" : `var(--attack-${place % COUNT})`;
+}
+
+/** Whether an attack is noise, and its place among those that are or among those that are not.
+ * @param {string} name
+ * @param {About} about */
+function kindOf(name, about) {
+  const isNoise = (about.attacks.find((item) => item.name === name)?.aim ?? "noise") === "noise";
+  const place = about.attacks.filter((item) => (item.aim === "noise") === isNoise).findIndex((item) => item.name === name);
+  return { isNoise, place: Math.max(0, place) };
 }
 
 /** Of those that have the same colour, since there are six: how the line is dashed. Noise is always dashed. */
@@ -22,11 +29,8 @@ const NOISES = ["5 4", "2 4", "10 4"];
  * @param {string} name
  * @param {About} about */
 export function dashes(name, about) {
-  const attack = about.attacks.find((item) => item.name === name);
-  const noises = about.attacks.filter((item) => item.aim === "noise");
-  const same = about.attacks.filter((item) => item.aim !== "noise").findIndex((item) => item.name === name);
-  if (!attack || attack.aim === "noise") return NOISES[Math.max(0, noises.findIndex((item) => item.name === name)) % NOISES.length];
-  return DASHES[Math.floor(same / COUNT) % DASHES.length];
+  const { isNoise, place } = kindOf(name, about);
+  return isNoise ? NOISES[place % NOISES.length] : DASHES[Math.floor(place / COUNT) % DASHES.length];
 }
 
 /** How the marks and the lines of further runs look, since their colour is that of the attack. */

@@ -24,6 +24,20 @@ export function h(name, attributes = {}, ...children) {
   return element;
 }
 
+/**
+ * An element of a picture in lines.
+ *
+ * @param {string} name
+ * @param {Record<string, string | number>} attributes
+ * @param {...Node} children
+ */
+export function svg(name, attributes, ...children) {
+  const element = document.createElementNS("http://www.w3.org/2000/svg", name);
+  for (const [key, value] of Object.entries(attributes)) element.setAttribute(key, String(value));
+  element.append(...children);
+  return element;
+}
+
 /** Puts other children into an element.
  * @param {Element} element
  * @param {...(Node | string | null | undefined | false)} children */

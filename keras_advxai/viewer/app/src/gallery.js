@@ -1,6 +1,6 @@
 /** The samples as a list of which only what is in sight is drawn. */
 
-import { choice, fill, h } from "./dom.js";
+import { button, choice, fill, h } from "./dom.js";
 import { TARGETS } from "./explainers.js";
 import { KINDS, kindText, reducedText, show } from "./pictures.js";
 import { chosen, movedBy } from "./select.js";
@@ -45,7 +45,7 @@ export class Gallery {
     this.note = h("p.hint.note");
     this.wipe = h("input", { type: "range", min: "0", max: "1", step: "0.05", "aria-label": "Where the pictures are wiped", oninput: () => set({ wipe: Number(this.wipe.value) }) });
     this.wiped = h("label.field", {}, h("span.label", { text: "Wipe" }), this.wipe);
-    this.flip = h("button.quiet", { type: "button", text: "Show all again", onclick: () => set({ flip: "", low: null, high: null }) });
+    this.flip = button("Show all again", () => set({ flip: "", low: null, high: null }), { class: "quiet" });
     this.heads = h("div.heads", { "aria-hidden": "true" });
     this.isWhole = false;
     this.more = h("button.more", { type: "button", onclick: () => this.open() });
@@ -176,7 +176,7 @@ export class Gallery {
     const box = this.list.getBoundingClientRect();
     const [from, to] = [-box.top - BEYOND, -box.top + innerHeight + BEYOND];
     const inSight = (/** @type {{top: number, bottom: number}} */ of) => of.bottom >= from && of.top <= to;
-    const [first, last] = this.isPrinting ? [0, this.most - 1] : ends(this.places.slice(0, this.most), inSight);
+    const [first, last] = this.isPrinting ? [0, this.most - 1] : firstAndLast(this.places.slice(0, this.most), inSight);
     for (const [place, row] of this.drawn) {
       if ((place < first || place > last) && !row.contains(document.activeElement)) {
         row.remove();
@@ -272,7 +272,7 @@ export function laidOut(full, { tall, bare, across, wide }) {
  * @param {T[]} places
  * @param {(place: T) => boolean} test
  * @returns {[number, number]} */
-export function ends(places, test) {
+export function firstAndLast(places, test) {
   const first = places.findIndex(test);
   return first < 0 ? [0, Math.min(0, places.length - 1)] : [first, places.findLastIndex(test)];
 }

@@ -9,6 +9,8 @@ export const WORDS = {
   flipped: "The model predicts another class than the one it predicted for the original, whether that was right or not.",
 };
 
+const EACH = new RegExp(`\\b(${Object.keys(WORDS).join("|")})\\b`);
+
 /**
  * A text in parts: each word that has a meaning above by itself, where it appears first.
  *
@@ -18,7 +20,7 @@ export const WORDS = {
 export function parts(text) {
   const seen = new Set();
   const found = [];
-  for (const part of text.split(/\b(MOD|NISSIM|VID|flipped)\b/)) {
+  for (const part of text.split(EACH)) {
     const isFirst = Object.hasOwn(WORDS, part) && !seen.has(part);
     if (isFirst) seen.add(part);
     if (part) found.push({ text: part, title: isFirst ? WORDS[part] : "" });

@@ -1,6 +1,6 @@
 /** What is chosen for the whole page: run, attack, explainer, layer, score, dissimilarity, target, epoch, epsilon. */
 
-import { button, choice, fill, h } from "./dom.js";
+import { button, choice, fill, h, svg } from "./dom.js";
 import { color, dashes } from "./colors.js";
 import { atLayers, atScores, explainer, families, layerOf, ofFamily, targets } from "./explainers.js";
 import { attacksOn, levelsOf, scaleOf, SCALES } from "./levels.js";
@@ -9,7 +9,6 @@ import { ends } from "./text.js";
 /** @typedef {import("./types.js").View} View */
 /** @typedef {import("./types.js").State} State */
 
-const SHORT = { predicted: "predicted", clean: "original's", label: "label" };
 const MANY = 9; // attacks, which are scrolled through in two lines
 const PACE = 900; // milliseconds an epoch
 
@@ -68,7 +67,7 @@ export class Header {
     this.explainer.lastChild.value = explainer(state.explainer, about)?.family ?? "";
     offer(this.layer, atLayers(state.explainer, about).map((item) => [item.name, ends(layerOf(item))]), state.explainer);
     offer(this.score, atScores(state.explainer, about).map((item) => [item.name, String(item.score)]), state.explainer);
-    offer(this.target, targets(about, view.figures, state).map((name) => [name, SHORT[name] ?? name]), state.target || about.target);
+    offer(this.target, targets(about, view.figures, state).map((name) => [name, name === "clean" ? "original's" : name]), state.target || about.target);
     for (const input of this.attack.querySelectorAll("input")) input.checked = input.value === state.attack;
     const sorted = this.sorted();
     const place = sorted.findIndex((item) => item.value === state[view.scale]);
@@ -82,13 +81,8 @@ export class Header {
 
   /** @param {import("./types.js").Attack} attack @param {import("./types.js").About} about */
   radio(attack, about) {
-    const line = document.createElementNS("http://www.w3.org/2000/svg", "svg");
-    line.setAttribute("class", "swatch");
-    line.setAttribute("viewBox", "0 0 24 8");
-    line.setAttribute("aria-hidden", "true");
-    const path = document.createElementNS("http://www.w3.org/2000/svg", "path");
-    for (const [key, value] of Object.entries({ d: "M1 4H23", stroke: color(attack.name, about), "stroke-dasharray": dashes(attack.name, about) ?? "none" })) path.setAttribute(key, value);
-    line.append(path);
+    const line = svg("svg", { class: "swatch", viewBox: "0 0 24 8", "aria-hidden": "true" },
+      svg("path", { d: "M1 4H23", stroke: color(attack.name, about), "stroke-dasharray": dashes(attack.name, about) ?? "none" }));
     const input = h("input", { type: "radio", name: "attack", value: attack.name, onchange: () => this.set({ attack: attack.name }) });
     const kind = attack.aim === "corruption" ? "a corruption" : `${attack.norm}${attack.aim === "noise" ? ", the control" : ""}`;
     return h(`label${scaleOf(attack.name, about) === "severity" ? ".corruption" : ""}`, { title: `${attack.name}, ${kind}` }, input, line, h("span", { text: attack.name }));

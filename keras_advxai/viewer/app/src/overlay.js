@@ -1,5 +1,7 @@
 /** Further runs laid over the chosen one: their colour is that of the attack, their marks and dashes are their own. */
 
+import * as Plot from "@observablehq/plot";
+import { dots, plot } from "./chart_parts.js";
 import { color, runMark } from "./colors.js";
 import { h } from "./dom.js";
 import { levelsOf, levelsOn, same } from "./levels.js";
@@ -32,9 +34,10 @@ export function overLevels(view, of, text) {
     const step = beside(steps, view.state.step);
     const { about } = step.overview;
     const when = steps.length > 1 ? `, epoch ${step.step + 1}` : "";
-    return [...levelsOn(view.scale, about).entries()].map(([level, item]) => ({
-      x: item.value, y: of(step)?.[level] ?? null, name: run.name,
-      title: `${run.name}: ${view.state.attack}, ${view.scale} ${item.text}${when}\n${text(of(step)?.[level] ?? null)}`,
+    const values = levelsOn(view.scale, about).map((item, level) => ({ ...item, y: of(step)?.[level] ?? null }));
+    return values.map((item) => ({
+      x: item.value, y: item.y, name: run.name,
+      title: `${run.name}: ${view.state.attack}, ${view.scale} ${item.text}${when}\n${text(item.y)}`,
       pick: { run: run.id, [view.scale]: item.value },
     })).sort((a, b) => a.x - b.x);
   });
@@ -70,21 +73,15 @@ function lines(view, pointsOf) {
  * @param {Line[]} shown */
 export function legend(view, shown) {
   if (!shown.length) return null;
-  return h("p.runs", {}, `${view.state.attack}: `, item(view.run.name, null, null), ...shown.map((line) => item(line.name, line.symbol ?? null, line.dash)));
+  return h("p.runs", {}, `${view.state.attack}: `, item(view.run.name, undefined, null), ...shown.map((line) => item(line.name, line.symbol, line.dash)));
 }
 
-const SHAPES = { square: "M9 2H15V8H9Z", triangle: "M12 1L16 8H8Z", diamond2: "M12 1L16 5L12 9L8 5Z", star: "M12 1L13.3 4H16L14 6L15 9L12 7L9 9L10 6L8 4H10.7Z", wye: "M11 1H13V5L16 8L14.5 9L12 6.5L9.5 9L8 8L11 5Z" };
-
-/** @param {string} name @param {string | null} symbol @param {string | null} dash */
+/** @param {string} name @param {string | undefined} symbol @param {string | null} dash */
 function item(name, symbol, dash) {
-  const svg = document.createElementNS("http://www.w3.org/2000/svg", "svg");
-  for (const [key, value] of Object.entries({ class: "swatch", viewBox: "0 0 24 10", "aria-hidden": "true" })) svg.setAttribute(key, value);
-  const draw = (d, more) => {
-    const path = document.createElementNS("http://www.w3.org/2000/svg", "path");
-    for (const [key, value] of Object.entries({ d, stroke: "currentColor", ...more })) path.setAttribute(key, value);
-    svg.append(path);
-  };
-  draw("M0 5H24", { "stroke-dasharray": dash ?? "none" });
-  draw(symbol ? SHAPES[symbol] : "M9 5A3 3 0 1 1 15 5A3 3 0 1 1 9 5Z", { class: symbol ? "hollow" : "full" });
-  return h("span.run", { title: name }, svg, h("span", { text: name }));
+  const swatch = plot({
+    width: 24, height: 10, margin: 0, axis: null, className: "swatch", x: { domain: [0, 2] }, y: { domain: [0, 2] },
+    marks: [Plot.ruleY([1], { strokeWidth: 1.5, strokeDasharray: dash ?? undefined }), dots([{ x: 1, y: 1 }], { color: "currentColor", symbol }, 3)],
+  });
+  swatch.setAttribute("aria-hidden", "true");
+  return h("span.run", { title: name }, swatch, h("span", { text: name }));
 }

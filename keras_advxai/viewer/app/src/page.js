@@ -39,15 +39,15 @@ function ofTarget(view) {
 /** @param {HTMLElement} place @param {View} view */
 export function findings(place, view) {
   const found = view.step.overview.findings;
-  const count = (kind) => found.filter((item) => item.severity === kind).length;
-  const counts = ["error", "warning", "note"].filter(count).map((kind) => `${count(kind)} ${kind}${count(kind) === 1 ? "" : "s"}`);
-  const wasOpen = place.querySelector("details")?.open;
   const order = ["error", "warning", "note"];
+  const count = (kind) => found.filter((item) => item.severity === kind).length;
+  const counts = order.filter(count).map((kind) => counted(count(kind), kind));
+  const wasOpen = place.querySelector("details")?.open;
   const sorted = [...found].sort((a, b) => order.indexOf(a.severity) - order.indexOf(b.severity));
   fill(place, !found.length ? h("p.quiet", { text: "Findings: none." }) :
     h("details", { open: wasOpen },
       h("summary", {}, h("strong", { text: `Findings: ${counts.join(", ")}.` }), h("span.hint", { text: ` ${sorted[0].text}` })),
-      h("ul", {}, ...sorted.map((item) => h(`li.${["error", "warning", "note"].includes(item.severity) ? item.severity : "note"}`, {},
+      h("ul", {}, ...sorted.map((item) => h(`li.${order.includes(item.severity) ? item.severity : "note"}`, {},
         h("p", {}, h("span.tag", { text: item.severity }), item.text),
         item.explanation ? h("details", {}, h("summary", { text: `About ${item.id}` }), ...item.explanation.split("\n\n").map((text) => h("p.explanation", { text: text.replaceAll("`", "") }))) : null)))));
 }

@@ -50,9 +50,9 @@ export function tileAt(where, place) {
  * What is told of pictures that were stored smaller than they were measured; nothing where they were not.
  *
  * @param {View} view
- * @param {string} [explainer] Another explainer than the chosen one.
  */
-export function reducedText(view, explainer = view.state.explainer) {
+export function reducedText(view) {
+  const { explainer } = view.state;
   const pictures = view.details?.pictures;
   if (!pictures) return "";
   const full = `${pictures.size[0]} × ${pictures.size[1]}`;

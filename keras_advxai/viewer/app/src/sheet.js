@@ -5,13 +5,14 @@ const GAP = 8;
 const LINE = 16;
 const NAMES = 140; // in front of each strip
 const EDGE = 16;
+const LEAST = 5; // columns, for which the title and the words above a sample have room
 
 /** A text cut to a width.
  * @param {CanvasRenderingContext2D} context @param {string} text @param {number} left @param {number} top @param {number} room */
 function write(context, text, left, top, room) {
-  let shown = text;
-  while (shown && context.measureText(shown === text ? text : `${shown}…`).width > room) shown = shown.slice(0, -1);
-  context.fillText(shown === text ? text : `${shown}…`, left, top);
+  let [shown, count] = [text, text.length];
+  while (count && context.measureText(shown).width > room) shown = `${text.slice(0, --count)}…`;
+  context.fillText(shown, left, top);
 }
 
 /**
@@ -29,7 +30,7 @@ export function sheetOf(title, body) {
     return { text: "", isHead: false, cells, names, tall: 4 * LINE + names.length * (SIZE + GAP) + GAP };
   });
   const sheet = document.createElement("canvas");
-  sheet.width = 2 * EDGE + NAMES + Math.max(5, ...blocks.map((block) => block.cells.length)) * (SIZE + GAP);
+  sheet.width = 2 * EDGE + NAMES + Math.max(LEAST, ...blocks.map((block) => block.cells.length)) * (SIZE + GAP);
   sheet.height = 2 * EDGE + 2 * LINE + blocks.reduce((sum, block) => sum + block.tall, 0);
   const context = /** @type {CanvasRenderingContext2D} */ (sheet.getContext("2d"));
   context.fillStyle = "white";

@@ -1,7 +1,7 @@
 /** What the user has chosen, and how it is written into an address. */
 
 import { driftOf, targets, usual } from "./explainers.js";
-import { nearest, same, scaleOf } from "./levels.js";
+import { levelsOn, nearest, same, scaleOf, SCALES } from "./levels.js";
 
 /** @typedef {import("./types.js").State} State */
 /** @typedef {import("./types.js").About} About */
@@ -29,9 +29,9 @@ const TEXTS = ["run", "attack", "explainer", "metric", "target", "sort", "filter
  * @returns {string} Such as `attack=fgsm&epsilon=0.1`.
  */
 export function encode(state) {
-  const usual = initial();
+  const start = initial();
   return [...TEXTS, ...NUMBERS]
-    .filter((key) => state[key] !== usual[key] && state[key] !== null && state[key] !== undefined)
+    .filter((key) => state[key] !== start[key] && state[key] !== null && state[key] !== undefined)
     .map((key) => `${key}=${encodeURIComponent(toWellFormed(String(state[key])))}`)
     .join("&");
 }
@@ -57,9 +57,7 @@ export function decode(hash) {
     if (TEXTS.includes(key)) state[key] = text;
     else if (text.trim() !== "" && Number.isFinite(Number(text))) state[key] = Number(text);
   }
-  if (!Object.hasOwn(SORTS, state.sort)) state.sort = "pictures";
-  if (!Object.hasOwn(FILTERS, state.filter)) state.filter = "all";
-  if (!Object.hasOwn(VIEWS, state.view)) state.view = "side";
+  for (const [key, known] of Object.entries({ sort: SORTS, filter: FILTERS, view: VIEWS })) if (!Object.hasOwn(known, state[key])) state[key] = initial()[key];
   for (const share of ["alpha", "wipe"]) state[share] = Math.min(1, Math.max(0, state[share]));
   if (!/^-?\d+--?\d+$/.test(state.flip)) state.flip = "";
   return state;
@@ -123,14 +121,13 @@ export function telling(state, about, figures) {
  * @returns {string} Such as `Not found: attack pgd (shown: fgsm).`.
  */
 export function missing(asked, shown, about) {
-  const levels = (scale) => (scale === "epsilon" ? about.epsilons : about.severities);
   const said = [];
   for (const key of ["run", "attack", "explainer", "metric", "target"]) {
     if (asked[key] && asked[key] !== shown[key] && !(key === "target" && asked[key] === about.target)) said.push([key === "metric" ? "dissimilarity" : key, asked[key], shown[key] || about[key]]);
   }
-  for (const scale of ["epsilon", "severity"]) {
-    const value = asked[scale];
-    if (value !== null && same(value, levels(scale)) < 0) said.push([scale, value, levels(scale).find((item) => item.value === shown[scale])?.text ?? "none"]);
+  for (const scale of SCALES) {
+    const [value, levels] = [asked[scale], levelsOn(scale, about)];
+    if (value !== null && same(value, levels) < 0) said.push([scale, value, levels.find((item) => item.value === shown[scale])?.text ?? "none"]);
   }
   if (asked.step !== null && asked.step !== shown.step) said.push(["epoch", asked.step + 1, Number(shown.step) + 1]);
   return said.length ? `Not found: ${said.map(([what, name, other]) => `${what} ${name} (shown: ${other})`).join(", ")}.` : "";

@@ -13,7 +13,6 @@
  * @property {string} task
  * @property {string} labels
  * @property {string} target
- * @property {string[]} targets
  * @property {number} classes
  * @property {string[]} class_names
  * @property {Attack[]} attacks

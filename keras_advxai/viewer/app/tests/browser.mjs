@@ -4,26 +4,22 @@
  */
 
 import { readFile } from "node:fs/promises";
-import { createRequire } from "node:module";
-import { chromium } from "playwright-core";
+import { drawn, launch, violations, watch } from "./parts.mjs";
 
 const [executablePath, file] = process.argv.slice(2);
-const axe = await readFile(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
-const browser = await chromium.launch({ executablePath, args: ["--no-sandbox", "--disable-dev-shm-usage"] });
+const browser = await launch(executablePath);
 const context = await browser.newContext({ viewport: { width: 1280, height: 900 }, offline: true, bypassCSP: false });
 const page = await context.newPage();
 const problems = [];
-page.on("console", (message) => ["error", "warning"].includes(message.type()) && problems.push(message.text()));
-page.on("pageerror", (error) => problems.push(error.message));
-page.on("request", (request) => /^(file|data|blob):/.test(request.url()) || problems.push(request.url()));
+watch(page, problems, /^(file|data|blob):/);
+page.on("console", (message) => message.type() === "warning" && problems.push(message.text()));
 
 const url = `file://${file}`;
 // At the larger epsilon, where there is something to see; where it opens by itself is computed in pure.test.js.
 const open = async (hash = "#epsilon=0.0313726") => {
   await page.goto("about:blank");
   await page.goto(url + hash);
-  await page.waitForSelector("[data-ready=true]");
-  await page.waitForFunction(() => [...document.querySelectorAll(".row:not(.bare) canvas")].every((canvas) => canvas.dataset.state));
+  await drawn(page);
 };
 const headline = () => page.textContent(".verdict .first");
 const hash = () => page.evaluate(() => decodeURIComponent(location.hash));
@@ -115,11 +111,7 @@ found.violations = [];
 for (const scheme of ["light", "dark"]) {
   await page.emulateMedia({ colorScheme: scheme });
   await page.waitForTimeout(100);
-  await page.evaluate(axe);
-  const report = await page.evaluate(() => window.axe.run(document, { resultTypes: ["violations"] }));
-  for (const item of report.violations.filter((each) => ["serious", "critical"].includes(each.impact))) {
-    found.violations.push(`${scheme}: ${item.id}: ${item.nodes.slice(0, 3).map((node) => node.html.slice(0, 120)).join(" | ")}`);
-  }
+  found.violations.push(...(await violations(page, scheme)));
 }
 const pdf = await page.pdf({ format: "A4" });
 found.pdf = { head: pdf.subarray(0, 5).toString(), pages: (pdf.toString("latin1").match(/\/Type\s*\/Page\b/g) ?? []).length };

@@ -15,7 +15,7 @@ import { decode, encode, fitted, initial } from "../src/state.js";
 
 const cam = (name, layer, depth, score) => ({ name, family: "cam", score, layers: [layer], depths: [depth] });
 const about = {
-  task: "classification", class_names: ["cat", "dog", "owl"], target: "predicted", targets: ["predicted", "clean"],
+  task: "classification", class_names: ["cat", "dog", "owl"], target: "predicted",
   attacks: [
     { name: "fgsm", aim: "label", norm: "linf", noise: "noise" }, { name: "noise", aim: "noise", norm: "linf", noise: null },
     { name: "fog", aim: "corruption", norm: null, noise: null },
@@ -50,6 +50,7 @@ test("levels are found by the nearest and the same, and heatmaps by attack and l
   assert.deepEqual([same(0.0313725, about.epsilons), same(0.03, about.epsilons), same(3, []), same(0, [{ value: 0, text: "0" }])], [0, -1, -1, 0]);
   // The original, two epsilons of each of two attacks, three severities.
   assert.deepEqual([conditionOf(about, "fgsm", 0), conditionOf(about, "noise", 1), conditionOf(about, "fog", 2)], [1, 4, 7]);
+  assert.equal(conditionOf({ ...about, attacks: [...about.attacks, { name: "blur", aim: "corruption" }] }, "blur", 0), 8);
 });
 
 test("layers, scores and families of explainers are told apart", () => {
@@ -70,7 +71,7 @@ test("layers, scores and families of explainers are told apart", () => {
 
 test("a layer is found in another run under another name", () => {
   const other = { ...about, explainers: [cam("cam_b_9", "b_9", 4, "logit"), cam("cam_a_9", "a_9", 1, "logit"), { ...about.explainers[4], name: "ig_2", family: "ig_2" }] };
-  assert.equal(counterpart("cam_a", about, other), "cam_a_9");
+  assert.deepEqual(["cam_a", "cam_b"].map((name) => counterpart(name, about, other)), ["cam_a_9", "cam_b_9"]);
   assert.equal(counterpart("cam_b", about, about), "cam_b");
   assert.equal(counterpart("cam_b_probability", about, other), "cam_b_probability"); // not measured there
   assert.equal(counterpart("ig", about, other), "ig");

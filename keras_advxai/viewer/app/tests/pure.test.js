@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { color, dashes } from "../src/colors.js";
-import { ends as endsOf, laidOut } from "../src/gallery.js";
+import { firstAndLast, laidOut } from "../src/gallery.js";
 import { tileAt } from "../src/pictures.js";
 import { adversarial, asHeat, heatChange, overlay, perturbation, resized } from "../src/pixels.js";
 import { asCsv, chosen, flips } from "../src/select.js";
@@ -18,7 +18,7 @@ const about = {
   explainers: [{ name: "cam", family: "cam", score: null, layers: ["conv"], depths: [1] }],
   metrics: [{ name: "nissim", title: "NISSIM" }],
   epsilons: [{ value: 0.1, text: "0.1" }, { value: 0.2, text: "0.2" }],
-  severities: [], target: "predicted", targets: ["predicted", "clean"],
+  severities: [], target: "predicted",
 };
 const figures = { drift: { nissim: { cam: { chance: 0.5, attacks: {}, targets: {} } } } };
 
@@ -102,8 +102,8 @@ test("rows with pictures stand beside one another where there is room, and those
   const beside = laidOut([true, true, true, false, false, true, true], { ...size, across: 2 });
   assert.deepEqual(beside.map(({ top, left }) => [top, left]), [[0, 0], [0, 300], [100, 0], [200, 0], [240, 0], [280, 0], [280, 300]]);
   assert.deepEqual(laidOut([], size), []);
-  assert.deepEqual(endsOf([1, 5, 6, 2], (value) => value > 4), [1, 2]);
-  assert.deepEqual([endsOf([1, 2], () => false), endsOf([], () => true)], [[0, 0], [0, -1]]); // one is always there
+  assert.deepEqual(firstAndLast([1, 5, 6, 2], (value) => value > 4), [1, 2]);
+  assert.deepEqual([firstAndLast([1, 2], () => false), firstAndLast([], () => true)], [[0, 0], [0, -1]]); // one is always there
 });
 
 test("flips are counted by class, and rows are written for spreadsheets", () => {

@@ -53,8 +53,7 @@ const parts = {
     found.first = await look(frame);
     found.requests = requests.length;
     const box = await (await page.$("iframe")).boundingBox();
-    const ends = (selector, count) => frame.$$eval(selector, (all, count) => all.slice(0, count).map((one) => one.getBoundingClientRect().bottom), count);
-    found.ends = { charts: (await ends(".card svg.clickable", 2)).map((y) => y + box.y), row: (await ends(".row canvas", 6)).map((y) => y + box.y) };
+    found.ends = await frame.$$eval(".card svg.clickable", (all, top) => all.slice(0, 2).map((one) => one.getBoundingClientRect().bottom + top), box.y);
     found.starts = await frame.$$eval(".row:first-child canvas", (all, top) => all.map((one) => one.getBoundingClientRect().top + top), box.y);
     found.isMarked = await page.$$eval("[role=tab]", (all) => all.filter((tab) => tab.ariaSelected === "true").map((tab) => tab.textContent.trim()));
     this.fast = opened;
@@ -72,7 +71,7 @@ const parts = {
     changes.explainerBack = await after(frame, () => choose(frame, "Explainer", "grad_cam"));
     changes.epsilon = await after(frame, () => go(frame, "Epsilon", "ArrowLeft"));
     changes.epoch = await after(frame, () => go(frame, "Epoch", "ArrowLeft", 2));
-    found.maps = { before: await pixels(frame, "heatmap, original"), change: await pixels(frame, "change of the heatmap"), adversarial: await pixels(frame, "adversarial") };
+    found.maps = { change: await pixels(frame, "change of the heatmap"), adversarial: await pixels(frame, "adversarial") };
     await after(frame, () => go(frame, "Opacity of the heatmaps", "End"));
     found.maps.opaque = await pixels(frame, "heatmap, original");
     await after(frame, () => go(frame, "Opacity of the heatmaps", "Home"));
@@ -92,13 +91,18 @@ const parts = {
     await after(frame, () => choose(frame, "Compare", "blink"));
     const visible = () => frame.$$eval(".row:first-child .tile", (all) => all.map((one) => getComputedStyle(one).visibility).join());
     const now = await visible();
-    found.blinks = await frame.waitForFunction((now) => [...document.querySelectorAll(".row:first-child .tile")].map((one) => getComputedStyle(one).visibility).join() !== now, now).then(() => now);
+    await frame.waitForFunction((now) => [...document.querySelectorAll(".row:first-child .tile")].map((one) => getComputedStyle(one).visibility).join() !== now, now);
     await choose(frame, "Compare", "side");
     found.findings = await frame.$eval(".findings", (place) => {
       const details = place.querySelector("details");
       details?.querySelector("summary").click();
-      return { open: details?.open ?? null, text: place.innerText };
+      const text = place.innerText;
+      details?.querySelector(":scope details summary").click();
+      return { open: details?.open ?? null, text };
     });
+    await after(frame, () => go(frame, "Epsilon", "ArrowRight"));
+    found.findings.explained = await frame.$eval(".findings details details", (details) => details.open);
+    await after(frame, () => go(frame, "Epsilon", "ArrowLeft"));
     await frame.click("text=Play");
     found.playing = await frame.textContent(".slider button");
     await frame.waitForFunction(() => document.querySelector("input[aria-label=Epoch]").getAttribute("aria-valuetext") === "30 (latest)");
@@ -187,7 +191,7 @@ const parts = {
   async slow() {
     const { page, frame } = await open(boards.slow, "#advxai&advxai.run=first%2Fadvxai%2Fclean&advxai.step=27");
     found.slow = await look(frame);
-    found.slowMaps = { before: await pixels(frame, "heatmap, original"), change: await pixels(frame, "change of the heatmap") };
+    found.slowMaps = { change: await pixels(frame, "change of the heatmap") };
     found.slowPath = await page.evaluate(() => location.pathname);
     await page.close();
   },
