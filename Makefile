@@ -76,7 +76,6 @@ VERSION_TESTS = \
 	tests/explainers/test_grad_cam.py \
 	tests/explainers/test_integrated_gradients.py \
 	tests/callbacks/test_adversarial_evaluation.py \
-	tests/wrappers/test_explainable_model.py \
 	tests/tensorboard/test_viewer_plugin.py \
 	tests/tensorboard/test_writer.py
 
