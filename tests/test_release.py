@@ -65,6 +65,12 @@ def test_the_commands_of_contributors_exist(page):
     assert named <= targets
 
 
+def test_the_table_of_all_commands_has_all():
+    table = _read("docs/contributing.md").split("## All commands")[1].split("##")[0]
+    explained = set(re.findall(r"^([a-z-]+):.*## ", _read("Makefile"), re.MULTILINE))
+    assert explained == set(re.findall(r"`make ([a-z-]+)", table.split("\n\nOn two cores")[0]))
+
+
 def test_the_commands_of_one_screen_are_those_of_ci():
     block = _read("CONTRIBUTING.md").split("```sh\n")[1].split("```")[0]
     commands = re.findall(r"^make ([a-z-]+)", block, re.MULTILINE)
