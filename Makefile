@@ -70,6 +70,8 @@ VERSION_TESTS = \
 	tests/ops/test_ssim.py \
 	tests/metrics/test_drift.py \
 	tests/models/test_classifier.py \
+	tests/models/test_own_preprocessing.py \
+	tests/measurements/test_samples.py \
 	tests/attacks/test_fgsm.py \
 	tests/explainers/test_grad_cam.py \
 	tests/explainers/test_integrated_gradients.py \

@@ -1,6 +1,6 @@
 """What the package costs on an accelerator, beside the bare passes there. No peer, and no other package.
 
-    benchmarks/on_device.sh            # below ten minutes: prints, and writes results/on_device.json
+    benchmarks/on_device.sh            # prints, and writes results/on_device.json
     benchmarks/on_device.sh --quick    # the same parts, small: for a look on any processor; writes nothing
     benchmarks/on_device.sh --write    # puts what was measured last into docs/benchmarks.md
 

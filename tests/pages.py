@@ -36,7 +36,7 @@ def name(page: pathlib.Path) -> str:
 
 NOT_RUN = {
     "docs/old_models.md": "reads files of packages that are downloaded one by one",
-    "docs/contributing.md": "shows a part of a file of the package; the tests of its room run it",
+    "docs/contributing.md": "shows a part of a file of the package; the tests of its package run it",
     "docs/pretrained.md": "prints the table of its page, in three minutes; howto/preprocessing.md runs the same calls",
     "docs/scaling.md": "is a job of an array on a cluster; tests/distributed and tests/execution merge parts",
 }

@@ -50,11 +50,15 @@ def test_the_middle_lies_between():
 
 
 def test_every_upper_bound_has_a_reason_beside_it():
-    bounded = ""
+    reason = before = ""
     for line in _read("setup.cfg").splitlines():
-        bounded = line if line.startswith("#") else bounded  # the last comment before it
+        if line.startswith("#"):
+            reason = reason + line if before.startswith("#") else line
+        elif line and line[0].isalpha() and not before.startswith("#"):
+            reason = ""  # a comment is about the one setting below it
         if re.search(r">=[\d.]+,<", line):
-            assert "bound" in bounded, line
+            assert "bound" in reason, line
+        before = line
 
 
 @pytest.mark.parametrize("page", ["CONTRIBUTING.md", "docs/contributing.md", ".github/pull_request_template.md"])
@@ -63,6 +67,12 @@ def test_the_commands_of_contributors_exist(page):
     named = {word for line in re.findall(r"`make ([a-z -]+?)(?: [A-Z]|`)", _read(page)) for word in line.split()}
     assert "test" in named
     assert named <= targets
+
+
+def test_the_table_of_all_commands_has_all():
+    table = _read("docs/contributing.md").split("## All commands")[1].split("##")[0]
+    explained = set(re.findall(r"^([a-z-]+):.*## ", _read("Makefile"), re.MULTILINE))
+    assert explained == set(re.findall(r"`make ([a-z-]+)", table.split("\n\nOn two cores")[0]))
 
 
 def test_the_commands_of_one_screen_are_those_of_ci():

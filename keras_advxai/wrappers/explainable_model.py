@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import os
 import types
 from collections.abc import Mapping, Sequence
@@ -124,7 +125,7 @@ class ExplainableModel(keras.Model):
         super().__init__(name=name, dtype=model.dtype_policy, autocast=False)  # the inner model casts by itself
         self.inner = model
         # Dropout inside of a model whose `call` takes no `training` does not learn of it from `train_step` either.
-        self._call_has_training_arg = "training" in model.call_signature_parameters
+        self._call_has_training_arg = "training" in inspect.signature(model.call).parameters
         if not tf.distribute.has_strategy():  # wrapped outside of the scope it was made in
             self._distribute_strategy = getattr(model, "_distribute_strategy", None)
         # Not a dictionary, in which Keras would track a layer given as `preprocess` as part of the model.
