@@ -8,6 +8,7 @@ import { fill, h } from "./dom.js";
 import { atLayers, counterpart, driftOf, explainer, layerOf } from "./explainers.js";
 import { attacksOn, levelsOn, levelText, scaleOf, SCALES } from "./levels.js";
 import * as overlay from "./overlay.js";
+import { namesOfRuns } from "./run_names.js";
 import { flips, movedBy, movedLimit } from "./select.js";
 import { counted, ends, number, percent } from "./text.js";
 
@@ -75,7 +76,7 @@ const accuracyOver = (scale) => (view, width, onpick) => {
     return { y: found.accuracy, low: found.low, high: found.high };
   }, view.figures.clean.accuracy, percent);
   const drawn = lines({ lines: [...further, ...own], levels: [], ...along(view, scale), y: SHARES, width, onpick });
-  return card(`Accuracy by ${scale}`, "Share of images that are right; bands: 95 % intervals.", drawn, overlay.legend(view, further));
+  return card(`Accuracy by ${scale}`, "Share of images that are right; bands: 95 % intervals.", drawn, namesOfRuns(view, further));
 };
 
 /** The MODs of the chosen attack in another run. @param {View} view @param {Step} step */
@@ -95,7 +96,7 @@ const driftOver = (scale) => (view, width, onpick) => {
   }, 0, number);
   const y = driftAxis([found.chance, ...[...further, ...own].flatMap((line) => line.points.map((point) => point.high ?? point.y))]);
   const drawn = lines({ lines: [...further, ...own], levels: [{ y: found.chance, name: "chance" }], ...along(view, scale), y, width, onpick });
-  return card(`Drift of explanations by ${scale}`, "Mean dissimilarity of the heatmaps (MOD).", drawn, overlay.legend(view, further));
+  return card(`Drift of explanations by ${scale}`, "Mean dissimilarity of the heatmaps (MOD).", drawn, namesOfRuns(view, further));
 };
 
 /** One value of each epoch.
@@ -131,7 +132,7 @@ function accuracyOverEpoch(view, width, onpick) {
   const further = overlay.overEpochs(view, (step) => step.overview.figures.attacks[view.state.attack]?.accuracy, percent);
   const all = [...further, clean, ...shown];
   const drawn = lines({ lines: all, levels: [], x: epochs(all), y: SHARES, at: view.step.step, width, onpick });
-  return card("Accuracy by epoch", `Thin: on the original images. Else at ${levelText(view.state.attack, view.about, view.level)}.`, drawn, overlay.legend(view, further));
+  return card("Accuracy by epoch", `Thin: on the original images. Else at ${levelText(view.state.attack, view.about, view.level)}.`, drawn, namesOfRuns(view, further));
 }
 
 /** @type {Chart} */
@@ -150,7 +151,7 @@ function driftOverEpoch(view, width, onpick) {
   const all = [...further, chance, ...shown];
   const y = driftAxis(all.flatMap((line) => line.points.map((point) => point.high ?? point.y)));
   const drawn = lines({ lines: all, levels: [], x: epochs(all), y, at: view.step.step, width, onpick });
-  return card("Drift of explanations by epoch", `At ${levelText(view.state.attack, view.about, view.level)}; dotted: chance.`, drawn, overlay.legend(view, further));
+  return card("Drift of explanations by epoch", `At ${levelText(view.state.attack, view.about, view.level)}; dotted: chance.`, drawn, namesOfRuns(view, further));
 }
 
 /** @type {Chart} */

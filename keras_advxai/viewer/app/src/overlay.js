@@ -1,9 +1,6 @@
 /** Further runs laid over the chosen one: their colour is that of the attack, their marks and dashes are their own. */
 
-import * as Plot from "@observablehq/plot";
-import { dots, plot } from "./chart_parts.js";
 import { color, runMark } from "./colors.js";
-import { h } from "./dom.js";
 import { levelsOf, levelsOn, same } from "./levels.js";
 
 /** @typedef {import("./types.js").View} View */
@@ -66,22 +63,4 @@ function lines(view, pointsOf) {
     name: other.run.name, color: color(view.state.attack, view.about), ...runMark(place), width: 1.4,
     points: pointsOf(other),
   })).filter((line) => line.points.some((point) => point.y !== null));
-}
-
-/** The marks of further runs, and what these are called.
- * @param {View} view
- * @param {Line[]} shown */
-export function legend(view, shown) {
-  if (!shown.length) return null;
-  return h("p.runs", {}, `${view.state.attack}: `, item(view.run.name, undefined, null), ...shown.map((line) => item(line.name, line.symbol, line.dash)));
-}
-
-/** @param {string} name @param {string | undefined} symbol @param {string | null} dash */
-function item(name, symbol, dash) {
-  const swatch = plot({
-    width: 24, height: 10, margin: 0, axis: null, className: "swatch", x: { domain: [0, 2] }, y: { domain: [0, 2] },
-    marks: [Plot.ruleY([1], { strokeWidth: 1.5, strokeDasharray: dash ?? undefined }), dots([{ x: 1, y: 1 }], { color: "currentColor", symbol }, 3)],
-  });
-  swatch.setAttribute("aria-hidden", "true");
-  return h("span.run", { title: name }, swatch, h("span", { text: name }));
 }
