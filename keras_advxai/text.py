@@ -50,6 +50,19 @@ def percent_text(value: float, digits: int = 1) -> str:
     return f"{100 * value:.{digits}f} %" if value <= 10 else "> 1000 %"
 
 
+def share_text(value: float, ends: tuple[float, float]) -> str:
+    """A share in percent with its interval, both to one digit; without one where that is NaN.
+
+    Example:
+
+    >>> from keras_advxai.text import share_text
+    >>> share_text(0.0, (0.0, 0.4345)), share_text(0.5, (float("nan"), float("nan")))
+    ('0.0 % (0.0-43.5)', '50.0 %')
+    """
+    low, high = ends
+    return percent_text(value) + ("" if math.isnan(low) else f" ({100 * low:.1f}-{100 * high:.1f})")
+
+
 def duration_text(seconds: float) -> str:
     """A duration with the precision of a forecast.
 

@@ -15,12 +15,15 @@ from keras_advxai.measurements.render import remark, render_profile
 from keras_advxai.tables import Table, contents
 from keras_advxai.tables.contents import Parts
 from keras_advxai.tables.table import Remark
-from keras_advxai.text import enumeration, epsilon_text, percent_text, value_text
+from keras_advxai.text import enumeration, epsilon_text, percent_text, share_text, value_text
 
 _MOST_TABLES = 8
 """With more explainers than this, each of one layer, there is one line for each instead of a table."""
 
 _MOST_CLASSES = 3
+
+_NO_BREAK = "\xa0"
+"""Where `textwrap` breaks no line: an accuracy stays beside its epsilon."""
 
 _TARGETS = {
     "predicted": "each image's own prediction",
@@ -159,7 +162,7 @@ def _clean_text(report: EvaluationReport) -> str:
         )
     if not given:
         return "no labels: accuracy counts agreement with the clean prediction"
-    return f"clean accuracy {percent_text(report.clean_accuracy)}"
+    return f"clean accuracy {share_text(report.clean_accuracy, report.accuracy_interval(None))}"
 
 
 def _targets_line(rule: str | int | None) -> str:
@@ -177,12 +180,15 @@ def _robust_lines(report: EvaluationReport) -> list[str]:
     lines = []
     for norm in norms:
         shares = [
-            f"{percent_text(report.robust_accuracy(epsilon, norm=norm))} at {epsilon_text(epsilon)}"
+            f"{share_text(report.robust_accuracy(epsilon, norm=norm), report.robust_interval(epsilon, norm=norm))}"
+            f" at {epsilon_text(epsilon)}"
             for epsilon in report.epsilons
         ]
         names = [name for name, known in report.norms.items() if known == norm]
         attacks = enumeration(names) if len(names) < 4 else f"{len(names)} attacks"
         what = "Images with all labels right" if report.provenance["task"] == "multi_label" else "Robust accuracy"
-        title = f"{what}{f' ({norm})' if len(norms) > 1 else ''}, the worst case over {attacks}"
-        lines += textwrap.wrap(f"{title}: {', '.join(shares)}.", width=110)  # as wide as a table
+        title = f"{what}{f' ({norm})' if len(norms) > 1 else ''}, the worst case over {attacks} (95 % intervals)"
+        whole = ", ".join(share.replace(" ", _NO_BREAK) for share in shares)
+        wrapped = textwrap.wrap(f"{title}: {whole}.", width=110)  # as wide as a table
+        lines += [line.replace(_NO_BREAK, " ") for line in wrapped]
     return lines

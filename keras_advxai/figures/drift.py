@@ -29,7 +29,7 @@ _MOST_COLUMNS = 4
 def drift(
     report: EvaluationReport, metric: Any | None = None, explainers: Sequence[str | Configuration] | None = None
 ) -> Figure:
-    """Accuracy under attack, and MOD with its 95 % interval, against epsilon; under corruptions, against severity.
+    """Accuracy under attack and MOD, with their 95 % intervals, against epsilon; under corruptions, against severity.
 
     One panel for accuracy and one for each explainer, four in a row, and as many below for corruptions. Each attack and
     the noise control has its own colour, line style and marker, the same in every panel. A dashed line shows what MOD
@@ -118,6 +118,9 @@ def _draw_accuracy(axes: Axes, report: EvaluationReport, epsilons: np.ndarray) -
     for attack, style in _styles(report).items():
         shares = [report.clean_accuracy, *(report.accuracy(attack, epsilon) for epsilon in epsilons)]
         axes.plot([0, *epsilons], shares, label=attack, **style)  # from the clean accuracy on
+        intervals = [report.accuracy_interval(attack, epsilon) for epsilon in epsilons]
+        low, high = np.array([report.accuracy_interval(None), *intervals]).T
+        _draw_interval(axes, np.append(0, epsilons), low, high, style["color"])
     axes.set_ylim(-0.03, 1.03)
     axes.yaxis.set_major_formatter(PercentFormatter(1, symbol=" %"))
 
@@ -131,15 +134,19 @@ def _draw_mod(axes: Axes, report: EvaluationReport, explainer: str, metric: str,
         low, high = np.array(intervals).T
         label = f"{attack}, VID {number(report.vid(attack, explainer, metric=metric))}{_budget_text(report, attack)}"
         axes.plot(epsilons, mods, label=label, **style)
-        # A band of one point has no width and would not show.
-        if len(epsilons) > 1:
-            axes.fill_between(epsilons, low, high, color=style["color"], alpha=0.15, linewidth=0)
-        else:
-            axes.vlines(epsilons, low, high, color=style["color"], linewidth=1)
+        _draw_interval(axes, epsilons, low, high, style["color"])
     chance = report.chance(explainer, metric=metric)
     if math.isfinite(chance):  # not in reports of older versions
         axes.axhline(chance, color="0.4", linestyle=(0, (8, 3)), linewidth=1.1, label=f"chance {number(chance)}")
         axes.set_ylim(top=max(axes.get_ylim()[1], 1.08 * chance))
+
+
+def _draw_interval(axes: Axes, epsilons: np.ndarray, low: np.ndarray, high: np.ndarray, color: str) -> None:
+    # A band of one point has no width and would not show.
+    if len(epsilons) > 1:
+        axes.fill_between(epsilons, low, high, color=color, alpha=0.15, linewidth=0)
+    else:
+        axes.vlines(epsilons, low, high, color=color, linewidth=1)
 
 
 def _of(report: EvaluationReport) -> str:
@@ -173,8 +180,9 @@ def _styles(report: EvaluationReport) -> dict[str, dict[str, Any]]:
 def _heading(report: EvaluationReport) -> str:
     text = f"{report.provenance['model']}, {len(report.measurements)} images"
     if report.explainers:
-        text += f", heatmaps of the {_TARGETS[report.target]}; bands: 95 % intervals"
-    return text
+        text += f", heatmaps of the {_TARGETS[report.target]}"
+    drawn = report.explainers or report.provenance["task"] != "regression"
+    return f"{text}; bands: 95 % intervals" if drawn else text
 
 
 _TARGETS = {"predicted": "predicted class", "clean": "clean prediction", "label": "label"}

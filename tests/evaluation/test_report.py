@@ -197,7 +197,7 @@ def test_the_table_is_aligned_and_complete(report):
     assert len(rows) == 3
     assert len({line.index(mod) for line, mod in zip(rows, ("0.100", "0.400", "0.150"), strict=True)}) == 1
     for part in (
-        "clean accuracy 75.0 %",
+        "clean accuracy 75.0 % (30.1-95.4)",
         "0.400",
         "0.150",
         "VID",

@@ -47,6 +47,15 @@ def test_accuracy_starts_at_the_clean_accuracy(report):
         np.testing.assert_allclose(line.get_ydata(), expected)
 
 
+def test_accuracy_with_its_interval(report):
+    axes = figures.drift(report).axes[0]
+    for band, attack in zip(axes.collections, report.attacks, strict=True):
+        ends = [report.accuracy_interval(None), *(report.accuracy_interval(attack, epsilon) for epsilon in EPSILONS)]
+        corners = {tuple(corner) for corner in band.get_paths()[0].vertices.round(9)}
+        places = np.repeat([0, *EPSILONS], 2)
+        assert set(zip(places.round(9), np.ravel(ends).round(9), strict=True)) <= corners
+
+
 def test_mod_with_its_interval(report):
     axes = figures.drift(report).axes[1]
     for line, band, attack in zip(axes.lines, axes.collections, report.attacks, strict=True):

@@ -74,9 +74,11 @@ def test_it_is_the_headline(faces_model, test_faces):
     (line,) = [
         line
         for line in lines
-        if line.startswith("Robust accuracy (linf), the worst case over fgsm and uniform_noise: ")
+        if line.startswith("Robust accuracy (linf), the worst case over fgsm and uniform_noise (95 % intervals): ")
     ]
-    assert f"{100 * found.robust_accuracy(0.1, norm='linf'):.1f} % at 0.1" in line
+    low, high = found.robust_interval(0.1, norm="linf")
+    share = found.robust_accuracy(0.1, norm="linf")
+    assert f"{100 * share:.1f} % ({100 * low:.1f}-{100 * high:.1f}) at 0.1" in line
     assert found.robust_accuracy(0.1, norm="linf") <= found.accuracy("fgsm", 0.1)
     again = EvaluationReport.from_json(found.to_json())
     assert again.robust_accuracy(0.1, norm="l2") == found.robust_accuracy(0.1, norm="l2")
