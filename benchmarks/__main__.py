@@ -23,6 +23,8 @@ BENCHMARKS = {
     "layers": "bench",
     "training": "bench",
     "options": "bench",
+    "folding": "bench",
+    "shares": "bench",
     "robustness": "bench",
     "explanation_attacks": "bench",
     "integrated_gradients": "alibi",

@@ -45,6 +45,17 @@ def cnn(side: int) -> keras.Model:
     return keras.Model(inputs, layers.Dense(CLASSES)(x))
 
 
+def normalized_cnn(side: int) -> keras.Model:
+    """The same three convolutions, each with a BatchNormalization before its ReLU."""
+    layers = keras.layers
+    x = inputs = keras.Input((side, side, 3))
+    for number, filters in enumerate((32, 64, 128), start=1):
+        x = x if number == 1 else layers.MaxPooling2D(name=f"pool{number}")(x)
+        x = layers.Conv2D(filters, 3, padding="same", use_bias=False, name=f"conv{number}")(x)
+        x = layers.ReLU(name=f"relu{number}")(layers.BatchNormalization(name=f"norm{number}")(x))
+    return keras.Model(inputs, layers.Dense(CLASSES)(layers.GlobalAveragePooling2D()(x)))
+
+
 def mobilenet_v2(side: int) -> keras.Model:
     """MobileNetV2 for images of this size."""
     shape = (side, side, 3)
@@ -63,7 +74,13 @@ def vgg16(side: int) -> keras.Model:
     return keras.applications.VGG16(input_shape=shape, weights=None, classes=CLASSES, classifier_activation=None)
 
 
-BUILDERS = {"cnn": cnn, "mobilenet_v2": mobilenet_v2, "resnet50": resnet50, "vgg16": vgg16}
+BUILDERS = {
+    "cnn": cnn,
+    "normalized_cnn": normalized_cnn,
+    "mobilenet_v2": mobilenet_v2,
+    "resnet50": resnet50,
+    "vgg16": vgg16,
+}
 
 
 def subject(name: str, side: int, dtype: str = "float32") -> keras.Model:

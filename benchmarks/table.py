@@ -17,7 +17,7 @@ import re
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from benchmarks import readme_table
+from benchmarks import folding_changes, readme_table
 from benchmarks.harness import RESULTS
 from benchmarks.memory import ROOT
 
@@ -37,6 +37,8 @@ ORDER = (
     "layers",
     "training",
     "options",
+    "folding",
+    "shares",
 )
 """The benchmarks, as the tables of several list them."""
 OWN = {"robustness": "benchmarks.robustness_table", "explanation_attacks": "benchmarks.explanation_table"}
@@ -77,6 +79,8 @@ def render(name: str, report: dict[str, Any]) -> str:
     parts += [text for text in map(settings, report["cases"]) if text]
     if any("moved" in case for case in report["cases"]):
         parts.append(moved(report["cases"]))
+    if "changes" in report:
+        parts.append(folding_changes.render(report["changes"]))
     if "memory" in report:
         parts += [peaks(report["memory"]), *growth(report["memory"])]
     return "\n\n".join(parts)
