@@ -45,6 +45,11 @@ class SignNoise(Attack):
 
     def perturb(self, model: ImageClassifier, x: Tensor, y: Tensor, epsilon: Tensor, forward: Forward) -> Tensor:
         """Noise of the whole budget; see `Attack.perturb`."""
+        # In the graph of the pass, also from inside of a loop over epsilons: they differ in the scale alone.
+        return x + epsilon * forward.remember((self, "noise"), x, lambda: self._noise(x))
+
+    def _noise(self, x: Tensor) -> Tensor:
+        """The noise of a budget of 1."""
         # From the content, like all noise here: neither the batch nor the order changes it.
         signs = tf.ensure_shape(random.signs(random.image_keys(x, self.seed), 0, tf.shape(x)[1:]), x.shape)
-        return x + epsilon * norms.steepest(signs, self.norm)
+        return norms.steepest(signs, self.norm)

@@ -51,6 +51,12 @@ class UniformNoise(Attack):
 
     def perturb(self, model: ImageClassifier, x: Tensor, y: Tensor, epsilon: Tensor, forward: Forward) -> Tensor:
         """Noise of the whole budget; see `Attack.perturb`."""
+        # In the graph of the pass, also from inside of a loop over epsilons: they differ in the scale alone.
+        noise = forward.remember((self, "noise"), x, lambda: self._noise(x))
+        return x + epsilon * noise
+
+    def _noise(self, x: Tensor) -> Tensor:
+        """The noise of a budget of 1."""
         # The bits of all pixels, added up: the same image gets the same noise in any batch, and at any epsilon.
         content = tf.reduce_sum(tf.bitcast(x, tf.int32), axis=tf.range(1, tf.rank(x)))
 
@@ -58,5 +64,5 @@ class UniformNoise(Attack):
             seeds = tf.stack([self.seed, content_of_image])
             return tf.random.stateless_uniform(tf.shape(x)[1:], seeds, minval=-1.0, maxval=1.0)
 
-        noise = tf.map_fn(draw, content, fn_output_signature=tf.TensorSpec(x.shape[1:], tf.float32))
-        return x + epsilon * (noise if self.norm == "linf" else norms.steepest(noise, "l2"))
+        noise: Tensor = tf.map_fn(draw, content, fn_output_signature=tf.TensorSpec(x.shape[1:], tf.float32))
+        return noise if self.norm == "linf" else norms.steepest(noise, "l2")

@@ -120,7 +120,8 @@ class Coordinates:
         """
         labels = self.labels(dim)
         if dim == "epsilon":
-            wanted = float(label) if isinstance(label, numbers.Real) else math.nan
+            # A plain float first: whether something is a `Real` takes longer than all the rest.
+            wanted = float(label) if type(label) is float or isinstance(label, numbers.Real) else math.nan
             # Asked some thousand times for the tables and charts of a report: NumPy takes ten times as long for five.
             near = _CLOSE["atol"] + _CLOSE["rtol"] * abs(wanted) if math.isfinite(wanted) else -1.0
             for place, known_label in enumerate(labels):

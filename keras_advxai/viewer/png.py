@@ -67,10 +67,12 @@ def _filtered(rows: np.ndarray, kind: int) -> bytes:
     if kind == 0:
         rest = rows
     else:
-        wide = np.pad(rows.astype(np.int16), ((1, 0), (1, 0), (0, 0)))
+        wide = np.zeros((len(rows) + 1, rows.shape[1] + 1, rows.shape[2]), np.int16)
+        wide[1:, 1:] = rows
         left, above, corner = wide[1:, :-1], wide[:-1, 1:], wide[:-1, :-1]
         rest = (wide[1:, 1:] - (above if kind == 2 else _paeth(left, above, corner))).astype(np.uint8)
-    lines = np.insert(rest.reshape(len(rows), -1), 0, kind, axis=1)
+    lines = np.full((len(rows), 1 + rows[0].size), kind, np.uint8)
+    lines[:, 1:] = rest.reshape(len(rows), -1)
     return lines.tobytes()
 
 

@@ -42,6 +42,20 @@ def test_no_function_is_in_the_step_twice(graph):
     }
 
 
+def test_noise_is_drawn_once_for_all_epsilons(graph):
+    library = graph.graph.as_graph_def().library.function
+    drawing = {item.signature.name for item in library if any("RandomUniform" in node.op for node in item.node_def)}
+    inside = [
+        item.signature.name
+        for item in library
+        for node in item.node_def
+        if drawing & {attribute.func.name for attribute in node.attr.values()}
+    ]
+    # The loop over images stands in the graph of the pass, and not in the body of the one over epsilons.
+    assert drawing
+    assert not inside
+
+
 @pytest.mark.slow
 def test_of_each_batch_as_many_arrays_leave_the_device_whatever_the_epsilons(model, few, monkeypatch):
     copied = []
