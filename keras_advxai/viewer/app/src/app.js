@@ -100,6 +100,7 @@ export class App {
       const scale = scaleOf(state.attack, about);
       const isKnown = this.view?.run.id === run.id && this.view.step.step === step.step;
       const coming = isKnown && this.view?.details ? this.view.details : this.host.details(run.id, step.step);
+      if (coming !== this.view?.details) this.root.dataset.ready = "false";
       // Drawn twice, it would take twice as long until all is there.
       const details = await Promise.race([coming, new Promise((resolve) => setTimeout(() => resolve(null), SOON))]);
       if (turn !== this.turn) return;
