@@ -64,8 +64,9 @@ class Measure:
 
         Returns:
             `"clean"`, each attack and each corruption, to quantity, to its values (see `Quantity.gather`), and beside
-            the quantities `"pictures"`, with images and heatmaps, and `"last"`, the last heatmap of the clean images;
-            with `borders` also `"border"`, the first one. And `"arriving"`, see `models.arriving.moments`.
+            the quantities `"pictures"`, with images, heatmaps and, where there are any, the probabilities of all
+            classes, and `"last"`, the last heatmap of the clean images; with `borders` also `"border"`, the first one.
+            And `"arriving"`, see `models.arriving.moments`.
         """
         plan = self.plan
         shape = tuple(model.images_of(x).shape[1:])
@@ -148,7 +149,9 @@ def _is_empty(values: Any) -> bool:
 
 def _pictures(seen: Observation, count: Tensor) -> dict[str, Any]:
     # A tensor counts, so that batches with and without pictures share a trace, and no other heatmap leaves the graph.
-    return {"images": seen.images[:count], "heatmaps": {name: maps[:count] for name, maps in seen.own_maps.items()}}
+    found = {"images": seen.images[:count], "heatmaps": {name: maps[:count] for name, maps in seen.own_maps.items()}}
+    # Of the pictured images alone: of every image, a report would be a thousand numbers for each class and condition.
+    return found if seen.probabilities is None else {**found, "probabilities": seen.probabilities[:count]}
 
 
 def _spec(tensor: Any) -> tf.TensorSpec:

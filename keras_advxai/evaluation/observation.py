@@ -66,6 +66,14 @@ class Observation:
         }
 
     @property
+    def probabilities(self) -> Tensor | None:
+        """The probability of each class, `(batch, classes)`, NaN where the output is not finite; `None` of numbers."""
+        found = self.forward.probabilities
+        if self.model.kind.probability(found, self.forward.strongest) is None:
+            return None
+        return tf.where(self.forward.finite[:, None], found, float("nan"))
+
+    @property
     def own_maps(self) -> dict[str, Tensor]:
         """The heatmaps for the plan's target, by explainer."""
         return {name: maps[self.plan.target] for name, maps in self.maps.items()}

@@ -31,6 +31,7 @@ def gather_examples(
         image = _picture(classifier, original)  # once, not for each explainer and epsilon
         of_image = found.select([offset])
         name = str(of_image.at("name")[0])
+        probabilities = _probabilities(clean, (offset,))
         for attack, levels in [
             *((attack, known.epsilons) for attack in known.attacks),
             *((corruption, known.severities) for corruption in known.corruptions),
@@ -38,6 +39,7 @@ def gather_examples(
             after = batch[attack]["pictures"]
             corrupted = known.is_corruption(attack)
             adversarial = [_picture(classifier, images[offset]) for images in after["images"]]
+            changed = [_probabilities(after, (place, offset)) for place in range(len(levels))]
             for explainer in known.explainers:
                 heatmap = as_picture(clean["heatmaps"][explainer][offset])[..., 0]
                 for place, level in enumerate(levels):
@@ -61,9 +63,17 @@ def gather_examples(
                             dissimilarity=float(apart[0]),
                             name=name,
                             severity=int(level) if corrupted else None,
+                            probabilities=probabilities,
+                            adversarial_probabilities=changed[place],
                         )
                     )
     return tuple(examples)
+
+
+def _probabilities(pictures: Mapping[str, Any], where: tuple[int, ...]) -> np.ndarray | None:
+    """Those of all classes of one image; `None` of a regression, which has none."""
+    found: np.ndarray | None = pictures.get("probabilities")
+    return None if found is None else found[where]
 
 
 def _picture(classifier: ImageClassifier, image: np.ndarray) -> np.ndarray:

@@ -23,9 +23,12 @@ from keras_advxai.measurements.storage import array_of_lists
 
 _LENGTH = struct.Struct("<I")
 _ENTRIES = {"first", "shape", "data", "measurements", "quantities", "texts", "arriving", "pictures", "examples"}
+_LATER_ENTRIES = {"probabilities"}
+"""What journals lack that an older version wrote."""
 _PLACES = ("attack", "explainer", "epsilon")
 _WHOLE = ("index", "label", "prediction", "adversarial_prediction")
 _PICTURES = ("image", "adversarial", "heatmap", "adversarial_heatmap")
+_PROBABILITIES = ("probabilities", "adversarial_probabilities")
 _REAL = ("confidence", "adversarial_confidence", "dissimilarity")
 _PICTURE_TYPES = ("<f2", "<f4", "<f8")
 _DIGEST = 64  # characters of a SHA-256
@@ -40,6 +43,7 @@ def encoded(part: Part, data: str) -> bytes:
     """
     found, pictures = part.measurements, _Pictures()
     rows = [pictures.row(example, found.coordinates) for example in part.examples]
+    probabilities = [pictures.probabilities(example) for example in part.examples]
     known = part.arriving
     arrays = [
         *(array for name, array in found.arrays.items() if not QUANTITIES[name].is_text),
@@ -58,6 +62,7 @@ def encoded(part: Part, data: str) -> bytes:
         "arriving": None if known is None else len(known["mean"]),
         "pictures": [[_little(item).dtype.str, list(item.shape)] for item in pictures.arrays],
         "examples": len(rows),
+        "probabilities": probabilities,
     }
     text = json.dumps(header).encode("utf-8")
     return b"".join((_LENGTH.pack(len(text)), text, *(_little(item).tobytes() for item in arrays)))
@@ -100,8 +105,12 @@ def decoded(content: bytes) -> tuple[Part, str]:
     real = body.take("examples", "float64", (count, len(_REAL)))
     pictures = [body.take("pictures", *_type_and_shape(item)) for item in _list("pictures", header.get("pictures"))]
     body.check_end()
+    places = _list("probabilities", header.get("probabilities", [[None, None]] * count))
+    if len(places) != count:
+        raise ValueError(f"`probabilities` must be of {count} examples. Received: those of {len(places)}")
     part = Part(first, shape, found, (), arriving, {})
-    examples = tuple(_example(*row, part, pictures) for row in zip(whole.tolist(), real.tolist(), strict=True))
+    rows = zip(whole.tolist(), real.tolist(), places, strict=True)
+    examples = tuple(_example(row, part, pictures) for row in rows)
     return dataclasses.replace(part, examples=examples), data
 
 
@@ -125,6 +134,11 @@ class _Pictures:
         whole = [getattr(example, name) for name in _WHOLE]
         pictures = [self._place(getattr(example, name)) for name in _PICTURES]
         return [*places, *whole, *pictures], [getattr(example, name) for name in _REAL]
+
+    def probabilities(self, example: Example) -> list[int | None]:
+        """Where the probabilities of an example lie; `None` for those that it has not."""
+        found = [getattr(example, name) for name in _PROBABILITIES]
+        return [None if array is None else self._place(array) for array in found]
 
     def _place(self, array: np.ndarray) -> int:
         if id(array) not in self._known:  # which the examples keep alive, so that no id is given out again
@@ -165,13 +179,14 @@ def _split(content: bytes) -> tuple[Mapping[str, Any], _Body]:
     except ValueError as error:
         raise ValueError(f"The header of the part is not JSON: {reason(error)}") from error
     header = as_dictionary("part", header)
-    if set(header) != _ENTRIES:
+    if set(header) - _LATER_ENTRIES != _ENTRIES:
         raise ValueError(f"`part` must have {', '.join(sorted(_ENTRIES))}. Received: {shown(sorted(header))}")
     return header, _Body(content, end)
 
 
-def _example(whole: Sequence[int], real: Sequence[float], part: Part, pictures: Sequence[np.ndarray]) -> Example:
-    """The example that a row describes."""
+def _example(row: tuple[Sequence[int], Sequence[float], Any], part: Part, pictures: Sequence[np.ndarray]) -> Example:
+    """The example that a row describes: whole numbers, real ones, and where its probabilities lie."""
+    whole, real, probabilities = row
     known = part.measurements.coordinates
     values: dict[str, Any] = dict(zip((*_PLACES, *_WHOLE, *_PICTURES), whole, strict=True))
     labels_of = dict(zip(_PLACES, _labels(known), strict=True))
@@ -196,8 +211,23 @@ def _example(whole: Sequence[int], real: Sequence[float], part: Part, pictures: 
     for name, array in arrays.items():
         if array.ndim != (2 if "heatmap" in name else 3):
             raise ValueError(f"`examples.{name}` has the shape {array.shape}, which is that of something else.")
+    arrays |= _probabilities(probabilities, pictures, known.classes)
     name = str(part.measurements.at("name")[values["index"] - part.first])
     return Example(**values | labels | arrays | dict(zip(_REAL, real, strict=True)), name=name)
+
+
+def _probabilities(places: Any, pictures: Sequence[np.ndarray], classes: int) -> dict[str, np.ndarray]:
+    """The probabilities of an example, as far as there are any, of where they lie among the pictures."""
+    if not isinstance(places, list) or len(places) != len(_PROBABILITIES):
+        raise ValueError(f"`probabilities` must have two places for each example. Received: {shown(places)}")
+    found = {}
+    for name, place in zip(_PROBABILITIES, places, strict=True):
+        if place is None:
+            continue
+        found[name] = pictures[_whole("probabilities", place, len(pictures))]
+        if found[name].shape != (classes,):
+            raise ValueError(f"`examples.{name}` must be of {classes} classes. Received: {found[name].shape}")
+    return found
 
 
 def _labels(known: Coordinates) -> tuple[tuple[Any, ...], ...]:

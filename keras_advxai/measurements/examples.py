@@ -36,6 +36,9 @@ class Example:
         dissimilarity: The dissimilarity of the two heatmaps; NaN where the original's is blank.
         name: What the image is called, such as its file; empty where nobody knows.
         severity: That of a corruption; `None` of an attack.
+        probabilities: The probability of each class, or of each label, of the original, `(classes,)` float32; NaN
+            where the output is not finite. `None` of a regression, which has none.
+        adversarial_probabilities: Those of the adversarial image, likewise.
     """
 
     attack: str
@@ -54,6 +57,13 @@ class Example:
     dissimilarity: float
     name: str = ""
     severity: int | None = None
+    probabilities: np.ndarray | None = None
+    adversarial_probabilities: np.ndarray | None = None
+
+    @property
+    def level(self) -> float:
+        """How strong it is: the epsilon, or the severity of a corruption."""
+        return self.epsilon if self.severity is None else self.severity
 
     @property
     def level_text(self) -> str:

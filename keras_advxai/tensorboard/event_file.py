@@ -22,6 +22,8 @@ from keras_advxai.tensorboard.names import EVALUATION, FINAL, REPORTED
 
 _IN_MEMORY = "ram://keras_advxai"  # a file system of TensorFlow's own
 _COUNTER = itertools.count()
+_FIRST = 1024
+"""Bytes that hold the first record of an event file, which says the version and the time."""
 _MOST_WAITING = 2**24
 """So many bytes of pictures may wait for room on a full disk, in each run; numbers wait without a limit."""
 
@@ -40,11 +42,16 @@ class EventFile:
         again: Whether what the folder already holds, by tag and step, is written all the same. TensorBoard shows a
             step that is there twice as two points of a curve. Defaults to `True`.
 
+        beside: The folder of a run that this one belongs to: TensorBoard is told that both began at the same time. It
+            gives its seven colours in the order in which runs began, and those of one training are to follow one
+            another, also where Keras' own callback begins a run between them. Defaults to `None`.
+
     Attributes:
         held: The steps of which something was left out, because the folder already holds it.
     """
 
-    def __init__(self, folder: pathlib.Path, *, again: bool = True) -> None:
+    def __init__(self, folder: pathlib.Path, *, again: bool = True, beside: pathlib.Path | None = None) -> None:
+        self._beside = beside
         self.held: set[int] = set()
         self._known = (
             None if again else {(value.tag, event.step) for event in logged(folder) for value in event.summary.value}
@@ -109,7 +116,8 @@ class EventFile:
             # Later than those that are gone, too: TensorBoard has read them.
             stamp = max([new_time([self._folder]), *(_time(other) + 1 for other in self._numbers)])
             path = self._folder / f"events.out.tfevents.{stamp:010d}.{socket.gethostname()}.{os.getpid()}.v2"
-            events.insert(0, Event(wall_time=time.time(), file_version="brain.Event:2").SerializeToString())
+            began = time.time() if self._beside is None else began_at(self._beside)
+            events.insert(0, Event(wall_time=began, file_version="brain.Event:2").SerializeToString())
         content = framed(events)
         with open(path, "ab", buffering=0) as file:
             before = file.tell()
@@ -159,6 +167,19 @@ def cut(folder: pathlib.Path, step: int, since: int) -> None:
             path.unlink()
         elif end < len(content):
             os.truncate(path, end)
+
+
+def began_at(folder: pathlib.Path) -> float:
+    """When a run began, in seconds since 1970, as its first event file says; now, where there is none.
+
+    Args:
+        folder: The folder of the run.
+    """
+    for path in sorted(folder.glob("*tfevents*"))[:1]:
+        with open(path, "rb") as file:
+            for event, _ in _events(file.read(_FIRST)):
+                return float(event.wall_time)
+    return time.time()
 
 
 def runs_with_events(folder: pathlib.Path) -> set[str]:

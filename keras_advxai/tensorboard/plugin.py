@@ -16,6 +16,10 @@ from keras_advxai.tensorboard.viewer_data import NotLoggedError, ViewerData
 from keras_advxai.viewer.assets import TYPES, asset
 
 _LOG = logging.getLogger("keras_advxai")
+_TAB = "AdvXAI" + "\N{NO-BREAK SPACE}" * 8
+"""What the tab is called. Where tabs are scrolled, as at 1280 pixels, TensorBoard does not scroll to the end of its own
+margin, and cuts 36 pixels off the last tab, which is this one. So it cuts off spaces."""
+
 _POLICY = "default-src 'none'; frame-ancestors 'self'"
 """Of everything that is served here: none of it is a page."""
 
@@ -50,7 +54,7 @@ class AdvXAIPlugin(base_plugin.TBPlugin):
 
     def frontend_metadata(self) -> base_plugin.FrontendMetadata:
         """What TensorBoard shows: a tab that reloads by itself."""
-        return base_plugin.FrontendMetadata(es_module_path="/viewer.js", tab_name="AdvXAI", disable_reload=True)
+        return base_plugin.FrontendMetadata(es_module_path="/viewer.js", tab_name=_TAB, disable_reload=True)
 
     def _app(self, answer: Callable[[Any, Any, str], tuple[bytes, str]]) -> Any:
         @wrappers.Request.application

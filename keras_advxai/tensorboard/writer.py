@@ -326,8 +326,7 @@ class ReportWriter:
         named = report.provenance["labels"] == "given" and report.provenance["task"] == "classification"
         names, largest = charted(report), max(part.epsilons)
         shown = [item for item in report.examples if item.attack in part.attacks and item.explainer in names]
-        shown = [item for item in shown if (item.epsilon if item.severity is None else item.severity) == largest]
-        shown = [item for item in shown if montage.is_drawable(item)]
+        shown = [item for item in shown if item.level == largest and montage.is_drawable(item)]
         for attack in dict.fromkeys(item.attack for item in shown):
             rows = [item for item in shown if item.attack == attack]
             self._add(run, text_pb(f"advxai_samples/{safe(attack)}", texts.predictions(rows, self.class_names, named)))
@@ -346,5 +345,6 @@ class ReportWriter:
 
     def _add(self, run: str, summary: Any, *, picture: bool = False) -> None:
         if run not in self._files:
-            self._files[run] = EventFile(self.log_dir / FOLDER / run, again=self._again)
+            beside = None if run == EVALUATION else self.log_dir / FOLDER / CLEAN
+            self._files[run] = EventFile(self.log_dir / FOLDER / run, again=self._again, beside=beside)
         self._files[run].add(summary, self._step, picture=picture)

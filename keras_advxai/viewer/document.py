@@ -14,6 +14,7 @@ from keras_advxai.viewer.families import families
 from keras_advxai.viewer.numbers import figures, samples
 from keras_advxai.viewer.pictures import pictures
 from keras_advxai.viewer.plain import plain
+from keras_advxai.viewer.probabilities import probabilities, true_classes
 from keras_advxai.viewer.source import Source, controls, levels
 from keras_advxai.viewer.verdict import METRICS, verdict
 
@@ -68,9 +69,12 @@ def document(
         "findings": [{**item.to_dict(), "explanation": _explanations().get(item.id, "")} for item in report.warnings],
         "provenance": _provenance(report, command),
     }
+    places = [index - first for index in shown]
+    true = true_classes(report.measurements, report.provenance["labels"] == "given", places)
     details = {
-        "samples": samples(report, [index - first for index in shown]),
-        "pictures": None if where is None else {**where, "indices": [index - first for index in shown]},
+        "samples": samples(report, places),
+        "pictures": None if where is None else {**where, "indices": places},
+        "probabilities": probabilities(report.examples, shown, levels(report), true),
     }
     return Document(plain(overview), plain(details), sheets)
 

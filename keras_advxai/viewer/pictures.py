@@ -34,7 +34,7 @@ class Pictured:
         shapes = Counter(item.image.shape for item in drawn)
         shape = max(shapes, key=shapes.__getitem__) if shapes else ()
         self._by = {
-            (item.index, item.attack, item.explainer, _level(item)): item for item in drawn if item.image.shape == shape
+            (item.index, item.attack, item.explainer, item.level): item for item in drawn if item.image.shape == shape
         }
         known = dict.fromkeys(item.index for item in examples)
         # Of an image all or nothing: a hole in a sheet would shift what is behind it.
@@ -44,10 +44,6 @@ class Pictured:
     def of(self, index: int, attack: str, explainer: str, level: float) -> Example:
         """One example, at an epsilon or a severity."""
         return self._by[index, attack, explainer, level]
-
-
-def _level(item: Example) -> float:
-    return item.epsilon if item.severity is None else item.severity
 
 
 def pictures(

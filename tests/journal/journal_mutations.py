@@ -62,8 +62,9 @@ def make_parts() -> list[Part]:
         first += size
     known, image = COORDINATES, np.random.default_rng(5).random((6, 5, 3), dtype="float32")
     pictures, name = (image, image / 2, image[..., 0], image[..., 1]), str(parts[0].measurements.at("name")[1])
+    likely = np.linspace(0, 1, known.classes, dtype="float32")
     examples = tuple(
-        Example(attack, explainer, epsilon, 1, 2, *pictures, 2, -1, 0.5, np.nan, 0.1, name)
+        Example(attack, explainer, epsilon, 1, 2, *pictures, 2, -1, 0.5, np.nan, 0.1, name, None, likely, likely[::-1])
         for attack in known.attacks[:2]
         for explainer in known.explainers[:2]
         for epsilon in known.epsilons

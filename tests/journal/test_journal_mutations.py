@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import dataclasses
+import json
 import re
+import struct
 from collections import Counter
 
 import numpy as np
@@ -93,6 +96,29 @@ def test_an_image_of_many_examples_stands_there_once():
     assert len(part.examples) == 8
     content, image = encoded(part, "0" * 64), part.examples[0].image
     assert content.count(image.tobytes()) == 1
+
+
+def test_a_record_of_before_there_were_probabilities_is_read():
+    """Its header does not name them, and so its examples have none."""
+    part = make_parts()[0]
+    without = [dataclasses.replace(item, probabilities=None, adversarial_probabilities=None) for item in part.examples]
+    before = dataclasses.replace(part, examples=tuple(without))
+    content = encoded(before, "0" * 64)
+    (length,) = struct.unpack_from("<I", content)
+    header = json.loads(content[4 : 4 + length])
+    assert header.pop("probabilities") == [[None, None]] * 8
+    text = json.dumps(header).encode()
+    found, _ = decoded(struct.pack("<I", len(text)) + text + content[4 + length :])
+    assert_same_part(found, before)
+
+
+@pytest.mark.parametrize("places", [[[0, None]] * 8, [[None]] * 8, [[None, None]], 3, [[-1, 0]] * 8, [[99, 0]] * 8])
+def test_probabilities_that_do_not_fit_are_named(places):
+    content = encoded(make_parts()[0], "0" * 64)
+    (length,) = struct.unpack_from("<I", content)
+    text = json.dumps({**json.loads(content[4 : 4 + length]), "probabilities": places}).encode()
+    with pytest.raises(ValueError, match="probabilities"):
+        decoded(struct.pack("<I", len(text)) + text + content[4 + length :])
 
 
 def test_changed_journals_are_refused_or_right(tmp_path):

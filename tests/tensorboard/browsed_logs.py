@@ -23,6 +23,8 @@ PERIOD = 3
 ATTACKS = ("fgsm", "pgd", "uniform_noise")
 WEAKEST, STRONGEST = 8 / 255, 16 / 255
 SIZE = 12
+LIKELY = np.array([[0.75, 0.25], [0.0625, 0.9375]], "float32")
+"""Of the two images with pictures; the adversarial ones have them the other way round."""
 PATIENCE = 300  # seconds
 
 
@@ -42,6 +44,8 @@ def reports():
                 adversarial=np.clip(images[item.index] + item.epsilon * signs[item.attack], 0, 1),
                 heatmap=before[item.index],
                 adversarial_heatmap=_map(generator),
+                probabilities=LIKELY[item.index],
+                adversarial_probabilities=LIKELY[item.index][::-1],
             )
             for item in report.examples
         )

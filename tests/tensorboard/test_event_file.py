@@ -21,7 +21,7 @@ from tensorboard.plugins.scalar.summary_v2 import scalar_pb
 from tensorboard.summary.writer.record_writer import RecordWriter
 
 from keras_advxai.tensorboard import event_file
-from keras_advxai.tensorboard.event_file import EventFile, cut, framed, new_time
+from keras_advxai.tensorboard.event_file import EventFile, began_at, cut, framed, logged, new_time
 
 
 def number(tag="a"):
@@ -173,3 +173,20 @@ def test_cut_takes_out_half_a_record_and_what_is_none(tmp_path, left):
 def test_a_file_too_large_is_an_error_and_no_signal():
     # Python ignores it, or else a limit would end the process and all the tests above would be in vain.
     assert signal.getsignal(signal.SIGXFSZ) is signal.SIG_IGN
+
+
+def test_runs_of_one_training_began_together_whoever_began_one_between(tmp_path):
+    """TensorBoard gives its seven colours in the order in which runs began, and then of their names."""
+    clean, other = tmp_path / "clean", tmp_path / "eps_0.1"
+    first = EventFile(clean, beside=clean)
+    first.add(scalar_pb("a", 1.0), 0)
+    first.flush()
+    time.sleep(0.02)
+    then = time.time()
+    second = EventFile(other, beside=clean)
+    second.add(scalar_pb("a", 1.0), 0)
+    second.flush()
+    begun, *events = logged(other)
+    assert begun.wall_time == began_at(clean) == began_at(other) < then
+    assert all(event.wall_time >= then for event in events)  # what was logged then was logged then
+    assert began_at(tmp_path / "nowhere") >= then

@@ -77,7 +77,36 @@ def test_its_address_shows_charts_and_samples_at_once(looked, logged):
     assert first["headline"] == headline(logged[1], "fgsm", STRONGEST)
     assert first["cards"][:2] == ["Accuracy by epoch", "Drift of explanations by epoch"]
     assert max(looked["ends"]) < 900
-    assert max(looked["starts"]) < 900 - 100  # of the first row, at least so much is in sight
+    assert max(looked["rowEnds"]) < 900  # the first row, too
+    assert looked["nameEnds"][0] <= looked["nameEnds"][1]  # and the whole name of the tab
+
+
+def test_what_hides_samples_says_so_and_is_ended_by_a_click(looked):
+    chip = looked["chip"]
+    assert [text[:-2] for text in chip["said"]] == [chip["flips"]]  # and a cross
+    assert 0 < len(chip["rows"]) < 6
+    assert chip["after"] == 0
+    assert looked["changes"]["unflipped"]["rows"] == looked["changes"]["pictures"]["rows"]
+
+
+def test_a_sample_has_its_probabilities_at_every_epsilon_and_epoch(looked):
+    levels, explainers, epochs = looked["likely"]
+    index = int(looked["detail"]["title"][-1])
+    before = dict(enumerate(browsed_logs.LIKELY[index].tolist()))
+
+    def line(place, *values):
+        shown = [f"{100 * value:.0f} %" for value in values]
+        return [f"class {place}", " → ".join(shown), [f"{100 * value:g}%" for value in values]]
+
+    first, *others = levels
+    assert sorted(first) == [line(place, value) for place, value in before.items()]
+    assert len(others) == 2
+    both = [line(place, value, before[1 - place]) for place, value in before.items()]
+    assert [sorted(cell) for cell in others] == [both] * 2
+    assert all(cell == [] for cell in explainers)  # which have no say in them
+    shown = [sorted(cell) for cell in epochs if cell]
+    assert shown == [both] * len(shown)
+    assert shown
 
 
 @pytest.mark.parametrize("loader", ["back", "slow"])

@@ -7,6 +7,7 @@ import json
 import random
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import numpy as np
@@ -65,6 +66,23 @@ def ask(written):
         return clients[route].open("/", method=method, query_string=query)
 
     return ask
+
+
+def test_epochs_are_read_beside_one_another(written):
+    """Each read waits for TensorBoard's fast loader; here each waits until there is another one."""
+    multiplexer = EventMultiplexer(size_guidance={}, tensor_size_guidance={PLUGIN: 1000})
+    multiplexer.AddRunsFromDirectory(str(written))
+    multiplexer.Reload()
+    both = threading.Barrier(2, timeout=60)
+
+    class Waiting(MultiplexerDataProvider):
+        def read_blob(self, ctx=None, *, blob_key):
+            both.wait()
+            return super().read_blob(ctx, blob_key=blob_key)
+
+    plugin = AdvXAIPlugin(TBContext(data_provider=Waiting(multiplexer, str(written))))
+    answer = Client(plugin.get_plugin_apps()["/overviews"]).get("/", query_string={"run": "train/advxai/clean"})
+    assert set(answer.get_json()["steps"]) == set(map(str, range(EPOCHS)))
 
 
 def test_every_epoch_is_there_with_its_figures_and_pictures(ask, reports, written):

@@ -16,6 +16,7 @@ import { decode, encode, fitted, missing } from "./state.js";
 /** @typedef {import("./types.js").View} View */
 
 const SCHEMA = 2;
+const SOON = 80; // milliseconds that the details of an epoch are waited for before something is drawn without them
 const MOST_OTHERS = 5; // runs that are laid over the chosen one
 
 export class App {
@@ -76,6 +77,7 @@ export class App {
       if (turn !== this.turn) return;
       if (!runs.length) return this.say("There is nothing to show yet.", this.host.empty);
       const first = runs.find((item) => item.id === this.state.run) ?? runs[runs.length - 1];
+      this.ask(first);
       const asked = [first, ...runs.filter((item) => item !== first).slice(0, MOST_OTHERS)];
       const all = await Promise.all(asked.map(async (item) => ({ run: item, steps: await this.host.steps(item.id) })));
       if (turn !== this.turn) return;
@@ -97,19 +99,30 @@ export class App {
       const places = /** @type {Record<import("./types.js").Scale, number>} */ (Object.fromEntries(SCALES.map((scale) => [scale, nearest(state[scale], levelsOn(scale, about))])));
       const scale = scaleOf(state.attack, about);
       const isKnown = this.view?.run.id === run.id && this.view.step.step === step.step;
-      const details = isKnown ? (this.view?.details ?? null) : null;
+      const coming = isKnown && this.view?.details ? this.view.details : this.host.details(run.id, step.step);
+      if (coming !== this.view?.details) this.root.dataset.ready = "false";
+      // Drawn twice, it would take twice as long until all is there.
+      const details = await Promise.race([coming, new Promise((resolve) => setTimeout(() => resolve(null), SOON))]);
+      if (turn !== this.turn) return;
       const others = known.filter((item) => item !== found);
       const view = { state, runs, run, steps, step, about, figures, details, scale, places, level: places[scale], others };
       if (details || !this.view || !this.main.isConnected) this.draw(view);
       else this.wait(view);
       if (!details) {
-        const coming = await this.host.details(run.id, step.step);
-        if (turn !== this.turn) return;
-        this.draw({ ...view, details: coming });
+        const come = await coming;
+        if (turn === this.turn) this.draw({ ...view, details: come });
       }
     } catch (error) {
       if (turn === this.turn) this.say("The data cannot be read.", error instanceof Error ? error.message : String(error));
     }
+  }
+
+  /** Asks for the details of the epoch that will be shown while its overview is still on its way.
+   * @param {import("./types.js").Run} run */
+  ask({ id, steps }) {
+    if (!steps?.length) return;
+    const { step } = this.state;
+    this.host.details(id, step !== null && steps.includes(step) ? step : steps[steps.length - 1]).catch(() => null);
   }
 
   /** @param {View} view */
@@ -163,7 +176,12 @@ export class App {
   }
 
   drawCharts() {
-    if (this.view) draw(this.charts, this.more, this.view, (pick) => this.set(pick));
+    if (!this.view) return;
+    draw(this.charts, this.more, this.view, (pick) => {
+      this.set(pick);
+      // They stand below the samples, which are what changes.
+      if ("flip" in pick && pick.flip) this.gallery.element.scrollIntoView();
+    });
   }
 
   /** @param {string} title @param {string} text @param {{run: import("./types.js").Run}[]} [runs] Others that can be shown. */

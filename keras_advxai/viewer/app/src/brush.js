@@ -10,7 +10,7 @@ const CLICK = 0.01; // of the width: what is dragged less is a click
 
 /** The height of the histogram, and what is free above and below its bars, in pixels. */
 export const TALL = 172;
-export const MARGINS = { top: 22, bottom: 34 };
+export const MARGINS = { top: 27, bottom: 34 };
 
 /**
  * A range as it is kept: with four digits, its ends in order, and none where it holds everything.

@@ -43,12 +43,12 @@ export function countAxis(largest) {
  * @param {string} title
  * @param {string} text What it shows, in words.
  * @param {any} drawn
- * @param {Node | null} [more] What stands below it.
- * @param {string} [hint] What can be done with it. */
-export function card(title, text, drawn, more = null, hint = "") {
+ * @param {{above?: Node | null, below?: Node | null, hint?: string}} [more] What stands beside the name of its axis and
+ *   what below it, and what can be done with it. */
+export function card(title, text, drawn, { above = null, below = null, hint = "" } = {}) {
   drawn.setAttribute("role", "img");
   drawn.setAttribute("aria-label", `${title}. ${text}`);
-  return h("figure.card", {}, h("figcaption", {}, h("h3", { text: title }), h("p", {}, text, h("span.hint", { text: hint && ` ${hint}` }))), drawn, more);
+  return h("figure.card", {}, h("figcaption", {}, h("h3", { text: title }), h("p", {}, text, h("span.hint", { text: hint && ` ${hint}` }))), above, drawn, below);
 }
 
 /**
@@ -56,7 +56,7 @@ export function card(title, text, drawn, more = null, hint = "") {
  *
  * @param {{lines: Line[], levels: {y: number | null, name: string}[], x: any, y: any, at: number | null, width: number, height?: number, onpick: (pick: object) => void}} what
  */
-export function lines({ lines, levels, x, y, at, width, height = 204, onpick }) {
+export function lines({ lines, levels, x, y, at, width, height = 180, onpick }) {
   const known = lines.map((line) => ({ ...line, points: line.points.filter((point) => point.y !== null) }));
   const all = known.flatMap((line) => line.points);
   const marks = [
@@ -73,7 +73,7 @@ export function lines({ lines, levels, x, y, at, width, height = 204, onpick }) 
     ]),
     Plot.tip(all, Plot.pointer({ x: "x", y: "y", title: "title", fill: "var(--surface)", stroke: "var(--rule-strong)", textPadding: 8, ariaHidden: "true" })),
   ];
-  const drawn = plot({ width, height, marginLeft: 44, marginRight: levels.some((level) => level.y !== null) ? 50 : 14, marginTop: 22, marginBottom: 36, x, y, marks: marks.filter(Boolean) });
+  const drawn = plot({ width, height, marginLeft: 44, marginRight: levels.some((level) => level.y !== null) ? 50 : 14, marginTop: 27, marginBottom: 36, x, y, marks: marks.filter(Boolean) });
   drawn.classList.add("clickable");
   drawn.addEventListener("click", () => drawn.value && onpick(drawn.value.pick));
   return drawn;

@@ -24,6 +24,7 @@ import { counted, ends, number, percent } from "./text.js";
 const MOST_FLIPS = 8;
 const BINS = 24;
 const MOST_BANDS = 5;
+const HEADROOM = 1.35; // of a histogram, above whose bars the words stand
 
 /** What is the same of a line in all charts. @param {View} view @param {import("./types.js").Attack} attack */
 function look(view, attack) {
@@ -76,13 +77,31 @@ const accuracyOver = (scale) => (view, width, onpick) => {
     return { y: found.accuracy, low: found.low, high: found.high };
   }, view.figures.clean.accuracy, percent);
   const drawn = lines({ lines: [...further, ...own], levels: [], ...along(view, scale), y: SHARES, width, onpick });
-  return card(`Accuracy by ${scale}`, "Share of images that are right; bands: 95 % intervals.", drawn, namesOfRuns(view, further));
+  return card(`Accuracy by ${scale}`, "Share of images that are right; bands: 95 % intervals.", drawn, { above: namesOfRuns(view, further) });
 };
 
 /** The MODs of the chosen attack in another run. @param {View} view @param {Step} step */
 function modOf(view, step) {
   const { about, figures } = step.overview;
   return driftOf(figures, view.state, counterpart(view.state.explainer, view.about, about))?.attacks[view.state.attack]?.mod;
+}
+
+/** The values of all epochs: an axis of theirs stays as it is while one goes through the epochs, and curves compare.
+ * @param {View} view
+ * @param {(of: import("./types.js").Drifts) => (Num | undefined)[]} values Of the drift of the chosen explainer, or of
+ *   the one that is named.
+ * @param {string} [name]
+ * @returns {(Num | undefined)[]} */
+export function overEpochs(view, values, name = view.state.explainer) {
+  return view.steps.flatMap((step) => {
+    const found = driftOf(step.overview.figures, view.state, name);
+    return found ? values(/** @type {import("./types.js").Drifts} */ (found)) : [];
+  });
+}
+
+/** The upper ends of MODs and of their intervals. @param {import("./types.js").Drift | undefined} of */
+function highest(of) {
+  return [...(of?.mod ?? []), ...(of?.mod_high ?? [])];
 }
 
 /** @param {Scale} scale @returns {Chart} */
@@ -94,9 +113,9 @@ const driftOver = (scale) => (view, width, onpick) => {
     const of = found.attacks[attack];
     return { y: of.mod, low: of.mod_low, high: of.mod_high };
   }, 0, number);
-  const y = driftAxis([found.chance, ...[...further, ...own].flatMap((line) => line.points.map((point) => point.high ?? point.y))]);
+  const y = driftAxis([...further.flatMap((line) => line.points.map((point) => point.y)), ...overEpochs(view, (of) => [of.chance, ...attacksOn(scale, view.about).flatMap(({ name }) => highest(of.attacks[name]))])]);
   const drawn = lines({ lines: [...further, ...own], levels: [{ y: found.chance, name: "chance" }], ...along(view, scale), y, width, onpick });
-  return card(`Drift of explanations by ${scale}`, "Mean dissimilarity of the heatmaps (MOD).", drawn, namesOfRuns(view, further));
+  return card(`Drift of explanations by ${scale}`, "Mean dissimilarity of the heatmaps (MOD).", drawn, { above: namesOfRuns(view, further) });
 };
 
 /** One value of each epoch.
@@ -132,7 +151,7 @@ function accuracyOverEpoch(view, width, onpick) {
   const further = overlay.overEpochs(view, (step) => step.overview.figures.attacks[view.state.attack]?.accuracy, percent);
   const all = [...further, clean, ...shown];
   const drawn = lines({ lines: all, levels: [], x: epochs(all), y: SHARES, at: view.step.step, width, onpick });
-  return card("Accuracy by epoch", `Thin: on the original images. Else at ${levelText(view.state.attack, view.about, view.level)}.`, drawn, namesOfRuns(view, further));
+  return card("Accuracy by epoch", `Thin: on the original images. Else at ${levelText(view.state.attack, view.about, view.level)}.`, drawn, { above: namesOfRuns(view, further) });
 }
 
 /** @type {Chart} */
@@ -151,7 +170,7 @@ function driftOverEpoch(view, width, onpick) {
   const all = [...further, chance, ...shown];
   const y = driftAxis(all.flatMap((line) => line.points.map((point) => point.high ?? point.y)));
   const drawn = lines({ lines: all, levels: [], x: epochs(all), y, at: view.step.step, width, onpick });
-  return card("Drift of explanations by epoch", `At ${levelText(view.state.attack, view.about, view.level)}; dotted: chance.`, drawn, namesOfRuns(view, further));
+  return card("Drift of explanations by epoch", `At ${levelText(view.state.attack, view.about, view.level)}; dotted: chance.`, drawn, { above: namesOfRuns(view, further) });
 }
 
 /** @type {Chart} */
@@ -170,7 +189,7 @@ function split(view, width, onpick) {
   const drawn = lines({
     lines: [line("flipped", of.mod_flipped, null, true), line("kept", of.mod_kept, "2 3", false)],
     levels: [{ y: found.chance, name: "chance" }], ...along(view, view.scale),
-    y: driftAxis([found.chance, ...of.mod_flipped, ...of.mod_kept]), width, onpick,
+    y: driftAxis(overEpochs(view, ({ chance, attacks }) => [chance, ...(attacks[view.state.attack]?.mod_flipped ?? []), ...(attacks[view.state.attack]?.mod_kept ?? [])])), width, onpick,
   });
   return card("Flipped and kept", `Drift where the prediction flips (line) or stays (dots), by ${view.scale}.`, drawn);
 }
@@ -197,10 +216,10 @@ function histogram(view, width, onpick) {
     limit !== null && Plot.ruleX([limit], { stroke: "var(--rule-strong)" }),
     limit !== null && Plot.text([limit], { x: (value) => value, text: () => `half of chance, ${number(limit)}`, frameAnchor: "top", textAnchor: "start", dx: 4, dy: 14, fill: "var(--ink-soft)", stroke: "var(--surface)", strokeWidth: 3 }),
   ];
-  const drawn = plot({ width, height: TALL, marginLeft: 44, marginRight: 14, marginTop: MARGINS.top, marginBottom: MARGINS.bottom, x: { domain: [0, upper], label: "dissimilarity", ticks: 6, ...ACROSS }, y: { domain: [0, largest], ...countAxis(largest) }, color: { domain: ["flipped", "kept"], range: [own, `color-mix(in srgb, ${own} 38%, var(--surface))`] }, marks: marks.filter(Boolean) });
+  const drawn = plot({ width, height: TALL, marginLeft: 44, marginRight: 14, marginTop: MARGINS.top, marginBottom: MARGINS.bottom, x: { domain: [0, upper], label: "dissimilarity", ticks: 6, ...ACROSS }, y: { domain: [0, largest * HEADROOM], ...countAxis(largest) }, color: { domain: ["flipped", "kept"], range: [own, `color-mix(in srgb, ${own} 38%, var(--surface))`] }, marks: marks.filter(Boolean) });
   const handles = brush(drawn, { low: view.state.low, high: view.state.high, upper, bins: BINS, values, onpick });
   const seen = samples.index.length < samples.of ? ` Of ${counted(samples.of, "image")}, ${samples.index.length.toLocaleString("en")}.` : "";
-  return card("How far single images move", `Dark: flipped, away from what the model says of the original.${seen}`, drawn, handles, "Drag over it, or click a bar.");
+  return card("How far single images move", `Dark: flipped, away from what the model says of the original.${seen}`, drawn, { below: handles, hint: "Drag over it, or click a bar." });
 }
 
 /** @type {Chart} */
@@ -247,7 +266,9 @@ function depth(view, width, onpick) {
   const last = sorted.length - 1;
   const x = { domain: [0, Math.max(1, last)], ticks: everyNth([...sorted.keys()]), tickFormat: (place) => String(place + 1), label: `layer, from ${ends(layerOf(sorted[0]))} to ${ends(layerOf(sorted[last]))}`, ...ACROSS };
   const at = sorted.findIndex((item) => item.name === state.explainer);
-  const drawn = lines({ lines: shown, levels: [], x, y: driftAxis(shown.flatMap((item) => item.points.map((point) => point.y))), at: at < 0 ? null : at, width, onpick });
+  const named = [attack?.noise ?? state.attack, state.attack];
+  const y = driftAxis(sorted.flatMap((item) => overEpochs(view, ({ chance, attacks }) => [chance, ...named.map((one) => attacks[one]?.mod[view.level])], item.name)));
+  const drawn = lines({ lines: shown, levels: [], x, y, at: at < 0 ? null : at, width, onpick });
   const noise = attack?.noise ? ", dashed: noise" : "";
   return card("Drift by depth", `${explainer(sorted[0].name, about)?.family}, MOD at ${levelText(state.attack, about, view.level)}; dotted: chance${noise}.`, drawn);
 }

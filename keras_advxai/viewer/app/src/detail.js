@@ -1,9 +1,11 @@
 /** One sample in a window of its own: through the epsilons, the epochs and the explainers. */
 
+import { color } from "./colors.js";
 import { button, download, fill, h } from "./dom.js";
 import { atLayers, atScores, dissimilarities, explainer, families, layerOf, ofFamily } from "./explainers.js";
 import { levelsOf, levelText } from "./levels.js";
 import { reducedText, show } from "./pictures.js";
+import { bars, labelsOf, likely, ofOriginal, shownClasses } from "./probabilities.js";
 import { asCsv, chosen } from "./select.js";
 import { sheetOf } from "./sheet.js";
 import { className, number, percent } from "./text.js";
@@ -102,13 +104,15 @@ export class Detail {
     const row = samples.index.indexOf(index);
     const label = samples.label ? `Labelled ${className(samples.label[row], about)}` : "Without a label";
     const level = levelText(state.attack, about, view.level);
-    const clean = { title: "original", said: this.said(view, samples.prediction[row], samples.confidence[row]), of: null };
+    const all = levelsOf(state.attack, about).map((_, place) => likely(view.details, index, state.attack, place));
+    const clean = { title: "original", said: this.said(view, samples.prediction[row], samples.confidence[row]), of: null, likely: ofOriginal(all) };
     const moved = dissimilarities(samples, state)?.[state.attack];
     const conditions = levelsOf(state.attack, about).map((item, place) => ({
       title: `${view.scale} ${item.text}`,
       said: this.said(view, samples.predictions[state.attack][place][row], samples.confidences[state.attack][place][row], samples.prediction[row]),
       moved: moved?.[place]?.[row],
       of: { level: place },
+      likely: all[place],
       chosen: place === view.level,
       pick: { [view.scale]: item.value },
       value: item.value,
@@ -163,9 +167,11 @@ export class Detail {
    *
    * @param {View} view
    * @param {number} index
-   * @param {{title: string, said: string, moved?: number | null, of: any, chosen?: boolean, pick?: object, view?: View}[]} columns
+   * @param {{title: string, said: string, moved?: number | null, of: any, chosen?: boolean, pick?: object, view?: View, likely?: import("./types.js").Likely[] | null}[]} columns
    */
   strip(view, index, columns, kinds = view.about.explainers.length ? ["image", "heat", "change"] : ["image"]) {
+    const labels = labelsOf(view.details, index);
+    const classes = shownClasses(columns.map((column) => column.likely ?? null), labels);
     const cells = columns.map((column) => {
       const own = column.view ?? view;
       const pictures = kinds.map((kind) => {
@@ -178,13 +184,15 @@ export class Detail {
       });
       const title = h("span.title", { text: column.title, title: column.title });
       const text = [h("span.said", { text: column.said, title: column.said }), h("span.moved", { text: column.moved === undefined ? "" : `moved by ${number(column.moved)}` })];
+      if (classes.length) text.push(bars(column.likely ?? null, classes, { about: own.about, labels, color: column.of ? color(own.state.attack, own.about) : null }));
       const pick = column.pick;
       return pick ? h("button.cell", { type: "button", "aria-pressed": String(Boolean(column.chosen)), onclick: () => this.set(pick) }, title, ...pictures, ...text) : h("div.cell", {}, title, ...pictures, ...text);
     });
-    const names = kinds.map((kind) => h("span", { text: ROWS[kind] }));
-    const strip = h("div.strip", {}, h("div.kinds", { "aria-hidden": "true" }, h("span"), ...names), ...cells);
+    const names = kinds.map((kind) => h("span.kind", { text: ROWS[kind] }));
+    const legend = classes.length ? [h("span"), h("span"), h("span.legend", { text: `probability; gray: original${labels.length ? "; bold: label" : ""}` })] : [];
+    const strip = h("div.strip", {}, h("div.kinds", { "aria-hidden": "true" }, h("span"), ...names, ...legend), ...cells);
     // Cells share their lines, so that pictures of one kind stand beside one another.
-    strip.style.setProperty("--lines", String(kinds.length + 3));
+    strip.style.setProperty("--lines", String(kinds.length + (classes.length ? 4 : 3)));
     return strip;
   }
 
@@ -200,6 +208,7 @@ export class Detail {
         title: `epoch ${step.step + 1}`,
         said: row < 0 ? "not among them" : this.said(view, details.samples.predictions[attack][view.level][row], details.samples.confidences[attack][view.level][row], details.samples.prediction[row]),
         moved: dissimilarities(details.samples, view.state)?.[attack]?.[view.level]?.[row],
+        likely: likely(details, index, attack, view.level),
         of: {}, chosen: step === view.step, pick: { step: step.step }, view: { ...view, step, details },
       };
     }));

@@ -45,7 +45,7 @@ export class Gallery {
     this.note = h("p.hint.note");
     this.wipe = h("input", { type: "range", min: "0", max: "1", step: "0.05", "aria-label": "Where the pictures are wiped", oninput: () => set({ wipe: Number(this.wipe.value) }) });
     this.wiped = h("label.field", {}, h("span.label", { text: "Wipe" }), this.wipe);
-    this.flip = button("Show all again", () => set({ flip: "", low: null, high: null }), { class: "quiet" });
+    this.chips = h("div.chips", { role: "group", "aria-label": "What is shown alone" });
     this.heads = h("div.heads", { "aria-hidden": "true" });
     this.isWhole = false;
     this.more = h("button.more", { type: "button", onclick: () => this.open() });
@@ -56,7 +56,7 @@ export class Gallery {
     this.alpha = h("input", { type: "range", min: "0", max: "1", step: "0.05", "aria-label": "Opacity of the heatmaps", oninput: () => set({ alpha: Number(this.alpha.value) }) });
     this.element = h("section.gallery", { "aria-labelledby": "gallery-title" },
       h("div.section-head", {},
-        h("div", {}, h("h2", { id: "gallery-title", text: "Samples" }), this.count, this.flip),
+        h("div", {}, h("h2", { id: "gallery-title", text: "Samples" }), this.count, this.chips),
         h("div.tools", {}, this.filter, this.label, this.sort, this.looks, this.wiped, h("label.field", {}, h("span.label", { text: "Heatmaps" }), this.alpha))),
       this.note,
       this.heads,
@@ -78,10 +78,7 @@ export class Gallery {
     this.wipe.value = String(state.wipe);
     this.wiped.hidden = state.view !== "wipe";
     this.list.style.setProperty("--wiped", `${100 * state.wipe}%`);
-    const [from, to] = state.flip.split(/(?<=\d)-/).map((index) => className(Number(index), about));
-    const isRange = state.low !== null || state.high !== null;
-    const kinds = [state.flip && ` from ${from} to ${to}`, isRange && ` moved by ${rangeText(state.low, state.high)}`].filter(Boolean);
-    this.flip.hidden = !kinds.length;
+    this.chip(filters(state, about));
     this.note.textContent = [reducedText(view), state.target && details?.pictures ? `Heatmaps of the pictures explain ${TARGETS[about.target] ?? about.target}.` : "", details && !details.pictures ? NO_PICTURES : ""].filter(Boolean).join(" ");
     this.note.hidden = !this.note.textContent;
     const classes = details?.samples.label ?? details?.samples.prediction ?? [];
@@ -98,7 +95,7 @@ export class Gallery {
     const all = details?.samples.index.length ?? 0;
     const isKept = !details?.pictures || details.pictures.attacks[state.attack]?.[view.level];
     const left = isKept ? "" : "; adversarial images of this condition were left out to keep the file small";
-    this.count.textContent = !details ? "Loading" : `${this.rows.length.toLocaleString("en")} of ${counted(all, "image")}${kinds.join(",")}${shown < this.rows.length ? `, ${shown} with pictures` : ""}${left}`;
+    this.count.textContent = !details ? "Loading" : `${this.rows.length.toLocaleString("en")} of ${counted(all, "image")}${shown < this.rows.length ? `, ${shown} with pictures` : ""}${left}`;
     const signature = JSON.stringify([state.run, view.step.step, state.attack, state.explainer, state.metric, state.target, view.level, state.view, state.alpha, this.rows, isResized && innerWidth]);
     if (signature === this.signature && !isResized) return;
     this.signature = signature;
@@ -109,6 +106,17 @@ export class Gallery {
     this.paint();
     // What may be printed is at hand then: paper does not wait for a picture.
     setTimeout(() => this.view === view && this.rows.slice(0, PRINTED).filter((_, place) => this.full[place]).forEach((row) => this.fetch(view, row)), 1000);
+  }
+
+  /** What is filtered by, each with a way to have all again. @param {ReturnType<typeof filters>} shown */
+  chip(shown) {
+    const known = JSON.stringify(shown);
+    if (this.chips.dataset.known === known) return;
+    this.chips.dataset.known = known;
+    const hadFocus = this.chips.contains(document.activeElement);
+    fill(this.chips, ...shown.map(({ text, clear }) => button(`${text} ×`, () => this.set(clear), { class: "chip", title: `Show all again, not only ${text}`, "aria-label": `${text}: show all again` })));
+    // The one that was pressed is gone.
+    if (hadFocus) (this.chips.querySelector("button") ?? this.filter.lastChild).focus({ preventScroll: true });
   }
 
   /** Has the pictures of a row ready. @param {View} view @param {number} row */
@@ -275,6 +283,25 @@ export function laidOut(full, { tall, bare, across, wide }) {
 export function firstAndLast(places, test) {
   const first = places.findIndex(test);
   return first < 0 ? [0, Math.min(0, places.length - 1)] : [first, places.findLastIndex(test)];
+}
+
+/**
+ * What samples are filtered by, in words, with the patch that ends it.
+ *
+ * @param {State} state
+ * @param {import("./types.js").About} about
+ * @returns {{text: string, clear: Partial<State>}[]}
+ */
+export function filters(state, about) {
+  const [from, to] = state.flip.split(/(?<=\d)-/).map((index) => className(Number(index), about));
+  const isRange = state.low !== null || state.high !== null;
+  const found = [
+    state.filter !== "all" && { text: FILTERS[state.filter], clear: { filter: "all" } },
+    state.label !== null && { text: ending(className(state.label, about), 40), clear: { label: null } },
+    state.flip && { text: `${ending(from)} → ${ending(to)}`, clear: { flip: "" } },
+    isRange && { text: `moved by ${rangeText(state.low, state.high)}`, clear: { low: null, high: null } },
+  ];
+  return /** @type {{text: string, clear: Partial<State>}[]} */ (found.filter(Boolean));
 }
 
 /** @param {number | null} low @param {number | null} high */

@@ -121,6 +121,7 @@ export class Sheets {
     const level = of.level ?? view.level;
     const explainer = of.explainer ?? view.state.explainer;
     const run = view.run.id;
+    if (kind !== "original") this.ask(run, pictures, place, { attack, level, explainer }, kind);
     const original = await this.tile(run, pictures.images, place);
     if (kind === "original") return original;
     if (kind === "adversarial" || kind === "perturbation") {
@@ -137,6 +138,20 @@ export class Sheets {
     if (kind === "change") return heatChange(await heat(0), after, original.width, original.height);
     const under = (await this.after(run, pictures, place, attack, level, original)) ?? original;
     return overlay(under, after, view.state.alpha);
+  }
+
+  /** Asks for the sheets that a picture is made of, so that they come beside one another.
+   * @param {string} run @param {import("./types.js").Pictures} pictures @param {number} place
+   * @param {{attack: string, level: number, explainer: string}} of @param {string} kind */
+  ask(run, pictures, place, { attack, level, explainer }, kind) {
+    const change = pictures.attacks[attack]?.[level];
+    const where = change?.kind === "scaled" ? pictures.attacks[attack][/** @type {number} */ (change.of)] : change;
+    const maps = pictures.heatmaps[explainer];
+    const keys = [
+      !["before", "change"].includes(kind) && where && tileAt(/** @type {Where} */ (where), place).key,
+      !["adversarial", "perturbation"].includes(kind) && maps && tileAt(maps, place * maps.conditions).key,
+    ];
+    for (const key of keys) if (key) this.sheet(run, key).catch(() => null);
   }
 
   /** The adversarial image itself.

@@ -5,6 +5,7 @@ const GAP = 8;
 const LINE = 16;
 const NAMES = 140; // in front of each strip
 const EDGE = 16;
+const CLASS = 26; // a class with its probabilities
 const LEAST = 5; // columns, for which the title and the words above a sample have room
 
 /** A text cut to a width.
@@ -26,8 +27,9 @@ export function sheetOf(title, body) {
   const blocks = [...body.querySelectorAll("article > .lead, article > h3, .strip")].map((element) => {
     if (!element.classList.contains("strip")) return { text: element.textContent ?? "", isHead: element.tagName === "H3", cells: [], names: [], tall: LINE + GAP };
     const cells = [...element.querySelectorAll(".cell")];
-    const names = [...element.querySelectorAll(".kinds span")].slice(1).map((name) => name.textContent ?? "");
-    return { text: "", isHead: false, cells, names, tall: 4 * LINE + names.length * (SIZE + GAP) + GAP };
+    const names = [...element.querySelectorAll(".kinds .kind")].map((name) => name.textContent ?? "");
+    const classes = Math.max(0, ...cells.map((cell) => cell.querySelectorAll(".class").length));
+    return { text: "", isHead: false, cells, names, tall: 4 * LINE + names.length * (SIZE + GAP) + classes * CLASS + GAP };
   });
   const sheet = document.createElement("canvas");
   sheet.width = 2 * EDGE + NAMES + Math.max(LEAST, ...blocks.map((block) => block.cells.length)) * (SIZE + GAP);
@@ -63,6 +65,20 @@ export function sheetOf(title, body) {
       const below = top + LINE + names.length * (SIZE + GAP);
       write(context, said(".said"), left, below, SIZE);
       write(context, said(".moved"), left, below + LINE, SIZE);
+      cell.querySelectorAll(".class").forEach((of, line) => {
+        const at = below + 2 * LINE + 2 + line * CLASS;
+        const value = of.querySelector(".value")?.textContent ?? "";
+        const wide = context.measureText(value).width;
+        font(of.querySelector("strong") ? "bold" : "normal", 11);
+        write(context, of.querySelector(".name")?.textContent ?? "", left, at, SIZE - wide - GAP);
+        font("normal", 11);
+        write(context, value, left + SIZE - context.measureText(value).width, at, SIZE);
+        of.querySelectorAll(".bar").forEach((bar, place) => {
+          context.fillStyle = getComputedStyle(bar).backgroundColor;
+          context.fillRect(left, at + 14 + 4 * place, (SIZE * Number.parseFloat(/** @type {HTMLElement} */ (bar).style.width)) / 100, 3);
+          context.fillStyle = "black";
+        });
+      });
     });
     top += tall;
   }

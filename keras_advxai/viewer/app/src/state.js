@@ -6,7 +6,7 @@ import { levelsOn, nearest, same, scaleOf, SCALES } from "./levels.js";
 /** @typedef {import("./types.js").State} State */
 /** @typedef {import("./types.js").About} About */
 
-export const SORTS = { pictures: "with pictures first", drift: "most moved first", steady: "least moved first", confidence: "confidence", index: "order of the data", name: "file name" };
+export const SORTS = { pictures: "pictures, most moved", drift: "most moved first", steady: "least moved first", confidence: "confidence", index: "order of the data", name: "file name" };
 export const FILTERS = { all: "all", flipped: "flipped", kept: "kept", moved: "kept, but moved" };
 export const VIEWS = { side: "side by side", wipe: "wipe", blink: "blink" };
 

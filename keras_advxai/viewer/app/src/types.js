@@ -87,9 +87,13 @@
  * @property {Record<string, (Change | null)[]>} attacks
  * @property {Record<string, Where & {scale: number, reduced: boolean, conditions: number}>} heatmaps
  *
- * @typedef {{samples: Samples, pictures: Pictures | null}} Details
+ * @typedef {[number, Num, Num]} Likely A class, its probability for the original and for the adversarial image.
+ * @typedef {{true: number[][], attacks: Record<string, Likely[][][]>}} Probabilities Of each pictured image, `true` its
+ *   label or labels, `attacks` by attack a list over its levels.
+ *
+ * @typedef {{samples: Samples, pictures: Pictures | null, probabilities?: Probabilities | null}} Details
  * @typedef {{step: number, overview: Overview}} Step
- * @typedef {{id: string, name: string, training: boolean}} Run
+ * @typedef {{id: string, name: string, training: boolean, steps?: number[]}} Run
  *
  * @typedef {object} Host Where the data come from, and the state goes to.
  * @property {() => Promise<Run[]>} runs

@@ -4,12 +4,15 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { asRange, binned, clicked, countIn } from "../src/brush.js";
 import { color, dashes, runMark } from "../src/colors.js";
+import { overEpochs as ofAllEpochs } from "../src/charts.js";
 import { stepOf } from "../src/detail.js";
 import { atLayers, atScores, counterpart, dissimilarities, driftOf, families, ofFamily, targets, usual } from "../src/explainers.js";
+import { filters } from "../src/gallery.js";
 import { parts, WORDS } from "../src/gloss.js";
 import { attacksOn, conditionOf, levelsOf, levelText, nearest, same, scaleOf } from "../src/levels.js";
 import { beside, overEpochs, overLevels } from "../src/overlay.js";
 import { kindText, reducedText } from "../src/pictures.js";
+import { labelsOf, likely, ofOriginal, shownClasses } from "../src/probabilities.js";
 import { asCsv, chosen, movedBy } from "../src/select.js";
 import { decode, encode, fitted, initial } from "../src/state.js";
 
@@ -198,4 +201,36 @@ test("pictures that were kept smaller than measured say so", () => {
   const full = { details: { pictures: { ...pictures, images: where(448, 448) } }, state: { explainer: "cam_b" } };
   assert.equal(reducedText(full), ""); // a layer's own size is all there is
   assert.equal(reducedText({ details: null, state: {} }), "");
+});
+
+test("probabilities are those of the sample, the most probable classes first, and the label is always among them", () => {
+  const rows = [[4, 0.9, 0.2], [7, 0.05, 0.7], [1, 0.02, null]];
+  const details = { pictures: { indices: [3, 8] }, probabilities: { true: [[2], [0, 6]], attacks: { fgsm: [[[[2, 1, 1]], rows]] } } };
+  assert.deepEqual(likely(details, 8, "fgsm", 0), rows);
+  assert.deepEqual([likely(details, 5, "fgsm", 0), likely(details, 8, "pgd", 0), likely({ pictures: details.pictures }, 8, "fgsm", 0), likely(null, 8, "fgsm", 0)], [null, null, null, null]);
+  assert.deepEqual([labelsOf(details, 8), labelsOf(details, 5), labelsOf(null, 8)], [[0, 6], [], []]);
+  assert.deepEqual(shownClasses([rows, null, [[9, 0, 0.8]]], [3]), [4, 9, 7, 1]); // of a label that was not kept nothing is known
+  const many = Array.from({ length: 9 }, (_, index) => [index, 0.1 * index, 0]);
+  assert.deepEqual(shownClasses([many], [1]), [8, 7, 6, 5, 4, 1]);
+  assert.deepEqual(shownClasses([null], [1]), []);
+  assert.deepEqual(ofOriginal([rows, null, [[9, 0.01, 0.8]]]), [[4, 0.9, null], [7, 0.05, null], [1, 0.02, null], [9, 0.01, null]]);
+  assert.equal(ofOriginal([null]), null);
+});
+
+test("whatever hides samples says so, and each can be ended by itself", () => {
+  const said = (changes) => filters({ ...initial(), ...changes }, about).map((item) => item.text);
+  assert.deepEqual(said({}), []);
+  const all = { filter: "moved", label: 2, flip: "0--1", low: 0.25, high: null };
+  assert.deepEqual(said(all), ["kept, but moved", "owl", "cat → no class", "moved by 0.250 at least"]);
+  const state = { ...initial(), ...all };
+  for (const { text, clear } of filters(state, about)) assert.equal(said({ ...all, ...clear }).includes(text), false);
+  assert.deepEqual(said(Object.assign(state, ...filters(state, about).map((item) => item.clear))), []);
+});
+
+test("an axis is that of all epochs, whichever is shown", () => {
+  const steps = [step(0, [0.1, 0.9]), step(1, [0.3, 0.4])];
+  const of = (shown) => ofAllEpochs({ ...view({ attack: "fgsm" }), steps, step: shown }, ({ chance, attacks }) => [chance, ...attacks.fgsm.mod]);
+  assert.deepEqual(of(steps[0]), [0.5, 0.1, 0.9, 0.5, 0.3, 0.4]);
+  assert.deepEqual(of(steps[1]), of(steps[0]));
+  assert.deepEqual(ofAllEpochs({ ...view({ attack: "fgsm" }), steps }, () => [1], "gone"), []);
 });

@@ -55,6 +55,17 @@ const parts = {
     const box = await (await page.$("iframe")).boundingBox();
     found.ends = await frame.$$eval(".card svg.clickable", (all, top) => all.slice(0, 2).map((one) => one.getBoundingClientRect().bottom + top), box.y);
     found.starts = await frame.$$eval(".row:first-child canvas", (all, top) => all.map((one) => one.getBoundingClientRect().top + top), box.y);
+    found.rowEnds = await frame.$$eval(".row:first-child canvas", (all, top) => all.map((one) => one.getBoundingClientRect().bottom + top), box.y);
+    // Of the name of the tab, what TensorBoard's tabs leave to be seen.
+    found.nameEnds = await page.evaluate(() => {
+      const tab = [...document.querySelectorAll("[role=tab]")].find((one) => one.ariaSelected === "true");
+      const text = document.createTreeWalker(tab, NodeFilter.SHOW_TEXT);
+      while (text.nextNode() && !text.currentNode.data.trim());
+      const range = document.createRange();
+      range.setStart(text.currentNode, text.currentNode.data.search(/\S/));
+      range.setEnd(text.currentNode, text.currentNode.data.trimEnd().length);
+      return [range.getBoundingClientRect().right, tab.closest(".mat-mdc-tab-header").getBoundingClientRect().right];
+    });
     found.isMarked = await page.$$eval("[role=tab]", (all) => all.filter((tab) => tab.ariaSelected === "true").map((tab) => tab.textContent.trim()));
     this.fast = opened;
   },
@@ -103,6 +114,11 @@ const parts = {
     await after(frame, () => go(frame, "Epsilon", "ArrowRight"));
     found.findings.explained = await frame.$eval(".findings details details", (details) => details.open);
     await after(frame, () => go(frame, "Epsilon", "ArrowLeft"));
+    const flips = await frame.textContent(".flip .name");
+    await after(frame, () => frame.click(".flip"));
+    found.chip = { flips, said: await frame.$$eval(".chip", (all) => all.map((one) => one.textContent)), rows: (await look(frame)).rows };
+    changes.unflipped = await after(frame, () => frame.click(".chip"));
+    found.chip.after = await frame.$$eval(".chip", (all) => all.length);
     await frame.click("text=Play");
     found.playing = await frame.textContent(".slider button");
     await frame.waitForFunction(() => document.querySelector("input[aria-label=Epoch]").getAttribute("aria-valuetext") === "30 (latest)");
@@ -154,6 +170,7 @@ const parts = {
     await frame.waitForSelector("dialog[open] .strip canvas[data-state=shown]");
     await frame.waitForFunction(() => document.querySelectorAll("dialog .strip").length >= 3);
     found.detail = { title: await frame.textContent("dialog h2"), strips: await frame.$$eval("dialog h3", (all) => all.map((one) => one.textContent)), epochs: await frame.$$eval("dialog .strip:last-child .cell", (all) => all.length) };
+    found.likely = await frame.$$eval("dialog .strip", (all) => all.map((strip) => [...strip.querySelectorAll(".cell")].map((cell) => [...cell.querySelectorAll(".class")].map((one) => [one.querySelector(".name").textContent, one.querySelector(".value").textContent, [...one.querySelectorAll(".bar")].map((bar) => bar.style.width)]))));
     found.violations.push(...(await violations(frame, "detail")));
     await frame.click("dialog .strip:last-child .cell:nth-last-child(2)");
     await drawn(frame);
