@@ -12,6 +12,7 @@ import keras
 from keras_advxai import audit
 from keras_advxai._choice import check_one_of
 from keras_advxai._typing import ImageNames, OnError, Shape
+from keras_advxai._warnings import each_once
 from keras_advxai.attacks import Attack
 from keras_advxai.data import Shard
 from keras_advxai.data.deciding import decided, resolved
@@ -136,8 +137,9 @@ def evaluate(
     part = None if shard is None else Shard.of(shard)
     check_runner(runner, shard)
     source, data = data, resolved(data)
-    classifier = decided(wanted.classifier(model), data)
-    with cached_structure(classifier.model):
+    classifier = wanted.classifier(model)
+    with each_once(), cached_structure(classifier.model):
+        classifier = decided(classifier, data)
         evaluator = Evaluator(classifier, wanted)
         class_names = class_names_of(source, classifier.classes) if class_names is None else class_names
         check_class_names(class_names, classifier.classes)

@@ -13,6 +13,7 @@ import keras
 import numpy as np
 
 from keras_advxai._typing import Bounds, ImageNames
+from keras_advxai._warnings import each_once
 from keras_advxai.api import evaluate
 from keras_advxai.comparison import Comparison
 from keras_advxai.comparison.fitting import Fitted, fitted, shape_of
@@ -31,6 +32,7 @@ Model: TypeAlias = str | os.PathLike[str] | keras.Model | ImageClassifier | Eval
 
 
 @takes_settings(EvaluationSettings)
+@each_once()
 def compare(
     models: Mapping[str, Model | Sequence[Model]] | Sequence[Model],
     data: Any = None,

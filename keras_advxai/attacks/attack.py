@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import abc
 import copy
-import warnings
 from collections.abc import Callable, Sequence
 from typing import Any, Self
 
@@ -14,6 +13,7 @@ import tensorflow as tf
 
 from keras_advxai._registry import Configuration
 from keras_advxai._typing import Aim, Norm, Tensor
+from keras_advxai._warnings import each_once, warn
 from keras_advxai.attacks import rows as batches
 from keras_advxai.attacks.notices import NonFinitePixelWarning
 from keras_advxai.attacks.projections import ball_then_bounds
@@ -230,7 +230,7 @@ class Attack(Configuration):
             labels = y if y is None or several else traced_labels(y, classifier.images_of(x))
             return function(classifier, x, labels, *args, forward=forward)
         # What a model is made of is looked up many times from here on, and does not change in the meantime.
-        with cached_structure(classifier.model):
+        with each_once(), cached_structure(classifier.model):
             inputs = classifier.checked(x)
             classifier, forward = self._decided(classifier, classifier.images_of(inputs), y, forward)
             # In front of the trace, where an error would come wrapped in TensorFlow's, long after the call.
@@ -300,7 +300,7 @@ class Attack(Configuration):
         changed = wrong.any(
             axis=(0, *range(2, wrong.ndim)) if wrong.ndim > np.ndim(images) else (*range(1, wrong.ndim),)
         )
-        warnings.warn(
+        warn(
             f"{type(self).__name__}.perturb made pixels of {changed.sum()} of {changed.size} images NaN (image "
             f"{np.flatnonzero(changed)[0]} the first). They are left as they were.",
             NonFinitePixelWarning,

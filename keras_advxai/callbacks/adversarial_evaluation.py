@@ -203,27 +203,27 @@ class AdversarialEvaluation(keras.callbacks.Callback):
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
         """Validate everything, draw the sample, and compile the step on one batch of it."""
         directory = None if self.log_dir is None else check_log_dir(self.log_dir)
-        settings, params = self.settings, self.params or {}
+        params = self.params or {}
         check_keys(self, self._keys)
-        build(self.model, self.data, settings)
-        classifier = decided(settings.classifier(self.model), self.data)
-        check_class_names(self.class_names, classifier.classes)
-        evaluator = Evaluator(classifier, settings)
-        # Six more passes in every early epoch, for what a clean accuracy unlike `val_accuracy` says by itself.
-        batches = audit.read(evaluator, self.data, names=self.names, ranges=False)
         self._teller = Teller(bool(params.get("verbose")), said_in_fit(self))
         self._guard = Guard(self.on_error, self._teller, self._close)
-        self._sample = SampleEvaluation(evaluator, batches, self.max_samples, self._teller, self.class_names)
-        self._evaluations = Evaluations(evaluator, batches, self._sample, self._history, self._guard)
-        if directory is not None:
-            evaluations = -(-(params.get("epochs") or 1) // self.every)
-            said = check_space(directory, settings, self._sample.images, batches.images, evaluations)
-        # Keras shows nothing before the first epoch, which comes a minute late.
-        large = compiling(self.model)
-        if large:
-            self._teller.line(f"Adversarial evaluation: compiling ({large}).")
-        # In tf-explain a model that cannot be explained fails at the end of the first epoch, which is paid for by then.
-        self._sample.warm_up(self.max_share)
+        with self._teller.each_warning_once():
+            build(self.model, self.data, self.settings)
+            classifier = decided(self.settings.classifier(self.model), self.data)
+            check_class_names(self.class_names, classifier.classes)
+            evaluator = Evaluator(classifier, self.settings)
+            # Six more passes in every early epoch, for what a clean accuracy unlike `val_accuracy` says by itself.
+            batches = audit.read(evaluator, self.data, names=self.names, ranges=False)
+            self._sample = SampleEvaluation(evaluator, batches, self.max_samples, self._teller, self.class_names)
+            self._evaluations = Evaluations(evaluator, batches, self._sample, self._history, self._guard)
+            if directory is not None:
+                evaluations = -(-(params.get("epochs") or 1) // self.every)
+                said = check_space(directory, self.settings, self._sample.images, batches.images, evaluations)
+            # Keras shows nothing before the first epoch, which comes a minute late.
+            if large := compiling(self.model):
+                self._teller.line(f"Adversarial evaluation: compiling ({large}).")
+            # In tf-explain what cannot be explained fails at the end of the first epoch, which is paid for by then.
+            self._sample.warm_up(self.max_share)
         own = {name: getattr(self, name) for name in ("name", "every", "max_samples", "max_share")}
         known = training_identity(self.model, evaluator.settings, **own)
         self._logs = None if directory is None else TrainingLogs.of(self, directory, known)

@@ -83,7 +83,8 @@ class Guard:
             Exception: It failed, and errors are to be raised.
         """
         try:
-            return Done(call())
+            with self._teller.each_warning_once():
+                return Done(call())
         except Exception as error:
             interrupt = interrupt_of(error)
             if interrupt is not None:

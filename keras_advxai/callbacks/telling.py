@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import re
 import sys
@@ -11,6 +12,7 @@ from collections.abc import Iterable
 from tqdm.auto import tqdm
 
 from keras_advxai._failures import LOGGER, FailureWarning, log_failure
+from keras_advxai._warnings import each_once
 from keras_advxai.measurements.finding import Finding
 
 
@@ -31,6 +33,10 @@ class Teller:
         self.shows = shows
         self._said: set[tuple[str, str]] = set()
         self._by_all = set() if by_all is None else by_all
+
+    def each_warning_once(self) -> contextlib.AbstractContextManager[None]:
+        """Inside of it, what is warned of anywhere is said once in all of the training, as what is said here."""
+        return each_once(self._by_all)
 
     def line(self, text: str) -> None:
         """Say a line: to the log, or where that shows nothing, on standard error."""

@@ -48,6 +48,12 @@ class Evidence:
         random: What makes the model random when it runs: names of seed generators and operations.
         non_finite_weights: Names of the model's variables that hold NaN or infinity.
         own_prediction: The method by which the model predicts otherwise than by its call; `None` where it has none.
+        unmerged: The feature maps that the classes are computed from where no layer merges them and one is explained
+            because none was named; that one is the last.
+        passed_over: Likewise of the convolutions behind the layer that is explained, whose maps have dimensions of
+            their own.
+        mixing_layer: The layer that makes what the model says of an image depend on the others of its batch, `""` if it
+            has no name; `None` where there is none.
         partial: Why there are more data than were measured; `None` where there are not.
     """
 
@@ -66,6 +72,9 @@ class Evidence:
     random: tuple[str, ...] = ()
     non_finite_weights: tuple[str, ...] = ()
     own_prediction: str | None = None
+    unmerged: tuple[str, ...] = ()
+    passed_over: tuple[str, ...] = ()
+    mixing_layer: str | None = None
     partial: str | None = None
     ways_out: Mapping[str, str] = dataclasses.field(default_factory=dict)
 

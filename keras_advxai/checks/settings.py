@@ -91,6 +91,63 @@ def own_prediction(seen: Evidence) -> str | None:
     )
 
 
+@check("one-of-several-maps", "warning")
+def one_of_several_maps(seen: Evidence) -> str | None:
+    """The classes are computed from several feature maps that no layer merges, and one of them is explained.
+
+    As of two networks whose features are put together behind their poolings, or of a sum that no layer makes. Nobody
+    named a layer, so the one that runs last is explained: its heatmaps have no part of the evidence that goes by the
+    others. Name a layer, `GradCAM(layer=...)`, one explainer for each of them, or merge them in a layer, such as
+    `keras.layers.Add`. Explainers that look at no layer see all of it.
+    """
+    if not seen.unmerged:
+        return None
+    return (
+        f"The classes are computed from several feature maps that no layer merges: {enumeration(seen.unmerged)}. "
+        f"{seen.unmerged[-1]} is explained, since no layer was named, and heatmaps show nothing of what goes by the "
+        "others."
+    )
+
+
+@check("passed-over-maps", "warning")
+def passed_over_maps(seen: Evidence) -> str | None:
+    """Behind the layer that is explained there are convolutions whose maps have other dimensions than the images.
+
+    As of frames that became channels, or of rows. Where their values lie in the images cannot be told, so a layer in
+    front of them is explained where nobody named one. To explain such a layer, say what it returns:
+    `GradCAM(layer=..., reshape_transform=...)`.
+    """
+    if not seen.passed_over:
+        return None
+    *others, explained = seen.passed_over
+    return (
+        f"{explained} is explained, since no layer was named; the maps of {enumeration(others)}, which run behind it, "
+        "have other dimensions than the images. Where they lie is said by `reshape_transform`."
+    )
+
+
+@check("mixes-images", "warning")
+def mixes_images(seen: Evidence) -> str | None:
+    """What the model says of an image depends on the other images of its batch.
+
+    As where images are standardised by the mean of their batch, where BatchNormalization is called with
+    `training=True`, or where attention runs over the batch. An image's prediction, its heatmap and its adversarial
+    image are then those among these neighbours: another order of the data, another `batch_size`, or an attack that goes
+    on with the images that are left, makes other figures. An image of noise is run beside bright images
+    and beside copies of itself, once for each model with an operation that may mix images. Use the statistics of the
+    training, `training=False`, or those of each image.
+
+    It does not see what depends on neighbours only for images unlike noise, and is not looked for in a random model.
+    """
+    if seen.mixing_layer is None:
+        return None
+    where = f", by the layer {seen.mixing_layer!r}" if seen.mixing_layer else ""
+    return (
+        f"What the model says of an image depends on the other images of its batch{where}: with another order of the "
+        "data or another batch_size all figures are others."
+    )
+
+
 @check("unlike-training", "warning", silenced_by=(WEIGHTS,))
 def unlike_training(seen: Evidence) -> str | None:
     """What arrives at the first layer with moving statistics is far from what it was trained on.

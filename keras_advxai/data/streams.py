@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent import futures
 from typing import Any
@@ -12,6 +11,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from keras_advxai._warnings import warn
 from keras_advxai.data.names import Named
 from keras_advxai.data.shards import SAY_HOW_MANY
 
@@ -120,7 +120,7 @@ def _watched(batches: Iterable[_Read]) -> Iterator[_Read]:
         again = not is_asked and index > 0 and _is_same(batch[0], first)
         if again or (not is_asked and index == MANY_BATCHES):
             what = f"batch {index} is batch 0 once more" if again else f"it did not end after {MANY_BATCHES}"
-            warnings.warn(
+            warn(
                 f"The dataset does not say how many batches it has, and {what}. If it has no end, as a generator in an "
                 f"endless loop, an error follows after {MOST_BATCHES}. {SAY_HOW_MANY}",
                 stacklevel=2,

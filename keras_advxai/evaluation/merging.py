@@ -129,6 +129,9 @@ def facts(
         "other_range": None if evidence.other_range is None else list(evidence.other_range),
         "audit": [],
         **({"own_prediction": evidence.own_prediction} if evidence.own_prediction else {}),
+        **({"unmerged": list(evidence.unmerged)} if evidence.unmerged else {}),
+        **({"passed_over": list(evidence.passed_over)} if evidence.passed_over else {}),
+        **({} if evidence.mixing_layer is None else {"mixing_layer": evidence.mixing_layer}),
     }
 
 
@@ -180,6 +183,9 @@ def _evidence(parts: Sequence[Report], measurements: Measurements) -> Evidence:
         random=tuple(last["random"]),
         non_finite_weights=tuple(last["non_finite_weights"]),
         own_prediction=last.get("own_prediction"),
+        unmerged=tuple(last.get("unmerged", ())),
+        passed_over=tuple(last.get("passed_over", ())),
+        mixing_layer=last.get("mixing_layer"),
         arriving=_arriving(parts),
         other_range=None if known[0]["other_range"] is None else OtherRange(*known[0]["other_range"]),
     )

@@ -15,6 +15,7 @@ from keras_advxai.evaluation.report import EvaluationReport
 from keras_advxai.execution import partial
 from keras_advxai.execution.collected import Collected
 from keras_advxai.execution.other_range import other_range
+from keras_advxai.explainers.default_layer import explained_by_default
 from keras_advxai.models import ImageClassifier
 from keras_advxai.models.arriving import Arriving, compared
 from keras_advxai.models.own_prediction import own_prediction
@@ -63,6 +64,8 @@ def report_of(
         random=topology.random,
         non_finite_weights=non_finite_variables(classifier.model),
         own_prediction=own_prediction(classifier.model),
+        **explained_by_default(plan.explainers, classifier, shape),
+        mixing_layer=classifier.mixing_layer(shape),
         arriving=_arriving(topology.statistics, collected),
         other_range=other_range(classifier, batches, measurements),
         partial=None if unfinished is None else partial.sentence(unfinished),

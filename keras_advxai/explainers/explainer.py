@@ -13,6 +13,7 @@ import tensorflow as tf
 from keras_advxai._choice import check_one_of
 from keras_advxai._registry import Configuration
 from keras_advxai._typing import Score, Shape, Tensor
+from keras_advxai._warnings import each_once
 from keras_advxai.explainers.notices import warn_of_blank, warn_of_nan, warn_of_output
 from keras_advxai.explainers.parts import check_count, rows, with_finite
 from keras_advxai.models import Forward, ImageClassifier, as_classifier
@@ -276,7 +277,7 @@ class Explainer(Configuration):
     ) -> tuple[Tensor, np.ndarray]:
         """What a function of checked data returns, and for which images the model's output is finite."""
         classifier = as_classifier(model)
-        with cached_structure(classifier.model):
+        with each_once(), cached_structure(classifier.model):
             inputs = classifier.checked(x)
             images = classifier.images_of(inputs)
             # Both raise what is wrong before a long trace, and outside of it, where the stack is the user's.

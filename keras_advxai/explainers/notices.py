@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable
 
 import numpy as np
+
+from keras_advxai._warnings import warn
 
 
 class BlankHeatmapWarning(UserWarning):
@@ -30,7 +31,7 @@ def warn_of_nan(maps: np.ndarray, finite: np.ndarray, who: object) -> None:
     """
     wrong = finite & ~np.isfinite(maps).all(axis=tuple(range(1, maps.ndim)))
     if wrong.any():
-        warnings.warn(
+        warn(
             f"{wrong.sum()} of {wrong.size} heatmaps of {who!r} are NaN (image {np.flatnonzero(wrong)[0]} the first), "
             "though the model's output is finite: a gradient is not, as that of a root or a logarithm at 0. Add a "
             "small number to what it is taken of.",
@@ -49,7 +50,7 @@ def warn_of_output(finite: np.ndarray, who: object) -> None:
         who: The explainer, for the message.
     """
     if not finite.all():
-        warnings.warn(
+        warn(
             f"The model's output is NaN or infinite for {(~finite).sum()} of {finite.size} images (image "
             f"{np.flatnonzero(~finite)[0]} the first), so {who!r} has nothing to explain there. Look for the "
             "operation that is undefined, or, after a training that diverged, at the weights.",
@@ -69,7 +70,7 @@ def warn_of_blank(maps: np.ndarray, who: object, way_out: Callable[[], str]) -> 
     blank = ~maps.any(axis=tuple(range(1, maps.ndim)))
     if blank.any():
         advice = way_out()
-        warnings.warn(
+        warn(
             f"{blank.sum()} of {blank.size} heatmaps of {who!r} are blank (image {np.flatnonzero(blank)[0]} the "
             f"first): they show no evidence for the class. They are zero everywhere.{advice and ' '}{advice}",
             BlankHeatmapWarning,

@@ -105,7 +105,12 @@ _PART: dict[str, Callable[[Any], bool]] = {
     "audit": _list_of(lambda item: isinstance(item, dict) and {"id", "severity", "text"} == set(item)),
 }
 """What is kept of a part of the data, with the check of each entry."""
-_OF_SOME_PARTS: dict[str, Callable[[Any], bool]] = {"own_prediction": is_text}
+_OF_SOME_PARTS: dict[str, Callable[[Any], bool]] = {
+    "own_prediction": is_text,
+    "unmerged": _list_of(is_text),
+    "passed_over": _list_of(is_text),
+    "mixing_layer": is_text,
+}
 """What is there only where a model has it, so that parts of other models are those of earlier versions."""
 
 _FIELDS: dict[str, tuple[Any, str, Callable[[Any], bool]]] = {

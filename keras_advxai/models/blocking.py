@@ -9,9 +9,7 @@ import tensorflow as tf
 
 from keras_advxai._typing import Tensor
 from keras_advxai.models.forward import Forward
-
-_SHAPES = frozenset({"Shape", "ShapeN", "Size", "Rank", "ZerosLike", "OnesLike"})
-"""Operations that see how large a tensor is, and not what is in it."""
+from keras_advxai.models.graph import SHAPES
 
 
 class LocalGradient(NamedTuple):
@@ -129,6 +127,6 @@ def _ancestors(tensor: Tensor) -> set[str]:
             continue
         found.add(operation.name)
         # `tf.zeros_like(x)` reads the shape of `x`, which is no way for a gradient.
-        if operation.type not in _SHAPES:
+        if operation.type not in SHAPES:
             queue.extend(item.op for item in operation.inputs)
     return found

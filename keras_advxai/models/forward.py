@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import copy
 import functools
-import warnings
 from collections.abc import Callable, Hashable, Sequence
 from typing import Any, Protocol, Self, TypeVar
 
@@ -13,6 +12,7 @@ import keras
 import tensorflow as tf
 
 from keras_advxai._typing import Bounds, Reduce, Score, Shape, Tensor
+from keras_advxai._warnings import warn
 from keras_advxai.models import heads, rectifiers
 from keras_advxai.models.autograph import do_not_convert
 from keras_advxai.models.draws import Draws
@@ -20,6 +20,7 @@ from keras_advxai.models.folding import Folding
 from keras_advxai.models.maps import as_map
 from keras_advxai.models.recording import Call, record
 from keras_advxai.models.selection import is_structure
+from keras_advxai.models.signature import cannot_run
 from keras_advxai.models.task import Task
 from keras_advxai.models.topology import TensorLocation, Topology
 from keras_advxai.ops.losses import pick
@@ -227,7 +228,7 @@ class Forward:
             # A heatmap of a model that is flat there is blank, which a table can show; an attack has nothing to go by.
             if not or_zero or wrt is not None:
                 raise ValueError(reason)
-            warnings.warn(reason, stacklevel=2)
+            warn(reason, stacklevel=2)
             gradient = tf.zeros_like(self.images)
         gradient = tf.convert_to_tensor(gradient)
         return gradient if wrt is None else self._as_map(wrt, gradient)
@@ -317,11 +318,8 @@ class Forward:
             try:
                 outputs = classifier.model(inputs, training=False)
             # Keras and TensorFlow name an inner layer and a shape of it, and not the images that the user passed.
-            except (TypeError, ValueError, tf.errors.InvalidArgumentError) as error:
-                shapes = keras.tree.map_structure(lambda item: tuple(item.shape), inputs)
-                raise ValueError(
-                    f"The model {classifier.model.name!r} cannot be run on inputs of shape {shapes}: {error}"
-                ) from error
+            except (AttributeError, TypeError, ValueError, tf.errors.InvalidArgumentError) as error:
+                raise cannot_run(classifier.model, inputs, error) from error
         self.root = recorded()
         self._calls: dict[str, list[Call]] = {}
         for call in self.root.walk():

@@ -16,6 +16,9 @@ PRODUCTS = frozenset(
 )
 """Operations that multiply with weights, and mix positions or channels."""
 
+SHAPES = frozenset({"Shape", "ShapeN", "Size", "Rank", "ZerosLike", "OnesLike"})
+"""Operations that see how large a tensor is, and not what is in it."""
+
 
 def source(tensor: Any) -> Any:
     """The tensor before casts, reshapes and identities."""
@@ -47,12 +50,12 @@ def between(start: Any, end: Any) -> dict[int, Any]:
 
 def ancestors(tensor: Any) -> dict[int, Any]:
     """The operations that a symbolic tensor depends on, its own among them, by their ids."""
-    return _reached([tensor.op], lambda operation: (item.op for item in operation.inputs))
+    return reached([tensor.op], lambda operation: (item.op for item in operation.inputs))
 
 
 def descendants(operations: Iterable[Any]) -> dict[int, Any]:
     """The operations that depend on one of some operations, these among them, by their ids."""
-    return _reached(operations, lambda operation: (op for out in operation.outputs for op in out.consumers()))
+    return reached(operations, lambda operation: (op for out in operation.outputs for op in out.consumers()))
 
 
 def leads_past(tensor: Any, end: Any, kind: str) -> bool:
@@ -63,7 +66,7 @@ def leads_past(tensor: Any, end: Any, kind: str) -> bool:
         end: Another one of the same graph.
         kind: The type of the operations.
     """
-    past = _reached(
+    past = reached(
         [op for op in tensor.consumers() if op.type != kind],
         lambda operation: (op for out in operation.outputs for op in out.consumers() if op.type != kind),
     )
@@ -76,7 +79,13 @@ def count_products(operations: Iterable[Any]) -> int:
     return sum(2 if "Call" in op.type or "While" in op.type else op.type in PRODUCTS for op in operations)
 
 
-def _reached(operations: Iterable[Any], following: Callable[[Any], Iterable[Any]]) -> dict[int, Any]:
+def reached(operations: Iterable[Any], following: Callable[[Any], Iterable[Any]]) -> dict[int, Any]:
+    """Some operations and those that follow from them, step by step, by their ids.
+
+    Args:
+        operations: Where to begin.
+        following: The operations that follow one directly.
+    """
     found: dict[int, Any] = {}
     queue = list(operations)
     while queue:

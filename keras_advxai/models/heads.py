@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
@@ -10,6 +9,7 @@ import keras
 import tensorflow as tf
 
 from keras_advxai._typing import Reduce, Score, Tensor
+from keras_advxai._warnings import warn
 from keras_advxai.models.graph import source
 from keras_advxai.models.last_operation import is_linear, is_whole, mixes_probabilities
 from keras_advxai.text import to_be_said
@@ -55,7 +55,7 @@ def find_logits(output: Any, from_logits: bool | None, reduce: Reduce = None) ->
         end = f"an operation `{final.type}` that is neither linear nor a softmax or sigmoid"
         if mixes_probabilities(final):
             end = f"an operation `{final.type}` on the output of a softmax"
-        warnings.warn(
+        warn(
             f"The model ends in {end if whole else 'a softmax over parts of its output'}, "
             "so its output is taken for probabilities and the logits for their logarithm, which saturates. "
             f"Pass {to_be_said('from_logits=True')} if the output is logits, or from_logits=False to "

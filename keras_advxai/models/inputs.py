@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 import numbers
 import reprlib
-import warnings
 from collections.abc import Mapping, Sequence, Set
 from typing import Any
 
@@ -13,6 +12,7 @@ import keras
 import numpy as np
 
 from keras_advxai._typing import Bounds, Norm, Shape, Tensor
+from keras_advxai._warnings import warn
 from keras_advxai.models.arrays import as_array, is_real
 from keras_advxai.models.class_names import check_class_names as check_class_names
 
@@ -144,7 +144,7 @@ def check_images(
         )
     # Images in [0, 1] given with the bounds of pixels pass every other check.
     if upper - lower > 200 and 0 < high - lower <= (upper - lower) / 255:
-        warnings.warn(
+        warn(
             f"{where}: values from {low:g} to {high:g} while the bounds are ({lower:g}, {upper:g}), which is nearly "
             "black. If these images are in [0, 1], pass bounds=(0, 1), or multiply them by 255.",
             stacklevel=3,

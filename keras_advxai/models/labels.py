@@ -17,6 +17,8 @@ _MASKS = (
     "model's output to (batch, classes), such as the mean over the positions: "
     "lambda scores: keras.ops.mean(keras.ops.reshape(scores, (-1, positions, classes)), axis=1)."
 )
+_SMOOTHED = " If they are smoothed or mixed labels, pass the class of each image: labels.argmax(-1)."
+_SOFT = " If they are smoothed labels, pass what is labelled: (labels > 0.5).astype('int32')."
 _NUMBERS = " If the model predicts numbers, pass task='regression'."
 
 
@@ -46,9 +48,10 @@ def check_labels(y: Tensor, count: int, classes: int, binary: bool = False, wher
             f"Received: shape={np.shape(y)}, dtype={labels.dtype}"
         )
     if not np.all(np.isfinite(labels)) or np.any(labels != np.floor(labels)):
+        soft = binary and bool(np.all((labels >= 0) & (labels <= 1)))
         raise ValueError(
-            f"{where} must be integers. Received: {labels[:5]}... (If the model predicts numbers, pass "
-            "task='regression'.)"
+            f"{where} must be integers. Received: {labels[:5]}..."
+            f"{_SOFT if soft else ''} (If the model predicts numbers, pass task='regression'.)"
         )
     low, high = int(labels.min()), int(labels.max())
     if low < 0 or high >= classes:
@@ -95,9 +98,10 @@ def check_multi_hot(y: Any, count: int, labels: int, where: str = "`y`") -> np.n
     if rows.shape == (count,) and labels == 1:
         rows = rows[:, None]
     if rows.shape != (count, labels) or not is_real(rows) or not np.all((rows == 0) | (rows == 1)):
+        soft = rows.shape == (count, labels) and is_real(rows) and bool(np.all((rows >= 0) & (rows <= 1)))
         raise ValueError(
             f"{where} must be a row of 0 and 1 for each of the {count} images, ({count}, {labels}), because the model "
-            f"predicts several labels. Received: shape={np.shape(y)}, dtype={rows.dtype}"
+            f"predicts several labels. Received: shape={np.shape(y)}, dtype={rows.dtype}" + (_SOFT if soft else "")
         )
     return rows.astype(np.int32)
 
@@ -151,8 +155,9 @@ def _from_one_hot(labels: np.ndarray, classes: int, binary: bool, where: str) ->
         masks = labels.shape[1] > _MOST_CLASSES and bool(np.all(labels == np.floor(labels)))
         several += _MASKS if masks else ""
         numbers = labels.shape[1] == classes and np.any(labels != np.floor(labels))
-        # Soft labels add up to 1.
-        several += _NUMBERS if numbers and not np.allclose(labels.sum(-1), 1, atol=1e-3) else ""
+        # Smoothed labels, and those of MixUp, add up to 1.
+        smoothed = numbers and bool(np.allclose(labels.sum(-1), 1, atol=1e-3))
+        several += _SMOOTHED if smoothed else _NUMBERS if numbers else ""
         raise ValueError(
             f"{where} must be class indices, (batch,), or one-hot rows, (batch, {classes}). Received: "
             f"shape={labels.shape}" + ("" if is_one_hot else ", with rows that are not one-hot.") + several

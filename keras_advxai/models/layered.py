@@ -70,6 +70,17 @@ class LayeredModel(abc.ABC):
         """
         return self._summary(shape).visible_end
 
+    def mixing_layer(self, shape: Shape = None) -> str | None:
+        """The layer that makes what the model says of an image depend on the others of its batch.
+
+        Args:
+            shape: `(height, width, channels)` of the images, for a model that leaves them open.
+
+        Returns:
+            Its path, `""` if it has none; `None` where there is no such layer.
+        """
+        return self._summary(shape).mixing_layer
+
     def comparing_scores(self, shape: Shape = None) -> tuple[Score, ...]:
         """The scores that leave out what is evidence for or against all classes alike, which the logit counts.
 

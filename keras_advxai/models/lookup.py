@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Iterable
 
 import keras
 
 from keras_advxai._choice import nearest
+from keras_advxai._warnings import warn
 from keras_advxai.models.layer_table import LayerReference
 from keras_advxai.models.recording import all_operations
 from keras_advxai.models.topology import Topology
@@ -29,12 +29,12 @@ def layer_path(model: keras.Model, topology: Topology, layer: str | keras.Operat
             raise ValueError(_none_to_explain(model.name, topology.tokens) + _passed_over(topology))
         default = topology.layers.default.name
         if topology.passed_over:
-            warnings.warn(f"In the model {model.name!r}, {default} is explained.{_passed_over(topology)}", stacklevel=2)
+            warn(f"In the model {model.name!r}, {default} is explained.{_passed_over(topology)}", stacklevel=2)
         # A residual sum made by `+` in a subclassed model: no layer returns it, and either branch is half of the
         # truth.
         if topology.unmerged:
             several = ", ".join((*topology.unmerged, default))
-            warnings.warn(
+            warn(
                 f"The classes of the model {model.name!r} are computed from several feature maps that no "
                 f"layer merges: {several}. {default} is explained; name another as `layer`, or merge them in a layer.",
                 stacklevel=2,

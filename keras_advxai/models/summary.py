@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 from typing import Any
 
+import keras
+import numpy as np
 import tensorflow as tf
 
 from keras_advxai.models.discovery import trace_topology
 from keras_advxai.models.draws import random_operations
 from keras_advxai.models.forward import Forward, Traceable
 from keras_advxai.models.last_operation import visible_end
+from keras_advxai.models.neighbours import Images, may_mix, mixing_layer, outputs_of
 from keras_advxai.models.selection import is_structure
 from keras_advxai.models.signature import network_specs
 from keras_advxai.models.topology import Topology
@@ -26,6 +30,8 @@ class ModelSummary:
         binary: Whether the model ends in one unit that counts as two classes.
         topology: The layers between the images and the classes.
         visible_end: What the last operation is, whatever is said of the output; see `last_operation.visible_end`.
+        mixing_layer: The layer that makes what the model says of an image depend on the others of its batch, `""` if it
+            has no name; `None` where there is none.
     """
 
     head: str
@@ -33,6 +39,7 @@ class ModelSummary:
     binary: bool
     topology: Topology
     visible_end: str | None
+    mixing_layer: str | None = None
 
 
 def summarize(classifier: Traceable, size: tuple[int, ...]) -> ModelSummary:
@@ -45,8 +52,9 @@ def summarize(classifier: Traceable, size: tuple[int, ...]) -> ModelSummary:
     specs, images = network_specs(classifier.model), tf.TensorSpec((None, *size), tf.float32)
     specs = classifier.with_images(specs, images) if is_structure(specs) else images
     seen: dict[str, Any] = {}
+    suspects: list[bool] = []
 
-    def look(x: Any) -> None:
+    def look(x: Any) -> tuple[Any, dict[str, Any]]:
         forward = Forward(classifier, x)
         # Scores of positions or boxes, and not of the image.
         output = classifier.output_of(forward.root.output)
@@ -60,7 +68,24 @@ def summarize(classifier: Traceable, size: tuple[int, ...]) -> ModelSummary:
             topology=dataclasses.replace(topology, random=random),
             visible_end=visible_end(output),
         )
+        suspects.append(not random and may_mix(forward.images, forward.raw_logits))
+        return forward.raw_logits, outputs_of(forward.root, forward.raw_logits) if suspects[-1] else {}
 
     # A subclassed model has no graph until it is called, so the pass is traced, and its graph thrown away, for all.
-    tf.function(look, autograph=False).get_concrete_function(specs)
+    run = tf.function(look, autograph=False).get_concrete_function(specs)
+    if suspects[-1]:  # of which most are none, and other models pay for nothing
+        seen["mixing_layer"] = mixing_layer(
+            run, functools.partial(_inputs, classifier, specs), Images(size, classifier.bounds)
+        )
     return ModelSummary(**seen)
+
+
+def _inputs(classifier: Traceable, specs: Any, images: np.ndarray) -> Any:
+    """What a model takes, of images: other inputs beside them are zero, or empty words."""
+
+    def filled(spec: tf.TensorSpec) -> Any:
+        shape = [len(images), *(1 if side is None else side for side in spec.shape[1:])] if spec.shape.rank else []
+        return tf.fill(shape, "") if spec.dtype == tf.string else tf.zeros(shape, spec.dtype)
+
+    others = keras.tree.map_structure(filled, specs) if is_structure(specs) else None
+    return classifier.with_images(others, tf.constant(images, tf.float32))

@@ -192,3 +192,27 @@ def test_a_last_activation_that_is_not_known_warns_which_argument_settles_it():
             call(model)
         for settled in (True, False):
             call(kax.ImageClassifier(model, from_logits=settled))
+
+
+class BuiltLater(keras.Model):
+    """Has layers that its first call builds."""
+
+    def __init__(self):
+        super().__init__(name="later")
+        self.conv, self.pool, self.dense = conv("conv"), layers.GlobalAveragePooling2D(), layers.Dense(2)
+
+    def build(self, input_shape):
+        self.built = True
+
+    def call(self, images):
+        return self.dense(self.pool(self.conv(images)))
+
+
+def test_a_model_that_was_built_by_a_shape_alone_is_to_be_called_once():
+    model = BuiltLater()
+    model.build((None, *SHAPE))
+    with pytest.raises(ValueError, match=r"(?s)'later' cannot be run.*by its shape alone, call it once"):
+        kax.evaluate(model, (X, Y), progress=False)
+    model = BuiltLater()
+    model(X)
+    assert len(kax.explainers.GradCAM()(model, X)) == len(X)

@@ -8,7 +8,7 @@ import pytest
 import tensorflow as tf
 
 from keras_advxai.models.inputs import check_bounds, check_epsilons, check_images, describe
-from keras_advxai.models.labels import check_labels, traced_labels
+from keras_advxai.models.labels import check_labels, check_multi_hot, traced_labels
 
 IMAGES = np.linspace(0, 1, 32, dtype="float32").reshape(2, 4, 4, 1)
 
@@ -159,6 +159,7 @@ def test_labels_of_one_unit():
         (["a", "b", "c"], "must be class indices"),
         (np.eye(4)[:3], r"one-hot rows, \(batch, 3\). Received: shape=\(3, 4\)"),
         (np.full((3, 3), 1 / 3), "with rows that are not one-hot"),
+        (0.9 * np.eye(3) + 0.1 / 3, r"smoothed or mixed labels, pass the class of each image: labels\.argmax\(-1\)"),
         (np.ones((3, 3)), "with rows that are not one-hot"),
         (np.full((3, 3), 0.4), r"not one-hot\. If the model predicts numbers, pass task='regression'"),
         (np.zeros((3, 2, 2)), "must be class indices"),
@@ -167,6 +168,15 @@ def test_labels_of_one_unit():
 def test_labels_that_are_wrong(labels, message):
     with pytest.raises(ValueError, match=f"^`y` .*{message}"):
         check_labels(labels, 3, 3)
+
+
+def test_smoothed_labels_are_refused_with_what_to_pass():
+    with pytest.raises(ValueError, match=r"must be integers.*\(labels > 0\.5\)\.astype"):
+        check_labels([0.05, 0.95], 2, 2, binary=True)
+    with pytest.raises(ValueError, match=r"predicts several labels.*\(labels > 0\.5\)\.astype"):
+        check_multi_hot([[0.05, 0.95], [0.95, 0.95]], 2, 2)
+    with pytest.raises(ValueError, match=r"task='regression'\.$"):
+        check_labels([[0.05, 1.95], [3.2, 0.1]], 2, 2)
 
 
 def test_epsilons_come_back_as_floats():

@@ -1,0 +1,79 @@
+"""What a heatmap of one of several maps does not show is a finding, and the warning of it comes once."""
+
+from __future__ import annotations
+
+import warnings
+
+import keras
+import numpy as np
+import pytest
+
+import keras_advxai as kax
+
+L = keras.layers
+X = np.random.default_rng(0).random((8, 12, 12, 1), dtype="float32")
+Y = np.arange(8) % 3
+GIVEN = {"epsilons": (0.05,), "noise_control": False, "progress": False, "batch_size": 4}
+
+
+@pytest.fixture(scope="module")
+def branches():
+    """Two convolutions whose features are put together behind their poolings."""
+    image = L.Input((12, 12, 1))
+    maps = [L.Conv2D(4, size, activation="relu", name=f"of_{size}")(image) for size in (3, 5)]
+    merged = L.Concatenate()([L.GlobalAveragePooling2D()(item) for item in maps])
+    model = keras.Model(image, L.Dense(3, activation="softmax")(merged))
+    model.compile("sgd", "sparse_categorical_crossentropy")
+    return model
+
+
+def found(report):
+    return [item for item in report.warnings if item.id in ("one-of-several-maps", "passed-over-maps")]
+
+
+@pytest.mark.filterwarnings("ignore:The classes of the model")
+def test_one_of_several_maps_is_a_finding_in_reports_files_and_merged_reports(branches):
+    report = kax.evaluate(branches, (X, Y), **GIVEN)
+    (finding,) = found(report)
+    assert "of_3 and of_5" in finding or "of_5 and of_3" in finding
+    explained = kax.ImageClassifier(branches).layers().default.name
+    assert f"{explained} is explained" in finding
+    assert found(kax.EvaluationReport.from_json(report.to_json())) == [finding]
+    parts = [kax.evaluate(branches, (X, Y), shard=(index, 2), **GIVEN) for index in range(2)]
+    assert found(kax.EvaluationReport.merge(parts)) == [finding]
+    smooth = kax.explainers.SmoothGrad(explainer=kax.explainers.GradCAM(), samples=2)
+    assert found(kax.evaluate(branches, (X, Y), explainers=[smooth], **GIVEN)) == [finding]
+
+
+def test_nothing_is_said_where_a_layer_is_named_or_none_is_looked_at(branches):
+    explainers = [kax.explainers.GradCAM(layer="of_3"), "saliency"]
+    assert found(kax.evaluate(branches, (X, Y), explainers=explainers, **GIVEN)) == []
+    assert found(kax.evaluate(branches, (X, Y), explainers=(), **GIVEN)) == []
+
+
+@pytest.mark.filterwarnings("ignore:In the model")
+def test_maps_that_are_passed_over_are_a_finding():
+    columns = [L.Permute((2, 1, 3)), L.Reshape((10, 40)), L.Conv1D(3, 3, name="over"), L.GlobalAveragePooling1D()]
+    model = keras.Sequential(
+        [L.Input((12, 12, 1)), L.Conv2D(4, 3, activation="relu", name="explained"), *columns, L.Dense(3)]
+    )
+    (finding,) = found(kax.evaluate(model, (X, Y), **GIVEN))
+    assert " is explained, since no layer was named" in finding
+    assert "the maps of over" in finding
+
+
+def test_each_warning_comes_once_in_a_call_and_once_in_a_training(branches):
+    def told(call):
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            call()
+        return sum("name another as `layer`" in str(item.message) for item in caught)
+
+    fresh = keras.models.clone_model(branches)
+    assert told(lambda: kax.evaluate(fresh, (X, Y), **GIVEN)) == 1
+    assert told(lambda: kax.evaluate(fresh, (X, Y), **GIVEN)) == 1
+    assert told(lambda: kax.explainers.GradCAM()(fresh, X)) == 1
+    settings = {key: GIVEN[key] for key in ("epsilons", "noise_control", "batch_size")}
+    fresh.compile("sgd", "sparse_categorical_crossentropy")
+    callback = kax.callbacks.AdversarialEvaluation((X, Y), **settings)
+    assert told(lambda: fresh.fit(X, Y, epochs=3, verbose=0, callbacks=[callback])) == 1
