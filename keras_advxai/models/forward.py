@@ -18,7 +18,7 @@ from keras_advxai.models.autograph import do_not_convert
 from keras_advxai.models.draws import Draws
 from keras_advxai.models.folding import Folding
 from keras_advxai.models.maps import as_map
-from keras_advxai.models.recording import Call, record
+from keras_advxai.models.recording import Call, UnbuiltLayerError, record
 from keras_advxai.models.selection import is_structure
 from keras_advxai.models.signature import cannot_run
 from keras_advxai.models.task import Task
@@ -317,8 +317,10 @@ class Forward:
         with record(classifier.model, self._folding) as recorded, self.draws, marked:
             try:
                 outputs = classifier.model(inputs, training=False)
+            except UnbuiltLayerError:
+                raise
             # Keras and TensorFlow name an inner layer and a shape of it, and not the images that the user passed.
-            except (AttributeError, TypeError, ValueError, tf.errors.InvalidArgumentError) as error:
+            except (TypeError, ValueError, tf.errors.InvalidArgumentError) as error:
                 raise cannot_run(classifier.model, inputs, error) from error
         self.root = recorded()
         self._calls: dict[str, list[Call]] = {}

@@ -5,17 +5,26 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import threading
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, TypeAlias
 
 import keras
 import tensorflow as tf
 
+from keras_advxai.text import enumeration
+
 _LOCK = threading.RLock()
 _ABSENT = object()
+_MOST_NAMES = 3
 _FRAMEWISE = keras.layers.TimeDistributed
 _KERAS_OWN = frozenset({"call", *dir(keras.Model)})
 """Methods, such as `make_predict_function`, that take no part in a pass."""
+
+
+class UnbuiltLayerError(ValueError):
+    """A model calls a layer that has no weights yet."""
+
+    _keras_call_info_injected = True  # Keras leaves such an error as it is, in place of one about an inner layer
 
 
 @dataclasses.dataclass(eq=False)
@@ -58,7 +67,8 @@ def record(model: keras.Model, intercept: Interceptor | None = None) -> Iterator
     unrecorded, and two recordings never overlap. A `call` that is a `tf.function`, and rematerialisation,
     would hide tensors in graphs of their own; both are stepped around, as are other methods that are
     `tf.function`s. `TimeDistributed`, which calls its layer frame by frame, calls it once on all frames instead.
-    Tensors that a layer keeps in its attributes are put back as they were.
+    Tensors that a layer keeps in its attributes are put back as they were. A layer that has no weights yet is not built
+    here: inside of a function that is traced they would be of no use, neither to it nor to the user's model.
 
     Args:
         model: A built model.
@@ -67,6 +77,9 @@ def record(model: keras.Model, intercept: Interceptor | None = None) -> Iterator
 
     Yields:
         A function that returns the recorded call of `model` itself.
+
+    Raises:
+        UnbuiltLayerError: The model calls a layer that has no weights yet.
     """
     owner = threading.get_ident()
     root = Call("", model, [])
@@ -109,6 +122,7 @@ def record(model: keras.Model, intercept: Interceptor | None = None) -> Iterator
         # Everything is prepared before anything is patched, so an error here leaves the model alone.
         patches: list[tuple[keras.Operation, str, Any]]
         patches = [(operation, "call", shadow(operation)) for operation in operations]
+        patches += _refusals_to_build(model, operations)
         # Under `keras.RematScope` a layer runs in a function that is repeated on the way back, and hides its tensors.
         patches += [(item, "_remat_mode", None) for item in operations if getattr(item, "_remat_mode", None)]
         # Subclassed models put their layers into methods such as `features`, decorated like a `call`.
@@ -160,6 +174,28 @@ def _all_frames(
         return keras.ops.reshape(output, (-1, sizes[1], *keras.ops.shape(output)[1:]))
 
     return call
+
+
+def _refusals_to_build(
+    model: keras.Model, operations: Sequence[keras.Operation]
+) -> list[tuple[keras.Operation, str, Any]]:
+    """What raises in place of the `build` of each layer that has one and was never built."""
+    # `build` with a shape marks a subclassed model as built, and leaves layers that its first call would build.
+    unbuilt = [
+        layer
+        for layer in reversed(operations)  # in the model's order
+        if isinstance(layer, keras.layers.Layer) and not layer.built and not getattr(layer.build, "_is_default", False)
+    ]
+
+    def build(*_: Any, **__: Any) -> None:
+        names = enumeration([repr(layer.name) for layer in unbuilt[:_MOST_NAMES]])
+        more = f" and {len(unbuilt) - _MOST_NAMES} more" if len(unbuilt) > _MOST_NAMES else ""
+        raise UnbuiltLayerError(
+            f"Layers of the model {model.name!r} have no weights yet: {names}{more}. It was built by a shape alone. "
+            "Call it once on a batch first, such as model(x[:1])."
+        )
+
+    return [(layer, "build", build) for layer in unbuilt]
 
 
 def _graph_functions(operations: Iterable[keras.Operation]) -> list[tuple[keras.Operation, str, Any]]:

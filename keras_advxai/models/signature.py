@@ -67,12 +67,8 @@ def cannot_run(model: keras.Model, inputs: Any, error: Exception) -> ValueError:
         inputs: What it was called on, nested tensors.
         error: What it raised.
     """
-    # `build` with a shape marks a subclassed model as built, and leaves layers without weights that `call` would build.
-    hint = ""
-    if isinstance(error, AttributeError):
-        hint = "\nIf the model was built by its shape alone, call it once on a batch first, such as model(x[:1])."
     shapes = keras.tree.map_structure(lambda item: tuple(item.shape), inputs)
-    return ValueError(f"The model {model.name!r} cannot be run on inputs of shape {shapes}: {error}{hint}")
+    return ValueError(f"The model {model.name!r} cannot be run on inputs of shape {shapes}: {error}")
 
 
 def check_numbers(model: keras.Model, x: Any) -> None:
