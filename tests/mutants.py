@@ -35,6 +35,7 @@ from cosmic_ray.operators import provider
 
 ROOT = Path(__file__).resolve().parent.parent
 ROOMS = ("ops", "metrics", "attacks", "explainers", "measurements")
+KINDS = (("killed",), ("killed", "survived"))
 CPU_SECONDS = 150
 """Of one set of tests, before a mutant counts as one that does not end."""
 COPIED = ("keras_advxai", "keras_advxai_tensorboard.py", "tests", "benchmarks", "pyproject.toml", "setup.cfg")
@@ -102,25 +103,37 @@ def places(file: Path) -> Iterator[tuple[tuple[Any, ...], tuple[str, int]]]:
 
 def sample(seed: int) -> list[dict[str, Any]]:
     """All places in a random order, each with one way to change it."""
-    ways: dict[tuple[Any, ...], list[tuple[str, int]]] = {}
+    ways: dict[tuple[Any, ...], list[str]] = {}
     for room in ROOMS:
         for file in sorted((ROOT / "keras_advxai" / room).glob("*.py")):
-            for place, way in places(file):
-                ways.setdefault(place, []).append(way)
+            for place, (name, _) in places(file):
+                ways.setdefault(place, []).append(name)
     drawn = random.Random(seed)
     order = sorted(ways)
     drawn.shuffle(order)
-    return [
-        dict(zip(("file", "line", "column", "kind"), place, strict=True), number=number, way=drawn.choice(ways[place]))
+    keys = ("file", "line", "column", "kind")
+    found = [
+        dict(zip(keys, place, strict=True), number=number, way=drawn.choice(ways[place]))
         for number, place in enumerate(order)
+    ]
+    return [
+        {**mutant, "code": (ROOT / mutant["file"]).read_text().splitlines()[mutant["line"] - 1]} for mutant in found
     ]
 
 
-def mutated(mutant: dict[str, Any]) -> tuple[str, str]:
-    """The source as it is, and changed."""
-    source = (ROOT / mutant["file"]).read_text()
-    name, occurrence = mutant["way"]
-    changed = mutate_code(source, provider._OPERATORS[name](), occurrence)
+def mutated(mutant: dict[str, Any]) -> tuple[str, str] | None:
+    """The source as it is, and changed; `None` where the line is no more. It may have moved since it was drawn."""
+    file = ROOT / mutant["file"]
+    source = file.read_text()
+    lines = source.splitlines()
+    same = [
+        (abs(place[1] - mutant["line"]), count)
+        for place, (name, count) in places(file)
+        if (name, place[2], lines[place[1] - 1]) == (mutant["way"], mutant["column"], mutant["code"])
+    ]
+    if not same:
+        return None
+    changed = mutate_code(source, provider._OPERATORS[mutant["way"]](), min(same)[1])
     assert changed is not None, mutant
     return source, changed
 
@@ -170,7 +183,10 @@ def first_failure(log: Path) -> str:
 
 def judge(mutant: dict[str, Any], tree: Path) -> dict[str, Any]:
     """Whether its tests notice it, by which, and in how many seconds."""
-    source, changed = mutated(mutant)
+    sources = mutated(mutant)
+    if sources is None:
+        return {**mutant, "outcome": "gone"}
+    source, changed = sources
     file = tree / mutant["file"]
     seconds, outcome, log = 0.0, "survived", tree / "log"
     try:
@@ -254,11 +270,11 @@ def say(found: dict[int, dict[str, Any]]) -> None:
     for room in ROOMS:
         killed, survived = counts[room, "killed"], counts[room, "survived"]
         print(f"{room}: {killed} of {killed + survived} killed")
-    killed = sum(result["outcome"] == "killed" for result in found.values())
-    print(f"all: {killed} of {len(found)} killed, {killed / max(len(found), 1):.1%}\n")
+    killed, all_of_them = (sum(count for (_, outcome), count in counts.items() if outcome in of) for of in KINDS)
+    print(f"all: {killed} of {all_of_them} killed, {killed / max(all_of_them, 1):.1%}\n")
     for number, result in sorted(found.items()):
         if result["outcome"] == "survived":
-            print(f"{number}: {result['file']}:{result['line']} {result['way'][0]}\n{result['diff']}\n")
+            print(f"{number}: {result['file']}:{result['line']} {result['way']}\n{result['diff']}\n")
 
 
 def main() -> None:
