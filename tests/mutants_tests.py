@@ -53,6 +53,7 @@ SETS: dict[str, tuple[str, ...]] = {
     "attacks/projections": ("attacks/projections",),
     "attacks/sign_noise": ("attacks/sign_noise attacks/kinds",),
     "attacks/uniform_noise": ("attacks/uniform_noise attacks/kinds",),
+    "attacks/__init__": ("contrib/contrib registry", "contrib/clever_hans"),
     "attacks/*": ("attacks/attack attacks/kinds attacks/non_finite_gradients",),
     "explainers/explainer": (
         "explainers/explainer",
@@ -80,6 +81,7 @@ SETS: dict[str, tuple[str, ...]] = {
         "explainers/integrated_gradients explainers/path",
         "explainers/adaptive_steps explainers/baselines explainers/quadrature",
     ),
+    "explainers/__init__": ("contrib/contrib registry", "contrib/tf_keras_vis"),
     "explainers/*": ("explainers/explainer explainers/grad_cam",),
     "measurements/accuracy": (
         "measurements/robust_accuracy measurements/mutations",
@@ -122,7 +124,7 @@ SETS: dict[str, tuple[str, ...]] = {
     ),
     "measurements/measurements": (
         "measurements/measurements measurements/on_disk",
-        "measurements/samples",
+        "measurements/samples measurements/quantity",
     ),
     "measurements/quantity": (
         "measurements/quantity measurements/measurements",
@@ -140,6 +142,7 @@ SETS: dict[str, tuple[str, ...]] = {
         "evaluation/report",
     ),
     "measurements/summary": ("measurements/report_forms", "evaluation/report"),
+    "measurements/asking": ("evaluation/corruptions_in_reports",),
     "measurements/*": ("measurements/measurements measurements/report_forms",),
 }
 """By module, the first pattern that it matches."""

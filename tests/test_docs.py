@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 import doctest
 import importlib
 import inspect
@@ -19,8 +18,10 @@ import keras_advxai
 
 OPTIONS = doctest.NORMALIZE_WHITESPACE | doctest.ELLIPSIS
 
-WRITTEN = r'True|False|"[^"]*"|-?\d+(?:\.\d+)?(?:/-?\d+(?:\.\d+)?)?'
+WRITTEN = r'(?:True|False|"[^"]*"|-?\d+(?:\.\d+)?(?:/-?\d+(?:\.\d+)?)?)'
 """A default that is written as in Python, or as a fraction."""
+LISTED = rf"(?:`\(?)?{WRITTEN}(?:(?:, and |, | and ){WRITTEN})*(?:,?\)?`)?"
+"""One, or several of them."""
 
 WITHOUT_EXAMPLE = {
     "AuditContext": "what the checks of an audit look at, made by `audit`, which has one",
@@ -127,16 +128,17 @@ def test_every_parameter_is_documented_by_its_name(name):
 def test_a_default_is_what_the_documentation_says():
     held, wrong = 0, []
     for name, value in PUBLIC.items():
-        documentation = " ".join((inspect.getdoc(value) or "").split())
+        documentation = inspect.getdoc(value) or ""
         for parameter in signature(value):
-            said = re.search(
-                rf" {parameter.name}: (?:(?! \w+: ).)*?Defaults to `?({WRITTEN})`?(?= |[.,:;] |\.$)", documentation
-            )
-            if not said or not isinstance(parameter.default, (bool, int, float, str)):
+            own = re.search(rf"^( +){parameter.name}: (.*?)(?=^\1\w|^$|\Z)", documentation, re.MULTILINE | re.DOTALL)
+            said = re.search(rf"Defaults to ({LISTED})(?!\w)(.)", " ".join(own[2].split()) + " ") if own else None
+            if not said or not isinstance(parameter.default, (bool, int, float, str, tuple)):
                 continue  # None stands for what is decided later
+            if isinstance(parameter.default, tuple) and said[2] not in ".,":
+                continue  # of a unit, which is said behind the numbers
             held += 1
-            numerator, *denominator = map(ast.literal_eval, said[1].split("/") if said[1][0] != '"' else [said[1]])
-            expected = numerator / denominator[0] if denominator else numerator
+            values = [eval(value) for value in re.findall(WRITTEN, said[1])]
+            expected = tuple(values) if isinstance(parameter.default, tuple) else values[0]
             if parameter.default != expected or isinstance(parameter.default, bool) != isinstance(expected, bool):
                 wrong.append(f"{name}: {parameter.name}={parameter.default!r}, documented as {said[1]}")
     assert not wrong, "\n".join(wrong)
