@@ -144,8 +144,10 @@ def difference(source: str, changed: str) -> str:
 
 
 def test_file(name: str) -> str:
-    folder, slash, stem = name.rpartition("/")
-    return f"tests/{folder}{slash}test_{stem}.py"
+    """A file, or one test in it."""
+    file, *test = name.split("::")
+    folder, slash, stem = file.rpartition("/")
+    return "::test_".join([f"tests/{folder}{slash}test_{stem}.py", *test])
 
 
 def run_tests(names: str, log: Path) -> tuple[str, float]:
@@ -172,7 +174,7 @@ def stages(file: str) -> list[str]:
     name = file.removeprefix("keras_advxai/").removesuffix(".py")
     for pattern, sets in mutants_tests.SETS.items():
         if fnmatch.fnmatch(name, pattern):
-            return list(sets)
+            return [*sets, mutants_tests.EVERYWHERE]
     raise KeyError(f"{name} has no tests in tests/mutants_tests.py")
 
 

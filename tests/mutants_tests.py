@@ -146,3 +146,6 @@ SETS: dict[str, tuple[str, ...]] = {
     "measurements/*": ("measurements/measurements measurements/report_forms",),
 }
 """By module, the first pattern that it matches."""
+
+EVERYWHERE = "docs::a_default_is_what_the_documentation_says"
+"""What looks at every module."""
