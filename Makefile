@@ -14,6 +14,8 @@ PYTEST_ARGS ?= -n 2 --dist loadfile
 # leave this out and run graphs as users do.
 TEST_ARGS ?= --unoptimized
 DEMO_ARGS ?=
+MUTANTS ?= build/mutants
+MUTANTS_ARGS ?= --count 500
 PAPER_ARGS ?=
 BENCH_ARGS ?=
 
@@ -28,7 +30,7 @@ UV_COMPILE = $(BIN)/uv pip compile setup.cfg --quiet --upgrade --python-version 
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help demo test test-slow test-kernels lint format check test-lowest test-middle test-nightly test-alibi release-check bench bench-full same-numbers checks-document command-line-document paper notebooks remedies lock viewer screenshots build clean
+.PHONY: help demo test test-slow test-kernels lint format check test-lowest test-middle test-nightly test-alibi release-check bench bench-full same-numbers coverage mutants checks-document command-line-document paper notebooks remedies lock viewer screenshots build clean
 
 help:  ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -116,6 +118,15 @@ docs: $(VENV)/.installed-docs  ## Build the documentation as a site into build/d
 
 docs-pictures: $(VENV)/.installed-pretrained  ## Make the drawings, and the pictures of the concepts, in docs/images
 	$(BIN)/python docs/pictures.py
+
+# In one process after another where memory is short: PYTEST_ARGS="-n 0".
+coverage: $(VENV)/.installed-dev  ## Run the tests, but for the slow ones, and say which lines and branches none of them runs
+	$(BIN)/python -m pytest -m "not slow" $(TEST_ARGS) --cov --cov-report=term:skip-covered --cov-report=html:build/coverage $(PYTEST_ARGS)
+
+# Hours. It goes on where it was stopped, and several at a time share a sample: MUTANTS_ARGS="--share 0/2", and 1/2.
+mutants: $(VENV)/.installed-$(TEST_EXTRAS)  ## Change the code at random places, and list what no test notices (MUTANTS=build/mutants)
+	$(PIP_INSTALL) --no-deps cosmic-ray==8.7.0 stevedore==5.10.0
+	PYTHONPATH=. $(BIN)/python tests/mutants.py run $(MUTANTS) $(MUTANTS_ARGS)
 
 checks-document: $(VENV)/.installed  ## Write keras_advxai/checks.md again, from the docstrings of the checks
 	$(BIN)/python -m keras_advxai.audit.document

@@ -6,6 +6,7 @@ import doctest
 import importlib
 import inspect
 import pkgutil
+import re
 import warnings
 from collections.abc import Iterator
 from types import ModuleType
@@ -16,6 +17,11 @@ import pytest
 import keras_advxai
 
 OPTIONS = doctest.NORMALIZE_WHITESPACE | doctest.ELLIPSIS
+
+WRITTEN = r'(?:True|False|"[^"]*"|-?\d+(?:\.\d+)?(?:/-?\d+(?:\.\d+)?)?)'
+"""A default that is written as in Python, or as a fraction."""
+LISTED = rf"(?:`\(?)?{WRITTEN}(?:(?:, and |, | and ){WRITTEN})*(?:,?\)?`)?"
+"""One, or several of them."""
 
 WITHOUT_EXAMPLE = {
     "AuditContext": "what the checks of an audit look at, made by `audit`, which has one",
@@ -119,6 +125,26 @@ def test_every_parameter_is_documented_by_its_name(name):
         assert f" {parameter}: " in documentation, f"{name}: the argument {parameter!r} is not under Args"
 
 
+def test_a_default_is_what_the_documentation_says():
+    held, wrong = 0, []
+    for name, value in PUBLIC.items():
+        documentation = inspect.getdoc(value) or ""
+        for parameter in signature(value):
+            own = re.search(rf"^( +){parameter.name}: (.*?)(?=^\1\w|^$|\Z)", documentation, re.MULTILINE | re.DOTALL)
+            said = re.search(rf"Defaults to ({LISTED})(?!\w)(.)", " ".join(own[2].split()) + " ") if own else None
+            if not said or not isinstance(parameter.default, (bool, int, float, str, tuple)):
+                continue  # None stands for what is decided later
+            if isinstance(parameter.default, tuple) and said[2] not in ".,":
+                continue  # of a unit, which is said behind the numbers
+            held += 1
+            values = [eval(value) for value in re.findall(WRITTEN, said[1])]
+            expected = tuple(values) if isinstance(parameter.default, tuple) else values[0]
+            if parameter.default != expected or isinstance(parameter.default, bool) != isinstance(expected, bool):
+                wrong.append(f"{name}: {parameter.name}={parameter.default!r}, documented as {said[1]}")
+    assert not wrong, "\n".join(wrong)
+    assert held > 150
+
+
 def test_the_exceptions_exist_and_are_needed():
     shorts = {name.rsplit(".", 1)[-1]: value for name, value in PUBLIC.items()}
     for name in WITHOUT_EXAMPLE:
@@ -137,11 +163,14 @@ def takes_arguments(value: Any) -> bool:
     return bool(parameters(value))
 
 
-def parameters(value: Any) -> list[str]:
+def signature(value: Any) -> list[inspect.Parameter]:
+    """What a function of ours takes, or the constructor of a class."""
     function = value.__init__ if inspect.isclass(value) else inspect.unwrap(value)
     if not inspect.isfunction(function) or not function.__module__.startswith("keras_advxai"):
         return []
-    kept = [
-        p for p in inspect.signature(function).parameters.values() if p.kind not in (p.VAR_KEYWORD, p.VAR_POSITIONAL)
-    ]
+    return list(inspect.signature(function).parameters.values())
+
+
+def parameters(value: Any) -> list[str]:
+    kept = [p for p in signature(value) if p.kind not in (p.VAR_KEYWORD, p.VAR_POSITIONAL)]
     return [parameter.name for parameter in kept if parameter.name != "self"]

@@ -46,9 +46,8 @@ def check_limits(array: np.ndarray, item: Quantity, coordinates: Coordinates) ->
         if item.unknown == item.unknown and (unknown.any(-1) & ~unknown.all(-1)).any():
             raise ValueError(f"`measurements.{item.name}` must be known of all images of an attack, or of none.")
     if wrong.any():
-        raise ValueError(
-            f"`measurements.{item.name}` must lie in {low:g}..{np.max(most):g}. Received: {array[wrong].ravel()[0]!s}"
-        )
+        highest = np.broadcast_to(most, array.shape)[wrong][0]
+        raise ValueError(f"`measurements.{item.name}` must lie in {low:g}..{highest:g}. Received: {array[wrong][0]!s}")
     return array
 
 

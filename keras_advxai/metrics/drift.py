@@ -201,7 +201,7 @@ class VID(_Drift):
 
     Args:
         epsilons: The budgets of the attack, as fractions of the range of the pixel values: numbers in [0, 1], at
-            least two, all different. Defaults to 1, 2, 4 and 8 of 255, as in `evaluate`.
+            least two, all different. Defaults to 1/255, 2/255, 4/255 and 8/255, as in `evaluate`.
         name: Name of the metric. Defaults to `"vid"`.
         dtype: Dtype of the result; the state is float64 in any case. Defaults to `"float64"`.
         metric: Which dissimilarity, as in `MOD`. Defaults to `"nissim"`.

@@ -291,3 +291,17 @@ def test_the_memory_of_a_direction_belongs_to_each_image_also_when_others_leave(
     for index in range(0, 40, 5):
         alone = Own(parts=parts)(model, x[index : index + 1], y[index : index + 1], 0.06)
         np.testing.assert_allclose(whole[index : index + 1], alone, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("schedule", "factors"),
+    [
+        ("constant", [1, 1, 1, 1]),
+        ("linear", [1, 0.75, 0.5, 0.25]),
+        ("cosine", [1, (1 + 0.5**0.5) / 2, 0.5, (1 - 0.5**0.5) / 2]),
+    ],
+)
+def test_steps_begin_with_their_size_and_shorten_or_add_up_to_a_path(schedule, factors):
+    np.testing.assert_allclose(step_sizes(schedule, 4, 0.5), 0.5 * np.array(factors), rtol=1e-6)
+    np.testing.assert_allclose(step_sizes(schedule, 4), 2.5 * np.array(factors) / np.sum(factors), rtol=1e-6)
+    np.testing.assert_allclose(step_sizes(schedule, 7, path=1).sum(), 1, rtol=1e-6)

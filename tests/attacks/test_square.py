@@ -108,6 +108,34 @@ def test_it_asks_as_often_as_it_may(queries):
     assert counter.seen.computed - before == queries + 1  # and the clean pass
 
 
+def test_the_windows_are_halved_as_in_the_paper_whatever_the_number_of_queries():
+    steps = [0, 10, 11, 51, 201, 501, 1001, 2001, 4000, 4001, 6001, 8001]
+    for queries in (10_000, 20_000):
+        attack = Square(queries=queries, p_init=0.5)
+        found = [float(attack._part(tf.constant(step * queries // 10_000))) for step in steps]
+        assert found == [0.5, 0.5, *(0.5 / 2**halved for halved in (1, 2, 3, 4, 5, 6, 6, 7, 8, 9))]
+
+
+@norms
+def test_what_it_returns_is_the_best_that_it_asked_about(norm):
+    asked: list[np.ndarray] = []
+
+    def note(images):
+        asked.append(images)
+        return np.float32(1)
+
+    def look(images):
+        with tf.control_dependencies([tf.numpy_function(note, [images], tf.float32)]):
+            return tf.identity(images)
+
+    weights = smooth_weights(SHAPE)
+    classifier = kax.ImageClassifier(robust(weights), preprocess=look)
+    found = Square(norm=norm, queries=25)(classifier, X, np.zeros(6, int), 0.1)
+    queries = np.stack([images.reshape(6, -1) @ weights.ravel() for images in asked[-25:]])
+    np.testing.assert_allclose(found.reshape(6, -1) @ weights.ravel(), queries.min(axis=0), rtol=1e-5)
+    assert (queries.argmin(axis=0) < 24).any()  # the last is not the best of itself
+
+
 def test_it_stops_when_all_images_are_hit_and_at_epsilon_0():
     model, counter = counted(0.01)
     y = np.zeros(6, int)

@@ -25,6 +25,15 @@ def test_uniform_starts_lie_within_epsilon_and_differ_by_attempt_seed_and_image(
     assert np.abs(uniform_start(norm, seed=2)(X, 0.1, 0) - X - first).max() > 0.01 / 6
 
 
+def test_of_several_attempts_the_first_begins_at_the_images_unless_more_are_to():
+    for first, start in (
+        (1, starts("zero", "linf", 0, attempts=3)),
+        (2, starts("zero", "linf", 0, attempts=3, first=2)),
+    ):
+        stay = [bool(np.array_equal(start(X, 0.1, number), X)) for number in range(3)]
+        assert stay == [number < first for number in range(3)]
+
+
 def test_the_named_starts():
     drawn = uniform_start("linf", 0)
     np.testing.assert_array_equal(starts("uniform", "linf", 0, attempts=3)(X, 0.1, 0), drawn(X, 0.1, 0))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pathlib
+import re
 import warnings
 
 import helpers
@@ -82,6 +83,9 @@ def test_it_is_printed_and_drawn(found):
     assert "conv3" in text
     assert "The heatmaps of edges stay the same" in text
     assert "0.000 (0 %)" in text
+    (heading,) = re.findall("^( *)head down to", text, re.MULTILINE)
+    begun = re.findall(f"^{heading}  (\\w[\\w ]*?)  ", text, re.MULTILINE)
+    assert begun == [*found.layers, "rank correlation", "blank", "chance"]
     axes = kax.figures.randomization(found).axes[0]
     np.testing.assert_allclose(axes.lines[1].get_ydata()[1:], found.relative[1])
     assert [item.get_text() for item in axes.get_xticklabels()] == ["none", *found.layers]

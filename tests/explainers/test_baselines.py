@@ -156,6 +156,16 @@ def test_pixels_in_a_row_are_blurred_as_the_image_that_the_model_makes_of_them()
         np.testing.assert_allclose(found, np.reshape(expected, (3, 64)), atol=1e-6)
 
 
+@pytest.mark.parametrize("bounds", [(0, 255), (-1, 1)], ids=str)
+def test_what_a_function_returns_is_held_to_the_bounds_and_as_much_beyond_as_images_may_be(bounds):
+    x, width = images(bounds), bounds[1] - bounds[0]
+    for beyond, kept in ((0.5e-6, 0.5e-6), (1, 1e-6)):
+        for end, sign in zip(bounds, (-1, 1), strict=True):
+            given = tf.fill(x.shape, np.float32(end + sign * beyond * width))
+            found = baselines(lambda _, given=given: given, bright(bounds), tf.constant(x), tf.constant([0, 0]))
+            np.testing.assert_allclose(found, end + sign * kept * width, rtol=0, atol=0.2e-6 * width)
+
+
 @pytest.mark.parametrize("bounds", BOUNDS, ids=str)
 def test_noise_is_uniform_between_the_bounds_and_the_same_for_each_image(bounds):
     low, high = bounds

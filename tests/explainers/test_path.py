@@ -16,6 +16,7 @@ from helpers import counted_operations
 
 import keras_advxai as kax
 from keras_advxai.explainers import IntegratedGradients, SmoothGrad
+from keras_advxai.explainers.path import in_groups
 
 pytestmark = pytest.mark.sampled(3)
 
@@ -231,6 +232,20 @@ def test_what_was_computed_for_a_pass_is_used_again(model):
 
     assert count(heatmap) == count(heatmap, attributions, attributions, completeness) == 3
     assert count(heatmap, other) == 6
+
+
+@pytest.mark.parametrize(
+    ("at_once", "begun"), [(1, [0, 1, 2, 3, 4, 5, 6]), (3, [0, 3, 6]), (4, [0, 4]), (7, [0]), (9, [0])]
+)
+def test_groups_are_of_about_one_size_and_each_image_is_in_one(at_once, begun):
+    rows = tf.reshape(tf.range(14.0), (7, 2))
+
+    def group(start, size):
+        return [2 * rows[start : start + size], tf.repeat(start, len(rows[start : start + size]))]
+
+    doubled, starts = in_groups(tf.constant(7), at_once, group, [rows, tf.range(7)])
+    np.testing.assert_array_equal(doubled, 2 * rows)
+    assert np.unique(starts).tolist() == begun
 
 
 @pytest.mark.slow

@@ -87,6 +87,14 @@ def test_nissim_of_signals_is_that_of_the_signal():
         assert f"NISSIM {float(nissim(maps[first][None], maps[second][None])[0]):.3f}" in words(figure)
 
 
+def test_signals_are_strips_an_eighth_as_high_as_wide_and_frames_stand_side_by_side():
+    signal, image, frames = (np.random.default_rng(0).random(shape) for shape in ((24, 2), (4, 5, 1), (3, 4, 5, 1)))
+    np.testing.assert_array_equal(as_picture(signal), [signal] * 3)
+    np.testing.assert_array_equal(as_picture(signal[:7]), [signal[:7]])
+    assert as_picture(image) is image
+    np.testing.assert_array_equal(as_picture(frames), np.hstack(list(frames)))
+
+
 def test_blank_maps_are_called_blank():
     examples = make_examples(
         grad_cam={"heatmap": BLANK}, integrated_gradients_probability={"adversarial_heatmap": BLANK}

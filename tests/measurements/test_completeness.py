@@ -7,7 +7,8 @@ import pytest
 
 import keras_advxai as kax
 from keras_advxai.explainers import GradCAM, IntegratedGradients
-from keras_advxai.measurements.completeness import Completeness, relative_gaps
+from keras_advxai.measurements import Coordinates, Measurements
+from keras_advxai.measurements.completeness import Completeness, relative_gaps, steps_needed
 
 EPSILONS = (0.02, 0.1)
 GRADIENTS = IntegratedGradients(steps=8)
@@ -61,6 +62,15 @@ def test_an_explainer_without_a_sum_has_no_gap(report):
         report.completeness_gap(GRADIENTS, "fgsm")
     with pytest.raises(ValueError, match="clean images have no epsilon"):
         report.completeness_gap(GRADIENTS, epsilon=0.1)
+
+
+@pytest.mark.parametrize(("gap", "steps"), [(0.01, 32), (0.1, 70), (0.5, 320)])
+def test_the_steps_that_are_advised_grow_as_the_gap_to_the_next_ten(gap, steps):
+    known = Coordinates(("fgsm",), ("integrated_gradients",), ("nissim",), ("predicted",), (0.1, 0.2), classes=2)
+    values = np.ones((1, 3, 4), "float32")
+    labels = {"label": [0, 1, 1, 0], "prediction": [[0, 1, 1, 0]] * 3}
+    found = Measurements.of(known, **labels, completeness_gap=gap * values, score_change=-values)
+    assert steps_needed(found, "integrated_gradients", 32) == steps
 
 
 def test_no_change_of_the_score():

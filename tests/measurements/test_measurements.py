@@ -7,10 +7,12 @@ import itertools
 
 import numpy as np
 import pytest
+import tensorflow as tf
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from made_measurements import COORDINATES, assert_same, make_measurements
 
+from keras_advxai import metrics
 from keras_advxai.measurements import QUANTITIES, Coordinates, Measurements
 
 SMALL = Coordinates(("fgsm",), (), ("nissim",), ("predicted",), (0.1, 0.2), classes=2)
@@ -46,6 +48,22 @@ def test_what_is_left_out_is_unknown():
 def test_what_does_not_fit_is_refused(arrays, message):
     with pytest.raises(ValueError, match=message):
         Measurements.of(SMALL, **arrays)
+
+
+def test_each_dissimilarity_has_a_largest_value_of_its_own():
+    @metrics.register(upper=5)
+    def up_to_five(original, perturbed):
+        return tf.reduce_mean(original - perturbed, axis=(1, 2, 3))
+
+    known = dataclasses.replace(SMALL, explainers=("grad_cam",), metrics=("nissim", "up_to_five"))
+    values = np.full(QUANTITIES["dissimilarity"].shape(known, 3), 0.75, "float32")
+    values[1] = 4.5
+    outcomes = {"label": [0, 1, 1], "prediction": [[0, 1, 1]] * 3}
+    found = Measurements.of(known, **outcomes, dissimilarity=values)
+    where = {"attack": "fgsm", "explainer": "grad_cam", "epsilon": 0.1}
+    assert (found.at("dissimilarity", metric="up_to_five", **where) == 4.5).all()
+    with pytest.raises(ValueError, match=r"dissimilarity` must lie in 0..1. Received: 4.5"):
+        Measurements.of(known, **outcomes, dissimilarity=values[::-1])
 
 
 def test_at_finds_every_number_by_its_labels():

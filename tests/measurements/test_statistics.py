@@ -38,6 +38,11 @@ def test_the_seed_decides_and_the_chunks_do_not(monkeypatch):
     np.testing.assert_array_equal(whole, statistics.bootstrap_mods(nissim, seed=5))
 
 
+def test_of_few_images_there_are_few_means():
+    assert set(statistics.bootstrap_means(np.array([0.0, 1.0]), seed=0).tolist()) == {0.0, 0.5, 1.0}
+    assert set(statistics.bootstrap_means(np.array([[0.25], [0.75]]), seed=0)[1].tolist()) == {0.75}
+
+
 def test_left_out_pairs_do_not_count():
     nissim = values(60)
     nissim[:, :10] = np.nan

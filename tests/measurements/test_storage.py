@@ -42,6 +42,18 @@ def test_json_keeps_every_finite_number_and_what_stands_for_the_others(tmp_path)
     assert json.loads(text)["schema"] == 3
 
 
+def test_a_report_of_one_image_comes_back(tmp_path):
+    report = make_report(1)
+    report.save(tmp_path / "report.npz")
+    for found in (EvaluationReport.load(tmp_path / "report.npz"), EvaluationReport.from_json(report.to_json())):
+        assert len(found.measurements) == 1
+        assert_same(found.measurements, report.measurements)
+    none = report.to_dict()
+    none["measurements"]["images"] = 0
+    with pytest.raises(ValueError, match=r"measurements.images` must be an integer from 1. Received: 0"):
+        EvaluationReport.from_dict(none)
+
+
 def test_without_corruptions_files_are_those_that_older_versions_read(tmp_path):
     found = make_measurements(5, 0, dataclasses.replace(COORDINATES, corruptions=(), severities=()))
     plain = {name: array for name, array in found.arrays.items() if name != "corrupted_dissimilarity"}

@@ -25,6 +25,29 @@ def correlation(first: np.ndarray, second: np.ndarray) -> float:
     return float(np.corrcoef(first.ravel(), second.ravel())[0, 1])
 
 
+def lowbias32(word: int) -> int:
+    """Wellons' hash, as he published it."""
+    word ^= word >> 16
+    word = word * 0x7FEB352D % 2**32
+    word ^= word >> 15
+    word = word * 0x846CA68B % 2**32
+    return word ^ word >> 16
+
+
+def test_the_bits_are_those_of_the_published_hash():
+    keys, counter = [0, 3, -5], 7
+    golden, expected = 0x9E3779B9, []
+    for key in keys:
+        stream = lowbias32((lowbias32(key % 2**32 ^ golden) + lowbias32(counter)) % 2**32)
+        expected.append([lowbias32((stream + lowbias32(position)) % 2**32) for position in (1, 2, 3, 4)])
+    found = random.uniform(tf.constant(keys), counter, (2, 2)).numpy()
+    np.testing.assert_array_equal(
+        found.reshape(3, 4), np.array([[bits >> 8 for bits in row] for row in expected]) / 2**24
+    )
+    signs = random.signs(tf.constant(keys), counter, (4,)).numpy()
+    np.testing.assert_array_equal(signs, [[-1 if bits >> 31 else 1 for bits in row] for row in expected])
+
+
 def test_uniform_numbers_have_the_moments_of_the_uniform_distribution():
     u = random.uniform(KEYS, 0, (16, 16)).numpy().astype("float64").ravel()
     assert 0 <= u.min() < 1e-4
