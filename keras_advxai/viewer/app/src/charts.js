@@ -5,7 +5,7 @@ import { binned, brush, MARGINS, TALL } from "./brush.js";
 import { ACROSS, card, countAxis, driftAxis, epochAxis, everyNth, levelAxis, lines, plot, SHARES } from "./chart_parts.js";
 import { color, dashes } from "./colors.js";
 import { fill, h } from "./dom.js";
-import { atLayers, counterpart, driftOf, explainer, layerOf } from "./explainers.js";
+import { atLayers, counterpart, driftOf, explainer, layerOf, ofAllEpochs } from "./explainers.js";
 import { attacksOn, levelsOn, levelText, scaleOf, SCALES } from "./levels.js";
 import * as overlay from "./overlay.js";
 import { namesOfRuns } from "./run_names.js";
@@ -86,19 +86,6 @@ function modOf(view, step) {
   return driftOf(figures, view.state, counterpart(view.state.explainer, view.about, about))?.attacks[view.state.attack]?.mod;
 }
 
-/** The values of all epochs: an axis of theirs stays as it is while one goes through the epochs, and curves compare.
- * @param {View} view
- * @param {(of: import("./types.js").Drifts) => (Num | undefined)[]} values Of the drift of the chosen explainer, or of
- *   the one that is named.
- * @param {string} [name]
- * @returns {(Num | undefined)[]} */
-export function overEpochs(view, values, name = view.state.explainer) {
-  return view.steps.flatMap((step) => {
-    const found = driftOf(step.overview.figures, view.state, name);
-    return found ? values(/** @type {import("./types.js").Drifts} */ (found)) : [];
-  });
-}
-
 /** The upper ends of MODs and of their intervals. @param {import("./types.js").Drift | undefined} of */
 function highest(of) {
   return [...(of?.mod ?? []), ...(of?.mod_high ?? [])];
@@ -113,7 +100,7 @@ const driftOver = (scale) => (view, width, onpick) => {
     const of = found.attacks[attack];
     return { y: of.mod, low: of.mod_low, high: of.mod_high };
   }, 0, number);
-  const y = driftAxis([...further.flatMap((line) => line.points.map((point) => point.y)), ...overEpochs(view, (of) => [of.chance, ...attacksOn(scale, view.about).flatMap(({ name }) => highest(of.attacks[name]))])]);
+  const y = driftAxis([...further.flatMap((line) => line.points.map((point) => point.y)), ...ofAllEpochs(view, (of) => [of.chance, ...attacksOn(scale, view.about).flatMap(({ name }) => highest(of.attacks[name]))])]);
   const drawn = lines({ lines: [...further, ...own], levels: [{ y: found.chance, name: "chance" }], ...along(view, scale), y, width, onpick });
   return card(`Drift of explanations by ${scale}`, "Mean dissimilarity of the heatmaps (MOD).", drawn, { above: namesOfRuns(view, further) });
 };
@@ -189,7 +176,7 @@ function split(view, width, onpick) {
   const drawn = lines({
     lines: [line("flipped", of.mod_flipped, null, true), line("kept", of.mod_kept, "2 3", false)],
     levels: [{ y: found.chance, name: "chance" }], ...along(view, view.scale),
-    y: driftAxis(overEpochs(view, ({ chance, attacks }) => [chance, ...(attacks[view.state.attack]?.mod_flipped ?? []), ...(attacks[view.state.attack]?.mod_kept ?? [])])), width, onpick,
+    y: driftAxis(ofAllEpochs(view, ({ chance, attacks }) => [chance, ...(attacks[view.state.attack]?.mod_flipped ?? []), ...(attacks[view.state.attack]?.mod_kept ?? [])])), width, onpick,
   });
   return card("Flipped and kept", `Drift where the prediction flips (line) or stays (dots), by ${view.scale}.`, drawn);
 }
@@ -267,7 +254,7 @@ function depth(view, width, onpick) {
   const x = { domain: [0, Math.max(1, last)], ticks: everyNth([...sorted.keys()]), tickFormat: (place) => String(place + 1), label: `layer, from ${ends(layerOf(sorted[0]))} to ${ends(layerOf(sorted[last]))}`, ...ACROSS };
   const at = sorted.findIndex((item) => item.name === state.explainer);
   const named = [attack?.noise ?? state.attack, state.attack];
-  const y = driftAxis(sorted.flatMap((item) => overEpochs(view, ({ chance, attacks }) => [chance, ...named.map((one) => attacks[one]?.mod[view.level])], item.name)));
+  const y = driftAxis(sorted.flatMap((item) => ofAllEpochs(view, ({ chance, attacks }) => [chance, ...named.map((one) => attacks[one]?.mod[view.level])], item.name)));
   const drawn = lines({ lines: shown, levels: [], x, y, at: at < 0 ? null : at, width, onpick });
   const noise = attack?.noise ? ", dashed: noise" : "";
   return card("Drift by depth", `${explainer(sorted[0].name, about)?.family}, MOD at ${levelText(state.attack, about, view.level)}; dotted: chance${noise}.`, drawn);

@@ -3,7 +3,9 @@
 /** @typedef {import("./types.js").About} About */
 /** @typedef {import("./types.js").Explainer} Explainer */
 /** @typedef {import("./types.js").Figures} Figures */
+/** @typedef {import("./types.js").Num} Num */
 /** @typedef {import("./types.js").State} State */
+/** @typedef {import("./types.js").View} View */
 
 /** The layer of an explainer that looks at one. @param {Explainer | undefined} item */
 export function layerOf(item) {
@@ -104,6 +106,19 @@ export function driftOf(figures, state, name = state.explainer) {
   if (!found || !state.target) return found;
   const other = found.targets[state.target];
   return other && { chance: found.chance, attacks: Object.fromEntries(Object.entries(other).map(([attack, of]) => [attack, { mod_low: [], mod_high: [], vid: null, ...of }])) };
+}
+
+/** The values of all epochs: an axis of theirs stays as it is while one goes through the epochs, and curves compare.
+ * @param {View} view
+ * @param {(of: import("./types.js").Drifts) => (Num | undefined)[]} values Of the drift of the chosen explainer, or of
+ *   the one that is named.
+ * @param {string} [name]
+ * @returns {(Num | undefined)[]} */
+export function ofAllEpochs(view, values, name = view.state.explainer) {
+  return view.steps.flatMap((step) => {
+    const found = driftOf(step.overview.figures, view.state, name);
+    return found ? values(/** @type {import("./types.js").Drifts} */ (found)) : [];
+  });
 }
 
 /**
