@@ -50,8 +50,8 @@ def test_what_comes_from_data_never_becomes_markup():
             assert word not in source, f"{path.name} uses {word}"
 
 
-# CI has Node. Who runs the tests beside Python alone has not, and is not to fail for it. Nor is who has Node and did not
-# install its packages: what is computed knows none of them, which a copy without `node_modules` shows.
+# CI has Node. Who runs the tests beside Python alone has not, and is not to fail for it. Nor is who has Node and did
+# not install its packages: what is computed knows none of them, which a copy without `node_modules` shows.
 @pytest.mark.skipif(shutil.which("node") is None, reason="needs Node, as CI has it")
 def test_its_pure_functions_pass_their_tests_without_a_package(tmp_path):
     app = shutil.copytree(APP, tmp_path / "app", ignore=shutil.ignore_patterns("node_modules"))
