@@ -24,7 +24,7 @@ export TF_CPP_MIN_LOG_LEVEL ?= 3
 
 BIN = $(VENV)/bin
 # Wheels only: nothing that is installed needs a compiler.
-PIP_INSTALL = $(BIN)/python -m pip install --quiet --disable-pip-version-check --only-binary :all:
+PIP_INSTALL = $(BIN)/python -m pip install --disable-pip-version-check --only-binary :all:
 UV_COMPILE = $(BIN)/uv pip compile setup.cfg --quiet --upgrade --python-version 3.11 \
 	--custom-compile-command "make lock"
 
@@ -169,18 +169,21 @@ clean:  ## Remove the environments, caches and build products of this folder
 	rm -rf .venv .venv-* build dist *.egg-info .hypothesis .mypy_cache .pytest_cache .ruff_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
+SAY_INSTALL = @echo "Installing into $(VENV). TensorFlow is large: the first time takes minutes, for about 730 MB."
+
 # One environment, and in it one stamp for each set of extras: installed again only when one of these files changes.
 $(BIN)/pip:
 	@$(PYTHON) -c 'import sys; v = sys.version_info; (3, 11) <= v < (3, 14) or sys.exit(f"Python 3.11, 3.12 or 3.13 is needed, and $(PYTHON) is {v[0]}.{v[1]}. Name another: make PYTHON=python3.11 ...")'
+	@echo "Making the environment $(VENV)."
 	$(PYTHON) -m venv $(VENV)
 
 $(VENV)/.installed: setup.cfg pyproject.toml $(LOCK) | $(BIN)/pip
-	@echo "Installing into $(VENV). TensorFlow is large: the first time takes a few minutes."
+	$(SAY_INSTALL)
 	$(PIP_INSTALL) -c $(LOCK) -e .
 	@touch $@
 
 $(VENV)/.installed-%: setup.cfg pyproject.toml $(LOCK) | $(BIN)/pip
-	@echo "Installing into $(VENV). TensorFlow is large: the first time takes a few minutes."
+	$(SAY_INSTALL)
 	$(PIP_INSTALL) -c $(LOCK) -e '.[$*]'
 	@touch $@
 

@@ -1,8 +1,9 @@
-"""Whether what was received is one of some names, and which of them may have been meant. Loads nothing."""
+"""Names: whether what was received is one of some, which may have been meant, that of a class. Loads nothing."""
 
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Collection, Iterable
 from typing import Any
 
@@ -70,3 +71,19 @@ def nearest(name: str, known: Iterable[str], cutoff: float = 0.5) -> str:
     lower = {item.lower(): item for item in known}
     close = [lower[item] for item in difflib.get_close_matches(name.lower(), list(lower), n=3, cutoff=cutoff)]
     return f" Did you mean {' or '.join(repr(item) for item in close)}?" if close else ""
+
+
+def snake_case(name: str) -> str:
+    """The name of a class as the one by which it is found.
+
+    Args:
+        name: The name of the class.
+
+    Example:
+
+    >>> from keras_advxai._choice import snake_case
+    >>> snake_case("GradCAM"), snake_case("FGSM"), snake_case("UniformNoise")
+    ('grad_cam', 'fgsm', 'uniform_noise')
+    """
+    name = re.sub(r"([a-z0-9])([A-Z])", r"\1_\2", name)
+    return re.sub(r"([A-Z]+)([A-Z][a-z])", r"\1_\2", name).lower()

@@ -18,7 +18,7 @@ import keras
 import numpy as np
 
 from keras_advxai._backend import check_keras
-from keras_advxai._choice import nearest
+from keras_advxai._choice import nearest, snake_case
 
 check_keras()
 
@@ -266,12 +266,6 @@ def moved(module: str, names: Mapping[str, str]) -> Callable[[str], Any]:
         return _imported(f"{names[name]}:{name}")
 
     return find
-
-
-def snake_case(name: str) -> str:
-    """`GradCAM` to `grad_cam`, `FGSM` to `fgsm`, `UniformNoise` to `uniform_noise`."""
-    name = re.sub(r"([a-z0-9])([A-Z])", r"\1_\2", name)
-    return re.sub(r"([A-Z]+)([A-Z][a-z])", r"\1_\2", name).lower()
 
 
 def changed(instance: Configuration) -> dict[str, Any]:

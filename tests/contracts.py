@@ -1,7 +1,12 @@
-"""What the contract suite runs over: one line for each attack, explainer, dissimilarity and their options."""
+"""What the contract suite runs over: every attack, explainer and dissimilarity, and their options.
+
+A class that is in none of the lines below is taken with its defaults, so a new one needs lines for its options alone,
+and one where it cannot be built without arguments.
+"""
 
 from __future__ import annotations
 
+from keras_advxai import attacks, explainers, metrics
 from keras_advxai.attacks import (
     BIM,
     DDN,
@@ -27,7 +32,6 @@ from keras_advxai.explainers import (
     ScoreCAM,
     SmoothGrad,
 )
-from keras_advxai.metrics import center_shift, cosine_distance, nissim, rank_distance, top_k_distance
 
 ATTACKS = [
     FGSM(),
@@ -99,10 +103,6 @@ EXPLAINERS = [
     TFKerasVis("smoothgrad", smooth_samples=2),
 ]
 
-METRICS = [
-    nissim,
-    rank_distance,
-    top_k_distance,
-    cosine_distance,
-    center_shift,
-]
+ATTACKS += [cls() for cls in attacks.ALL_OBJECTS if cls not in {type(item) for item in ATTACKS}]
+EXPLAINERS += [cls() for cls in explainers.ALL_OBJECTS if cls not in {type(item) for item in EXPLAINERS}]
+METRICS = list(metrics.ALL_OBJECTS)

@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 import keras_advxai as kax
-from keras_advxai._registry import Configuration, Registry, nearest, snake_case
+from keras_advxai._choice import nearest, snake_case
+from keras_advxai._registry import Configuration, Registry
 
 
 @keras.saving.register_keras_serializable(package="tests")

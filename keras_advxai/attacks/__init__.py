@@ -1,13 +1,6 @@
 """Attacks: immutable configurations that perturb images within a budget.
 
-The class of an attack declares its kind by four attributes, documented in `Attack`:
-
-| attribute | default | overridden by |
-|---|---|---|
-| `aim` | `"label"` | `ExplanationPGD`: `"explanation"`; `UniformNoise`, `SignNoise`: `"noise"` |
-| `uses_gradients` | `False` | `GradientAttack` and its kin, `ExplanationPGD`; `Ensemble`, if one of its attacks does |
-| `iterative` | `False` | all with steps along gradients, `MinimumNormAttack`; `Ensemble`, if one of its attacks is |
-| `fills_budget` | `False` | `GradientAttack` and its kin |
+The class of an attack declares its kind by attributes, which the docstring of `Attack` lists.
 
 An attack of your own is a subclass of `Attack` with one method, `perturb`; of `GradientAttack`, if it follows the
 gradient of a loss; of `MinimumNormAttack`, if it looks for the nearest misclassified image. An iterative one is

@@ -38,9 +38,10 @@ class Attack(Configuration):
     labels, compiles the attack once for each model and image shape, and projects whatever `perturb`
     returned onto the budget and the bounds. A subclass writes `perturb`.
 
-    The class declares its kind by five attributes, which evaluations read when they choose controls and check
+    The class declares its kind by the attributes below, which evaluations read when they choose controls and check
     whether an attack did what it should. The defaults are those of an attack without gradients; a subclass
     overrides what differs, and one for which it depends on hyperparameters sets it in its constructor.
+    `whole_budget` alone is not declared but read.
 
     Attributes:
         aim: What it targets: the `"label"`, the `"explanation"`, or nothing, as the `"noise"` that is the control.
@@ -51,10 +52,10 @@ class Attack(Configuration):
             epsilon never makes it weaker. Defaults to `False`.
         fills_budget: Whether images on which it fails are perturbed by the whole of epsilon, so that a smaller
             perturbation means a gradient that vanished, or steps that are too short. Defaults to `False`.
-        whole_budget: Whether it is to use the whole budget on all images instead of stopping early, which
-            `with_whole_budget` asks of it. Defaults to `False`.
         tasks: Which kinds of models it attacks, others being refused: `"classification"`, `"multi_label"`,
             `"regression"`. Defaults to classification alone.
+        whole_budget: Whether it is to use the whole budget on all images instead of stopping early, which
+            `with_whole_budget` asks of it. Defaults to `False`.
 
     Args:
         norm: The norm in which the budget is measured: `"linf"`, the largest change of any pixel, or `"l2"`, the
@@ -81,8 +82,8 @@ class Attack(Configuration):
     uses_gradients: bool = False
     iterative: bool = False
     fills_budget: bool = False
-    whole_budget: bool = False
     tasks: tuple[str, ...] = ("classification",)
+    whole_budget: bool = False
 
     _in_graphs = False
     """Whether it runs in graphs only, so that a pass that was made eagerly does not serve it."""

@@ -1,7 +1,7 @@
 """Checks of the attacks: signs that a figure reflects a weak attack instead of a robust model.
 
-The kind of an attack is declared by its attributes (`aim`, `uses_gradients`, `iterative`, `fills_budget`; see
-`Attack`), so that one of a user's own is checked as ours are.
+The kind of an attack is declared by its attributes, which the docstring of `Attack` lists, so that one of a user's own
+is checked as ours are.
 
 References:
     Carlini et al., "On evaluating adversarial robustness", 2019. Croce and Hein, "Reliable evaluation of adversarial

@@ -6,6 +6,7 @@ import json
 import re
 from typing import Any, Literal
 
+from keras_advxai._choice import snake_case
 from keras_advxai.cli.failing import Failure, is_ours, printable
 
 Kind = Literal["attack", "explainer"]
@@ -114,7 +115,7 @@ def spelled(instance: Any) -> str:
     Args:
         instance: The attack or explainer.
     """
-    from keras_advxai._registry import changed, snake_case
+    from keras_advxai._registry import changed
     from keras_advxai.attacks.registry import REGISTRY
 
     for name, build in REGISTRY.presets.items():

@@ -1,33 +1,45 @@
-"""The names of attacks, explainers and dissimilarities, for who asks before TensorFlow is loaded."""
+"""The names of attacks, explainers, dissimilarities and corruptions, for who asks before TensorFlow is loaded."""
 
 from __future__ import annotations
 
+import functools
+import pathlib
 import re
 from collections.abc import Sequence
 from typing import Any
 
-from keras_advxai._choice import nearest
+from keras_advxai._choice import nearest, snake_case
 from keras_advxai.cli.failing import Failure, printable
 
-KNOWN = {
-    "attack": (
-        *("bim", "clever_hans", "ddn", "deep_fool", "ensemble", "explanation_pgd", "fgsm", "mifgsm"),
-        *("multi_target_pgd", "pgd", "quick", "sign_noise", "spsa", "square", "standard", "uniform_noise"),
-    ),
-    "explainer": (
-        *("alibi_integrated_gradients", "grad_cam", "grad_cam_plus_plus", "hi_res_cam", "integrated_gradients"),
-        *("layer_cam", "saliency", "score_cam", "smooth_grad", "tf_keras_vis"),
-    ),
-    "metric": ("center_shift", "cosine_distance", "nissim", "rank_distance", "top_k_distance"),
-}
-"""Those that this package registers, by the option that takes them."""
+_PACKAGES = {"attack": "attacks", "explainer": "explainers", "metric": "metrics", "corruption": "corruptions"}
+"""Where those that an option names are registered."""
 
-CORRUPTIONS = (
-    *("gaussian_noise", "shot_noise", "impulse_noise", "defocus_blur", "glass_blur", "motion_blur", "zoom_blur"),
-    *("snow", "frost", "fog", "brightness", "contrast", "elastic_transform", "pixelate", "jpeg_compression"),
-    *("speckle_noise", "gaussian_blur", "spatter", "saturate", "common_corruptions"),
-)
-"""What may be named among several attacks, too."""
+_OTHERS = {"attack": ("quick", "standard"), "corruption": ("common_corruptions",)}
+"""Names for several of them."""
+
+_REGISTERED = re.compile(r"^@register\b.*\n(?:@.*\n)*(?:class|def) (\w+)", re.MULTILINE)
+_ELSEWHERE = re.compile(r"^REGISTRY\.elsewhere\[\"(\w+)\"\]", re.MULTILINE)
+
+
+@functools.cache
+def known(kind: str) -> tuple[str, ...]:
+    """The names of one kind that this package registers; none where its sources are not installed.
+
+    Args:
+        kind: `"attack"`, `"explainer"`, `"metric"` or `"corruption"`.
+
+    Example:
+
+    >>> from keras_advxai.cli.known_names import known
+    >>> known("metric")
+    ('center_shift', 'cosine_distance', 'nissim', 'rank_distance', 'top_k_distance')
+    """
+    # Importing the registries loads TensorFlow, which takes seconds. Their files are read as text, in a thousandth of
+    # one, so that a name need not be written down a second time; a test compares what is found with the registries.
+    folder = pathlib.Path(__file__).parents[1] / _PACKAGES[kind]
+    text = "\n".join(path.read_text(encoding="utf-8") for path in sorted(folder.glob("*.py")))
+    registered = [snake_case(name) for name in _REGISTERED.findall(text)]
+    return tuple(sorted([*registered, *_ELSEWHERE.findall(text), *_OTHERS.get(kind, ())])) if registered else ()
 
 
 def check_names(options: dict[str, Any], sources: Sequence[str]) -> None:
@@ -42,13 +54,15 @@ def check_names(options: dict[str, Any], sources: Sequence[str]) -> None:
     """
     if any(":" in source for source in sources):
         return
-    for kind, names in KNOWN.items():
-        given = options.get(f"{kind}s", options.get(kind, ()))
-        others = {"explainer": ("none",), "attack": CORRUPTIONS if "attacks" in options else ()}.get(kind, ())
+    for kind in ("attack", "explainer", "metric"):
+        given, names = options.get(f"{kind}s", options.get(kind, ())), known(kind)
+        # What may be named among several attacks, and in place of all explainers.
+        several = known("corruption") if "attacks" in options else ()
+        others = {"explainer": ("none",), "attack": several}.get(kind, ())
         squeezed = {_squeezed(name) for name in (*names, *others)}
         for text in (given,) if isinstance(given, str) else given:
             name = text.partition(":")[0]
-            if _squeezed(name) not in squeezed:
+            if names and _squeezed(name) not in squeezed:
                 what = "dissimilarity" if kind == "metric" else kind
                 raise Failure(
                     f"Unknown {what} {printable(name[:200])!r}.{nearest(name, (*names, *others))} Known: "

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import functools
 import warnings
-from typing import Any
+from collections.abc import Iterator
+from typing import Any, get_args
 
 import keras
 import numpy as np
 import tensorflow as tf
 
 from keras_advxai import attacks
-from keras_advxai._typing import Tensor
+from keras_advxai._typing import Norm, Tensor
 from keras_advxai.attacks import Attack, NonFinitePixelWarning
 from keras_advxai.models import ImageClassifier, as_classifier
+from keras_advxai.models.task import CLASSIFICATION
 from keras_advxai.testing.common import (
     check_configuration,
     check_exception,
@@ -35,7 +37,8 @@ def check_attack(attack: Attack, model: keras.Model | ImageClassifier, x: Any, y
     """Fail unless an attack satisfies the contract of `keras_advxai.attacks.Attack`.
 
     Its result has the kind and shape of the images and is float32, finite, within the bounds and the
-    budget; it does not depend on the batch size, on the other images of the batch or on how often it is
+    budget, in the other norm, too, if it takes one, where an attack along gradients must make other images; it does not
+    depend on the batch size, on the other images of the batch or on how often it is
     called; several epsilons equal separate ones; composed in a function of your own it gives the same; it
     changes neither model nor arrays; its configuration makes the round trip; one trace serves all batches.
 
@@ -73,6 +76,7 @@ def check_attack(attack: Attack, model: keras.Model | ImageClassifier, x: Any, y
         check_independence(functools.partial(run, classifier), same_images, x, y)
         _check_tensors(attack, classifier, x, y)
         _check_budget(attack, classifier, x, y)
+        _check_norms(attack, classifier, x, y)
         _check_pixels(attack, run, classifier, x, y)
         _check_composed(attack, classifier, x, y)
         _check_default_labels(attack, model, x)
@@ -84,8 +88,8 @@ def _check_images(attack: Attack, classifier: ImageClassifier, x: Any, y: np.nda
         warnings.simplefilter("error", NonFinitePixelWarning)  # else the pixels would be left as they were
         try:
             found, images = attack(classifier, x, y, epsilon=0.1), classifier.images_of(x)
-        except NonFinitePixelWarning as warning:
-            raise AssertionError("It returned NaN or infinite pixels.") from warning
+        except NonFinitePixelWarning:
+            raise AssertionError("It returned NaN or infinite pixels.") from None
     require(isinstance(found, np.ndarray), f"It returned {type(found).__name__} for NumPy images.")
     require(found.shape == images.shape, f"It returned the shape {found.shape} for images of {images.shape}.")
     require(found.dtype == np.float32, f"It returned {found.dtype}, not float32.")
@@ -106,13 +110,60 @@ def _check_budget(attack: Attack, classifier: ImageClassifier, x: Any, y: np.nda
     for epsilon, found in zip(_EPSILONS, several, strict=True):
         require(lower <= found.min() and found.max() <= upper, f"It left the bounds {classifier.bounds}.")
         change = (found.astype("float64") - images).reshape(len(images), -1) / classifier.width
-        size = np.abs(change).max(1) if attack.norm == "linf" else np.linalg.norm(change, axis=1)
-        over = f"It changed an image by {size.max():.4g} with a budget of {epsilon}."
-        require(bool((size <= epsilon * (1 + 1e-4) + 1e-6).all()), over)
+        _check_size(attack, change, epsilon)
         apart = f"It gives other images at several epsilons than at epsilon={epsilon} alone."
         same_images(attack(classifier, x, y, epsilon=epsilon), found, apart)
     nothing = attack(classifier, x, y, epsilon=0)
     require(np.array_equal(nothing, images), "It must return the images themselves at epsilon 0.")
+
+
+def _check_size(attack: Attack, change: np.ndarray, epsilon: float) -> None:
+    size = np.abs(change).max(1) if attack.norm == "linf" else np.linalg.norm(change, axis=1)
+    over = f"It changed an image by {size.max():.4g} with a budget of {epsilon} in the norm {attack.norm!r}."
+    require(bool((size <= epsilon * (1 + 1e-4) + 1e-6).all()), over)
+
+
+def _check_norms(attack: Attack, classifier: ImageClassifier, x: Any, y: np.ndarray) -> None:
+    """What comes of the same attack in the other norms that it takes."""
+    images = np.asarray(classifier.images_of(x))
+    for other in _in_other_norms(attack, classifier, images):
+        found = other(classifier, x, y, epsilon=0.1)
+        _check_size(other, (found.astype("float64") - images).reshape(len(images), -1) / classifier.width, 0.1)
+        if attack.uses_gradients and classifier.kind is CLASSIFICATION:
+            first, second = _unprojected((attack, other), classifier, x, y)
+            moved = not np.allclose(first, images, rtol=0, atol=1e-6 * classifier.width)
+            require(
+                not moved or not np.allclose(first, second, rtol=1e-4, atol=1e-5 * classifier.width),
+                f"It makes the same images with norm={other.norm!r} as with norm={attack.norm!r}, so it does not "
+                "follow `self.norm`. Take steps by `kax.attacks.steepest(self.norm)`, or let the constructor take no "
+                "norm.",
+            )
+
+
+def _in_other_norms(attack: Attack, classifier: ImageClassifier, images: np.ndarray) -> Iterator[Attack]:
+    config = attack.get_config()
+    for norm in get_args(Norm):
+        if "norm" not in config or norm == attack.norm:
+            continue
+        try:
+            other = type(attack).from_config({**config, "norm": norm})
+            other.check(classifier, tf.constant(images))
+        except (TypeError, ValueError):  # it takes none but its own
+            continue
+        yield other
+
+
+def _unprojected(
+    pair: tuple[Attack, Attack], classifier: ImageClassifier, x: Any, y: np.ndarray
+) -> tuple[np.ndarray, ...]:
+    """What `perturb` of each returns, which the call projects onto the budget and makes alike or unlike."""
+
+    def perturbed(classifier: ImageClassifier, inputs: Any, labels: Tensor) -> list[Tensor]:
+        forward, budget = classifier.forward(inputs), tf.constant(0.1 * classifier.width, tf.float32)
+        return [one.perturb(classifier, forward.images, labels, budget, forward) for one in pair]
+
+    found = classifier.compiled((pair, "unprojected"), perturbed, tensors(x), tf.constant(y, tf.int32))
+    return tuple(np.asarray(images) for images in found)
 
 
 def _check_pixels(attack: Attack, run: Any, classifier: ImageClassifier, x: Any, y: np.ndarray) -> None:

@@ -29,14 +29,20 @@ _STRAYING = 0.01
 
 def check_configuration(instance: Configuration, module: Any) -> None:
     """Fail unless a configuration makes the round trip through `module`, and cannot be assigned to."""
-    config = json.loads(json.dumps(module.serialize(instance)))
+    cls = type(instance)
+    try:
+        config = json.loads(json.dumps(module.serialize(instance)))
+    except (TypeError, ValueError) as error:
+        raise AssertionError(f"Its configuration cannot be written as JSON: {first_line(error)}") from None
     try:
         again = module.deserialize(config)
     except (TypeError, ValueError) as error:
-        raise AssertionError(
-            f"It cannot be built from its serialised configuration. Decorate the class with "
-            f"keras.saving.register_keras_serializable. The error was: {error}"
-        ) from error
+        is_known = keras.saving.get_registered_object(keras.saving.get_registered_name(cls)) is not None
+        why = f"the error was: {first_line(_innermost(error))}"
+        if not is_known:
+            decorator = '@keras.saving.register_keras_serializable(package="mine")'
+            why = f"Keras does not know its class. Write {decorator} in the line above `class {cls.__name__}`."
+        raise AssertionError(f"It cannot be built from its serialised configuration: {why}") from None
     for other in (again, type(instance).from_config(instance.get_config()), module.get(config)):
         require(other == instance, f"It became {other!r} in a round trip through its configuration.")
         require(hash(other) == hash(instance), "Two equal instances have different hashes.")
@@ -99,6 +105,22 @@ def like(classifier: ImageClassifier, *, bounds: Any, preprocess: Any) -> ImageC
     return ImageClassifier(classifier.model, **{**kept, "bounds": bounds, "preprocess": preprocess})
 
 
+def _innermost(error: BaseException) -> BaseException:
+    """What an error was raised for in the end: that of a user's constructor rather than Keras' text around it."""
+    while error.__cause__ is not None:
+        error = error.__cause__
+    return error
+
+
+def first_line(error: BaseException) -> str:
+    """The first line of an error's message, of which TensorFlow's and Keras' have many.
+
+    Args:
+        error: The error.
+    """
+    return (str(error).strip().splitlines() or [type(error).__name__])[0][:300]
+
+
 def take(arrays: Any, chosen: Any) -> Any:
     """Some of the rows of every array in a nested structure."""
     return keras.tree.map_structure(lambda array: array[chosen], arrays)
@@ -157,4 +179,5 @@ def naming(instance: object) -> Iterator[None]:
     try:
         yield
     except AssertionError as error:
-        raise AssertionError(f"{instance!r}: {error}") from error
+        # One error with one traceback, that of what failed; what caused it is said where it is a user's own.
+        raise AssertionError(f"{instance!r}: {error}").with_traceback(error.__traceback__) from error.__cause__

@@ -11,7 +11,7 @@ import tensorflow as tf
 from keras_advxai import metrics
 from keras_advxai._typing import Tensor
 from keras_advxai.metrics.dissimilarity import Dissimilarity, DissimilarityFunction
-from keras_advxai.testing.common import naming
+from keras_advxai.testing.common import first_line, naming
 from keras_advxai.testing.state import require
 
 _ROUNDING = 1e-6
@@ -74,7 +74,8 @@ def _values(metric: Dissimilarity, first: Tensor, second: Tensor) -> np.ndarray:
     try:
         return np.asarray(metric(first, second))
     except (ValueError, tf.errors.InvalidArgumentError) as error:
-        raise AssertionError(f"It cannot be computed on heatmaps of the shape {first.shape}: {error}") from error
+        said = f"It cannot be computed on heatmaps of the shape {first.shape}: {first_line(error)}"
+        raise AssertionError(said) from error  # the function's own, whose traceback says where
 
 
 def _check_named(metric: Dissimilarity) -> None:
@@ -125,7 +126,8 @@ def _check_graph(metric: Dissimilarity, first: np.ndarray, second: np.ndarray, d
         try:
             found = compiled(first[:size], second[:size])
         except (ValueError, TypeError, tf.errors.OpError) as error:
-            raise AssertionError(f"It does not work in a tf.function whose batch size is unknown: {error}") from error
+            said = f"It does not work in a tf.function whose batch size is unknown: {first_line(error)}"
+            raise AssertionError(said) from error
         require(found.dtype == tf.float64, f"It returned {found.dtype.name} in a graph, not float64.")
         apart = "It gives another result inside a tf.function than by itself."
         require(_close(found.numpy(), distances[:size]), apart)

@@ -16,7 +16,7 @@ from keras_advxai.viewer.pictures import pictures
 from keras_advxai.viewer.plain import plain
 from keras_advxai.viewer.probabilities import probabilities, true_classes
 from keras_advxai.viewer.source import Source, controls, levels
-from keras_advxai.viewer.verdict import METRICS, verdict
+from keras_advxai.viewer.verdict import title_of, verdict
 
 SCHEMA = 2
 """The number of the form of a document, which the application compares."""
@@ -114,7 +114,7 @@ def _about(report: Source) -> dict[str, Any]:
             }
             for name in known.explainers
         ],
-        "metrics": [{"name": name, "title": METRICS.get(name, name)} for name in known.metrics],
+        "metrics": [{"name": name, "title": title_of(name)} for name in known.metrics],
         "epsilons": [{"value": level, "text": epsilon_text(level)} for level in known.epsilons],
         "severities": [{"value": level, "text": str(level)} for level in known.severities],
     }

@@ -13,14 +13,24 @@ from keras_advxai.measurements.row import Row
 from keras_advxai.text import enumeration, epsilon_text, number_text, percent_text
 from keras_advxai.viewer.source import Source, controls, parts
 
-METRICS = {
-    "nissim": "NISSIM",
-    "rank_distance": "rank distance",
-    "top_k_distance": "top-k distance",
-    "cosine_distance": "cosine distance",
-    "center_shift": "shift of the centre",
-}
-"""What people call dissimilarities."""
+_CALLED = {"nissim": "NISSIM", "top_k_distance": "top-k distance", "center_shift": "shift of the centre"}
+"""What people call dissimilarities whose names do not read so by themselves."""
+
+
+def title_of(metric: str) -> str:
+    """What people call a dissimilarity, a user's own among them.
+
+    Args:
+        metric: Its name.
+
+    Example:
+
+    >>> from keras_advxai.viewer.verdict import title_of
+    >>> title_of("nissim"), title_of("rank_distance"), title_of("nissim_at_16x16")
+    ('NISSIM', 'rank distance', 'NISSIM at 16x16')
+    """
+    inner, at, size = metric.partition("_at_")
+    return _CALLED.get(inner, inner.replace("_", " ")) + at.replace("_", " ") + size.replace("_", " ")
 
 
 def verdict(report: Source) -> dict[str, Any]:
@@ -67,7 +77,7 @@ def _accuracy(report: Source, row: Row) -> list[str]:
 def _drift(report: Source, rows: dict[tuple[str, str, str, float], Row], key: tuple[str, str, str, float]) -> str:
     attack, explainer, metric, level = key
     row, noise = rows[key], controls(report)[attack]
-    name = METRICS.get(metric, metric)
+    name = title_of(metric)
     if math.isnan(row.mod):
         return f"How far the heatmaps of {explainer} move is not known: there is no pair of heatmaps to compare."
     said = [f"Heatmaps of {explainer} move by {number_text(row.mod)} ({name}, 0 where they stay)"]

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import inspect
+import re
+
 import pytest
 
 import keras_advxai as kax
@@ -87,6 +90,12 @@ def test_what_an_attack_is_cannot_be_changed_and_is_no_hyperparameter():
         attack.uses_gradients = False
     assert set(attack.get_config()) == {"attacks"}
     assert attack.name == "ensemble_fgsm"
+
+
+def test_the_docstring_of_the_base_class_lists_the_attributes():
+    text = inspect.getdoc(Attack).split("Attributes:")[1].split("Args:")[0]
+    declared = [name for name in Attack.__annotations__ if not name.startswith("_")]
+    assert re.findall(r"^    (\w+): ", text, re.MULTILINE) == declared
 
 
 def test_noise_is_what_it_is_called():

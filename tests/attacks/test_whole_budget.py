@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import inspect
+
 import linear_models as linear
 import numpy as np
 import pytest
@@ -26,6 +28,11 @@ STOPPING = [
     Square(queries=12),
     Square(queries=12, norm="l2"),
 ]
+
+
+def test_every_attack_that_stops_early_is_listed():
+    asking = {cls for cls in kax.attacks.ALL_OBJECTS if "self.whole_budget" in inspect.getsource(cls)}
+    assert {type(attack) for attack in STOPPING} == asking
 
 
 def outcome(attack, labels=LABELS):

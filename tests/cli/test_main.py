@@ -8,10 +8,10 @@ import click
 
 from keras_advxai import __version__
 from keras_advxai._choice import nearest
-from keras_advxai.cli import main
+from keras_advxai.cli import known_names, main
 from keras_advxai.cli.document import with_reference
 from keras_advxai.cli.failing import CODES
-from keras_advxai.cli.known_names import KNOWN, check_names
+from keras_advxai.cli.known_names import check_names, known
 from keras_advxai.cli.program import program
 
 _HELP_WITHOUT_HEAVY_IMPORTS = """
@@ -63,9 +63,24 @@ def test_the_names_that_are_known_without_loading_anything_are_all_there_are():
     registries = {"attack": kax.attacks.registry.REGISTRY, "explainer": kax.explainers.registry.REGISTRY}
     for kind, registry in registries.items():
         ours = {name for name, made in registry.classes.items() if made.__module__.startswith("keras_advxai")}
-        assert {*ours, *registry.presets, *registry.elsewhere} == set(KNOWN[kind])
+        assert {*ours, *registry.presets, *registry.elsewhere} == set(known(kind))
     ours = {metric.name for metric in kax.metrics.declared() if metric.function.__module__.startswith("keras_advxai")}
-    assert ours == set(KNOWN["metric"])
+    assert ours == set(known("metric"))
+    everything = {*kax.corruptions.COMMON, *kax.corruptions.EXTRA, "common_corruptions"}
+    assert everything == set(known("corruption"))
+    for kind in ("attack", "explainer", "metric", "corruption"):
+        assert len(known(kind)) == len(set(known(kind)))
+
+
+def test_without_sources_any_name_may_be_known(tmp_path, monkeypatch):
+    """As where only compiled files are installed: the registries are asked, later."""
+    monkeypatch.setattr(known_names, "__file__", str(tmp_path / "cli" / "known_names.pyc"))
+    known.cache_clear()
+    try:
+        check_names({"attacks": ["nothing"]}, ["net.keras"])
+    finally:
+        monkeypatch.undo()
+        known.cache_clear()
 
 
 def test_help_names_the_commands_and_each_has_examples(capsys):

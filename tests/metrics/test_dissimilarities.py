@@ -90,16 +90,24 @@ def test_blank_maps(metric):
         np.testing.assert_allclose(found, BLANK[metric.name], atol=0.01 if metric == nissim else 0)
 
 
+CONSTANT = [
+    (rank_distance, lambda a: 0.5, 0),
+    (top_k_distance, lambda a: shared(a, np.ones_like(a)), 1),
+    (cosine_distance, lambda a: 1 - a.sum() / np.linalg.norm(a) / math.sqrt(a.size), 1),
+    (center_shift, lambda a: shift(a, np.ones_like(a)), 1),
+    (nissim, lambda a: float(nissim(a[None], np.ones_like(a)[None])[0]), 0.5),
+]
+
+
+def test_each_dissimilarity_has_an_oracle_and_its_values_for_blank_and_constant_maps():
+    every = {metric.name for metric in ALL_OBJECTS}
+    assert {metric.name for metric in (*ORACLES, nissim)} == every  # tests/ops/test_ssim.py has that of nissim
+    assert set(BLANK) == every
+    assert {metric.name for metric, *_ in CONSTANT} == every
+
+
 @pytest.mark.parametrize(
-    ("metric", "beside_another", "beside_blank"),
-    [
-        (rank_distance, lambda a: 0.5, 0),
-        (top_k_distance, lambda a: shared(a, np.ones_like(a)), 1),
-        (cosine_distance, lambda a: 1 - a.sum() / np.linalg.norm(a) / math.sqrt(a.size), 1),
-        (center_shift, lambda a: shift(a, np.ones_like(a)), 1),
-        (nissim, lambda a: float(nissim(a[None], np.ones_like(a)[None])[0]), 0.5),
-    ],
-    ids=lambda value: getattr(value, "name", ""),
+    ("metric", "beside_another", "beside_blank"), CONSTANT, ids=lambda value: getattr(value, "name", "")
 )
 def test_constant_maps(metric, beside_another, beside_blank):
     first, _ = maps((9, 7, 1), dtype="float64")

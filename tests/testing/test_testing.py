@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import traceback
 import warnings
 
 import helpers
@@ -31,6 +32,13 @@ class Unregistered(Brighten):
     @classmethod
     def from_config(cls, config):
         raise TypeError("cannot be built")
+
+
+@registered
+class Choosy(Brighten):
+    @classmethod
+    def from_config(cls, config):
+        raise ValueError("no colour is as bright\nas this")
 
 
 @registered
@@ -81,6 +89,28 @@ class Careless(Brighten):
 class Greedy(Brighten):
     def __call__(self, model, x, y=None, epsilon=8 / 255, *, forward=None):
         return super().__call__(model, x, y, 2 * np.array(epsilon), forward=forward)
+
+
+@registered
+class GreedyInTheOtherNorm(Brighten):
+    def __call__(self, model, x, y=None, epsilon=8 / 255, *, forward=None):
+        more = 2 if self.norm == "l2" else 1
+        return super().__call__(model, x, y, more * np.array(epsilon), forward=forward)
+
+
+@registered
+class SignsInEveryNorm(kax.attacks.GradientAttack):
+    def perturb(self, model, x, y, epsilon, forward):
+        return x + epsilon * tf.sign(self.gradient(forward, y))
+
+
+@registered
+class SignsInTheirNorm(SignsInEveryNorm):
+    def __init__(self, *, loss="log_odds"):
+        super().__init__(loss=loss)
+
+    def get_config(self):
+        return {"loss": self.loss}
 
 
 @registered
@@ -149,6 +179,7 @@ class Retraced(Brighten):
 
 BROKEN_ATTACKS = {
     Unregistered: "cannot be built from its serialised configuration.*register_keras_serializable",
+    Choosy: "serialised configuration: the error was: no colour is as bright$",
     Mutable: "must be immutable, but its attribute 'norm' can be assigned",
     Drifting: r"became Drifting\(power=3",
     Laconic: "The repr leaves out norm",
@@ -157,6 +188,8 @@ BROKEN_ATTACKS = {
     Restless: "gives another result when it is called again",
     Careless: "The attribute 'last_images' of the model's layer 'head' was changed",
     Greedy: "changed an image by 0.04 with a budget of 0.02",
+    GreedyInTheOtherNorm: "changed an image by 0.2 with a budget of 0.1 in the norm 'l2'",
+    SignsInEveryNorm: "makes the same images with norm='l2' as with norm='linf'",
     Outside: "left the bounds",
     NeverNothing: "must return the images themselves at epsilon 0",
     Double: "returned float64, not float32",
@@ -246,7 +279,7 @@ def arrays(few):
     return few[0].copy(), few[1].copy()
 
 
-@pytest.mark.parametrize("attack", [Brighten(), Brighten(norm="l2")], ids=repr)
+@pytest.mark.parametrize("attack", [Brighten(), Brighten(norm="l2"), SignsInTheirNorm()], ids=repr)
 def test_an_attack_that_is_right_passes(attack, model, arrays):
     check_attack(attack, model, *arrays)
 
@@ -271,6 +304,29 @@ def test_a_broken_explainer_is_found(cls, model, arrays):
 def test_the_message_begins_with_what_was_checked(model, arrays):
     with pytest.raises(AssertionError, match=r"^NotANumber\(norm='linf'\): It returned"):
         check_attack(NotANumber(), model, *arrays)
+
+
+class Undecorated(Brighten):
+    """As in a notebook: Keras finds it nowhere."""
+
+    __module__ = "__main__"
+
+
+class UndecoratedMap(Brightness):
+    __module__ = "__main__"
+
+
+def test_an_undecorated_class_is_told_of_in_two_sentences_by_one_error(model, arrays):
+    for check in (
+        lambda: check_attack(Undecorated(), model, *arrays),
+        lambda: check_explainer(UndecoratedMap(), model, arrays[0]),
+    ):
+        with pytest.raises(AssertionError, match=r"Keras does not know its class\. Write @keras\.saving") as caught:
+            check()
+        assert len(str(caught.value)) < 300
+        assert caught.value.__cause__ is None
+        assert caught.value.__suppress_context__
+        assert "".join(traceback.format_exception(caught.value)).count("Traceback (most recent") == 1
 
 
 def test_unchanged_finds_every_kind_of_change(build):
