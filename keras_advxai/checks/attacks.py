@@ -239,14 +239,21 @@ def no_noise_control(seen: Evidence) -> str | None:
 def few_images(seen: Evidence) -> str | None:
     """With fewer than a hundred images the uncertainty of an accuracy is ten points or more.
 
-    See `report.accuracy_interval` and `report.robust_interval`.
+    See `report.accuracy_interval` and `report.robust_interval`. Chance is a mean over pairs of images, of which there
+    are fewer than images, and has no interval: its pairs share images.
     """
     count = len(seen.measurements)
     if count >= _FEW_IMAGES or isinstance(outcomes(seen.measurements), Numbers):
         return None
     half = 100 * 0.98 / count**0.5  # of a 95 % interval, where it is widest
     there = "There is 1 image only" if count == 1 else f"There are {count} images only"
-    return f"{there}: an accuracy near 50 % is known to within about {half:.0f} points."
+    text = f"{there}: an accuracy near 50 % is known to within about {half:.0f} points"
+    known = seen.measurements.coordinates
+    pairs = [
+        int(np.isfinite(seen.measurements.at("chance_dissimilarity", explainer=name, metric=known.metrics[0])).sum())
+        for name in known.explainers
+    ]
+    return f"{text}, and chance is a mean over {min(pairs)} pairs." if pairs and min(pairs) else f"{text}."
 
 
 def _weaker(

@@ -191,6 +191,7 @@ def evaluate(console: Console, /, **options: Any) -> int:
 def _check(options: dict[str, Any]) -> None:
     """Raise for what is wrong, as far as it shows without TensorFlow."""
     check_names(options, [options["model"]])
+    models.check_file(options["model"])
     images.part_of(options)
     writing.check_figures(options)
     writing.check_folder(options["output"])

@@ -86,6 +86,7 @@ def explain(console: Console, /, files: tuple[pathlib.Path, ...], **options: Any
         if not path.is_file():
             raise Failure(f"{path} is a folder. Name the images, such as {path}/*.jpg.")
     check_names(options, [options["model"]])
+    models.check_file(options["model"])
     images.part_of(options)
     writing.check_folder(options["output"])
     with console.working():

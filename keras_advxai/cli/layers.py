@@ -32,6 +32,7 @@ Examples:
 @click.pass_obj
 def layers(console: Console, /, model: str, size: tuple[int, int] | None, **options: Any) -> int:
     """List the layers that Grad-CAM can explain."""
+    models.check_file(model)
     with console.working():
         import keras_advxai as kax
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+import os
 import pathlib
 from typing import TYPE_CHECKING, Any
 
 from keras_advxai._choice import nearest
 from keras_advxai.cli.choosing import name_or_number
-from keras_advxai.cli.failing import OPTION_OF, Failure, is_ours, one_line
+from keras_advxai.cli.failing import OPTION_OF, Failure, is_ours, one_line, printable
 
 if TYPE_CHECKING:
     from keras_advxai.models import ImageClassifier
@@ -31,6 +32,23 @@ def seen_as(options: dict[str, Any]) -> dict[str, Any]:
         options: What the options give.
     """
     return {key: options[key] for key in ("weights", "unsafe", *_SEEN) if key in options}
+
+
+def check_file(name: str) -> None:
+    """Raise where `--model` can only mean a file, and there is none, before TensorFlow is loaded.
+
+    Args:
+        name: What `--model` says.
+
+    Raises:
+        Failure: There is no such file.
+    """
+    path = pathlib.Path(name).expanduser()
+    # Applications have no dot in their names, and of a function there is a module in front.
+    if ":" in name or not (path.suffix or len(path.parts) > 1) or os.path.exists(path):
+        return
+    beside = os.listdir(path.parent) if os.path.isdir(path.parent) else []
+    raise Failure(f"There is no model {printable(name[:200])!r}: no such file.{nearest(path.name, beside)}")
 
 
 def load(

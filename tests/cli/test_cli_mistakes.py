@@ -118,6 +118,11 @@ MISTAKES = {
     "figures that are not shown": (("show", "old", "--figure-format", "pdf"), "of --output, which is missing."),
     "logs are a file": ((*BOTH, "--log-dir", "taken"), "--log-dir: taken is a file"),
     "no model of this name": (("evaluate", "--model", "MobilNetV2", *DATA), "Did you mean 'MobileNetV2'"),
+    "no such file": (
+        ("evaluate", "--model", "no.kers", *DATA),
+        "There is no model 'no.kers': no such file. Did you mean 'no.keras'",
+    ),
+    "no such folder": (("layers", "gone/model.keras"), "There is no model 'gone/model.keras': no such file."),
     "nearly a pretrained one": (("layers", "efficientnet_lite"), "Did you mean 'efficientnet_lite0'"),
     "no model file": (("layers", "no.keras"), "'no.keras' is a zip file without a model in it"),
     "an image as model": (("layers", "broken.png"), "no model"),

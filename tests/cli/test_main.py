@@ -40,6 +40,11 @@ def test_help_and_versions_load_nothing_heavy():
     assert done.stderr.split("\n")[-2] == "[0] []"
 
 
+def test_a_value_that_is_missing_names_the_help_of_its_command(capsys):
+    assert main(["evaluate", "--model", "net.keras", "--data", ".", "--bounds", "0"]) == 2
+    assert "requires 2 arguments. See keras-advxai evaluate --help." in capsys.readouterr().err
+
+
 def test_names_are_looked_at_before_anything_heavy_is_loaded():
     both = ["--model", "net.keras", "--data", "."]
     wrong = [
@@ -48,6 +53,8 @@ def test_names_are_looked_at_before_anything_heavy_is_loaded():
         ["explain", ".", "--model", "net.keras", "--explainer", "gradcan:layer=a"],
         ["compare", "a.keras", "b.keras", "--data", ".", "--attack", "fgms"],
         ["metrics", "nisim"],
+        ["evaluate", "--model", "gone.keras", "--data", "."],
+        ["layers", "gone.keras"],
     ]
     done = _python("-c", _HELP_WITHOUT_HEAVY_IMPORTS.replace("COMMANDS", repr(wrong)).replace('"--help"', '"--quiet"'))
     assert done.stderr.split("\n")[-2] == "[0, 2] []"

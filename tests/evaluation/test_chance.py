@@ -61,6 +61,11 @@ def test_it_is_the_mean_over_neighbours_without_blank_ones(report):
     assert np.isnan(each).tolist() == [True, False, False, True, True, False, False]
 
 
+def test_over_how_few_pairs_it_is_a_mean_is_said(report):
+    (finding,) = [finding for finding in report.warnings if finding.id == "few-images"]
+    assert f"and chance is a mean over {len(NEIGHBOURS)} pairs." in str(finding)
+
+
 def test_a_mod_is_a_share_of_it(report):
     share = report.mod("fgsm", "image", 0.1) / report.chance("image")
     assert report.relative_mod("fgsm", "image", 0.1) == pytest.approx(share)
