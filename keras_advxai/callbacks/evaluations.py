@@ -76,7 +76,9 @@ class Evaluations:
         def measure() -> None:
             if not self._is_evaluated():  # all data would take long after each epoch
                 report = self._sample.of_all()
-                history.report = with_findings(report, logs, self._classifier, validated, of_epoch=False)
+                history.report = with_findings(
+                    report, logs, self._classifier, validated, of_epoch=False, evaluated=self._evaluated
+                )
 
         history = self._history
         what = "The evaluation of all of the data after training"

@@ -20,6 +20,7 @@ def with_findings(
     validated: Weights | None,
     *,
     of_epoch: bool,
+    evaluated: Weights | None = None,
 ) -> EvaluationReport:
     """A report, with what only a training can say of it.
 
@@ -29,16 +30,25 @@ def with_findings(
         classifier: The classifier.
         validated: The weights that `fit` has validated; `None` if it has not.
         of_epoch: Whether the report is that of an epoch, and not of the end of the training.
+        evaluated: After the training, the weights of the last epoch that was evaluated. Defaults to `None`: of none.
     """
-    same = validated is None or validated.close(Weights.of(classifier.model))
+    now = Weights.of(classifier.model)
+    same = validated is None or validated.close(now)
     evidence = TrainingEvidence(
         report.measurements,
         has_labels=report.provenance["labels"] == "given",
         # After the training, weights may have been restored, which nobody has validated.
         reported=reported_accuracy(logs, classifier) if same else None,
         other_weights=of_epoch and not same,
+        averaged=evaluated is not None and _averages(classifier.model.optimizer) and not evaluated.close(now),
     )
     return dataclasses.replace(report, warnings=(*TRAINING.findings(evidence, _ids(report)), *report.warnings))
+
+
+def _averages(optimizer: Any) -> bool:
+    """Whether an optimizer puts an average of the weights into the model when a training ends."""
+    inner = getattr(optimizer, "inner_optimizer", optimizer)  # of one that scales losses
+    return bool(getattr(inner, "use_ema", False))
 
 
 def _ids(report: EvaluationReport) -> set[str]:

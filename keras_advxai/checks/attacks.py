@@ -253,7 +253,8 @@ def few_images(seen: Evidence) -> str | None:
         int(np.isfinite(seen.measurements.at("chance_dissimilarity", explainer=name, metric=known.metrics[0])).sum())
         for name in known.explainers
     ]
-    return f"{text}, and chance is a mean over {min(pairs)} pairs." if pairs and min(pairs) else f"{text}."
+    fewest = min(pairs, default=0)
+    return f"{text}, and chance is a mean over {fewest} pairs." if fewest else f"{text}."
 
 
 def _weaker(

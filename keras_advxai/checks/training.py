@@ -26,6 +26,7 @@ class TrainingEvidence:
         reported: The key and the value of the accuracy that the training has measured on its validation data; `None`
             where it has measured none.
         other_weights: Whether the validation ran with other weights than the evaluation.
+        averaged: Whether the optimizer has put an average into the model since the last epoch was evaluated.
         failed: What failed, where the measurements are those of an earlier evaluation; `None` where they are not.
 
     Example:
@@ -42,6 +43,7 @@ class TrainingEvidence:
     has_labels: bool = True
     reported: tuple[str, float] | None = None
     other_weights: bool = False
+    averaged: bool = False
     failed: str | None = None
 
     def without(self, cause: str) -> Self | None:
@@ -82,6 +84,23 @@ def other_weights(seen: TrainingEvidence) -> str | None:
     return (
         "The validation ran with other weights than this evaluation, as with SwapEMAWeights behind this callback: "
         "val_accuracy and the figures under attack are of two models. Put SwapEMAWeights(swap_on_epoch=True) before it."
+    )
+
+
+@TRAINING.check("averaged-weights", "warning")
+def averaged_weights(seen: TrainingEvidence) -> str | None:
+    """The report after the training is of averaged weights, and those of the epochs are of the weights as trained.
+
+    An optimizer with `use_ema=True` keeps an average of the weights beside them, and Keras puts it into the model when
+    the training ends, before the last evaluation. Put `SwapEMAWeights(swap_on_epoch=True)` before the callback: the
+    epochs are evaluated with the average, too.
+    """
+    if not seen.averaged:
+        return None
+    return (
+        "The optimizer has use_ema=True, and its average is in the model since the training ended: this report is of "
+        "the average, and the figures of the epochs are of the weights as trained. Put "
+        "SwapEMAWeights(swap_on_epoch=True) before this callback: all are of the average then."
     )
 
 

@@ -19,11 +19,10 @@ from keras_advxai.models.autograph import do_not_convert
 from keras_advxai.models.forward import Forward
 from keras_advxai.models.kinds import kind_of
 from keras_advxai.models.labels import are_several
-from keras_advxai.models.layered import LayeredModel
+from keras_advxai.models.layered import Found, LayeredModel
 from keras_advxai.models.own_preprocessing import NOTHING, own_preprocessor
 from keras_advxai.models.selection import Selection, is_structure
 from keras_advxai.models.signature import check_preprocessed_shape, concrete_shape, match_structure, network_specs
-from keras_advxai.models.summary import ModelSummary, summarize
 from keras_advxai.ops.compiling import check_usable
 from keras_advxai.text import to_be_said
 
@@ -290,8 +289,7 @@ class ImageClassifier(LayeredModel):
         with signature.naming_fixed_batch(self.model):
             return run(*(arg for arg in args if arg is not None))  # None is part of the trace
 
-    def _summary(self, shape: Shape = None) -> ModelSummary:
-        """What one traced pass over images of this shape shows; by default, of the shape that the network takes."""
+    def _found(self, name: str, find: Callable[[Any, tuple[int, ...]], Found], shape: Shape) -> Found:
         # Looked at without folding, which has to ask first what can be folded, and without XLA, which hides operations.
         other: dict[str, Any] = {name: False for name in OPTIONS if getattr(self, name)}
         if shape is None:
@@ -299,8 +297,8 @@ class ImageClassifier(LayeredModel):
             other |= {"bounds": None, "preprocess": NOTHING}
         size = concrete_shape(shape, self._network_shape(), self._space.reshapes, self.model.name)
         classifier = ImageClassifier(self.model, **{**self._settings(), **other}) if other else self
-        key = (classifier._identity(), "summary", size)
-        found: ModelSummary = compiled.remember(self.model, key, lambda: summarize(classifier, size))
+        key = (classifier._identity(), name, size)
+        found: Found = compiled.remember(self.model, key, lambda: find(classifier, size))
         return found
 
     def _network_shape(self, declared: bool = False) -> tuple[int | None, ...] | None:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import abc
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
 
 import keras
 import numpy as np
@@ -11,13 +12,15 @@ import numpy as np
 from keras_advxai._typing import Score, Shape, Tensor
 from keras_advxai.models import lookup
 from keras_advxai.models.layer_table import LayerTable
-from keras_advxai.models.summary import ModelSummary
+from keras_advxai.models.summary import ModelSummary, mixing_layer, summarize
 from keras_advxai.models.task import Task
 from keras_advxai.models.topology import Topology
 
+Found = TypeVar("Found")
+
 
 class LayeredModel(abc.ABC):
-    """A model with access to its layers. A subclass says what one traced pass shows of it.
+    """A model with access to its layers. A subclass remembers what is found of it.
 
     Attributes:
         model: The `keras.Model`.
@@ -28,8 +31,14 @@ class LayeredModel(abc.ABC):
     kind: Task
 
     @abc.abstractmethod
+    def _found(self, name: str, find: Callable[[Any, tuple[int, ...]], Found], shape: Shape) -> Found:
+        """What a function finds of the model and images of a shape; `None` stands for that which the network takes.
+
+        It is called once, with the classifier and the shape of an image, and remembered by the name.
+        """
+
     def _summary(self, shape: Shape = None) -> ModelSummary:
-        """What one traced pass over images of this shape shows; by default, of the shape that the network takes."""
+        return self._found("summary", summarize, shape)
 
     @property
     def default_layer(self) -> str:
@@ -79,7 +88,8 @@ class LayeredModel(abc.ABC):
         Returns:
             Its path, `""` if it has none; `None` where there is no such layer.
         """
-        return self._summary(shape).mixing_layer
+        # Of most models the traced pass shows that there is none.
+        return self._found("mixing layer", mixing_layer, shape) if self._summary(shape).may_mix else None
 
     def comparing_scores(self, shape: Shape = None) -> tuple[Score, ...]:
         """The scores that leave out what is evidence for or against all classes alike, which the logit counts.

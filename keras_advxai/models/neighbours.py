@@ -107,7 +107,7 @@ def _folds(shape: tf.TensorShape, result: tf.TensorShape) -> bool:
     return before is not None and after is not None and after > before
 
 
-def mixing_layer(run: Callable[..., Any], inputs: Callable[[np.ndarray], Any], images: Images) -> str | None:
+def first_mixing(run: Callable[..., Any], inputs: Callable[[np.ndarray], Any], images: Images) -> str | None:
     """The first layer that mixes the images of a batch.
 
     An image of noise goes through the model twice, beside bright images and beside copies of itself. Nothing else

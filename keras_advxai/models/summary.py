@@ -14,7 +14,7 @@ from keras_advxai.models.discovery import trace_topology
 from keras_advxai.models.draws import random_operations
 from keras_advxai.models.forward import Forward, Traceable
 from keras_advxai.models.last_operation import visible_end
-from keras_advxai.models.neighbours import Images, may_mix, mixing_layer, outputs_of
+from keras_advxai.models.neighbours import Images, first_mixing, may_mix, outputs_of
 from keras_advxai.models.selection import is_structure
 from keras_advxai.models.signature import network_specs
 from keras_advxai.models.topology import Topology
@@ -30,8 +30,7 @@ class ModelSummary:
         binary: Whether the model ends in one unit that counts as two classes.
         topology: The layers between the images and the classes.
         visible_end: What the last operation is, whatever is said of the output; see `last_operation.visible_end`.
-        mixing_layer: The layer that makes what the model says of an image depend on the others of its batch, `""` if it
-            has no name; `None` where there is none.
+        may_mix: Whether what the model says of an image may depend on the others of its batch; see `mixing_layer`.
     """
 
     head: str
@@ -39,7 +38,7 @@ class ModelSummary:
     binary: bool
     topology: Topology
     visible_end: str | None
-    mixing_layer: str | None = None
+    may_mix: bool = False
 
 
 def summarize(classifier: Traceable, size: tuple[int, ...]) -> ModelSummary:
@@ -49,12 +48,9 @@ def summarize(classifier: Traceable, size: tuple[int, ...]) -> ModelSummary:
         classifier: The classifier.
         size: The shape of an image.
     """
-    specs, images = network_specs(classifier.model), tf.TensorSpec((None, *size), tf.float32)
-    specs = classifier.with_images(specs, images) if is_structure(specs) else images
     seen: dict[str, Any] = {}
-    suspects: list[bool] = []
 
-    def look(x: Any) -> tuple[Any, dict[str, Any]]:
+    def look(x: Any) -> None:
         forward = Forward(classifier, x)
         # Scores of positions or boxes, and not of the image.
         output = classifier.output_of(forward.root.output)
@@ -67,17 +63,38 @@ def summarize(classifier: Traceable, size: tuple[int, ...]) -> ModelSummary:
             binary=forward.raw_logits.shape[-1] < forward.logits.shape[-1],
             topology=dataclasses.replace(topology, random=random),
             visible_end=visible_end(output),
+            may_mix=not random and may_mix(forward.images, forward.raw_logits),
         )
-        suspects.append(not random and may_mix(forward.images, forward.raw_logits))
-        return forward.raw_logits, outputs_of(forward.root, forward.raw_logits) if suspects[-1] else {}
 
     # A subclassed model has no graph until it is called, so the pass is traced, and its graph thrown away, for all.
-    run = tf.function(look, autograph=False).get_concrete_function(specs)
-    if suspects[-1]:  # of which most are none, and other models pay for nothing
-        seen["mixing_layer"] = mixing_layer(
-            run, functools.partial(_inputs, classifier, specs), Images(size, classifier.bounds)
-        )
+    tf.function(look, autograph=False).get_concrete_function(_specs(classifier, size))
     return ModelSummary(**seen)
+
+
+def mixing_layer(classifier: Traceable, size: tuple[int, ...]) -> str | None:
+    """The layer that makes what a model says of an image depend on the others of its batch, found by running it.
+
+    Args:
+        classifier: The classifier.
+        size: `(height, width, channels)` of the images, `None` where a side is open.
+
+    Returns:
+        Its path, `""` if it has none; `None` where there is no such layer.
+    """
+
+    def look(x: Any) -> tuple[Any, dict[str, Any]]:
+        forward = Forward(classifier, x)
+        return forward.raw_logits, outputs_of(forward.root, forward.raw_logits)
+
+    specs = _specs(classifier, size)
+    run = tf.function(look, autograph=False).get_concrete_function(specs)
+    return first_mixing(run, functools.partial(_inputs, classifier, specs), Images(size, classifier.bounds))
+
+
+def _specs(classifier: Traceable, size: tuple[int, ...]) -> Any:
+    """What a pass over images of a size takes."""
+    specs, images = network_specs(classifier.model), tf.TensorSpec((None, *size), tf.float32)
+    return classifier.with_images(specs, images) if is_structure(specs) else images
 
 
 def _inputs(classifier: Traceable, specs: Any, images: np.ndarray) -> Any:

@@ -45,6 +45,7 @@ def test_the_order_in_which_they_speak():
         "budget-exceeded",
         "few-images",
         "other-weights",
+        "averaged-weights",
         "blocked-gradient",
     ]
     order += ["epsilon-zero-differs", "full-range"]

@@ -86,6 +86,23 @@ def test_where_the_weights_are_exchanged_for_the_validation(evaluation, images, 
     assert (measured == validated) == (place == "in front")
 
 
+@pytest.mark.parametrize("place", ["none", "in front"])
+def test_an_average_that_is_in_the_model_after_the_training_alone_is_told(evaluation, images, trained, place):
+    """Keras puts that of `use_ema` into the model when the training ends; the epochs are of the weights as trained."""
+    trained.compile(keras.optimizers.SGD(0.0, use_ema=True, ema_momentum=0.9999), trained.loss, metrics=["accuracy"])
+    trained.set_weights(weights())
+    ours = evaluation(images)
+    # The average stays with the weights of the first epoch.
+    callbacks = [Weights(weights(), weights(1.6)), ours]
+    if place == "in front":
+        callbacks.insert(0, keras.callbacks.SwapEMAWeights(swap_on_epoch=True))
+    sentences = said(lambda: trained.fit(*images, callbacks=callbacks, epochs=2, batch_size=16, verbose=0))
+    assert sum("this report is of the average" in item for item in sentences) == (place == "none")
+    of_epoch, of_all = ours.reports[1].clean_accuracy, ours.report.clean_accuracy
+    assert (of_epoch != of_all) == (place == "none")
+    assert ("averaged-weights" in {item.id for item in ours.report.warnings}) == (place == "none")
+
+
 @pytest.fixture(autouse=True)
 def _as_it_was(trained):
     yield

@@ -51,3 +51,7 @@ def test_without_labels_there_is_nothing_to_compare():
 
 def test_other_weights_explain_another_accuracy():
     assert ids(46, 256, 0.956, other_weights=True) == ["other-weights"]
+
+
+def test_an_average_is_said_beside_what_it_does_not_explain():
+    assert ids(46, 256, 0.956, averaged=True) == ["averaged-weights", "other-validation-accuracy"]
