@@ -95,7 +95,7 @@ def test_it_equals_cleverhans(norm, epsilon, step_size, targeted, ends_in_logits
         sanity_checks=False,
     ).numpy()
     found = attack(ends_in_logits, x, y, epsilon)
-    assert same(found, expected, apart=1e-3 * epsilon)
+    assert helpers.same_attack(found, expected, norm, epsilon)
     assert np.abs(found - x).max() > 0.01
 
 

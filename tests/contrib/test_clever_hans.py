@@ -79,7 +79,7 @@ def test_it_equals_ours(method, norm, loss, targeted, model, few):
     found = CleverHans(method, **theirs, **common)(model, x, y, epsilon)
     expected = ours(**own, **common)(model, x, y, epsilon)
     assert np.abs(found - x).max() > 0.01
-    assert same(found, expected, 0.01)
+    assert helpers.same_attack(found, expected, norm, epsilon, 0.01)
 
 
 def by_hand(method, model, x, y, epsilon, norm, targeted):
@@ -102,7 +102,7 @@ def test_it_equals_cleverhans_called_by_hand(method, norm, targeted, epsilon, en
     attack = CleverHans(method, norm=norm, targeted=targeted, loss="cross_entropy", **steps)
     epsilon *= 1 if norm == "linf" else 5
     found = attack(ends_in_logits, x, y, epsilon)
-    assert same(found, by_hand(method, ends_in_logits, x, y, epsilon, norm, targeted))
+    assert helpers.same_attack(found, by_hand(method, ends_in_logits, x, y, epsilon, norm, targeted), norm, epsilon)
     assert np.abs(found - x).max() > 0.01
 
 
