@@ -63,7 +63,7 @@ def sorted_data(seen: Evidence) -> str | None:
     *Chance*, the upper mark on the scale of a MOD, compares each image with the one before it. Where the data are
     sorted by class, or come in groups such as the frames of a film, it is the dissimilarity within a class: too small,
     and MOD as a share of it (`report.relative_mod`, the column `of chance`) too large. Shuffle the data, once and
-    before they are passed.
+    before they are passed; `kax.data.load(..., shuffle=True)` does that for a folder.
 
     It speaks where so many equal neighbours are beyond chance (five standard deviations of the number of runs in
     shuffled data, Mood 1940, and a binomial probability below one in a million) and at least a fifth of the pairs of
@@ -80,7 +80,8 @@ def sorted_data(seen: Evidence) -> str | None:
             return (
                 f"{percent_text(same)} of the images have the same {name} as the image before; in shuffled data it "
                 f"would be {percent_text(expected)}. Chance compares each image with the one before, so here mostly "
-                "within a class: it is too small, and MOD as a share of it too large. Shuffle the data."
+                "within a class: it is too small, and MOD as a share of it too large. Shuffle the data; "
+                "of a folder, kax.data.load(..., shuffle=True)."
             )
     return None
 

@@ -127,6 +127,6 @@ def read(path: pathlib.Path) -> EvaluationReport:
             raise Failure(f"{path} is a folder without a report.npz or report.json.")
         path = inside[0]
     try:
-        return EvaluationReport.load(path) if path.suffix.lower() == ".npz" else EvaluationReport.from_json(path)
+        return EvaluationReport.load(path)
     except ValueError as error:
         raise Failure(f"{path} is no report that can be read: {error}") from error

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from keras_advxai._choice import nearest
+from keras_advxai._warnings import warn
 from keras_advxai.data.pictures import ENDINGS
 from keras_advxai.text import shortened
 
@@ -99,6 +100,12 @@ def in_folder(folder: str | os.PathLike[str], classes: Sequence[str] | None = No
     # Keras counts a folder without images as a class, too; but where classes are named, it may be anything.
     counted = list(by_class) if classes is not None or all(map(_is_number, by_class)) else inside
     every, names = _numbered(counted, classes)
+    if names is None and sorted(every) == list(range(len(every))) and every != sorted(every):
+        warn(
+            f"The folders in {str(root)!r} are numbers, and each is taken for the class of its number. Keras' "
+            f"image_dataset_from_directory orders them as texts, {', '.join(counted[:3])} and so on: for a model that "
+            "was trained with it, pass `classes`, the names of the folders in that order."
+        )
     numbers = [every[counted.index(name)] for name in by_class]
     pairs = [(path, number) for name, number in zip(by_class, numbers, strict=True) for path in by_class[name]]
     return Files(

@@ -314,7 +314,7 @@ class EvaluationReport(Mergeable, Corruptible, MeasuredFigures, Paged, Tabulated
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> EvaluationReport:
-        """The report that `save` wrote, without examples.
+        """The report that `save` wrote, or `to_json`, without examples.
 
         Raises:
             OSError: There is no such file.

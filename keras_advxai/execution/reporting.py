@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from keras_advxai import checks
+from keras_advxai._failures import Failures
 from keras_advxai.checks.evidence import Evidence
 from keras_advxai.data import Batches
 from keras_advxai.evaluation import merging
@@ -48,6 +49,13 @@ def report_of(
     shape = collected.shape
     topology = classifier.topology(shape)
     measurements = collected.measurements()
+    # These run the model once more, and what was measured is not to be lost where it fails.
+    failures, mixing, better = Failures(), None, None
+    with failures.noted("Looking for layers that mix the images of a batch"):
+        mixing = classifier.mixing_layer(shape)
+    with failures.noted("Looking for a range of pixels in which the model is right more often"):
+        better = other_range(classifier, batches, measurements)
+    failures.tell("The report has no finding on it.")
     evidence = Evidence(
         measurements,
         settings.attacks_and_controls,
@@ -65,9 +73,9 @@ def report_of(
         non_finite_weights=non_finite_variables(classifier.model),
         own_prediction=own_prediction(classifier.model),
         **explained_by_default(plan.explainers, classifier, shape),
-        mixing_layer=classifier.mixing_layer(shape),
+        mixing_layer=mixing,
         arriving=_arriving(topology.statistics, collected),
-        other_range=other_range(classifier, batches, measurements),
+        other_range=better,
         partial=None if unfinished is None else partial.sentence(unfinished),
     )
     origin = provenance(

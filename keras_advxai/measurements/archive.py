@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from keras_advxai._files import write_atomically
+from keras_advxai.measurements import storage
 from keras_advxai.measurements.limits import check_limits
 from keras_advxai.measurements.quantity import Quantity
 from keras_advxai.measurements.reading import as_dictionary, parse_json, reason, shown
@@ -67,13 +68,15 @@ def save(path: str | os.PathLike[str], parts: Parts) -> None:
 
 
 def load(path: str | os.PathLike[str]) -> Parts:
-    """What `save` wrote.
+    """What `save` wrote, or the JSON of a report.
 
     Raises:
         OSError: There is no such file.
         ValueError: It is something else, or something in it does not fit; the message names the field.
     """
     content = pathlib.Path(path).read_bytes()
+    if content.lstrip()[:1] == b"{":
+        return storage.from_config(storage.read_json(pathlib.Path(path)))
     try:
         archive = zipfile.ZipFile(io.BytesIO(content))
     except Exception as error:  # zipfile's, struct's and Python's own, according to what was damaged

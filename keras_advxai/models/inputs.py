@@ -18,6 +18,7 @@ from keras_advxai.models.class_names import check_class_names as check_class_nam
 
 _TOLERANCE = 1e-6
 _NARROWEST, _WIDEST = 1e-30, 1e30
+_ENOUGH = 4  # images; a single one may be bright all over
 _LEVELS = 1024
 """So many float32 numbers lie between the bounds at least: four for each grey level of 8 bits."""
 _UNORDERED = (str, bytes, Mapping, Set)
@@ -147,6 +148,13 @@ def check_images(
         warn(
             f"{where}: values from {low:g} to {high:g} while the bounds are ({lower:g}, {upper:g}), which is nearly "
             "black. If these images are in [0, 1], pass bounds=(0, 1), or multiply them by 255.",
+            stacklevel=3,
+        )
+    # So do those that are given with the bounds of [-1, 1], in which every epsilon is twice as large.
+    if lower == -upper and 0 <= low < high and len(images) >= _ENOUGH:
+        warn(
+            f"No pixel of a batch is below 0, while the bounds are ({lower:g}, {upper:g}). If these images are in "
+            f"[0, {upper:g}], pass bounds=(0, {upper:g}): an epsilon is a share of the bounds' width.",
             stacklevel=3,
         )
     return images

@@ -13,6 +13,7 @@ import tensorflow as tf
 from keras_advxai._typing import Bounds
 from keras_advxai.models.forward import Forward, Traceable
 from keras_advxai.models.heads import OutOfReachError
+from keras_advxai.models.signature import declared_batch
 
 FEWEST_WRONG = 14
 """Fewer images that are right in another range alone may be so by chance."""
@@ -100,13 +101,15 @@ def _predictions(
 ) -> np.ndarray:
     """What the model says of images that were changed, `(batch,)`; -1 where that is not finite."""
     images = np.asarray(classifier.images_of(inputs), np.float32)
-    size = max(1, _VALUES_AT_ONCE // max(1, images[0].size))
+    declared = declared_batch(classifier.model)
+    size = declared or max(1, _VALUES_AT_ONCE // max(1, images[0].size))
     found = []
     for begin in range(0, len(images), size):
-        part = keras.tree.map_structure(lambda item, begin=begin: item[begin : begin + size], inputs)
-        changed = tf.constant(np.asarray(change(images[begin : begin + size]), np.float32))
+        rows = np.arange(begin, begin + size if declared else min(begin + size, len(images))) % len(images)
+        part = keras.tree.map_structure(lambda item, rows=rows: item[rows], inputs)
+        changed = tf.constant(np.asarray(change(images[rows]), np.float32))
         found.append(decide(classifier.with_images(part, changed)).numpy())
-    return np.concatenate(found)
+    return np.concatenate(found)[: len(images)]  # a last batch of a declared size is filled with the first images
 
 
 def _decide(classifier: Traceable) -> Callable[[Any], Any]:

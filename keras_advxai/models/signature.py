@@ -148,6 +148,12 @@ def _spec_of(shape: Any) -> Any:
     return tf.TensorSpec((None, *shape[1:]), tf.float32)
 
 
+def declared_batch(model: keras.Model) -> int | None:
+    """The batch size that a model declares, as of a stateful layer; `None` where it is open."""
+    sizes = [tensor.shape[0] for tensor in getattr(model, "inputs", None) or () if tensor.shape[0] is not None]
+    return int(sizes[0]) if sizes else None
+
+
 @contextlib.contextmanager
 def naming_fixed_batch(model: keras.Model) -> Iterator[None]:
     """Inside of it, a pass that fails says so if the model declares a batch size.
@@ -163,11 +169,11 @@ def naming_fixed_batch(model: keras.Model) -> Iterator[None]:
     try:
         yield
     except tf.errors.InvalidArgumentError as error:
-        sizes = [tensor.shape[0] for tensor in getattr(model, "inputs", None) or () if tensor.shape[0] is not None]
-        if not sizes:
+        size = declared_batch(model)
+        if size is None:
             raise
         raise ValueError(
-            f"The model {model.name!r} is built for batches of {sizes[0]} images, and failed on another number: last "
+            f"The model {model.name!r} is built for batches of {size} images, and failed on another number: last "
             "batches are shorter, and attacks go on with the images that are left. Build it with an open batch size, "
-            f"keras.Input(shape), and reshape to -1 instead of {sizes[0]}."
+            f"keras.Input(shape), and reshape to -1 instead of {size}."
         ) from error

@@ -43,6 +43,19 @@ def test_sub_folders_by_the_names_or_the_numbers_of_the_models_classes(animals, 
     assert numbered.class_names is None
 
 
+def test_folders_that_keras_would_count_in_another_order_are_pointed_out(tmp_path):
+    for name in range(11):
+        write(tmp_path / str(name) / "a.png")
+    with pytest.warns(UserWarning, match=r"orders them as texts, 0, 1, 10 and so on: .* pass `classes`"):
+        data = kax.data.load(tmp_path, size=8)
+    assert dict(zip(data.names, data.labels.tolist(), strict=True))["10/a.png"] == 10
+    theirs = keras.utils.image_dataset_from_directory(tmp_path, image_size=(8, 8), shuffle=False, verbose=False)
+    classes = theirs.class_names
+    assert classes[:3] == ["0", "1", "10"]
+    named = kax.data.load(tmp_path, size=8, classes=classes)  # without a warning, which would be an error
+    assert named.labels.tolist() == np.concatenate([y for _, y in theirs]).tolist()
+
+
 def test_a_folder_without_labels(tmp_path):
     for name in ("b.jpg", "a.PNG"):
         write(tmp_path / name)

@@ -111,6 +111,17 @@ def test_images_in_0_to_1_with_the_bounds_of_pixels_are_pointed_out():
         check_images(IMAGES, (0, 255))
 
 
+def test_images_in_0_to_1_with_the_bounds_of_minus_1_to_1_are_pointed_out():
+    with pytest.warns(UserWarning, match=r"below 0, while the bounds are \(-1, 1\)\. .*, pass bounds=\(0, 1\)"):
+        check_images(np.concatenate([IMAGES] * 4), (-1, 1))
+
+
+def test_a_few_bright_images_and_gray_ones_are_fine():
+    check_images(IMAGES[:1], (-1, 1))
+    check_images(np.zeros((8, 4, 4, 1), "float32"), (-1, 1))
+    check_images(2 * np.concatenate([IMAGES] * 4) - 1, (-1, 1))
+
+
 def test_black_images_are_fine():
     check_images(np.zeros_like(IMAGES), (0, 255))
 

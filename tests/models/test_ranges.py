@@ -8,6 +8,7 @@ import pytest
 import tensorflow as tf
 
 import keras_advxai as kax
+from keras_advxai._failures import FailureWarning
 from keras_advxai.models.ranges import best_other_range
 
 L = keras.layers
@@ -49,6 +50,27 @@ def test_the_range_of_the_training_is_found_from_every_other(images, trained, gi
         assert found.name == f"in {trained}"
         assert (found.images, found.own, found.right, found.lost) == (128, round(128 * right), 128, 0)
         assert found.gained == 128 - found.own
+
+
+@pytest.mark.parametrize("size", [32, 48])
+def test_a_model_of_a_fixed_batch_is_run_in_such_batches(images, size):
+    x, y = images
+    open_batch = model_in(0, 255)
+    inputs = keras.Input(batch_shape=(size, 4, 4, 1))
+    fixed = keras.Model(inputs, open_batch(L.Reshape((4, 4, 1))(keras.ops.reshape(inputs, (size, 16)))))
+    found = best_other_range(kax.ImageClassifier(fixed), x, y)
+    assert found == best_other_range(kax.ImageClassifier(open_batch), x, y)
+    assert (found.images, found.right) == (128, 128)
+
+
+def test_what_was_measured_is_not_lost_where_ranges_cannot_be_tried(images, monkeypatch):
+    def failing(*_):
+        raise ValueError("Not in this size.")
+
+    monkeypatch.setattr("keras_advxai.execution.reporting.other_range", failing)
+    with pytest.warns(FailureWarning, match=r"right more often failed \(ValueError: Not in this size\.\)"):
+        report = kax.evaluate(model_in(0, 255), images, **SETTINGS)
+    assert report.clean_accuracy == 0.5
 
 
 def test_ways_of_keras_applications_are_tried_on_colours(images):
