@@ -6,6 +6,7 @@ from keras_advxai.checks.evidence import OF_NAN, WEIGHTS, Evidence, check
 from keras_advxai.measurements.outcomes import Numbers, outcomes
 from keras_advxai.measurements.statistics import sign_test, wilson_interval
 from keras_advxai.models.arriving import Arriving
+from keras_advxai.models.last_operation import OF_PROBABILITIES
 from keras_advxai.text import enumeration, epsilon_text, to_be_said
 
 _FAR, _VERY_FAR = 0.25, 3.0
@@ -51,7 +52,7 @@ def probabilities_as_logits(seen: Evidence) -> str | None:
     vanishes where the model is sure, so that they look weak and the model robust. Leave `from_logits` out: the logits
     are what flows into the activation.
     """
-    if not seen.from_logits or seen.visible_end not in ("softmax", "sigmoid"):
+    if not seen.from_logits or seen.visible_end in (None, "linear"):
         return None
     return (
         f"The model ends in a {seen.visible_end}, and from_logits=True takes its probabilities for logits: confidences "
@@ -71,6 +72,23 @@ def logits_as_probabilities(seen: Evidence) -> str | None:
     return (
         "The model ends in a linear layer, without a softmax or sigmoid, and from_logits=False takes its logits for "
         "probabilities: confidences are wrong, and gradients zero in part. Leave `from_logits` out."
+    )
+
+
+@check("softmax-twice", "warning")
+def softmax_twice(seen: Evidence) -> str | None:
+    """The model ends in a softmax or sigmoid of what is the output of one already.
+
+    As where `keras.layers.Softmax` is put behind a model that ends in a softmax. What is taken for its logits are
+    probabilities, then, between 0 and 1: no class gets much more than its share, gradients vanish where the first one
+    is sure, so that attacks look weaker, and the score that is explained is the probability. Take the second one away.
+    """
+    if seen.visible_end is None or not seen.visible_end.endswith(OF_PROBABILITIES):
+        return None
+    return (
+        f"The model ends in a {seen.visible_end}: its softmax or sigmoid stands behind another one. Probabilities are "
+        "taken for logits, then, so that attacks look weaker than they are and explanations are of probabilities. Take "
+        "the last one away."
     )
 
 

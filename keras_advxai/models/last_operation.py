@@ -14,6 +14,11 @@ _AFFINE_OPS = frozenset(
     # At the end of models of segmentation.
     | {"ResizeBilinear", "ResizeNearestNeighbor", "ResizeBicubic"}
 )
+_ACTIVATIONS = ("Softmax", "Sigmoid")
+
+OF_PROBABILITIES = " of probabilities"
+"""What is said of a softmax or sigmoid whose input is the output of another one."""
+
 _GATHERING = frozenset({"Pack", "Transpose", "ExpandDims", "StridedSlice"})
 """What brings the softmaxes of several members together."""
 
@@ -25,12 +30,17 @@ def visible_end(output: Any) -> str | None:
         output: The model's output, traced into a graph.
 
     Returns:
-        The name; `None` for another operation, such as a softmax over the groups of a reshaped output.
+        The name, with `OF_PROBABILITIES` behind it where its input is a softmax or sigmoid, too; `None` for another
+        operation, such as a softmax over the groups of a reshaped output.
     """
     final = source(output).op
-    if final.type in ("Softmax", "Sigmoid"):
-        return final.type.lower() if is_whole(final, output) else None
-    return "linear" if is_linear(final) else None
+    if final.type not in _ACTIVATIONS:
+        return "linear" if is_linear(final) else None
+    if not is_whole(final, output):
+        return None
+    before = source(final.inputs[0])
+    again = before.op.type in _ACTIVATIONS and before.shape[-1] == output.shape[-1]
+    return f"{final.type.lower()}{OF_PROBABILITIES if again else ''}"
 
 
 def is_whole(final: Any, output: Any) -> bool:

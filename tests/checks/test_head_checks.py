@@ -10,7 +10,7 @@ import keras_advxai as kax
 
 L = keras.layers
 X = np.random.default_rng(0).random((6, 6, 6, 1), dtype="float32")
-IDS = {"unsure-logits", "probabilities-as-logits", "logits-as-probabilities"}
+IDS = {"unsure-logits", "probabilities-as-logits", "logits-as-probabilities", "softmax-twice"}
 
 
 def network(*head):
@@ -76,6 +76,27 @@ def test_products_of_probabilities_are_probabilities(mix):
     assert found(model, from_logits=False) == {}
     probabilities = kax.ImageClassifier(model, from_logits=False).forward(X).probabilities
     np.testing.assert_allclose(probabilities, model.predict(X, verbose=0), rtol=1e-4)
+
+
+TWICE = {
+    "softmax of softmax": lambda: network(L.Dense(3, activation="softmax"), L.Softmax()),
+    "around a model": lambda: keras.Sequential(
+        [L.Input((6, 6, 1)), network(L.Dense(3, activation="softmax")), L.Softmax()]
+    ),
+    "softmax of sigmoids": lambda: network(L.Dense(3, activation="sigmoid"), L.Softmax()),
+    "sigmoid of sigmoid": lambda: network(L.Dense(1, activation="sigmoid"), L.Activation("sigmoid")),
+}
+
+
+@pytest.mark.parametrize("end", TWICE)
+def test_an_activation_behind_another_one_is_told(end):
+    assert list(found(TWICE[end]())) == ["softmax-twice"]
+
+
+@pytest.mark.parametrize("units", [3, 4])
+def test_a_layer_between_two_of_them_makes_logits(units):
+    ends = L.Dense(units, activation="softmax"), L.Dense(3, activation="softmax")
+    assert found(network(*ends)) == {}
 
 
 class Normalised(L.Layer):
