@@ -10,6 +10,7 @@ from typing import Any
 import keras
 
 from keras_advxai.models import ImageClassifier
+from keras_advxai.models.own_threshold import border, compiled_metrics
 
 _ACCURACIES = ("accuracy", "acc", "sparse_categorical_accuracy", "categorical_accuracy")
 _OF_CLASSES = (keras.metrics.SparseCategoricalAccuracy, keras.metrics.CategoricalAccuracy)
@@ -40,26 +41,17 @@ def _names(classifier: ImageClassifier) -> Iterator[str]:
     usual = {"classification": _ACCURACIES, "multi_label": ("binary_accuracy",)}.get(classifier.kind.name, ())
     usual = (*usual, "binary_accuracy") if classifier.binary and usual else usual
     known: dict[str, list[bool]] = {}
-    for metric in _metrics(classifier.model) if usual else ():
+    for metric in compiled_metrics(classifier.model) if usual else ():
         known.setdefault(metric.name, []).append(_is_ours(metric, classifier, metric.name in usual))
     yield from (name for name in usual if any(known.get(name, (True,))))
     yield from (name for name, ours in known.items() if any(ours) and name not in usual)
-
-
-def _metrics(model: Any) -> Iterator[keras.Metric]:
-    """The metrics that a model was compiled with, and those that a training step of its own updates."""
-    for item in getattr(model, "metrics", None) or ():
-        # Of `compile` there is one object, which holds them once they have seen a batch.
-        yield from getattr(item, "metrics", None) or (item,)
 
 
 def _is_ours(metric: keras.Metric, classifier: ImageClassifier, usual: bool) -> bool:
     """Whether a metric counts images, or labels, as right where the classifier does."""
     several = classifier.kind.name == "multi_label"
     if isinstance(metric, _OF_UNITS):
-        # Keras compares logits with 0.5, too, where nobody says otherwise.
-        border = 0.0 if classifier.head() == "linear" else 0.5
-        return (classifier.binary or several) and metric.threshold == border
+        return (classifier.binary or several) and metric.threshold == border(classifier.head())
     if isinstance(metric, _OF_CLASSES):
         return not (several or classifier.binary)
     # Another one of Keras' own, such as a top-5 accuracy, is not what its name says; a user's function is trusted.

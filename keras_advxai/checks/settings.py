@@ -109,6 +109,22 @@ def own_prediction(seen: Evidence) -> str | None:
     )
 
 
+@check("other-threshold", "warning")
+def other_threshold(seen: Evidence) -> str | None:
+    """A metric that the model was compiled with decides at another threshold than the evaluation.
+
+    Here a unit says its class where its probability is above a half. With a `BinaryAccuracy(threshold=0.9)` Keras
+    counts other decisions than all figures here do. To evaluate those, move them to the middle: a layer in front of the
+    sigmoid that takes the threshold's log-odds from the logits.
+    """
+    if seen.own_threshold is None:
+        return None
+    return (
+        f"The model was compiled with a metric that decides at {seen.own_threshold:g}, and the evaluation decides "
+        "where both classes are as likely: accuracies of Keras and those here are of different decisions."
+    )
+
+
 @check("one-of-several-maps", "warning")
 def one_of_several_maps(seen: Evidence) -> str | None:
     """The classes are computed from several feature maps that no layer merges, and one of them is explained.

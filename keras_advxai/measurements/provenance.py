@@ -29,6 +29,10 @@ def _whole(value: Any) -> bool:
     return isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 2**63
 
 
+def _number(value: Any) -> bool:
+    return type(value) in (int, float) and abs(value) <= _LARGEST  # NaN is none of it
+
+
 def _bounds(value: Any) -> bool:
     if not isinstance(value, (list, tuple)) or not all(type(item) in (int, float) for item in value):
         return False
@@ -107,6 +111,7 @@ _PART: dict[str, Callable[[Any], bool]] = {
 """What is kept of a part of the data, with the check of each entry."""
 _OF_SOME_PARTS: dict[str, Callable[[Any], bool]] = {
     "own_prediction": is_text,
+    "own_threshold": _number,
     "unmerged": _list_of(is_text),
     "passed_over": _list_of(is_text),
     "mixing_layer": is_text,

@@ -194,3 +194,28 @@ def test_a_way_of_its_own_to_predict_is_told():
     parts = [kax.evaluate(model, X, explainers=(), progress=False, batch_size=2, shard=(i, 2)) for i in range(2)]
     merged = kax.EvaluationReport.merge(parts)
     assert [finding.id for finding in merged.warnings].count("own-prediction") == 1
+
+
+def compiled(head, threshold):
+    model = network(L.Dense(1, activation=head))
+    metric = keras.metrics.BinaryAccuracy(name="accuracy", threshold=threshold)
+    model.compile("sgd", "binary_crossentropy", metrics=[metric])
+    model.evaluate(X, np.zeros(len(X)), verbose=0)  # before its first batch, Keras does not show a metric
+    return model
+
+
+@pytest.mark.parametrize(
+    ("head", "threshold", "told"),
+    [("sigmoid", 0.5, False), ("sigmoid", 0.9, True), (None, 0.0, False), (None, 0.5, False), (None, 1.5, True)],
+)
+def test_a_metric_that_decides_elsewhere_is_told(head, threshold, told):
+    settings = {"explainers": (), "epsilons": (0.05,), "noise_control": False, "progress": False}
+    settings |= {} if head else {"from_logits": True}
+    model, labels = compiled(head, threshold), np.arange(6) % 2
+    report = kax.evaluate(model, (X, labels), **settings)
+    sentences = [str(finding) for finding in report.warnings if finding.id == "other-threshold"]
+    assert len(sentences) == told
+    assert all(f"decides at {threshold:g}," in sentence for sentence in sentences)
+    parts = [kax.evaluate(model, (X, labels), batch_size=3, shard=(index, 2), **settings) for index in range(2)]
+    whole = kax.EvaluationReport.merge([kax.EvaluationReport.from_json(part.to_json()) for part in parts])
+    assert [str(finding) for finding in whole.warnings if finding.id == "other-threshold"] == sentences
