@@ -6,6 +6,7 @@ import configparser
 import importlib
 import json
 import operator
+import pathlib
 import re
 import shlex
 from typing import Any
@@ -35,7 +36,7 @@ WRITTEN = {
     "docs/howto/layers.md": {"depth.png"},
     "docs/howto/night.md": {"report.html", "report.npz", "run.journal"},
     "docs/howto/preprocessing.md": {"explainable.keras", "photographs.png", "photos"},
-    "docs/howto/transfer_learning.md": {"transfer"},
+    "docs/howto/transfer_learning.md": {"faces", "transfer"},
     "docs/reports.md": {"comparison.pdf", "report.html", "report.md", "report.tex", "rows.csv", "samples.csv"},
 }
 """The files that the programs of a page leave behind; the others leave none."""
@@ -70,7 +71,14 @@ def of_getting_started(left: dict[str, Any]) -> None:
     assert header.split() in [line.split() for line in str(left["report"]).splitlines()]
 
 
+def of_transfer_learning(left: dict[str, Any]) -> None:
+    shown = left["watched"].report.examples
+    assert {example.label for example in shown} == {0, 1}
+    assert {pathlib.PurePath(example.name).parts[0] for example in shown} == {"face", "other"}
+
+
 LEFT = {
+    "docs/howto/transfer_learning.md": of_transfer_learning,
     "docs/tasks.md": of_tasks,
     "docs/training.md": of_training,
     "docs/reports.md": of_reports,
