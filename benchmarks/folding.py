@@ -8,19 +8,17 @@ The second needs no other library than the package's own, with the extra `pretra
 
 from __future__ import annotations
 
-import argparse
 import pathlib
 import tempfile
-import warnings
 from typing import Any
 
 import keras
 import tensorflow as tf
 
 import keras_advxai as kax
-from benchmarks import folding_changes, folding_runs, subjects, table
+from benchmarks import command, folding_changes, folding_runs, subjects
 from benchmarks.cases import Ratio, timed
-from benchmarks.harness import ROUNDS, Candidate, environment, rounded, write
+from benchmarks.harness import ROUNDS, Candidate, environment
 from benchmarks.options import passes
 from benchmarks.passes import FB, F
 
@@ -106,20 +104,5 @@ def changes(network: str, crops: int) -> list[dict[str, Any]]:
         return folding_changes.compared(network, pathlib.Path(folder))
 
 
-def main() -> None:
-    """The command line."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.folding", description="Measures folding.")
-    parser.add_argument("--full", action="store_true", help="measure what the documentation tells, and write it there")
-    parser.add_argument("--crops", type=int, default=CROPS, metavar="N", help=f"{CROPS} by default")
-    parser.add_argument("--rounds", type=int, default=ROUNDS, metavar="N", help=f"{ROUNDS} by default")
-    arguments = parser.parse_args()
-    warnings.simplefilter("ignore")
-    found = rounded(report(arguments.full, arguments.crops, arguments.rounds))
-    print(table.render("folding", found))
-    if arguments.full:
-        write("folding", found)
-        table.update()
-
-
 if __name__ == "__main__":
-    main()
+    command.run("folding", report, crops={"type": int, "default": CROPS, "help": f"{CROPS} by default"})

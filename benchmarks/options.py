@@ -8,8 +8,6 @@ The second needs no other library than the package's own. On an accelerator, nam
 
 from __future__ import annotations
 
-import argparse
-import warnings
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -18,9 +16,9 @@ import numpy as np
 import tensorflow as tf
 
 import keras_advxai as kax
-from benchmarks import subjects, table
+from benchmarks import command, subjects
 from benchmarks.cases import Ratio, timed
-from benchmarks.harness import ROUNDS, Candidate, environment, rounded, write
+from benchmarks.harness import ROUNDS, Candidate, environment
 from keras_advxai.ops.losses import log_odds
 
 PLAIN, FOLDED, XLA, HALF = "default", "fold_batch_norm", "jit_compile", "mixed_bfloat16"
@@ -31,19 +29,19 @@ SIDE = 224
 GRAD_CAM = kax.explainers.GradCAM(relu=False)
 
 
-def report(full: bool, batches: Sequence[int] = (8,), rounds: int = ROUNDS) -> dict[str, Any]:
+def report(full: bool, batch: Sequence[int] = (8,), rounds: int = ROUNDS) -> dict[str, Any]:
     """Measure everything.
 
     Args:
         full: Whether to measure ResNet50 too, and images of 224 pixels instead of 96.
-        batches: How many images go through a model at once.
+        batch: How many images go through a model at once.
         rounds: How often each candidate is timed.
     """
     names = list(MODELS) if full else list(MODELS)[:1]
     side = SIDE if full else 96
     return {
         "environment": {**environment(PACKAGES), **devices()},
-        "cases": [measured(name, side, batch, rounds) for name in names for batch in batches],
+        "cases": [measured(name, side, images, rounds) for name in names for images in batch],
     }
 
 
@@ -123,20 +121,5 @@ def reference(precise: keras.Model, x: np.ndarray) -> np.ndarray:
     return run(tf.constant(x, tf.float64)).numpy()
 
 
-def main() -> None:
-    """The command line."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.options", description="Measures the options.")
-    parser.add_argument("--full", action="store_true", help="measure what the documentation tells, and write it there")
-    parser.add_argument("--batch", type=int, nargs="+", default=[8], metavar="N", help="images at once; 8 by default")
-    parser.add_argument("--rounds", type=int, default=ROUNDS, metavar="N", help=f"{ROUNDS} by default")
-    arguments = parser.parse_args()
-    warnings.simplefilter("ignore")
-    found = rounded(report(arguments.full, arguments.batch, arguments.rounds))
-    print(table.render("options", found))
-    if arguments.full:
-        write("options", found)
-        table.update()
-
-
 if __name__ == "__main__":
-    main()
+    command.run("options", report, batch={"type": int, "nargs": "+", "default": [8], "help": "8 by default"})

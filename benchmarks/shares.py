@@ -8,8 +8,6 @@ The second needs no other library than the package's own.
 
 from __future__ import annotations
 
-import argparse
-import warnings
 from collections.abc import Callable
 from typing import Any
 
@@ -17,9 +15,9 @@ import numpy as np
 import tensorflow as tf
 
 import keras_advxai as kax
-from benchmarks import passes, subjects, table
+from benchmarks import command, passes, subjects
 from benchmarks.cases import Ratio, timed
-from benchmarks.harness import ROUNDS, Candidate, environment, rounded, write
+from benchmarks.harness import ROUNDS, Candidate, environment
 from benchmarks.passes import FB, F, Run
 from keras_advxai.ops.losses import pick
 
@@ -110,19 +108,5 @@ def nissim(pairs: int, side: int) -> Run:
     return lambda: np.asarray(kax.metrics.nissim(maps[0], maps[1]))
 
 
-def main() -> None:
-    """The command line."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.shares", description="Measures the parts.")
-    parser.add_argument("--full", action="store_true", help="measure what the documentation tells, and write it there")
-    parser.add_argument("--rounds", type=int, default=ROUNDS, metavar="N", help=f"{ROUNDS} by default")
-    arguments = parser.parse_args()
-    warnings.simplefilter("ignore")
-    found = rounded(report(arguments.full, arguments.rounds))
-    print(table.render("shares", found))
-    if arguments.full:
-        write("shares", found)
-        table.update()
-
-
 if __name__ == "__main__":
-    main()
+    command.run("shares", report)

@@ -16,6 +16,7 @@ import argparse
 import ast
 import difflib
 import fnmatch
+import importlib
 import json
 import os
 import random
@@ -236,13 +237,8 @@ def copied(folder: Path) -> Path:
 
 def import_others() -> None:
     """What is not ours and takes long, once."""
-    import keras  # noqa: F401
-    import matplotlib.pyplot  # noqa: F401
-    import pandas  # noqa: F401
-    import pytest  # noqa: F401
-    import scipy.stats  # noqa: F401
-    import skimage.metrics  # noqa: F401
-    import tensorflow  # noqa: F401
+    for name in ("tensorflow", "keras", "matplotlib.pyplot", "pandas", "pytest", "scipy.stats", "skimage.metrics"):
+        importlib.import_module(name)
 
 
 def results(folder: Path) -> dict[int, dict[str, Any]]:

@@ -26,9 +26,9 @@ def predicted(model, x) -> np.ndarray:
     return kax.ImageClassifier(model).forward(x).predictions.numpy()
 
 
-def same(first, second, share: float = 0.005, apart: float = 1e-5) -> bool:
+def same(first, second, share: float = 0.005) -> bool:
     """Equal, but for pixels whose gradient is zero up to rounding."""
-    return np.mean(np.abs(np.asarray(first) - second) > apart) < share
+    return np.mean(np.abs(np.asarray(first) - second) > 1e-5) < share
 
 
 @pytest.mark.parametrize("activation", [None, "softmax"])
