@@ -38,8 +38,7 @@ def visible_end(output: Any) -> str | None:
         return "linear" if is_linear(final) else None
     if not is_whole(final, output):
         return None
-    before = source(final.inputs[0])
-    again = before.op.type in _ACTIVATIONS and before.shape[-1] == output.shape[-1]
+    again = source(final.inputs[0]).op.type in _ACTIVATIONS
     return f"{final.type.lower()}{OF_PROBABILITIES if again else ''}"
 
 

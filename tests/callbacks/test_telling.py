@@ -86,12 +86,13 @@ def test_where_the_weights_are_exchanged_for_the_validation(evaluation, images, 
     assert (measured == validated) == (place == "in front")
 
 
+@pytest.mark.parametrize("samples", [48, 64])  # of 64, after which the final evaluation has nothing new to look at
 @pytest.mark.parametrize("place", ["none", "in front"])
-def test_an_average_that_is_in_the_model_after_the_training_alone_is_told(evaluation, images, trained, place):
+def test_an_average_that_is_in_the_model_after_the_training_alone_is_told(evaluation, images, trained, place, samples):
     """Keras puts that of `use_ema` into the model when the training ends; the epochs are of the weights as trained."""
     trained.compile(keras.optimizers.SGD(0.0, use_ema=True, ema_momentum=0.9999), trained.loss, metrics=["accuracy"])
     trained.set_weights(weights())
-    ours = evaluation(images)
+    ours = evaluation(images, max_samples=samples)
     # The average stays with the weights of the first epoch.
     callbacks = [Weights(weights(), weights(1.6)), ours]
     if place == "in front":
