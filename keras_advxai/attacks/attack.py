@@ -17,7 +17,6 @@ from keras_advxai._warnings import each_once, warn
 from keras_advxai.attacks import rows as batches
 from keras_advxai.attacks.notices import NonFinitePixelWarning
 from keras_advxai.attacks.projections import ball_then_bounds
-from keras_advxai.attacks.rows import select
 from keras_advxai.models import Forward, ImageClassifier, as_classifier
 from keras_advxai.models.autograph import do_not_convert
 from keras_advxai.models.compiled import cached_structure
@@ -25,6 +24,7 @@ from keras_advxai.models.inputs import check_epsilons, describe
 from keras_advxai.models.labels import check_labels, traced_labels
 from keras_advxai.models.task import CLASSIFICATION
 from keras_advxai.ops import norms
+from keras_advxai.ops.selection import select
 
 EVERY_TASK = ("classification", "multi_label", "regression")
 """The kinds of models that attacks on the sum of all losses serve, and noise."""

@@ -15,6 +15,7 @@ from keras_advxai.attacks.registry import register
 from keras_advxai.models import Forward, ImageClassifier
 from keras_advxai.models.inputs import check_number, check_whole_number
 from keras_advxai.ops import norms
+from keras_advxai.ops.selection import select
 
 _ATTEMPTS = 3
 _SHORTER = 0.25
@@ -119,7 +120,7 @@ class DDN(MinimumNormAttack, GradientAttack):
             distance = tf.reshape(norms.vector_norm(here.images - x, "l2"), [-1])
             # Measured and not taken from the sphere: the bounds may have made the change shorter.
             better = reached & (distance < least)
-            return reached, tf.where(better, distance, least), batches.select(better, here.images, found)
+            return reached, tf.where(better, distance, least), select(better, here.images, found)
 
         def advance(
             step: Tensor, points: Tensor, radius: Tensor, least: Tensor, found: Tensor
@@ -141,7 +142,7 @@ class DDN(MinimumNormAttack, GradientAttack):
             lambda step, *_: step < self.steps, advance, state, parallel_iterations=1
         )
         # Where none was misclassified, the last one is the nearest to that: the search along the line goes on behind.
-        return least, batches.select(tf.math.is_finite(least), found, points)
+        return least, select(tf.math.is_finite(least), found, points)
 
     def _size(self, step: Tensor) -> Tensor:
         """The step size, from 1 to nearly 0.01 on a cosine."""

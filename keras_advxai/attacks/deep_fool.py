@@ -15,6 +15,7 @@ from keras_advxai.attacks.registry import register
 from keras_advxai.models import Forward, ImageClassifier
 from keras_advxai.models.inputs import check_number, check_whole_number
 from keras_advxai.ops import losses, norms
+from keras_advxai.ops.selection import select
 
 
 @register
@@ -128,7 +129,7 @@ class DeepFool(MinimumNormAttack, GradientAttack):
             direction = norms.steepest(slope, self.norm)
             nearer = distance < least
             size = tf.reshape(tf.where(nearer, distance, 0.0), [-1] + [1] * (x.shape.rank - 1))
-            return number + 1, tf.where(nearer, distance, least), batches.select(nearer, size * direction, way)
+            return number + 1, tf.where(nearer, distance, least), select(nearer, size * direction, way)
 
         # A loop, since ten gradients side by side would make ten copies of the model in the graph and in memory.
         _, _, way = tf.while_loop(

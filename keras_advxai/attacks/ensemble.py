@@ -16,6 +16,7 @@ from keras_advxai.attacks.multi_target_pgd import MultiTargetPGD
 from keras_advxai.attacks.pgd import PGD
 from keras_advxai.attacks.registry import REGISTRY, get, register
 from keras_advxai.models import Forward, ImageClassifier
+from keras_advxai.ops.selection import select
 
 _PRESETS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "quick": ({"steps": 20}, {"targets": 3, "steps": 20}),
@@ -136,7 +137,7 @@ class Ensemble(Attack):
         first, *others = self.attacks
         fraction = epsilon / model.width  # as calls of attacks take it
         active = batches.active(forward, y, self.targeted)
-        found = batches.select(active, first(model, forward.inputs, y, fraction, forward=forward), x)
+        found = select(active, first(model, forward.inputs, y, fraction, forward=forward), x)
         rows = batches.where(active & (epsilon > 0))
         for attack in others:
             rows = self._still_active(model, forward, y, rows, found)

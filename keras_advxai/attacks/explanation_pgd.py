@@ -30,6 +30,7 @@ from keras_advxai.models import Forward, ImageClassifier
 from keras_advxai.models.inputs import check_flag, check_number, check_whole_number
 from keras_advxai.ops import norms
 from keras_advxai.ops.losses import margin
+from keras_advxai.ops.selection import select
 
 _GRAD_CAM = GradCAM()
 _LEAD = 0.01
@@ -256,7 +257,7 @@ class ExplanationPGD(Attack):
 
         def unflipped() -> Tensor:
             here = model.forward(model.with_images(forward.inputs, images))
-            return batches.select(tf.equal(here.decisions, forward.predictions), images, clean)
+            return select(tf.equal(here.decisions, forward.predictions), images, clean)
 
         return tf.cond(epsilon > 0, unflipped, lambda: clean)
 

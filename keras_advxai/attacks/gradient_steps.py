@@ -20,6 +20,7 @@ from keras_advxai.attacks.starts import Start, at_images
 from keras_advxai.models import Forward, ImageClassifier
 from keras_advxai.models.inputs import check_flag
 from keras_advxai.ops import norms
+from keras_advxai.ops.selection import select
 
 Labels: TypeAlias = Callable[[int | Tensor], Any]
 """From the number of an attempt, what its objective is about, `(batch, ...)`."""
@@ -206,7 +207,7 @@ class _Run:
             active, gradient = look(at, rows)
             # Those that are hit are moved, too, and put back, which is cheaper than to take them out first.
             moved, changed = self._moved(at, batches.take(x, rows), gradient, batches.take(memory, rows), step)
-            points = batches.put(points, rows, batches.select(active, moved, at))
+            points = batches.put(points, rows, select(active, moved, at))
             memory = batches.put(memory, rows, changed)
             return step + 1, tf.boolean_mask(rows, active), points, memory
 

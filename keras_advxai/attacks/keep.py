@@ -8,7 +8,7 @@ import tensorflow as tf
 
 from keras_advxai._choice import check_one_of
 from keras_advxai._typing import Tensor
-from keras_advxai.attacks import rows
+from keras_advxai.ops.selection import select
 
 Keep: TypeAlias = Literal["first_hit", "best", "last"]
 """The first iterate that succeeds, the best one of all, or the last."""
@@ -50,5 +50,5 @@ def better(new: Best, found: Best) -> Best:
     # NaN, as where the model's output is not finite, is the lowest: whatever is compared with it would be false.
     above = (new.value > found.value) | (tf.math.is_nan(found.value) & ~tf.math.is_nan(new.value))
     higher = (new.hit & ~found.hit) | (tf.equal(new.hit, found.hit) & above)
-    images = rows.select(higher, new.images, found.images)
+    images = select(higher, new.images, found.images)
     return Best(images, tf.where(higher, new.value, found.value), new.hit | found.hit)

@@ -9,6 +9,7 @@ import tensorflow as tf
 
 from keras_advxai._typing import Tensor
 from keras_advxai.models import Forward
+from keras_advxai.ops.selection import select
 
 
 def active(forward: Forward, y: Tensor, targeted: bool) -> Tensor:
@@ -50,15 +51,4 @@ def valid(images: Tensor, others: Tensor) -> Tensor:
         images: What an attack returned, `(batch, height, width, channels)`, or several such, one for each epsilon.
         others: The images before it, `(batch, height, width, channels)`.
     """
-    return tf.where(tf.math.is_finite(images), images, others)
-
-
-def select(chosen: Tensor, first: Tensor, second: Tensor) -> Tensor:
-    """The rows of one tensor where they are chosen, those of another elsewhere.
-
-    Args:
-        chosen: `(batch,)` bool.
-        first: `(batch, ...)`.
-        second: `(batch, ...)`.
-    """
-    return tf.where(tf.reshape(chosen, [-1] + [1] * (first.shape.rank - 1)), first, second)
+    return select(tf.math.is_finite(images), images, others)

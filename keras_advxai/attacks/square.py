@@ -12,6 +12,7 @@ from keras_advxai.attacks.registry import register
 from keras_advxai.models import Forward, ImageClassifier
 from keras_advxai.models.inputs import check_flag, check_number, check_whole_number
 from keras_advxai.ops import losses, random
+from keras_advxai.ops.selection import select
 
 _HALVED = (10, 50, 200, 500, 1000, 2000, 4000, 6000, 8000)
 """After how many queries of 10,000 the part of the image that changes at once is halved."""
@@ -107,7 +108,7 @@ class Square(Attack):
             now = self._lead(here, labels)
             # Kept although its margin may be no lower than before, by as much as rounding makes: it is a success.
             better = (now < before) | tf.logical_not(active)
-            found = batches.put(found, rows, batches.select(better, proposed, best))
+            found = batches.put(found, rows, select(better, proposed, best))
             # It never rises, also where a success was kept for being one.
             lead = batches.put(lead, rows, tf.where(now < before, now, before))  # nor becomes NaN, as a minimum would
             return step + 1, tf.boolean_mask(rows, active), found, lead
@@ -124,7 +125,7 @@ class Square(Attack):
             parallel_iterations=1,
         )
         # Those that the search has brought back to their label are better left as they are.
-        found = batches.put(found, left, batches.select(*batches.take((active, found, images), left)))
+        found = batches.put(found, left, select(*batches.take((active, found, images), left)))
         return grid.lay_back(found)
 
     def _lead(self, forward: Forward, y: Tensor) -> Tensor:

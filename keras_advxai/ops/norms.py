@@ -11,6 +11,7 @@ from keras import ops
 
 from keras_advxai._choice import check_one_of
 from keras_advxai._typing import Norm, Tensor
+from keras_advxai.ops.selection import select
 
 
 def check_norm(norm: str) -> Norm:
@@ -65,7 +66,7 @@ def finite(gradient: Tensor) -> Tensor:
     >>> norms.finite(np.array([[0.5, np.inf, np.nan]], "float32")).numpy().tolist()
     [[0.5, 0.0, 0.0]]
     """
-    return ops.where(ops.isfinite(gradient), gradient, ops.zeros_like(gradient))
+    return select(ops.isfinite(gradient), gradient, ops.zeros_like(gradient))
 
 
 def steepest(gradient: Tensor, norm: Norm) -> Tensor:
@@ -110,4 +111,4 @@ def project(delta: Tensor, epsilon: Tensor, norm: Norm) -> Tensor:
     size = vector_norm(delta, "l2")
     # Not `delta * min(1, epsilon / size)`: rounding would move what is inside already, and the projection of a
     # projection.
-    return ops.where(size <= epsilon, delta, delta * ops.divide_no_nan(epsilon, size))
+    return select(ops.reshape(size <= epsilon, (-1,)), delta, delta * ops.divide_no_nan(epsilon, size))

@@ -13,10 +13,10 @@ import tensorflow as tf
 from keras_advxai._choice import nearest
 from keras_advxai._typing import AttackTargets, Tensor
 from keras_advxai.attacks import Attack
-from keras_advxai.attacks.rows import select
 from keras_advxai.models import Forward, ImageClassifier
 from keras_advxai.models.arrays import as_array
 from keras_advxai.ops import random
+from keras_advxai.ops.selection import select
 
 _STREAM = 0x7A6
 """Which of the numbers of an image its random target is made of; attacks take the first ones."""
