@@ -1,6 +1,9 @@
 """The benchmark suite.
 
-python -m benchmarks [--full] [NAME ...]
+    python -m benchmarks [NAME ...]
+    python -m benchmarks --full [NAME ...]
+
+The first takes two minutes, the second measures all that the documentation tells.
 """
 
 from __future__ import annotations
@@ -22,6 +25,8 @@ BENCHMARKS = {
     "evaluation": "bench",
     "layers": "bench",
     "training": "bench",
+    "steady_state": "bench",
+    "first_calls": "bench",
     "options": "bench",
     "folding": "bench",
     "shares": "bench",
@@ -30,6 +35,8 @@ BENCHMARKS = {
     "integrated_gradients": "alibi",
 }
 """Each benchmark, and the extra in setup.cfg whose environment it runs in. alibi and the others exclude one another."""
+BRIEF = ("grad_cam", "attacks", "ssim", "evaluation")
+"""What is run where no names are given and not all is measured."""
 MARKS = {"bench": "einops", "alibi": "alibi"}
 """What is installed in each environment, and in no other one."""
 
@@ -37,7 +44,12 @@ MARKS = {"bench": "einops", "alibi": "alibi"}
 def main(given: Sequence[str] | None = None) -> None:
     """The command line."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description="Measures the package.")
-    parser.add_argument("names", nargs="*", metavar="NAME", help=f"of {', '.join(BENCHMARKS)}; all by default")
+    parser.add_argument(
+        "names",
+        nargs="*",
+        metavar="NAME",
+        help=f"of {', '.join(BENCHMARKS)}; by default all in full, and else {', '.join(BRIEF)}",
+    )
     parser.add_argument(
         "--full", action="store_true", help="measure what the documentation tells, and write results and table"
     )
@@ -45,7 +57,7 @@ def main(given: Sequence[str] | None = None) -> None:
     unknown = sorted(set(arguments.names) - set(BENCHMARKS))
     if unknown:
         parser.error(f"no benchmark is called {', '.join(unknown)}; there are {', '.join(BENCHMARKS)}")
-    here, elsewhere = divided(arguments.names or list(BENCHMARKS))
+    here, elsewhere = divided(arguments.names or (BENCHMARKS if arguments.full else BRIEF))
     if elsewhere:
         print(f"Not in this environment: {', '.join(elsewhere)}. README.md says in which.", flush=True)
     warnings.simplefilter("ignore")

@@ -13,25 +13,17 @@ from benchmarks.harness import Candidate, Timings, interleaved
 
 @dataclasses.dataclass(frozen=True)
 class Ratio:
-    """What is divided by what, and what it should be.
+    """What is divided by what.
 
     Attributes:
         of: The name of a candidate, or of a sum of candidates.
         to: Another one.
-        at_most: What the median may be at most; `None` for a ratio without such a goal.
-        at_least: What it should be at least.
+        main: Whether the overview of all benchmarks has it. Defaults to `False`.
     """
 
     of: str
     to: str
-    at_most: float | None = None
-    at_least: float | None = None
-
-    @property
-    def goal(self) -> dict[str, float]:
-        """The goal as the results keep it."""
-        goals = {"at_most": self.at_most, "at_least": self.at_least}
-        return {name: value for name, value in goals.items() if value is not None}
+    main: bool = False
 
 
 def agreement(what: str, found: float, allowed: float) -> dict[str, Any]:
@@ -115,7 +107,7 @@ def divided(
         "settings": dict(settings or {}),
         "seconds": timings.seconds,
         "ratios": [
-            {"of": ratio.of, "to": ratio.to, **timings.ratio(ratio.of, ratio.to), "goal": ratio.goal}
+            {"of": ratio.of, "to": ratio.to, **timings.ratio(ratio.of, ratio.to), "main": ratio.main}
             for ratio in ratios
         ],
     }

@@ -30,12 +30,12 @@ def named(who: str, epsilons: tuple[float, ...]) -> str:
 
 
 RATIOS = (
-    Ratio(named(OURS, ONE), "2F+B", at_most=1.10),
+    Ratio(named(OURS, ONE), "2F+B", main=True),
     Ratio(named(OURS, FIVE), "6F+B"),
-    Ratio(named(PEERS, ONE), named(OURS, ONE), at_least=4),
-    Ratio(named(PEERS, FIVE), named(OURS, FIVE), at_least=5.5),
+    Ratio(named(PEERS, ONE), named(OURS, ONE), main=True),
+    Ratio(named(PEERS, FIVE), named(OURS, FIVE), main=True),
 )
-"""What is divided by what, and what it should be."""
+"""What is divided by what."""
 
 
 @dataclasses.dataclass(frozen=True)

@@ -12,7 +12,7 @@ import pathlib
 import subprocess
 import sys
 
-from benchmarks.memory import ROOT
+from benchmarks.processes import ROOT
 
 WAYS = ("default", "fold_batch_norm", "one image at a time", "other kernels")
 """Two ways to ask the same network, and two whose results differ from the first one's by rounding alone."""

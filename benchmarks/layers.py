@@ -15,9 +15,9 @@ from benchmarks.harness import ROUNDS, Candidate, environment
 from benchmarks.pipeline import OURS, PEERS
 
 PACKAGES = ("keras-advxai", "tf-keras-vis", "cleverhans", "scikit-image", "tensorflow", "keras", "numpy")
-SWEEP = (Ratio(PEERS, OURS, at_least=15),)
+SWEEP = (Ratio(PEERS, OURS, main=True),)
 EVERY, SINGLE = "every convolution", "one layer"
-DEPTH = (Ratio(EVERY, SINGLE, at_most=2.5),)
+DEPTH = (Ratio(EVERY, SINGLE, main=True),)
 SWEEP_ROUNDS = 3
 """The peers take minutes for one round."""
 

@@ -1,22 +1,13 @@
-"""The peak resident memory of a call, in a process of its own.
-
-    python -m benchmarks.memory MODULE:FUNCTION JSON
-
-runs the function with the keyword arguments in the JSON, and prints what `peak` returns.
-"""
+"""The peak resident memory of a call, in a process of its own."""
 
 from __future__ import annotations
 
-import importlib
-import json
 import pathlib
 import resource
-import subprocess
 import sys
-from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 
-ROOT = pathlib.Path(__file__).resolve().parent.parent
+from benchmarks import processes
 
 
 def peak(function: str, **arguments: Any) -> dict[str, float]:
@@ -33,11 +24,8 @@ def peak(function: str, **arguments: Any) -> dict[str, float]:
     Raises:
         RuntimeError: The process failed; the message has the end of what it wrote.
     """
-    command = [sys.executable, "-m", "benchmarks.memory", function, json.dumps(arguments)]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
-    if done.returncode:
-        raise RuntimeError(f"{function} with {arguments} ended with status {done.returncode}: {done.stderr[-2000:]}")
-    return json.loads(done.stdout.splitlines()[-1])
+    found = processes.fresh(f"{__name__}:measured", function=function, arguments=arguments)
+    return cast("dict[str, float]", found)
 
 
 def resident() -> float:
@@ -55,22 +43,11 @@ def resident() -> float:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 1e6
 
 
-def measured(prepare: Callable[..., Callable[[], Any]], arguments: dict[str, Any]) -> dict[str, float]:
+def measured(function: str, arguments: dict[str, Any]) -> dict[str, float]:
     """What `peak` returns, of this process."""
-    call = prepare(**arguments)
+    call = processes.named(function)(**arguments)
     before = resident()
     result = call()
     found = {"before": before, "peak": resident()}
     del result
     return found
-
-
-def main() -> None:
-    """The command line."""
-    function, arguments = sys.argv[1:]
-    module, name = function.split(":")
-    print(json.dumps(measured(getattr(importlib.import_module(module), name), json.loads(arguments))))
-
-
-if __name__ == "__main__":
-    main()

@@ -25,7 +25,7 @@ import keras_advxai as kax
 from benchmarks import options, passes, subjects, table
 from benchmarks.cases import Ratio, timed
 from benchmarks.harness import RESULTS, Candidate, environment, interleaved, rounded, write
-from benchmarks.memory import ROOT
+from benchmarks.processes import ROOT
 from keras_advxai.evaluation.measure import Measure
 from keras_advxai.evaluation.plan import MeasurementPlan
 from keras_advxai.ops.ssim import one_minus_ssim

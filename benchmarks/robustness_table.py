@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from benchmarks.attackers import LIBRARIES
-from benchmarks.table import goal, markdown, ran_on, spread
+from benchmarks.table import markdown, ran_on, spread
 
 NORMS = {"linf": "L-infinity", "l2": "L2"}
 ATTACKS = {"fgsm": "FGSM", "pgd": "PGD", "bim": "BIM", "mifgsm": "MI-FGSM"}
@@ -83,7 +83,6 @@ def ensembles(report: dict[str, Any]) -> str:
             *(share(row["robust"][name], report) for name in (STANDARD, AUTO_ATTACK)),
             *(str(row["only"][name]) for name in (STANDARD, AUTO_ATTACK)),
             spread(row["ratio"]),
-            goal({"at_least": 10}, row["ratio"]["median"]),
         ]
         for row in report["full"]
     ]
@@ -95,7 +94,7 @@ def ensembles(report: dict[str, Any]) -> str:
         "robust to `standard` only",
         "robust to AutoAttack only",
     ]
-    return markdown([*header, "time of AutoAttack / time of `standard`", "goal"], lines)
+    return markdown([*header, "time of AutoAttack / time of `standard`"], lines)
 
 
 def times(found: Iterable[dict[str, Any]]) -> str:
@@ -107,12 +106,11 @@ def times(found: Iterable[dict[str, Any]]) -> str:
             f"{name} / cleverhans",
             spread(ratio["wall"]),
             spread(ratio["cpu"]),
-            goal({"at_most": 1.1} if name == OURS else {}, ratio["wall"]["median"]),
         ]
         for row in found
         for name, ratio in row["ratios"].items()
     ]
-    return markdown(["model", "norm", "PGD, time of / time of", "wall time", "CPU time", "goal"], lines)
+    return markdown(["model", "norm", "PGD, time of / time of", "wall time", "CPU time"], lines)
 
 
 def share(count: int, report: dict[str, Any]) -> str:

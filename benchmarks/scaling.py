@@ -17,7 +17,7 @@ from collections.abc import Callable
 from typing import Any
 
 from benchmarks.cluster import Cluster, computed, mean_of_runs
-from benchmarks.memory import ROOT
+from benchmarks.processes import ROOT
 
 RESULTS = ROOT / "benchmarks" / "results" / "scaling.json"
 PAGE = ROOT / "docs" / "scaling.md"

@@ -11,7 +11,7 @@ from types import ModuleType
 import keras
 import numpy as np
 
-from benchmarks.memory import ROOT
+from benchmarks.processes import ROOT
 
 CLASSES = 10
 

@@ -3,7 +3,7 @@
     python -m benchmarks.table
 
 writes each between the comments that name it, `<!-- results: NAME -->` and `<!-- end of results -->`. The names are
-those of the benchmarks; `goals`, all ratios that have a goal; `beside_others` and `speed`, what the README tells; and
+those of the benchmarks; `overview`, the main ratios of all; `beside_others` and `speed`, what the README tells; and
 `robustness_summary` and `explanation_attacks_summary`, the essence of two.
 """
 
@@ -19,7 +19,7 @@ from typing import Any
 
 from benchmarks import folding_changes, readme_table
 from benchmarks.harness import RESULTS
-from benchmarks.memory import ROOT
+from benchmarks.processes import ROOT
 
 _GUIDES = ROOT / "docs" / "howto"
 PAGES = (
@@ -36,6 +36,8 @@ ORDER = (
     "evaluation",
     "layers",
     "training",
+    "steady_state",
+    "first_calls",
     "options",
     "folding",
     "shares",
@@ -107,7 +109,7 @@ def ratios(cases: Iterable[dict[str, Any]]) -> str:
     return markdown(HEADER, rows)
 
 
-HEADER = ["case", "time of / time of", "wall time", "CPU time", "goal"]
+HEADER = ["case", "time of / time of", "wall time", "CPU time"]
 
 
 def row(case: dict[str, Any], ratio: dict[str, Any]) -> list[str]:
@@ -117,14 +119,13 @@ def row(case: dict[str, Any], ratio: dict[str, Any]) -> list[str]:
         f"{ratio['of']} / {ratio['to']}",
         spread(ratio["wall"]),
         spread(ratio["cpu"]),
-        goal(ratio["goal"], ratio["wall"]["median"]),
     ]
 
 
-def goals(reports: dict[str, dict[str, Any]]) -> str:
-    """All ratios that have a goal."""
+def overview(reports: dict[str, dict[str, Any]]) -> str:
+    """The main ratios of all benchmarks."""
     cases = [case for name in ORDER if name in reports for case in reports[name]["cases"]]
-    return markdown(HEADER, [row(case, ratio) for case in cases for ratio in case["ratios"] if ratio["goal"]])
+    return markdown(HEADER, [row(case, ratio) for case in cases for ratio in case["ratios"] if ratio["main"]])
 
 
 def essence(name: str, reports: dict[str, dict[str, Any]]) -> str:
@@ -133,7 +134,7 @@ def essence(name: str, reports: dict[str, dict[str, Any]]) -> str:
 
 
 OVERVIEWS = {
-    "goals": goals,
+    "overview": overview,
     "beside_others": readme_table.beside_others,
     "speed": readme_table.speed,
     **{f"{name}_summary": functools.partial(essence, name) for name in OWN},
@@ -151,15 +152,6 @@ def spread(found: dict[str, float]) -> str:
 def number(value: float, percent: bool = False) -> str:
     """A ratio with two decimals, as a number or in percent."""
     return f"{100 * value:.2f} %" if percent else f"{value:.2f}"
-
-
-def goal(wanted: dict[str, float], value: float) -> str:
-    """What a value should be, and whether it is."""
-    for name, bound in wanted.items():
-        met = value <= bound if name == "at_most" else value >= bound
-        told = f"{100 * bound:g} %" if bound < FEW else f"{bound:g}"
-        return f"{name.replace('_', ' ')} {told}: {'met' if met else 'missed'}"
-    return ""
 
 
 def settings(case: dict[str, Any]) -> str:

@@ -307,7 +307,8 @@ class Attack(Configuration):
             NonFinitePixelWarning,
             stacklevel=4,  # the line that called the attack
         )
-        kept = batches.valid(tf.convert_to_tensor(found), tf.cast(images, tf.float32))
+        others = tf.broadcast_to(tf.cast(images, tf.float32), np.shape(found))  # once for each epsilon
+        kept = batches.valid(tf.convert_to_tensor(found), others)
         return kept if tf.is_tensor(found) else kept.numpy()
 
     def _returned(self, model: ImageClassifier, forward: Forward, found: Tensor, epsilon: Tensor) -> Tensor:

@@ -48,7 +48,7 @@ def valid(images: Tensor, others: Tensor) -> Tensor:
     """Images, with the pixels of others where they are NaN or infinite.
 
     Args:
-        images: What an attack returned, `(batch, height, width, channels)`, or several such, one for each epsilon.
-        others: The images before it, `(batch, height, width, channels)`.
+        images: What an attack returned, `(batch, height, width, channels)`.
+        others: The images before it, of the same shape.
     """
     return select(tf.math.is_finite(images), images, others)

@@ -7,7 +7,7 @@ import configparser
 import pytest
 
 from benchmarks.__main__ import BENCHMARKS, MARKS, divided, main
-from benchmarks.memory import ROOT
+from benchmarks.processes import ROOT
 
 WITH_ALIBI = ["integrated_gradients"]
 

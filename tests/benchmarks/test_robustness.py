@@ -12,7 +12,7 @@ import pytest
 from benchmarks import robustness, robustness_table, table
 from benchmarks.attackers import Task
 from benchmarks.harness import RESULTS
-from benchmarks.memory import ROOT
+from benchmarks.processes import ROOT
 
 TIMES = {"median": 12.5, "min": 12.0, "max": 13.0}
 REPORT = {
