@@ -88,7 +88,7 @@ def measured(case: Case, rounds: int) -> dict[str, Any]:
     for epsilons, name in NAMES.items():
         runs = {OURS: pipeline.ours(model, x, y, epsilons, [kax.explainers.GradCAM(layer=case.layer)])}
         runs[PEERS] = pipeline.of_peers(model, x, y, epsilons, [case.layer])
-        same += pipeline.agreements(runs[OURS](), runs[PEERS](), name)
+        same += pipeline.agreements(runs[OURS](), runs[PEERS](), name, len(x))
         candidates += [Candidate(named(who, epsilons), run) for who, run in runs.items()]
     return timed(case.name, f"{case.images} images", candidates, RATIOS, rounds=rounds, agreements=same, sums=FLOORS)
 

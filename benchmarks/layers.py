@@ -53,7 +53,7 @@ def sweep(images: int, epsilons: tuple[float, ...], rounds: int) -> dict[str, An
         [Candidate(name, run) for name, run in runs.items()],
         SWEEP,
         rounds=rounds,
-        agreements=pipeline.agreements(runs[OURS](), runs[PEERS](), what),
+        agreements=pipeline.agreements(runs[OURS](), runs[PEERS](), what, len(x)),
     )
 
 

@@ -18,7 +18,7 @@ from typing import Any
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 
 
-def fresh(function: str, **arguments: Any) -> Any:
+def fresh(function: str, /, **arguments: Any) -> Any:
     """What a function returns in a fresh process.
 
     Args:

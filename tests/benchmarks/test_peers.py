@@ -72,7 +72,7 @@ def test_the_evaluation_of_the_peers_is_ours(model, x, y):
     found = pipeline.ours(model, x, y, EPSILONS, explainers)()
     expected = pipeline.of_peers(model, x, y, EPSILONS, layers)()
     assert found.shape == expected.shape == (3, 2)
-    told = pipeline.agreements(found, expected, "both")
+    told = pipeline.agreements(found, expected, "both", 100)
     assert [item["what"] for item in told] == [
         "both: accuracy from that of the peers",
         "both: MOD from that of the peers",
@@ -86,7 +86,7 @@ def test_another_accuracy_or_mod_stops_the_benchmark(row, what):
     found = expected.copy()
     found[row, 1] += 0.02
     with pytest.raises(RuntimeError, match=f"both: {what} from that of the peers: 0.02"):
-        pipeline.agreements(found, expected, "both")
+        pipeline.agreements(found, expected, "both", 100)
 
 
 def test_watches_tell_an_epoch_from_what_follows_it():

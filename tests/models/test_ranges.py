@@ -9,6 +9,7 @@ import tensorflow as tf
 
 import keras_advxai as kax
 from keras_advxai._failures import FailureWarning
+from keras_advxai.models import ranges
 from keras_advxai.models.ranges import best_other_range
 
 L = keras.layers
@@ -154,3 +155,21 @@ def test_models_that_know_nothing_raise_no_alarm(images, seed):
         labels = np.random.default_rng(seed).integers(0, 4, 128)
         found = best_other_range(classifier, x, labels)
         assert found is None or found.right < 64
+
+
+def test_where_no_range_is_better_few_images_are_looked_at(images, monkeypatch):
+    x, y = images
+    wrong = np.where(np.arange(128) % 10 < 2, 1 - y, y)  # a fifth of each class
+    asked = []
+
+    def counting(classifier, decide=ranges._decide):
+        inner = decide(classifier)
+        return lambda inputs: asked.append(len(inputs)) or inner(inputs)
+
+    monkeypatch.setattr(ranges, "_decide", counting)
+    assert best_other_range(kax.ImageClassifier(model_in(0, 1)), x, wrong) is None
+    assert asked == [3 * 32], "as they are, and in two other ranges, in one pass"
+    asked.clear()
+    found = best_other_range(kax.ImageClassifier(model_in(0, 255)), x, y)
+    assert found.name == "in [0, 255]"
+    assert asked == [3 * 32, 2 * 128], "and all images in the range that is likely"
