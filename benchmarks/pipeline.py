@@ -104,6 +104,8 @@ def agreements(found: np.ndarray, expected: np.ndarray, what: str, images: int) 
         RuntimeError: They differ.
     """
     return [
-        agreement(f"{what}: accuracy from that of the peers", largest(found[0], expected[0]), max(TOLERANCE, 1 / images)),
+        agreement(
+            f"{what}: accuracy from that of the peers", largest(found[0], expected[0]), max(TOLERANCE, 1 / images)
+        ),
         agreement(f"{what}: MOD from that of the peers", largest(found[1:], expected[1:]), TOLERANCE),
     ]

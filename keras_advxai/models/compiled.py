@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import functools
 import threading
 import weakref
 from collections.abc import Callable, Hashable, Iterator, Sequence
@@ -13,6 +12,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
+from keras_advxai.models.attributes import Identity, frozen
 from keras_advxai.models.recording import all_operations
 from keras_advxai.ops.compiling import call_compiled, unwatched
 
@@ -26,9 +26,9 @@ _MAX_ENTRIES = 128
 def remember(model: keras.Model, key: Hashable, build: Callable[[], Any]) -> Any:
     """What `build()` returned for this model and key the first time.
 
-    The model's structure is part of the key: a layer that is added, an activation that is replaced, or a
-    variable that replaces another (LoRA, quantisation) makes a new entry. The values of the
-    variables do not: compiled functions read them as they are.
+    The model's structure is part of the key: a layer that is added, an activation that is replaced, a variable that
+    replaces another (LoRA, quantisation), or a plain attribute that changes (a rate, a flag, which head is used) makes
+    a new entry. The values of the variables do not: compiled functions read them as they are.
 
     Args:
         model: The model. It is referred to weakly.
@@ -67,16 +67,21 @@ def function(model: keras.Model, key: Hashable, call: Callable[..., Any], args: 
     # `None` is no tensor, and a signature cannot leave an argument open.
     given = tuple(index for index, arg in enumerate(args) if arg is not None)
     signature = [keras.tree.map_structure(_spec, args[index]) for index in given]
+    full_key = (key, given, str(signature))
     trace = _Trace(call, weakref.ref(model), len(args), given)
-    run = remember(
-        model,
-        (key, given, str(signature)),
-        lambda: tf.function(trace, autograph=False, input_signature=signature),
-    )
-    return functools.partial(call_compiled, run)
+    run = remember(model, full_key, lambda: tf.function(trace, autograph=False, input_signature=signature))
+
+    def called(*tensors: Any) -> Any:
+        found = call_compiled(run, *tensors)
+        if trace.has_run:
+            # What layers note while they are traced, such as how often they were called, is no reason to trace again.
+            remember(model, full_key, lambda: run)
+        return found
+
+    return called
 
 
-@dataclasses.dataclass(frozen=True, eq=False)
+@dataclasses.dataclass(eq=False)
 class _Trace:
     """A function of a model, to be traced without a reference that would keep the model alive."""
 
@@ -85,8 +90,10 @@ class _Trace:
     model: weakref.ref[keras.Model]
     count: int
     given: tuple[int, ...]
+    has_run: bool = False
 
     def __call__(self, *tensors: Any) -> Any:
+        self.has_run = True
         args = [None] * self.count
         for index, tensor in zip(self.given, tensors, strict=True):
             args[index] = tensor
@@ -123,7 +130,9 @@ def _structure(model: keras.Model) -> _Structure:
     known: tuple[weakref.ref[keras.Model], _Structure] | None = getattr(_CACHED, "structure", None)
     if known is not None and known[0]() is model:
         return known[1]
-    return _Structure(tuple(_Identity(part) for item in all_operations(model) for part in _parts(item)))
+    operations = all_operations(model)
+    parts: tuple[Hashable, ...] = tuple(Identity(part) for item in operations for part in _parts(item))
+    return _Structure(parts + tuple(frozen(item) for item in operations))
 
 
 def _parts(operation: keras.Operation) -> list[Any]:
@@ -140,11 +149,11 @@ def _parts(operation: keras.Operation) -> list[Any]:
 
 
 class _Structure:
-    """The identities of all parts of a model, hashed once: a deep model has a thousand, and a call asks forty times."""
+    """All that a trace takes in of a model, hashed once: a deep one has thousands of parts, and a call asks often."""
 
     __slots__ = ("_hash", "_parts")
 
-    def __init__(self, parts: tuple[_Identity, ...]) -> None:
+    def __init__(self, parts: tuple[Hashable, ...]) -> None:
         self._parts = parts
         self._hash = hash(parts)
 
@@ -153,26 +162,3 @@ class _Structure:
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, _Structure) and self._hash == other._hash and self._parts == other._parts
-
-
-class _Identity:
-    """Equals the identities of the same object as long as it lives, and no other; an id would be given out again."""
-
-    __slots__ = ("_id", "_refer")
-
-    def __init__(self, value: Any) -> None:
-        self._id = id(value)
-        try:
-            self._refer: Callable[[], Any] = weakref.ref(value)
-        # Objects with `__slots__`, and strings, have no weak references. They are kept themselves.
-        except TypeError:
-            self._refer = lambda: value
-
-    def __hash__(self) -> int:
-        return self._id
-
-    def __eq__(self, other: object) -> bool:
-        if not isinstance(other, _Identity) or self._id != other._id:
-            return False
-        mine = self._refer()
-        return mine is not None and mine is other._refer()
