@@ -316,7 +316,7 @@ class ImageClassifier(LayeredModel):
     @property
     def assumes_probabilities(self) -> bool:
         """Whether the output is assumed to be probabilities, without evidence that it is."""
-        return self.from_logits is None and self.head() == "probability"
+        return self.from_logits is None and self.head() == "probability" and self.visible_end() is None
 
     def check_output(self, inputs: Any) -> None:
         """Raise if the output was taken for probabilities and is not. The model is run for this once.
