@@ -57,7 +57,12 @@ class Evaluations:
         return self._of_epoch(
             epoch,
             lambda: with_findings(
-                self._sample.after_epoch(epoch, clock), logs, self._classifier, validated, of_epoch=True
+                self._sample.after_epoch(epoch, clock),
+                logs,
+                self._classifier,
+                validated,
+                of_epoch=True,
+                reports=self._history.reports,
             ),
         )
 
@@ -77,7 +82,13 @@ class Evaluations:
             if not self._is_evaluated():  # all data would take long after each epoch
                 report = self._sample.of_all()
                 history.report = with_findings(
-                    report, logs, self._classifier, validated, of_epoch=False, evaluated=self._evaluated
+                    report,
+                    logs,
+                    self._classifier,
+                    validated,
+                    of_epoch=False,
+                    evaluated=self._evaluated,
+                    reports=history.reports,
                 )
 
         history = self._history

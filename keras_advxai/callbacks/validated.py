@@ -10,6 +10,7 @@ from keras_advxai.callbacks.reported import reported_accuracy
 from keras_advxai.callbacks.weights import Weights
 from keras_advxai.checks import TRAINING, TrainingEvidence
 from keras_advxai.evaluation import EvaluationReport
+from keras_advxai.measurements.measurements import Measurements
 from keras_advxai.models import ImageClassifier
 
 
@@ -21,6 +22,7 @@ def with_findings(
     *,
     of_epoch: bool,
     evaluated: Weights | None = None,
+    reports: Mapping[int, EvaluationReport] | None = None,
 ) -> EvaluationReport:
     """A report, with what only a training can say of it.
 
@@ -31,6 +33,7 @@ def with_findings(
         validated: The weights that `fit` has validated; `None` if it has not.
         of_epoch: Whether the report is that of an epoch, and not of the end of the training.
         evaluated: After the training, the weights of the last epoch that was evaluated. Defaults to `None`: of none.
+        reports: Epoch to report, of the epochs before. Defaults to `None`: there are none.
     """
     now = Weights.of(classifier.model)
     same = validated is None or validated.close(now)
@@ -41,8 +44,16 @@ def with_findings(
         reported=reported_accuracy(logs, classifier) if same else None,
         other_weights=of_epoch and not same,
         averaged=evaluated is not None and _averages(classifier.model.optimizer) and not evaluated.close(now),
+        earlier=_first_of_as_many(report, reports or {}),
     )
     return dataclasses.replace(report, warnings=(*TRAINING.findings(evidence, _ids(report)), *report.warnings))
+
+
+def _first_of_as_many(report: EvaluationReport, reports: Mapping[int, EvaluationReport]) -> Measurements | None:
+    """What the first report measured that is of as many images as another one."""
+    # Of more or of fewer, as `max_share` makes a sample, nobody takes numbers for those of the same images.
+    found = [reports[epoch].measurements for epoch in sorted(reports)]
+    return next((item for item in found if len(item) == len(report.measurements)), None)
 
 
 def _averages(optimizer: Any) -> bool:

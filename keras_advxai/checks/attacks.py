@@ -15,6 +15,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from keras_advxai.attacks import Attack, Ensemble, MinimumNormAttack, MultiTargetPGD
+from keras_advxai.attacks.strength import takes_one_step
 from keras_advxai.checks.advice import add_without_gradients
 from keras_advxai.checks.evidence import OF_NAN, Evidence, check
 from keras_advxai.measurements import accuracy
@@ -169,7 +170,7 @@ def weaker_than_single_step(seen: Evidence) -> Iterator[str]:
 
     Its steps are too long or too few, or the model's gradients are misleading.
     """
-    stronger, weaker = filter(_takes_gradient_steps, seen.attacks), list(filter(_takes_one_step, seen.attacks))
+    stronger, weaker = filter(_takes_gradient_steps, seen.attacks), list(filter(takes_one_step, seen.attacks))
     return _weaker(seen, stronger, weaker, "Gradients may be masked, or steps too long or too few.")
 
 
@@ -179,7 +180,7 @@ def weaker_than_noise(seen: Evidence) -> Iterator[str]:
 
     Then the gradients do not point to what changes the prediction: see `black-box-stronger`.
     """
-    single, many = filter(_takes_one_step, seen.attacks), filter(_takes_gradient_steps, seen.attacks)
+    single, many = filter(takes_one_step, seen.attacks), filter(_takes_gradient_steps, seen.attacks)
     noise = [attack for attack in seen.attacks if attack.aim == "noise"]  # by aim: a user's own counts, too
     return _weaker(seen, [*single, *many], noise, "Noise should not be the stronger attack: gradients may be masked.")
 
@@ -297,11 +298,6 @@ def _takes_steps(attack: Attack) -> bool:
 
 def _takes_gradient_steps(attack: Attack) -> bool:
     return _takes_steps(attack) and attack.uses_gradients
-
-
-def _takes_one_step(attack: Attack) -> bool:
-    """Whether it goes along a gradient as far as it may; an ensemble of such attacks is as strong as all of them."""
-    return _follows_gradients(attack) and attack.fills_budget and not attack.iterative
 
 
 def _points(share: float) -> str:

@@ -20,6 +20,7 @@ _MISSING = 0.2
 _LEVEL = 0.9999
 """Of intervals that no model that has learned nothing should leave, in thousands of evaluations."""
 _FEWEST_AT_THE_END = 8
+_NEARLY_ALL = 0.95
 _COPIES = 0.05
 """Which share of the images may be copies without a word: some data have a few by themselves, or frames of a film."""
 
@@ -108,6 +109,31 @@ def _equal_neighbours(values: np.ndarray) -> tuple[float, float, bool]:
     beyond &= bool(stats.binom.sf(equal - 1, pairs, expected) < _BY_CHANCE)
     share = equal / pairs
     return share, expected, bool(beyond and (share - expected) / (1 - expected) > _MISSING)
+
+
+@check("ordinal-head", "warning", silenced_by=OF_NAN)
+def ordinal_head(seen: Evidence) -> str | None:
+    """The model ends in several sigmoids, the first of which is nearly always the largest, whatever the labels are.
+
+    So are those of an ordinal head, each of which says that the class is beyond a threshold: they fall from the first
+    to the last. Taken for scores of classes, the first one wins, and all figures are of that class. Pass a `reduce`
+    that makes the logits of the classes of them: `docs/tasks.md` has one, under "Classes in an order". It speaks where
+    95 % of the clean images are predicted to be class 0, less than half as many labels are, and there are three
+    sigmoids or more; one of several classes that was not trained may look the same.
+    """
+    found = seen.measurements
+    several = type(outcomes(found)) is OneClass and seen.visible_end == "sigmoid" and not seen.reduces
+    if not several or not seen.has_labels or found.coordinates.classes < 3:
+        return None
+    first, labelled = float(np.mean(found.at("prediction") == 0)), float(np.mean(found.at("label") == 0))
+    if first < _NEARLY_ALL or labelled >= first / 2:
+        return None
+    return (
+        f"Of the model's {found.coordinates.classes} sigmoids the first is the largest on {percent_text(first)} of the "
+        f"images, and {percent_text(labelled)} of the labels are class 0. If they are thresholds of one scale, pass "
+        "`reduce`, a function that makes the logits of the classes of them: class k has the difference of the sigmoids "
+        "of the thresholds k and k + 1, see docs/tasks.md."
+    )
 
 
 @check("shifted-labels", "warning", silenced_by=OF_NAN)

@@ -56,6 +56,7 @@ class Evidence:
             their own.
         mixing_layer: The layer that makes what the model says of an image depend on the others of its batch, `""` if it
             has no name; `None` where there is none.
+        stateful: The names of layers that keep a state from one call to the next.
         partial: Why there are more data than were measured; `None` where there are not.
     """
 
@@ -78,6 +79,7 @@ class Evidence:
     unmerged: tuple[str, ...] = ()
     passed_over: tuple[str, ...] = ()
     mixing_layer: str | None = None
+    stateful: tuple[str, ...] = ()
     partial: str | None = None
     ways_out: Mapping[str, str] = dataclasses.field(default_factory=dict)
 

@@ -6,6 +6,8 @@ import dataclasses
 import math
 from typing import Self
 
+import numpy as np
+
 from keras_advxai.checks.evidence import WEIGHTS
 from keras_advxai.measurements.accuracy import clean_accuracy
 from keras_advxai.measurements.finding import Checks
@@ -27,6 +29,7 @@ class TrainingEvidence:
             where it has measured none.
         other_weights: Whether the validation ran with other weights than the evaluation.
         averaged: Whether the optimizer has put an average into the model since the last epoch was evaluated.
+        earlier: The first measurements of this training that are of as many images; `None` where there are none.
         failed: What failed, where the measurements are those of an earlier evaluation; `None` where they are not.
 
     Example:
@@ -44,6 +47,7 @@ class TrainingEvidence:
     reported: tuple[str, float] | None = None
     other_weights: bool = False
     averaged: bool = False
+    earlier: Measurements | None = None
     failed: str | None = None
 
     def without(self, cause: str) -> Self | None:
@@ -102,6 +106,60 @@ def averaged_weights(seen: TrainingEvidence) -> str | None:
         "the average, and the figures of the epochs are of the weights as trained. Put "
         "SwapEMAWeights(swap_on_epoch=True) before this callback: all are of the average then."
     )
+
+
+@TRAINING.check("other-images", "warning")
+def other_images(seen: TrainingEvidence) -> str | None:
+    """The images are others than those of the first evaluation of this training, which had as many of them.
+
+    The sample is drawn once, when `fit` begins. Where a training goes on, in another process or by another `fit`, it is
+    drawn again, and data that come in another order each time they are read, as of a `tf.data.Dataset` with `shuffle`
+    or a `PyDataset` that shuffles, give other images then: a curve over the epochs has a step that is none of the
+    model, and image 3 of one report is not image 3 of another. Pass data that are read the same way each time: arrays,
+    `shuffle(..., seed=0, reshuffle_each_iteration=False)`, or `image_dataset_from_directory(..., shuffle=False)`.
+    Images are known again by a hash of their pixels, so those that are augmented anew are other ones, too.
+    """
+    keys, before = _image_keys(seen)
+    if keys is None or before is None or np.array_equal(np.sort(keys), np.sort(before)):
+        return None
+    # As often as both have it, since an image may be there twice.
+    (one, counts), (other, others) = (np.unique(item, return_counts=True) for item in (keys, before))
+    _, first, second = np.intersect1d(one, other, assume_unique=True, return_indices=True)
+    same = int(np.minimum(counts[first], others[second]).sum())
+    return (
+        f"Of these {len(keys)} images, {same} are among the {len(before)} of the first evaluation of this training: "
+        "figures of the two do not compare image by image, nor as a curve. Data that are shuffled, or augmented, each "
+        "time they are read do so: pass arrays, or shuffle(..., seed=0, reshuffle_each_iteration=False)."
+    )
+
+
+@TRAINING.check("other-order")
+def other_order(seen: TrainingEvidence) -> str | None:
+    """The images are those of the first evaluation of this training, in another order.
+
+    Of data that are shuffled each time they are read, as by a `tf.data.Dataset` with `shuffle` or a `PyDataset` that
+    does so in `on_epoch_end`. Accuracies and MOD are the same in any order, and chance, which compares neighbours, is
+    nearly so. Arrays of single images are not in one order: image 3 of this report is not image 3 of the other one.
+    Compare them by `report.measurements.at("image_key")`, or pass data that are read the same way each time.
+    """
+    keys, before = _image_keys(seen)
+    if keys is None or before is None or np.array_equal(keys, before):
+        return None
+    if not np.array_equal(np.sort(keys), np.sort(before)):
+        return None
+    return (
+        f"These {len(keys)} images are in another order than in the first evaluation of this training, as of data that "
+        "are shuffled each time they are read: numbers of images are not the same in both."
+    )
+
+
+def _image_keys(seen: TrainingEvidence) -> tuple[np.ndarray | None, np.ndarray | None]:
+    """By what the images are known again, of this evaluation and of the first one."""
+    one, other = (
+        item.at("image_key") if item is not None and "image_key" in item else None
+        for item in (seen.measurements, seen.earlier)
+    )
+    return one, other
 
 
 @TRAINING.check("other-validation-accuracy", "warning", silenced_by=(WEIGHTS,))

@@ -121,6 +121,28 @@ def undefined_inside(seen: Evidence) -> str | None:
     )
 
 
+@check("stateful-model", "warning")
+def stateful_model(seen: Evidence) -> str | None:
+    """A layer keeps its state from one call to the next: what the model says of an image depends on what ran before.
+
+    As a recurrent layer with `stateful=True`. An evaluation begins each batch, and each step of an attack, from the
+    state that the model has when it begins, and leaves that as it is; `predict` goes on from batch to batch. So the
+    figures hang on what ran before the evaluation, and `predict` may say otherwise of the same image. Build the model
+    with `stateful=False`, which takes the same weights; or call `reset_state()` of the layer before each evaluation,
+    from which each batch begins then. With `checks="all"` the model is run, which also finds other layers that assign
+    to a variable.
+    """
+    if not seen.stateful:
+        return None
+    first, *others = seen.stateful
+    return (
+        f"The layer {first!r}{f' and {len(others)} more' if others else ''} keeps its state from one call to the next "
+        "(stateful=True), so predictions depend on what the model ran on before. Every batch here begins from the "
+        "state that it has now, and `predict` goes on from batch to batch. Build it with stateful=False, or call "
+        "reset_state() before."
+    )
+
+
 @check("saturated-logits", "warning", silenced_by=OF_NAN)
 def saturated_logits(seen: Evidence) -> str | None:
     """The logits are so large that the gradient of cross-entropy is exactly zero in float32 on many clean images.

@@ -133,6 +133,7 @@ def facts(
         **({"unmerged": list(evidence.unmerged)} if evidence.unmerged else {}),
         **({"passed_over": list(evidence.passed_over)} if evidence.passed_over else {}),
         **({} if evidence.mixing_layer is None else {"mixing_layer": evidence.mixing_layer}),
+        **({"stateful": list(evidence.stateful)} if evidence.stateful else {}),
     }
 
 
@@ -188,6 +189,7 @@ def _evidence(parts: Sequence[Report], measurements: Measurements) -> Evidence:
         unmerged=tuple(last.get("unmerged", ())),
         passed_over=tuple(last.get("passed_over", ())),
         mixing_layer=last.get("mixing_layer"),
+        stateful=tuple(last.get("stateful", ())),
         arriving=_arriving(parts),
         other_range=None if known[0]["other_range"] is None else OtherRange(*known[0]["other_range"]),
     )

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from keras_advxai.attacks.strength import upper_bounds
 from keras_advxai.evaluation.corruption_tables import corruption_tables
 from keras_advxai.evaluation.report import EvaluationReport
 from keras_advxai.evaluation.tables import accuracy_table, aims_table, drift_table
@@ -176,7 +177,7 @@ def _robust_lines(report: EvaluationReport) -> list[str]:
     """The worst case over attacks and epsilons, a line for each norm."""
     if report.provenance["task"] == "regression":
         return []
-    norms = dict.fromkeys(report.norms.values())
+    norms, bounds = dict.fromkeys(report.norms.values()), upper_bounds(report)
     lines = []
     for norm in norms:
         shares = [
@@ -189,6 +190,7 @@ def _robust_lines(report: EvaluationReport) -> list[str]:
         what = "Images with all labels right" if report.provenance["task"] == "multi_label" else "Robust accuracy"
         title = f"{what}{f' ({norm})' if len(norms) > 1 else ''}, the worst case over {attacks} (95 % intervals)"
         whole = ", ".join(share.replace(" ", _NO_BREAK) for share in shares)
-        wrapped = textwrap.wrap(f"{title}: {whole}.", width=110)  # as wide as a table
+        bound = f" An upper bound: {bounds[norm]}." if norm in bounds else ""
+        wrapped = textwrap.wrap(f"{title}: {whole}.{bound}", width=110)  # as wide as a table
         lines += [line.replace(_NO_BREAK, " ") for line in wrapped]
     return lines

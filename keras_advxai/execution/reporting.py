@@ -22,6 +22,7 @@ from keras_advxai.models import ImageClassifier
 from keras_advxai.models.arriving import Arriving, compared
 from keras_advxai.models.own_prediction import own_prediction
 from keras_advxai.models.own_threshold import own_threshold
+from keras_advxai.models.stateful import stateful_layers
 from keras_advxai.models.variables import non_finite_variables, weights_hash
 from keras_advxai.settings.evaluation_settings import EvaluationSettings
 
@@ -77,6 +78,7 @@ def report_of(
         own_threshold=_own_threshold(classifier, shape),
         **explained_by_default(plan.explainers, classifier, shape),
         mixing_layer=mixing,
+        stateful=stateful_layers(classifier.model),
         arriving=_arriving(topology.statistics, collected),
         other_range=better,
         partial=None if unfinished is None else partial.sentence(unfinished),

@@ -115,6 +115,7 @@ _OF_SOME_PARTS: dict[str, Callable[[Any], bool]] = {
     "unmerged": _list_of(is_text),
     "passed_over": _list_of(is_text),
     "mixing_layer": is_text,
+    "stateful": _list_of(is_text),
 }
 """What is there only where a model has it, so that parts of other models are those of earlier versions."""
 

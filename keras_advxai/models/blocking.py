@@ -114,7 +114,8 @@ def weighted_sum(values: Tensor) -> Tensor:
 
 
 def _floating(values: Any) -> list[Tensor]:
-    return [value for value in tf.nest.flatten(values) if tf.is_tensor(value) and value.dtype.is_floating]
+    # A layer that keeps a state is given its variables, which are no tensors of the graph.
+    return [value for value in tf.nest.flatten(values) if isinstance(value, tf.Tensor) and value.dtype.is_floating]
 
 
 def _ancestors(tensor: Tensor) -> set[str]:

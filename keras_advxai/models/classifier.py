@@ -18,7 +18,7 @@ from keras_advxai.models.arrays import as_tensor
 from keras_advxai.models.autograph import do_not_convert
 from keras_advxai.models.forward import Forward
 from keras_advxai.models.kinds import kind_of
-from keras_advxai.models.labels import are_several
+from keras_advxai.models.labels import are_several, check_no_thresholds
 from keras_advxai.models.layered import Found, LayeredModel
 from keras_advxai.models.own_preprocessing import NOTHING, own_preprocessor
 from keras_advxai.models.selection import Selection, is_structure
@@ -185,6 +185,8 @@ class ImageClassifier(LayeredModel):
         """Labels, after they were checked; see `Task.check_labels`."""
         found = self._summary(shape)
         heads.check_no_masks(y, self.reduce, where, count, found.classes)
+        if self.reduce is None and found.head == "sigmoid" and not found.binary:
+            check_no_thresholds(y, found.classes, where)
         return self.kind.check_labels(y, count, found.classes, found.binary, where)
 
     def smoothed(self, beta: float | None) -> Self:
@@ -314,7 +316,7 @@ class ImageClassifier(LayeredModel):
     @property
     def assumes_probabilities(self) -> bool:
         """Whether the output is assumed to be probabilities, without evidence that it is."""
-        return self.from_logits is None and self.head() == "probability"
+        return self.from_logits is None and self.head() == "probability" and self.visible_end() is None
 
     def check_output(self, inputs: Any) -> None:
         """Raise if the output was taken for probabilities and is not. The model is run for this once.

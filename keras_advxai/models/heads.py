@@ -11,7 +11,7 @@ import tensorflow as tf
 from keras_advxai._typing import Reduce, Score, Tensor
 from keras_advxai._warnings import warn
 from keras_advxai.models.graph import source
-from keras_advxai.models.last_operation import is_linear, is_whole, mixes_probabilities
+from keras_advxai.models.last_operation import averages_probabilities, is_linear, is_whole, mixes_probabilities
 from keras_advxai.text import to_be_said
 
 VALUES: dict[Score, str] = {"logit": "scores", "probability": "probabilities", "centered_logit": "centered_scores"}
@@ -51,7 +51,7 @@ def find_logits(output: Any, from_logits: bool | None, reduce: Reduce = None) ->
     # Dense without an activation, also through a scale, a mean over positions or an ensemble's average of such.
     if from_logits is None and is_linear(final):
         return reduced(output, reduce), "linear"
-    if from_logits is None:
+    if from_logits is None and not averages_probabilities(output):
         end = f"an operation `{final.type}` that is neither linear nor a softmax or sigmoid"
         if mixes_probabilities(final):
             end = f"an operation `{final.type}` on the output of a softmax"

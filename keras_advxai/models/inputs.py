@@ -15,6 +15,7 @@ from keras_advxai._typing import Bounds, Norm, Shape, Tensor
 from keras_advxai._warnings import warn
 from keras_advxai.models.arrays import as_array, is_real
 from keras_advxai.models.class_names import check_class_names as check_class_names
+from keras_advxai.models.shape_hint import shape_hint
 
 _TOLERANCE = 1e-6
 _NARROWEST, _WIDEST = 1e-30, 1e30
@@ -258,6 +259,8 @@ def _check_shape(images: np.ndarray, shape: Shape, where: str, rank: int | None)
         # The two ways to lose a dimension: one image instead of a batch, and grey images without channels.
         if images.ndim == 3 and 4 in ranks:
             hint = " For one image pass x[None]; for grayscale images without channels x[..., None]."
+        elif shape is not None:
+            hint = shape_hint(shape, images.shape[1:])
         raise ValueError(f"{where} must have the shape (batch, {wanted}). Received: shape={images.shape}.{hint}")
     if len(images) == 0:  # `min` of nothing would be the error
         raise ValueError(f"{where} must hold at least one image. Received: shape={images.shape}")

@@ -19,6 +19,11 @@ _MASKS = (
 )
 _SMOOTHED = " If they are smoothed or mixed labels, pass the class of each image: labels.argmax(-1)."
 _SOFT = " If they are smoothed labels, pass what is labelled: (labels > 0.5).astype('int32')."
+_THRESHOLDS = (
+    " If its sigmoids are thresholds of one scale, each of which says that the class is beyond it, pass reduce=..., a "
+    "function that makes the logits of {count} classes of them: class k has the difference of the sigmoids of the "
+    "thresholds k and k + 1, see docs/tasks.md."
+)
 _NUMBERS = " If the model predicts numbers, pass task='regression'."
 
 
@@ -60,6 +65,26 @@ def check_labels(y: Tensor, count: int, classes: int, binary: bool = False, wher
             f"Received: labels from {low} to {high}"
         )
     return labels.astype(np.int32)
+
+
+def check_no_thresholds(y: Any, classes: int, where: str) -> None:
+    """Raise for labels that are one class more than there are sigmoids, as of thresholds between the classes.
+
+    Args:
+        y: Labels as a user has them.
+        classes: How many sigmoids the model has, none of which is made by `reduce`.
+        where: What the labels are called in messages.
+
+    Raises:
+        ValueError: The largest of them is the number of sigmoids.
+    """
+    labels = as_array(y, where)
+    indices = labels.size and labels.size == len(labels) and is_real(labels)
+    if indices and labels.min() >= 0 and labels.max() == classes:
+        raise ValueError(
+            f"{where} must lie in 0..{classes - 1}, because the model has {classes} classes. Received: labels from "
+            f"{int(labels.min())} to {classes}.{_THRESHOLDS.format(count=classes + 1)}"
+        )
 
 
 def traced_labels(y: Tensor, images: Tensor) -> Tensor:

@@ -19,6 +19,10 @@ _ACTIVATIONS = ("Softmax", "Sigmoid")
 OF_PROBABILITIES = " of probabilities"
 """What is said of a softmax or sigmoid whose input is the output of another one."""
 
+MEAN_OF_PROBABILITIES = "mean over probabilities"
+"""What is said of an average of softmaxes, or of single sigmoids, as of an ensemble."""
+_ROUNDING = 1e-5
+
 _GATHERING = frozenset({"Pack", "Transpose", "ExpandDims", "StridedSlice"})
 """What brings the softmaxes of several members together."""
 
@@ -30,10 +34,12 @@ def visible_end(output: Any) -> str | None:
         output: The model's output, traced into a graph.
 
     Returns:
-        The name, with `OF_PROBABILITIES` behind it where its input is a softmax or sigmoid, too; `None` for another
-        operation, such as a softmax over the groups of a reshaped output.
+        The name, with `OF_PROBABILITIES` behind it where its input is a softmax or sigmoid, too;
+        `MEAN_OF_PROBABILITIES`; `None` for another operation, such as a softmax over the groups of a reshaped output.
     """
     final = source(output).op
+    if averages_probabilities(output):
+        return MEAN_OF_PROBABILITIES
     if final.type not in _ACTIVATIONS:
         return "linear" if is_linear(final) else None
     if not is_whole(final, output):
@@ -80,6 +86,58 @@ def mixes_probabilities(product: Any) -> bool:
         if operation.type in _AFFINE_OPS | _GATHERING and not gated:
             queue.extend(flowing)
     return False
+
+
+def averages_probabilities(output: Any) -> bool:
+    """Whether an output is an average of softmaxes over the classes, or of single sigmoids, by constant weights.
+
+    Then it is probabilities for certain, and there is no tensor that has their logits.
+
+    Args:
+        output: The model's output, traced into a graph.
+    """
+    if source(output).op.type in _ACTIVATIONS:
+        return False
+    total = _weights_of_probabilities(output, output.shape[-1])
+    return total is not None and abs(total - 1) < _ROUNDING
+
+
+def _weights_of_probabilities(tensor: Any, classes: int | None) -> float | None:
+    """The sum of the weights by which a tensor is made of probabilities; `None` where it is made of others, too."""
+    operation = source(tensor).op
+    if classes is None or operation.outputs[0].shape[-1:] != (classes,):
+        return None
+    if operation.type in _ACTIVATIONS:
+        # Of several sigmoids each may be a label of its own, of which an average says nothing here.
+        return 1.0 if operation.type == "Softmax" or classes == 1 else None
+    inputs = list(operation.inputs)
+    if operation.type in ("AddV2", "Add", "AddN"):
+        return _sum([_weights_of_probabilities(item, classes) for item in inputs])
+    if operation.type in ("Mul", "RealDiv"):
+        # A number in front is a weight; below a fraction it is none.
+        pairs = [inputs, inputs[::-1]] if operation.type == "Mul" else [inputs]
+        for values, weight in pairs:
+            factor, known = _positive(weight), _weights_of_probabilities(values, classes)
+            if factor is not None and known is not None:
+                return known * factor if operation.type == "Mul" else known / factor
+    if operation.type == "Mean" and source(inputs[0]).op.type == "Pack":
+        members = source(inputs[0]).op
+        axes = tf.get_static_value(inputs[1])
+        if axes is not None and {int(axis) for axis in axes.ravel()} == {members.get_attr("axis")}:
+            total = _sum([_weights_of_probabilities(item, classes) for item in members.inputs])
+            return None if total is None else total / len(members.inputs)
+    return None
+
+
+def _sum(parts: list[float | None]) -> float | None:
+    known = [part for part in parts if part is not None]
+    return sum(known) if len(known) == len(parts) else None
+
+
+def _positive(tensor: Any) -> float | None:
+    """A single number that is a constant of the graph, above 0."""
+    value = tf.get_static_value(source(tensor))
+    return float(value) if value is not None and value.size == 1 and value.item() > 0 else None
 
 
 def _data(operation: Any) -> list[Any]:

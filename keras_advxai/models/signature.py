@@ -12,6 +12,7 @@ import tensorflow as tf
 
 from keras_advxai._typing import Shape
 from keras_advxai.models.selection import is_structure
+from keras_advxai.models.shape_hint import shape_hint
 
 _NOMINAL_SIZE = 224  # most pretrained networks were built for it, and fewer pixels are too few for some
 
@@ -55,7 +56,7 @@ def check_preprocessed_shape(
         sides = ", ".join("any" if side is None else str(side) for side in takes)
         raise ValueError(
             f"{where} must have the shape (batch, {sides}) after `preprocess`. Received: shape={tuple(shape)}, of "
-            f"which `preprocess` makes {tuple(found)}"
+            f"which `preprocess` makes {tuple(found)}.{shape_hint(takes, found[1:])}"
         )
 
 

@@ -44,6 +44,10 @@ class Source(Protocol):
         """What each attack aims at."""
 
     @property
+    def settings(self) -> Any:
+        """What it was made with; a `ValueError` where that cannot be read."""
+
+    @property
     def corrupted(self) -> Self:
         """The figures under corruptions: a report with these for attacks, and their severities for epsilons."""
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from keras_advxai.attacks.strength import upper_bounds
 from keras_advxai.measurements import accuracy, drift
 from keras_advxai.measurements.row import Row
 from keras_advxai.text import enumeration, epsilon_text, number_text, percent_text
@@ -145,7 +146,10 @@ def _worth(report: Source) -> str:
         return f"Read these numbers with care: {_count(by['warning'], 'warning')} below."
     images = len(report.measurements)
     few = f" They are of {images} images, so that intervals are wide." if images < 100 else ""
-    return f"The checks have found nothing that speaks against these numbers.{few}"
+    bounds = upper_bounds(report)
+    of_all = bounds and len(bounds) == len(set(report.norms.values()))
+    bound = f" Accuracies under attack are upper bounds: {next(iter(bounds.values()))}." if of_all else ""
+    return f"The checks have found nothing that speaks against these numbers.{few}{bound}"
 
 
 def _count(found: list[Any], what: str) -> str:

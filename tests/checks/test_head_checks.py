@@ -78,6 +78,57 @@ def test_products_of_probabilities_are_probabilities(mix):
     np.testing.assert_allclose(probabilities, model.predict(X, verbose=0), rtol=1e-4)
 
 
+def averaged(mix, units=3, activation="softmax"):
+    """An ensemble of two members, put together by a function of their outputs."""
+    image = L.Input((6, 6, 1))
+    features = L.GlobalAveragePooling2D()(L.Conv2D(3, 3)(image))
+    return keras.Model(image, mix([L.Dense(units, activation=activation)(features) for _ in range(2)]))
+
+
+AVERAGES = {
+    "a layer": lambda members: L.Average()(members),
+    "a mean": lambda members: keras.ops.mean(keras.ops.stack(members), axis=0),
+    "a mean along the last axis": lambda members: keras.ops.mean(keras.ops.stack(members, axis=-1), axis=-1),
+    "a half of the sum": lambda members: (members[0] + members[1]) / 2,
+    "weights": lambda members: 0.25 * members[0] + members[1] * 0.75,
+    "of three, nested": lambda members: L.Average()([L.Average()(members), members[0]]),
+}
+
+
+@pytest.mark.parametrize("mix", AVERAGES)
+def test_an_average_of_probabilities_is_no_question(mix):
+    model = averaged(AVERAGES[mix])
+    assert found(model) == {}  # nor is there a warning, which would be an error here
+    np.testing.assert_allclose(
+        kax.ImageClassifier(model).forward(X).probabilities, model.predict(X, verbose=0), rtol=1e-4
+    )
+    assert list(found(model, from_logits=True)) == ["probabilities-as-logits"]
+
+
+def test_so_is_one_of_single_sigmoids():
+    model = averaged(AVERAGES["a layer"], 1, "sigmoid")
+    assert found(model) == {}
+    probabilities = kax.ImageClassifier(model).forward(X).probabilities[:, 1:]
+    np.testing.assert_allclose(probabilities, model.predict(X, verbose=0), rtol=1e-4)
+
+
+OTHERS = {
+    "a sum": lambda: averaged(lambda members: 0.4 * members[0] + 0.4 * members[1]),
+    "a product": lambda: averaged(lambda members: members[0] * members[1]),
+    "a maximum": lambda: averaged(lambda members: keras.ops.maximum(*members)),
+    "a mean over the classes": lambda: averaged(
+        lambda members: keras.ops.mean(keras.ops.stack([members[0]] * 3, axis=1), axis=2)
+    ),
+    "several sigmoids": lambda: averaged(AVERAGES["a layer"], 3, "sigmoid"),
+}
+
+
+@pytest.mark.parametrize("mix", OTHERS)
+def test_what_is_no_average_of_probabilities_stays_a_question(mix):
+    with pytest.warns(UserWarning, match="so its output is taken for probabilities"):
+        assert list(found(OTHERS[mix]())) == ["unsure-logits"]
+
+
 TWICE = {
     "softmax of softmax": lambda: network(L.Dense(3, activation="softmax"), L.Softmax()),
     "around a model": lambda: keras.Sequential(

@@ -8,9 +8,11 @@ import pytest
 from keras_advxai.checks import TRAINING, TrainingEvidence
 from keras_advxai.evaluation import Coordinates, Measurements
 
+COORDINATES = Coordinates((), (), ("nissim",), ("predicted",), (0.1,), classes=2)
+
 
 def evidence(right, count, reported, **known):
-    coordinates = Coordinates((), (), ("nissim",), ("predicted",), (0.1,), classes=2)
+    coordinates = COORDINATES
     predictions = [(np.arange(count) >= right).astype(int)]
     found = Measurements.of(
         coordinates, label=np.zeros(count, int), prediction=predictions, confidence=np.ones((1, count))
@@ -55,3 +57,31 @@ def test_other_weights_explain_another_accuracy():
 
 def test_an_average_is_said_beside_what_it_does_not_explain():
     assert ids(46, 256, 0.956, averaged=True) == ["averaged-weights", "other-validation-accuracy"]
+
+
+def of_images(keys):
+    label = np.zeros(len(keys), int)
+    return Measurements.of(COORDINATES, label=label, prediction=[label], confidence=[label + 1.0], image_key=keys)
+
+
+@pytest.mark.parametrize(
+    ("before", "now", "said"),
+    [
+        ([1, 2, 3, 4], [1, 2, 3, 4], {}),
+        ([1, 2, 3, 4], [2, 1, 3, 4], {"other-order": "These 4 images are in another order"}),
+        ([1, 2, 3, 4], [2, 1, 3, 5], {"other-images": "Of these 4 images, 3 are among the 4 of the first"}),
+        # One that is there twice is not the same images as two that are.
+        ([7, 7, 8, 9], [7, 8, 8, 9], {"other-images": "Of these 4 images, 3 are among the 4 of the first"}),
+        ([1, 2, 3, 4], [5, 6, 7, 8], {"other-images": "Of these 4 images, 0 are among the 4 of the first"}),
+    ],
+)
+def test_images_that_are_others_or_in_another_order_are_told(before, now, said):
+    found = TRAINING.findings(TrainingEvidence(of_images(now), earlier=of_images(before)))
+    assert [finding.id for finding in found] == list(said)
+    assert all(finding.startswith(said[finding.id]) for finding in found)
+
+
+def test_of_reports_without_hashes_of_images_nothing_is_known():
+    old = evidence(4, 4, None).measurements
+    assert not TRAINING.findings(TrainingEvidence(old, earlier=of_images([1, 2, 3, 4])))
+    assert not TRAINING.findings(TrainingEvidence(of_images([1, 2, 3, 4]), earlier=old))

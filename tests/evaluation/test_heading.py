@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import helpers
 import keras
 import numpy as np
 import pytest
 
 import keras_advxai as kax
+from keras_advxai.attacks.strength import upper_bound
 from keras_advxai.evaluation import EvaluationReport
+from keras_advxai.viewer.verdict import verdict
 
 
 @pytest.fixture(scope="module")
@@ -53,3 +57,34 @@ def test_images_without_a_finite_output_are_of_no_class():
     assert "; no class for 1 images, whose outputs are NaN or infinite." in text
     text = " ".join(str(kax.evaluate(model, x[3:], **settings)).split())
     assert "Predicted on the clean images: no class for 1 images, whose outputs are NaN or infinite." in text
+
+
+BOUND = "An upper bound: no attack here takes more than one step; add "
+
+
+@pytest.mark.parametrize(
+    ("attacks", "said"),
+    [
+        ("fgsm", [BOUND + "the attack 'pgd' or 'quick'."]),
+        (["fgsm", kax.attacks.PGD(steps=2)], []),
+        # Of two norms, that of which all attacks take one step.
+        ([kax.attacks.FGSM(norm="l2"), kax.attacks.PGD(steps=2)], [BOUND + "PGD(norm='l2')."]),
+        ("square", []),
+    ],
+    ids=["one step", "many steps", "one step of another norm", "no gradients"],
+)
+def test_an_accuracy_under_one_step_alone_is_told_to_be_an_upper_bound(attacks, said):
+    model = helpers.linear_model(np.eye(3), (3, 1, 1))
+    data = np.eye(3, dtype="float32").reshape(-1, 3, 1, 1), np.arange(3)
+    report = kax.evaluate(model, data, attacks=attacks, explainers=(), epsilons=[0.1], progress=False)
+    lines = [line for line in " ".join(str(report).split()).split("Robust accuracy")[1:] if "upper bound" in line]
+    assert len(lines) == len(said)
+    assert all(sentence in line for sentence, line in zip(said, lines, strict=True))
+    # The same is said in the page, where no finding has the place.
+    worth = verdict(dataclasses.replace(report, warnings=()))["worth"]
+    assert ("Accuracies under attack are upper bounds: no attack here takes" in worth) == (attacks == "fgsm")
+    assert str(EvaluationReport.from_json(report.to_json())) == str(report)
+
+
+def test_what_is_advised_beside_one_step_is_for_the_task():
+    assert upper_bound([kax.attacks.FGSM()], "multi_label").endswith("add the attack 'pgd'")
