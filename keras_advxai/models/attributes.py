@@ -5,10 +5,11 @@ A trace reads them once, as constants, whatever they are afterwards. `frozen` te
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import types
 import weakref
-from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Container, Hashable, Iterable, Iterator, Mapping
 from typing import Any
 
 import keras
@@ -65,11 +66,15 @@ _TRAINING = frozenset(
 """What `compile`, `fit` and `predict` note in a model, and what a functional model is made of."""
 
 
-def frozen(operation: keras.Operation) -> tuple[Hashable, ...]:
+def frozen(operation: keras.Operation, without: Container[str] = ()) -> tuple[tuple[str, Hashable], ...]:
     """The plain attributes of an operation, and what its own `call` reads of its module; equal as long as none changes.
 
     Args:
         operation: A layer, a model or another operation of Keras.
+        without: Names of what is left out. Defaults to none.
+
+    Returns:
+        Names, and what stands for the values of them.
 
     Example:
 
@@ -86,12 +91,12 @@ def frozen(operation: keras.Operation) -> tuple[Hashable, ...]:
     kind = type(operation)
     of_keras = kind.__module__.startswith("keras.")
     kept = _kept_by_layers()
-    found: list[Hashable] = []
+    found: list[tuple[str, Hashable]] = []
     for name, value in vars(operation).items():
         if name in kept or name.startswith("_self_") or (of_keras and name[0] == "_"):
             continue
         if type(value) in _ATOMS:
-            found.append((name, type(value), value))
+            found.append((name, (type(value), value)))
         elif not of_keras or isinstance(value, (types.FunctionType, list, tuple, dict, np.ndarray)):
             found.append((name, _value(value, _DEEPEST)))
     if not of_keras:
@@ -100,7 +105,7 @@ def frozen(operation: keras.Operation) -> tuple[Hashable, ...]:
         own = (item for item in kind.__mro__ if not item.__module__.startswith(("keras.", "tensorflow.", "builtins")))
         for item in own:
             found.extend((name, value) for name, value in vars(item).items() if type(value) in _ATOMS)
-    return tuple(found)
+    return tuple(item for item in found if item[0] not in without) if without else tuple(found)
 
 
 @functools.cache
@@ -147,21 +152,19 @@ def _is_of_user(value: Any) -> bool:
     )
 
 
-def _read_by(function: Any, deeper: int) -> Iterator[Hashable]:
+def _read_by(function: Any, deeper: int) -> Iterator[tuple[str, Hashable]]:
     """What a function reads of plain values from outside: its defaults, what it encloses, and names of its module."""
     function = getattr(function, "__wrapped__", function)
     if not isinstance(function, types.FunctionType) or deeper <= 0:
         return
-    yield _value(function.__defaults__, deeper - 1)
-    for cell in function.__closure__ or ():
-        try:
-            yield _plain(cell.cell_contents, deeper - 1)
-        except ValueError:  # a name that is not bound yet
-            yield None
+    yield "defaults", _value(function.__defaults__, deeper - 1)
+    for name, cell in zip(function.__code__.co_freevars, function.__closure__ or (), strict=True):
+        with contextlib.suppress(ValueError):  # a name that is not bound yet
+            yield f"enclosed {name}", _plain(cell.cell_contents, deeper - 1)
     known = function.__globals__
     for name in function.__code__.co_names:
         if name in known:
-            yield name, _plain(known[name], deeper - 1)
+            yield f"read {name}", _plain(known[name], deeper - 1)
 
 
 def _plain(value: Any, deeper: int) -> Hashable:

@@ -7,7 +7,7 @@ import dataclasses
 import threading
 import weakref
 from collections.abc import Callable, Hashable, Iterator, Sequence
-from typing import Any
+from typing import Any, TypeAlias
 
 import keras
 import tensorflow as tf
@@ -16,9 +16,14 @@ from keras_advxai.models.attributes import Identity, frozen
 from keras_advxai.models.recording import all_operations
 from keras_advxai.ops.compiling import call_compiled, unwatched
 
-_STORE: weakref.WeakKeyDictionary[keras.Model, tuple[Any, dict[Hashable, Any]]] = weakref.WeakKeyDictionary()
+_Values: TypeAlias = "dict[tuple[Hashable, _Structure], Any]"
+_STORE: weakref.WeakKeyDictionary[keras.Model, tuple[Any, dict[tuple[Hashable, _Structure], Any]]] = (
+    weakref.WeakKeyDictionary()
+)
 _LOCK = threading.RLock()
 _CACHED = threading.local()
+_NOTED: weakref.WeakKeyDictionary[keras.Operation, set[str]] = weakref.WeakKeyDictionary()
+"""Attributes that running a model changes, such as counts of its calls: no reason to compile it again."""
 _MAX_ENTRIES = 128
 """How many values are kept for one model; the one that was asked for longest ago is dropped first."""
 
@@ -42,11 +47,14 @@ def remember(model: keras.Model, key: Hashable, build: Callable[[], Any]) -> Any
     # A lock for each model: two threads build a value once, and a slow trace holds up nobody else. It is reentrant,
     # because tracing an attack asks for the summary of the same model.
     with building:
-        full_key = (key, structure)
         # Taken out and put back in at the end: the first of a dictionary is then what was asked for longest ago.
-        with unwatched():  # a summary is of the model's own operations
-            value = values.pop(full_key) if full_key in values else build()
-        values[full_key] = value
+        if (key, structure) in values:
+            value = values.pop((key, structure))
+        else:
+            with unwatched():  # a summary is of the model's own operations
+                value = build()
+            structure = _settled(model, structure, values)
+        values[key, structure] = value
         while len(values) > _MAX_ENTRIES:
             values.pop(next(iter(values)))
         return value
@@ -67,15 +75,21 @@ def function(model: keras.Model, key: Hashable, call: Callable[..., Any], args: 
     # `None` is no tensor, and a signature cannot leave an argument open.
     given = tuple(index for index, arg in enumerate(args) if arg is not None)
     signature = [keras.tree.map_structure(_spec, args[index]) for index in given]
-    full_key = (key, given, str(signature))
     trace = _Trace(call, weakref.ref(model), len(args), given)
-    run = remember(model, full_key, lambda: tf.function(trace, autograph=False, input_signature=signature))
+    run = remember(
+        model,
+        (key, given, str(signature)),
+        lambda: tf.function(trace, autograph=False, input_signature=signature),
+    )
 
     def called(*tensors: Any) -> Any:
+        before = _structure(model)
         found = call_compiled(run, *tensors)
         if trace.has_run:
-            # What layers note while they are traced, such as how often they were called, is no reason to trace again.
-            remember(model, full_key, lambda: run)
+            with _LOCK:
+                building, values = _STORE[model]
+            with building:
+                _settled(model, before, values)
         return found
 
     return called
@@ -130,9 +144,41 @@ def _structure(model: keras.Model) -> _Structure:
     known: tuple[weakref.ref[keras.Model], _Structure] | None = getattr(_CACHED, "structure", None)
     if known is not None and known[0]() is model:
         return known[1]
+    return _looked_at(model)
+
+
+def _looked_at(model: keras.Model) -> _Structure:
     operations = all_operations(model)
-    parts: tuple[Hashable, ...] = tuple(Identity(part) for item in operations for part in _parts(item))
-    return _Structure(parts + tuple(frozen(item) for item in operations))
+    parts = tuple(Identity(part) for item in operations for part in _parts(item))
+    return _Structure(parts, tuple(frozen(item, _NOTED.get(item, ())) for item in operations))
+
+
+def _settled(model: keras.Model, before: _Structure, values: dict[tuple[Hashable, _Structure], Any]) -> _Structure:
+    """The structure after the model has run for the first time, by which all that was kept before is kept, too.
+
+    What changed meanwhile the model's own code has noted: a user's doing is between two calls.
+
+    Args:
+        model: The model.
+        before: Its structure before that.
+        values: What is kept for it.
+    """
+    after = _looked_at(model)
+    if after == before or after.parts != before.parts:
+        return before
+    for operation, old, new in zip(all_operations(model), before.settings, after.settings, strict=True):
+        known = dict(old)
+        noted = {name for name, value in new if name in known and known[name] != value}
+        noted |= dict(new).keys() - known.keys()
+        if noted:
+            _NOTED.setdefault(operation, set()).update(noted)
+    after = _looked_at(model)
+    for key, structure in [item for item in values if item[1] == before]:
+        values[key, after] = values.pop((key, structure))
+    known_here = getattr(_CACHED, "structure", None)
+    if known_here is not None and known_here[0]() is model:
+        _CACHED.structure = (known_here[0], after)
+    return after
 
 
 def _parts(operation: keras.Operation) -> list[Any]:
@@ -151,14 +197,17 @@ def _parts(operation: keras.Operation) -> list[Any]:
 class _Structure:
     """All that a trace takes in of a model, hashed once: a deep one has thousands of parts, and a call asks often."""
 
-    __slots__ = ("_hash", "_parts")
+    __slots__ = ("_hash", "parts", "settings")
 
-    def __init__(self, parts: tuple[Hashable, ...]) -> None:
-        self._parts = parts
-        self._hash = hash(parts)
+    def __init__(self, parts: tuple[Identity, ...], settings: tuple[tuple[tuple[str, Hashable], ...], ...]) -> None:
+        self.parts = parts
+        self.settings = settings
+        self._hash = hash((parts, settings))
 
     def __hash__(self) -> int:
         return self._hash
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, _Structure) and self._hash == other._hash and self._parts == other._parts
+        if not isinstance(other, _Structure) or self._hash != other._hash:
+            return False
+        return self.parts == other.parts and self.settings == other.settings

@@ -189,3 +189,26 @@ def test_nothing_that_is_kept_keeps_the_model_alive():
     del layer, model
     gc.collect()
     assert alive() is None
+
+
+def test_what_running_a_model_changes_is_left_out_from_then_on():
+    """A counter of calls, also of those that were not traced, and still what a user changes beside it."""
+
+    class Noting(Scaled):
+        def __init__(self):
+            super().__init__()
+            self.seen = []
+
+        def call(self, x):
+            self.seen.append(len(self.seen))
+            return super().call(x)
+
+    layer = Noting()
+    model = classifier(layer)
+    logits(model)
+    model.model(X)  # notes one more
+    noted = len(layer.seen)
+    logits(model)
+    assert len(layer.seen) == noted, "not traced again"
+    layer.factor = 3.0
+    np.testing.assert_allclose(logits(model), model.model(X), rtol=1e-5, atol=1e-6)
