@@ -51,4 +51,4 @@ def valid(images: Tensor, others: Tensor) -> Tensor:
         images: What an attack returned, `(batch, height, width, channels)`, or several such, one for each epsilon.
         others: The images before it, `(batch, height, width, channels)`.
     """
-    return select(tf.math.is_finite(images), images, others)
+    return select(tf.math.is_finite(images), images, tf.broadcast_to(others, tf.shape(images)))
