@@ -107,6 +107,15 @@ def test_a_dimension_that_is_not_named_stays_but_for_metric_and_target():
         found.at("prediction", attack="fgsn")
     with pytest.raises(KeyError):
         found.at("nissim")
+    for name, labels, received in (
+        ("label", {"attack": "fgsm"}, "attack"),
+        ("label", {"epsilon": 0.1}, "epsilon"),
+        ("prediction", {"epsilon": 0.1}, "epsilon"),
+        ("prediction", {"explainer": "grad_cam", "attack": "fgsm", "epsilon": 0.1}, "attack, epsilon, explainer"),
+        ("distance", {"attack": "ddn", "epsilon": 0.1}, "attack, epsilon"),
+    ):
+        with pytest.raises(ValueError, match=f"epsilon is that of an attack. Received: {received}$"):
+            found.at(name, **labels)
 
 
 @pytest.mark.parametrize(

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import tensorflow as tf
+from helpers import small_cnn
 
 import keras_advxai as kax
-from helpers import small_cnn
 from keras_advxai.ops.selection import select
 
 RANDOM = np.random.default_rng(0)
