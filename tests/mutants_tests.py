@@ -94,18 +94,20 @@ SETS: dict[str, tuple[str, ...]] = {
         "evaluation/several_labels evaluation/regressions",
     ),
     "measurements/archive": (
-        "measurements/storage measurements/older_schema",
+        "measurements/storage measurements/older_schema measurements/refused_files",
         "files",
     ),
     "measurements/storage": (
-        "measurements/storage measurements/names_in_files",
+        "measurements/storage measurements/names_in_files measurements/refused_files",
         "measurements/mutations",
     ),
     "measurements/schema": (
-        "measurements/storage measurements/names_in_files measurements/older_schema",
+        "measurements/storage measurements/names_in_files measurements/older_schema measurements/refused_files",
         "journal/journal_mutations",
     ),
-    "measurements/reading": ("measurements/storage measurements/names_in_files measurements/mutations",),
+    "measurements/reading": (
+        "measurements/storage measurements/names_in_files measurements/refused_files measurements/mutations",
+    ),
     "measurements/older_schema": ("measurements/older_schema",),
     "measurements/samples": ("measurements/samples",),
     "measurements/sample_tables": ("measurements/samples",),
@@ -122,7 +124,7 @@ SETS: dict[str, tuple[str, ...]] = {
     "measurements/provenance": ("measurements/provenance", "evaluation/targeted_attacks"),
     "measurements/coordinates": (
         "measurements/coordinates measurements/measurements",
-        "measurements/storage",
+        "measurements/storage measurements/refused_files",
     ),
     "measurements/measurements": (
         "measurements/measurements measurements/on_disk",

@@ -66,6 +66,14 @@ def test_each_dissimilarity_has_a_largest_value_of_its_own():
         Measurements.of(known, **outcomes, dissimilarity=values[::-1])
 
 
+def test_of_a_dissimilarity_that_is_not_known_here_any_value_may_be():
+    known = dataclasses.replace(SMALL, explainers=("grad_cam",), metrics=("elsewhere", "nissim"))
+    values = np.full(QUANTITIES["dissimilarity"].shape(known, 1), 0.75, "float32")
+    values[0] = 1e6
+    found = Measurements.of(known, label=[0], prediction=[[0]] * 3, dissimilarity=values)
+    assert found.at("dissimilarity", attack="fgsm", explainer="grad_cam", epsilon=0.1) == 1e6
+
+
 def test_at_finds_every_number_by_its_labels():
     found, known = make_measurements(), COORDINATES
     for name, item in ((name, QUANTITIES[name]) for name in found.arrays):
