@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import gc
 import importlib.util
-from collections import Counter
+import zlib
 from collections.abc import Callable, Iterator
 
 import helpers
@@ -102,13 +102,35 @@ def pytest_configure(config: pytest.Config) -> None:
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark as slow what `sampled` leaves out of the cases of a test."""
-    seen: Counter[str] = Counter()
+    cases: dict[str, list[pytest.Item]] = {}
     for item in items:
-        test = item.nodeid.split("[")[0]
-        marker = item.get_closest_marker("sampled")
-        if marker and seen[test] % marker.args[0]:
-            item.add_marker(pytest.mark.slow)
-        seen[test] += 1
+        if item.get_closest_marker("sampled"):
+            cases.setdefault(item.nodeid.split("[")[0], []).append(item)
+    for test, of_test in cases.items():
+        every = of_test[0].get_closest_marker("sampled").args[0]
+        kept = _spread(of_test, -(-len(of_test) // every), zlib.crc32(test.encode()) % len(of_test))
+        for item in of_test:
+            if item not in kept:
+                item.add_marker(pytest.mark.slow)
+
+
+def _spread(cases: list[pytest.Item], count: int, first: int) -> list[pytest.Item]:
+    """So many cases, each the one with the most values of parameters that those before it do not have.
+
+    Every second of "linf" and "l2" with something else would be "linf" in every test. So would the first of the two
+    alone, and each test begins with another one.
+    """
+    left, kept, seen = cases[first:] + cases[:first], [], set()
+    while len(kept) < count:
+        values = [{(name, repr(value)) for name, value in _parameters(case).items()} - seen for case in left]
+        place = max(range(len(left)), key=lambda place: len(values[place]))
+        seen |= values[place]
+        kept.append(left.pop(place))
+    return kept
+
+
+def _parameters(case: pytest.Item) -> dict[str, object]:
+    return case.callspec.params if hasattr(case, "callspec") else {}
 
 
 def pytest_collection_finish() -> None:

@@ -175,7 +175,9 @@ def stages(file: str) -> list[str]:
     name = file.removeprefix("keras_advxai/").removesuffix(".py")
     for pattern, sets in mutants_tests.SETS.items():
         if fnmatch.fnmatch(name, pattern):
-            return [*sets, mutants_tests.EVERYWHERE]
+            # The tests of its own name, whichever pattern it falls under: a module that is new has them.
+            own = (ROOT / test_file(name)).exists() and name not in " ".join(sets).split()
+            return [*([name] if own else []), *sets, mutants_tests.EVERYWHERE]
     raise KeyError(f"{name} has no tests in tests/mutants_tests.py")
 
 

@@ -6,9 +6,11 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from comparison.made_reports import KEYS, made
 from PIL import Image
 
 import keras_advxai as kax
+from keras_advxai.comparing import _heatmap_size, _Run, _settings, saved_report
 from keras_advxai.comparison.fitting import Fitted
 from keras_advxai.metrics import at_size
 
@@ -228,3 +230,78 @@ def test_what_is_wrong_is_said_before_anything_is_computed(models, data, monkeyp
         kax.compare(models, data, epsilon=0.1)
     with pytest.raises(FileNotFoundError, match=r"There is no model 'nowhere\.keras'"):
         kax.compare(["nowhere.keras"], data)
+
+
+def test_data_of_each_run_and_of_each_model_are_looked_at_before_anything_is_computed(models, data, monkeypatch):
+    monkeypatch.setattr("keras_advxai.comparing.evaluate", None)
+    x, y = data
+    runs = {"small": [models["small"]] * 2, "large": models["large"]}
+    with pytest.raises(ValueError, match=r"^The data of 'small' are 1, and it has more runs\.$"):
+        kax.compare(runs, {"small": [(x, y)], "large": (x, y)})
+    for size in ((1, 2, 3), (12,)):
+        with pytest.raises(
+            ValueError, match=r"`size` must be \(height, width\), or both as one number\. Received: size="
+        ):
+            kax.compare(models, data, size=size)
+    for size in (0, (12, 0), (0, 12)):
+        with pytest.raises(ValueError, match="`heatmap_size` must be an integer of at least 1"):
+            kax.compare(models, data, heatmap_size=size)
+
+
+def test_models_of_one_name_are_numbered_and_a_dictionary_has_their_runs(models):
+    one, two = made(0, model="net"), made(1, model="net")
+    assert kax.compare([one, two, made(2)]).models == ("net 1", "net 2", "net2")
+    found = kax.compare({"net": [one, two], 3: made(2)})
+    assert found.models == ("net", "3")
+    assert list(found.reports["net"]) == [one, two]
+    with pytest.raises(ValueError, match="evaluated on others") as raised:
+        kax.compare([one, made(1, keys=KEYS + 1)])
+    assert {name: len(reports) for name, reports in raised.value.reports.items()} == {"net": 1, "net1": 1}
+
+
+def test_reports_are_found_in_files_and_in_folders(tmp_path):
+    report = made(0)
+    for name in ("report.npz", "report.json"):
+        folder = tmp_path / name.replace(".", "-")
+        folder.mkdir()
+        report.save(folder / name) if name.endswith("npz") else report.to_json(folder / name)
+        assert saved_report(folder) == saved_report(folder / name) == saved_report(str(folder)) == report
+    # A folder has the one of arrays where it has both.
+    made(1).save(tmp_path / "report-json" / "report.npz")
+    assert saved_report(tmp_path / "report-json") == made(1)
+    (tmp_path / "model.json").write_text('{"class_name": "Functional"}')
+    (tmp_path / "model.keras").write_bytes(b"PK")
+    for name in (".", "model.json", "model.keras", "nowhere.npz"):
+        assert saved_report(tmp_path / name) is None
+    (tmp_path / "broken.json").write_text('{"measurements": 3}')
+    with pytest.raises(ValueError, match="`schema` must be"):
+        saved_report(tmp_path / "broken.json")
+    found = kax.compare([tmp_path / "report-npz", str(tmp_path / "report-json")])
+    assert found.models == ("net0", "net1")
+
+
+def test_what_is_measured_of_one_model_among_others(models):
+    wanted = kax.EvaluationSettings(metrics=["nissim", at_size("nissim", (5, 6))], explainers=["grad_cam", "saliency"])
+    classifier = kax.ImageClassifier(models["small"])
+    assert _settings(wanted, classifier, None, False) is wanted
+    brought = _settings(wanted, classifier, (8, 9), False)
+    assert [metric.name for metric in brought.metrics] == ["nissim_at_8x9", "nissim_at_5x6"]  # one that says its own
+    layered = _settings(wanted, classifier, None, True)
+    every = [kax.explainers.GradCAM(layer=layer) for layer in ("first", "second")]
+    assert list(layered.explainers) == [kax.explainers.GradCAM(), kax.explainers.Saliency(), *every]
+    assert layered.metrics == wanted.metrics
+
+
+def test_heatmaps_are_compared_at_the_smallest_size_of_all(models):
+    def size(reports, given=None, wanted=None):
+        runs = [_Run(str(number), 0, item) for number, item in enumerate(reports)]
+        return _heatmap_size(runs, given or [None] * len(runs), wanted)
+
+    tall, wide = made(heatmap_size=[25, 9]), made(heatmap_size=[8, 30])
+    assert size([tall, tall]) is None  # as they are
+    assert size([tall, wide]) == (8, 9)
+    assert size([tall, wide], wanted=(3, 4)) == (3, 4)
+    assert size([tall, made(heatmap_size=[8])]) is None  # of signals there is no height
+    classifier = kax.ImageClassifier(models["small"])
+    assert size([classifier, tall], [np.zeros((2, 12, 12, 1)), None]) == (12, 9)
+    assert size([classifier, tall], [tf.data.Dataset.from_tensors(np.zeros((2, 12, 12, 1))), None]) == (12, 9)

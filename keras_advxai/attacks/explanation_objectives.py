@@ -36,7 +36,7 @@ def check_objective(objective: Any) -> ExplanationObjective:
         return cast(ObjectiveName, objective)
     try:
         array = np.array(objective, "float32")
-        if objective is None or not array.ndim or not array.size:
+        if not array.ndim or not array.size:
             raise TypeError
     except (TypeError, ValueError):
         raise TypeError(

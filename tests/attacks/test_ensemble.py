@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 import keras_advxai as kax
-from keras_advxai.attacks import FGSM, PGD, Ensemble, MultiTargetPGD, UniformNoise
+from keras_advxai.attacks import FGSM, PGD, Ensemble, MultiTargetPGD, Square, UniformNoise
 
 SIX = linear.weights(6)
 X = linear.images(100)
@@ -82,6 +82,23 @@ def test_presets_have_names():
         kax.attacks.get("standart")
     with pytest.raises(ValueError, match="`norm` must be one of linf, l2"):
         Ensemble.preset("standard", norm="l1")
+
+
+@pytest.mark.parametrize(
+    ("attacks", "uses_gradients", "iterative"),
+    [
+        ([UniformNoise(), FGSM()], True, False),
+        ([FGSM(), Square()], True, False),
+        ([UniformNoise(), Square()], False, False),
+        ([PGD(), Square()], True, True),
+        ([FGSM(), MultiTargetPGD()], True, True),
+    ],
+)
+def test_one_attack_that_follows_gradients_or_goes_in_steps_makes_it_one_that_does(attacks, uses_gradients, iterative):
+    for members in (attacks, attacks[::-1]):
+        found = Ensemble(members)
+        assert (found.uses_gradients, found.iterative) == (uses_gradients, iterative)
+        assert (found.aim, found.fills_budget) == ("label", False)
 
 
 def test_it_is_saved_with_its_attacks():

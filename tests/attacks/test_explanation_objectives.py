@@ -7,7 +7,9 @@ import pytest
 import tensorflow as tf
 
 from keras_advxai.attacks.explanation_objectives import (
+    DEFAULT_K,
     center_distance,
+    check_k,
     check_objective,
     displaced_mass,
     explanation_objective,
@@ -52,6 +54,41 @@ def test_nearness_to_a_target_of_any_scale():
     np.testing.assert_allclose(nearness(CLEAN, target), [-(1 + 1 + 0.25**2 + 0.5**2) / 6], rtol=1e-6)
     np.testing.assert_array_equal(nearness(CHANGED, target), [0])
     np.testing.assert_array_equal(nearness(CHANGED, check_objective(CHANGED[0, :, :, 0])), [0])
+
+
+@pytest.mark.parametrize("objective", [None, 3.0, np.float32(1), [], np.zeros((0, 4)), object(), [[1], [2, 3]]])
+def test_what_is_neither_a_name_nor_a_map_is_refused(objective):
+    with pytest.raises(TypeError, match=r"must be one of .*nissim.*, or a target map, \(height, width\). Received: "):
+        check_objective(objective)
+
+
+@pytest.mark.parametrize(
+    ("objective", "received"),
+    [(-CLEAN, "-1 to -0"), (BLANK, "0 to 0"), ([[1, np.inf]], "1 to inf"), ([[1, np.nan]], "nan to nan")],
+)
+def test_a_map_that_is_no_heatmap_is_refused(objective, received):
+    with pytest.raises(
+        ValueError, match=rf"finite, not negative, and not zero everywhere. Received: values from {received}"
+    ):
+        check_objective(objective)
+
+
+@pytest.mark.parametrize("k", [1, 2, 7, 0.5, 0.99])
+def test_how_many_positions_are_the_strongest_is_a_number_of_them_or_a_fraction(k):
+    assert check_k(k, "top_k") == k
+
+
+@pytest.mark.parametrize("k", [0, -1, 1.0, 0.0, 1.5, True, "2", None, np.nan])
+def test_which_of_the_two_it_is_is_not_guessed(k):
+    with pytest.raises(ValueError, match=r"1 or more, or a fraction of all of them, between 0 and 1. Received: k="):
+        check_k(k, "top_k")
+
+
+def test_positions_belong_to_the_objective_that_counts_them():
+    for objective in ("nissim", "mass_center", CLEAN[0]):
+        assert check_k(DEFAULT_K, objective) == DEFAULT_K
+        with pytest.raises(ValueError, match=r"`k` belongs to objective='top_k'. Received: k=3 with another objective"):
+            check_k(3, objective)
 
 
 def test_nissim_is_the_metric():

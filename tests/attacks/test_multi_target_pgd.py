@@ -141,6 +141,7 @@ def test_the_graph_does_not_grow_with_targets_steps_and_restarts(build):
     ],
     ids=str,
 )
+@pytest.mark.sampled(1)  # they take no time
 def test_bad_options_are_refused_with_what_to_do(options, message):
     with pytest.raises(ValueError, match=message):
         MultiTargetPGD(**options)
@@ -149,3 +150,12 @@ def test_bad_options_are_refused_with_what_to_do(options, message):
 def test_dlr_needs_three_classes(model, few):
     with pytest.raises(ValueError, match=r"2 classes. Pass loss='margin'"):
         MultiTargetPGD(loss="dlr")(model, *few, 0.1)
+
+
+def test_the_first_attempt_towards_each_class_begins_at_the_image():
+    # The second class is ahead of the third, and one step of half the budget reaches the third alone.
+    weights = np.array([[0, 0, 0, 0], [0.1, 0.1, 0.1, 0.1], [4, -4, 4, -4]], "float32").T
+    model = helpers.linear_model(weights, (2, 2, 1), bias=[0, -0.3, -0.5])
+    x = np.full((1, 2, 2, 1), 0.5, "float32")
+    found = MultiTargetPGD(targets=2, steps=1, step_size=0.5)(model, x, [0], 0.1)
+    np.testing.assert_allclose(found.ravel() - 0.5, [0.05, -0.05, 0.05, -0.05], atol=1e-6)

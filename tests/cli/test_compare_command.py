@@ -9,6 +9,7 @@ import json
 import keras
 import numpy as np
 import pytest
+from comparison.made_reports import KEYS, made
 
 import keras_advxai as kax
 
@@ -97,6 +98,52 @@ def test_runs_arrays_and_accuracy_alone(two, run, tmp_path):
     assert f"What was evaluated is kept, and compares again: {tmp_path}/failed/tiny/report.npz, " in err
     assert "evaluated on others: 4 and 6 images, 4 of them in both" in err
     assert len(kax.EvaluationReport.load(tmp_path / "failed/tiny/report.npz").measurements) == 4
+
+
+@pytest.fixture
+def reports(tmp_path):
+    """Two made-up reports in files, and one of other images."""
+    made(0).save(tmp_path / "one.npz")
+    made(1).to_json(tmp_path / "two.json")
+    made(2, keys=KEYS + 1).save(tmp_path / "other.npz")
+    return tmp_path
+
+
+def test_reports_compare_without_models_and_all_of_it_is_written(reports, run):
+    out = reports / "out"
+    code, shown, err = run("compare", reports / "one.npz", f"b:c={reports}/two.json", "--output", out, "--quiet")
+    assert (code, err) == (0, "")
+    direct = kax.compare({"net0": made(0), "b:c": made(1)})
+    assert str(direct) in shown
+    assert (out / "table.txt").read_text() == f"{direct}\n"
+    assert (out / "comparison.md").read_text() == direct.to_markdown()
+    assert (out / "comparison.tex").read_text() == direct.to_latex()
+    assert (out / "models.csv").read_text() == direct.to_csv()
+    assert (out / "differences.csv").read_text() == direct.differences_to_csv()
+    assert json.loads((out / "comparison.json").read_text()) == json.loads(direct.to_json())
+    assert kax.EvaluationReport.load(out / "net0" / "report.npz") == made(0)
+    assert kax.EvaluationReport.load(out / "b_c" / "report.npz") == made(1)  # a folder of a name that is none
+    assert [name for name in ("models", "trade_off", "relative_depth") if (out / f"{name}.png").exists()] == [
+        "models",
+        "trade_off",
+    ]
+
+
+def test_what_other_programs_read_are_the_rows_the_files_and_what_was_doubted(reports, run):
+    code, shown, _ = run("compare", reports / "one.npz", reports / "two.json", "--json", "--quiet")
+    found, direct = json.loads(shown), kax.compare([made(0), made(1)])
+    assert code == 0
+    assert found["rows"] == [row.to_dict() for row in direct.rows]
+    assert (found["doubts"], found["skipped"], found["files"]) == ([], {}, [])
+
+
+def test_reports_of_other_images_are_no_comparison(reports, run):
+    code, shown, err = run(
+        "compare", reports / "one.npz", reports / "other.npz", "--output", reports / "out", "--quiet"
+    )
+    assert (code, shown, err.count("\n")) == (2, "", 1)
+    assert "evaluated on others" in err
+    assert not (reports / "out").exists()  # of reports that were there nothing is kept again
 
 
 @pytest.mark.parametrize(

@@ -318,6 +318,7 @@ def test_the_loss_changes_the_result_where_it_saturates(few):
     ],
     ids=str,
 )
+@pytest.mark.sampled(1)  # they take no time
 def test_what_it_refuses(arguments, message):
     with pytest.raises(ValueError, match=message):
         CleverHans(**arguments)

@@ -67,6 +67,11 @@ def test_a_polynomial_score_is_explained_exactly_with_the_fewest_steps():
     assert explainer.steps_used(polynomial(power), x, targets).tolist() == [7] * 5
 
 
+def test_the_steps_of_all_draws_are_counted():
+    explainer = IntegratedGradients(steps="auto", baseline="noise", draws=3)
+    assert explainer.steps_used(polynomial(1), images(), np.array([0, 1, 2, 1, 0])).tolist() == [7 * 3] * 5
+
+
 @pytest.mark.slow
 def test_every_image_is_within_the_tolerance_and_near_a_fine_rule(spied):
     model, _ = spied

@@ -262,6 +262,7 @@ def test_an_array_is_checked_in_a_graph_too():
 
 
 @pytest.mark.parametrize("wrong", [None, object(), ["a", "b"], {"black": 1}, [], True])
+@pytest.mark.sampled(1)  # they take no time
 def test_what_is_no_baseline_is_refused(wrong):
     with pytest.raises(
         TypeError, match=r"`baseline` must be a name, a number, an array .* or a function of the images. Received:"

@@ -234,6 +234,7 @@ def test_tokens_are_laid_out_as_the_square_that_they_come_from(cls):
 
 
 @pytest.mark.parametrize("cls", NEW)
+@pytest.mark.sampled(1)  # they take no time
 def test_bad_arguments_are_refused(cls, model, few):
     with pytest.raises(
         TypeError, match=r"`layer` must be the name or path of a layer, or the layer. Received: layer=3"

@@ -100,5 +100,7 @@ def test_a_model_without_such_a_layer_is_refused(model):
     flat = helpers.linear_model(np.eye(4)[:, :2], (2, 2, 1))
     with pytest.raises(ValueError, match="has no convolution with a spatial output"):
         GradCAM.every_layer(flat)
+    with pytest.raises(ValueError, match="has no layer with a spatial output between its images and its classes"):
+        GradCAM.every_layer(flat, kind="all")
     with pytest.raises(ValueError, match=r"must be 'conv' or 'all'. Received: kind='dense'"):
         GradCAM.every_layer(model, kind="dense")

@@ -305,6 +305,7 @@ def test_classes_that_the_model_does_not_have_are_refused(model, few):
 
 @pytest.mark.parametrize("name", ["steps", "internal_batch_size", "draws"])
 @pytest.mark.parametrize("wrong", [0, -1, 1.5, True, "4"])
+@pytest.mark.sampled(1)  # they take no time
 def test_numbers_that_are_not_whole_and_positive_are_refused(name, wrong):
     message = rf"`{name}` must be an integer of at least 1. Received: {name}={wrong!r}"
     with pytest.raises(ValueError, match=message):

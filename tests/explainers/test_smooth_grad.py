@@ -213,12 +213,14 @@ def test_a_flat_score_has_blank_maps():
 
 
 @pytest.mark.parametrize("wrong", [0, -1, 1.5, True])
+@pytest.mark.sampled(1)  # they take no time
 def test_samples_are_counted(wrong):
     with pytest.raises(ValueError, match=rf"`samples` must be an integer of at least 1. Received: samples={wrong}"):
         SmoothGrad(samples=wrong)
 
 
 @pytest.mark.parametrize("wrong", [-1, -0.1, np.nan, np.inf, "0.1", None])
+@pytest.mark.sampled(1)  # they take no time
 def test_the_noise_is_a_number(wrong):
     with pytest.raises(ValueError, match=r"`noise` must be a number of at least 0. Received: noise="):
         SmoothGrad(noise=wrong)

@@ -7,8 +7,14 @@ import pytest
 
 import keras_advxai as kax
 from keras_advxai.explainers import GradCAM, IntegratedGradients
-from keras_advxai.measurements import Coordinates, Measurements
-from keras_advxai.measurements.completeness import Completeness, relative_gaps, steps_needed
+from keras_advxai.measurements import QUANTITIES, Coordinates, Measurements
+from keras_advxai.measurements.completeness import (
+    Completeness,
+    decides_steps,
+    relative_gaps,
+    steps_needed,
+    steps_used,
+)
 
 EPSILONS = (0.02, 0.1)
 GRADIENTS = IntegratedGradients(steps=8)
@@ -78,3 +84,16 @@ def test_no_change_of_the_score():
     assert gaps.tolist() == [0.0, np.inf, 0.1]
     assert Completeness.of(np.append(gaps, np.nan)) == (0.1, np.inf, 2 / 3)
     assert all(np.isnan(Completeness.of(np.array([np.nan]))))
+
+
+def test_steps_are_counted_where_an_explainer_decided_them():
+    known = Coordinates(("fgsm",), ("grad_cam", "by_itself"), ("nissim",), ("predicted",), (0.1,), classes=2)
+    steps = np.full(QUANTITIES["steps_used"].shape(known, 4), -1, "int32")
+    steps[1].flat[:4] = [7, 15, 95, 23]  # and the rest was not measured
+    found = Measurements.of(known, label=[0] * 4, prediction=[[0] * 4] * 2, steps_used=steps)
+    assert (decides_steps(found, "by_itself"), decides_steps(found, "grad_cam")) == (True, False)
+    assert steps_used(found, "by_itself") == (19.0, 95)
+    with pytest.raises(
+        ValueError, match="'grad_cam' takes as many steps for every image, so there is nothing to count"
+    ):
+        steps_used(found, "grad_cam")

@@ -66,6 +66,14 @@ def test_each_dissimilarity_has_a_largest_value_of_its_own():
         Measurements.of(known, **outcomes, dissimilarity=values[::-1])
 
 
+def test_of_a_dissimilarity_that_is_not_known_here_any_value_may_be():
+    known = dataclasses.replace(SMALL, explainers=("grad_cam",), metrics=("elsewhere", "nissim"))
+    values = np.full(QUANTITIES["dissimilarity"].shape(known, 1), 0.75, "float32")
+    values[0] = 1e6
+    found = Measurements.of(known, label=[0], prediction=[[0]] * 3, dissimilarity=values)
+    assert found.at("dissimilarity", attack="fgsm", explainer="grad_cam", epsilon=0.1) == 1e6
+
+
 def test_at_finds_every_number_by_its_labels():
     found, known = make_measurements(), COORDINATES
     for name, item in ((name, QUANTITIES[name]) for name in found.arrays):
@@ -107,6 +115,15 @@ def test_a_dimension_that_is_not_named_stays_but_for_metric_and_target():
         found.at("prediction", attack="fgsn")
     with pytest.raises(KeyError):
         found.at("nissim")
+    for name, labels, received in (
+        ("label", {"attack": "fgsm"}, "attack"),
+        ("label", {"epsilon": 0.1}, "epsilon"),
+        ("prediction", {"epsilon": 0.1}, "epsilon"),
+        ("prediction", {"explainer": "grad_cam", "attack": "fgsm", "epsilon": 0.1}, "attack, epsilon, explainer"),
+        ("distance", {"attack": "ddn", "epsilon": 0.1}, "attack, epsilon"),
+    ):
+        with pytest.raises(ValueError, match=f"epsilon is that of an attack. Received: {received}$"):
+            found.at(name, **labels)
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ import pytest
 from made_measurements import make_measurements, make_report
 
 from keras_advxai import EvaluationReport
+from keras_advxai.measurements import Measurements
 
 CONFIG = make_report().to_dict()
 
@@ -66,6 +67,19 @@ def test_what_is_left_out_has_its_usual_value():
 def test_an_entry_that_is_wrong_is_named(entry, value):
     with pytest.raises(ValueError, match=f"`provenance.{entry}` must"):
         EvaluationReport.from_dict({**CONFIG, "provenance": {**CONFIG["provenance"], entry: value}})
+
+
+@pytest.mark.parametrize("rule", ["least_likely", "runner_up", "random", "given", 0, 2, None])
+def test_targets_are_a_rule_a_class_or_nothing(rule):
+    found = make_measurements()
+    targets = found.arrays["attack_target"].copy()
+    targets[targets >= 0] = rule if isinstance(rule, int) else 1
+    found = Measurements.of(found.coordinates, **{**found.arrays, "attack_target": targets})
+    report = EvaluationReport(found, {"model": "net", "attack_targets": rule})
+    assert report.provenance["attack_targets"] == rule
+    if isinstance(rule, int):
+        with pytest.raises(ValueError, match="a targeted attack was to reach another class than 1"):
+            EvaluationReport(found, {"model": "net", "attack_targets": 1})
 
 
 def test_an_entry_that_does_not_belong_there_is_named():

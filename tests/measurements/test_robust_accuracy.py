@@ -31,6 +31,12 @@ def test_a_success_of_any_attack_at_any_smaller_epsilon_counts():
     assert found.accuracy("fgsm", 0.2) == 0.6  # each attack and epsilon by itself, below
 
 
+def test_a_success_is_one_on_an_image_that_was_right_before():
+    found = report()  # the last image is not
+    rates = [found.attack_success_rate(attack, epsilon) for attack in ("fgsm", "uniform_noise") for epsilon in EPSILONS]
+    assert rates == [0.25, 0.25, 0.25, 0.0]
+
+
 def test_one_attack_alone():
     found = report()
     assert found.robust(0.2, attack="fgsm").tolist() == [False, True, False, True, False]

@@ -61,6 +61,18 @@ def test_every_number_is_at_its_place(monkeypatch):
     assert set(rows[0]) == seen | {"index", "attack", "epsilon", "severity"}
 
 
+def test_one_sample_is_asked_by_its_number_and_several_by_a_slice():
+    samples = Samples(make_measurements(5))
+    assert [samples[place]["index"] for place in (0, 4, -1, np.int64(-5))] == [0, 4, 4, 0]
+    assert [sample["index"] for sample in samples[1::2]] == [1, 3]
+    for place in (5, -6):
+        with pytest.raises(IndexError, match=f"There are 5 images. Received: index={place}"):
+            samples[place]
+    for place in ("label", 1.0, None):
+        with pytest.raises(TypeError, match=rf"Samples are the 5 images, by number. .*Received: samples\[{place!r}\]"):
+            samples[place]
+
+
 def test_files_are_whole_or_not_there(tmp_path):
     samples = make_report().samples
     text = samples.to_csv(tmp_path / "samples.csv")

@@ -50,6 +50,7 @@ def test_a_model_without_weights_is_refused_and_the_message_says_how_to_build_it
 
 
 @pytest.mark.parametrize("bounds", [(1, 0), (0, 0), (0,), (0, 1, 2), "ab", (0, np.nan), (0, np.inf), 3])
+@pytest.mark.sampled(1)  # they take no time
 def test_bounds_that_are_none(bounds, model):
     with pytest.raises(
         ValueError, match=r"Argument `bounds` must be .* such as \(0, 1\) or \(0, 255\). Received: bounds="
@@ -86,6 +87,7 @@ def test_the_repr_says_what_was_set(build):
 @pytest.mark.parametrize(
     ("head", "classes", "binary"), [("softmax", 2, False), ("linear", 2, False), ("sigmoid", 2, True)]
 )
+@pytest.mark.sampled(1)  # they take no time
 def test_the_number_of_classes(head, classes, binary, build):
     classifier = kax.ImageClassifier(build(head))
     assert (classifier.classes, classifier.binary, classifier.head()) == (classes, binary, head)

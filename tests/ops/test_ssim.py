@@ -279,6 +279,7 @@ def test_window_size(size, window):
 
 
 @pytest.mark.parametrize("size", [(2, 8), (8, 2), (1, 1), (2, 2), (1, 2), (1,), (2,), (2, 9, 9), (9, 1, 2), (1, 1, 1)])
+@pytest.mark.sampled(1)  # they take no time
 def test_too_small(size):
     maps = np.zeros((1, *size, 1))
     message = f"at least {'x'.join('3' * len(size))} for .* a side of 2 into the batch.*size={'x'.join(map(str, size))}"
@@ -289,6 +290,7 @@ def test_too_small(size):
 
 
 @pytest.mark.parametrize("size", [(0, 5), (0,), (5, 5, 0)])
+@pytest.mark.sampled(1)  # they take no time
 def test_empty(size):
     with pytest.raises(ValueError, match="must not be empty"):
         dissimilarity(np.zeros((1, *size, 1)), np.zeros((1, *size, 1)))
@@ -315,6 +317,7 @@ def test_a_dimension_of_2_in_the_batch():
         ((1, 8, 8, 0), (1, 8, 8, 0), "must not be empty"),
     ],
 )
+@pytest.mark.sampled(1)  # they take no time
 def test_wrong_shapes(first, second, message):
     with pytest.raises(ValueError, match=message) as error:
         ssim(np.zeros(first), np.zeros(second))
@@ -322,6 +325,7 @@ def test_wrong_shapes(first, second, message):
 
 
 @pytest.mark.parametrize("signature", [(None, None, 8, 1), (None, 8, None, 1), (None, None, 1), None])
+@pytest.mark.sampled(1)  # they take no time
 def test_unknown_static_size(signature):
     function = tf.function(dissimilarity, input_signature=[tf.TensorSpec(signature, "float32")] * 2)
     with pytest.raises(ValueError, match=r"set_shape|must have the shape"):
@@ -329,12 +333,14 @@ def test_unknown_static_size(signature):
 
 
 @pytest.mark.parametrize("win_size", [1, 2, 4, 9, -3])
+@pytest.mark.sampled(1)  # they take no time
 def test_wrong_window(win_size):
     with pytest.raises(ValueError, match=f"`win_size` must be odd.*Received: win_size={win_size}"):
         ssim(np.zeros((1, 8, 8, 1)), np.zeros((1, 8, 8, 1)), win_size=win_size)
 
 
 @pytest.mark.parametrize("data_range", [0.0, -1.0, float("nan"), float("inf")])
+@pytest.mark.sampled(1)  # they take no time
 def test_wrong_data_range(data_range):
     with pytest.raises(ValueError, match="`data_range` must be a positive number"):
         ssim(np.zeros((1, 8, 8, 1)), np.zeros((1, 8, 8, 1)), data_range=data_range)
