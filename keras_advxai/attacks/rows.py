@@ -51,4 +51,4 @@ def valid(images: Tensor, others: Tensor) -> Tensor:
         images: What an attack returned, `(batch, height, width, channels)`.
         others: The images before it, of the same shape.
     """
-    return select(tf.math.is_finite(images), images, tf.broadcast_to(others, tf.shape(images)))
+    return select(tf.math.is_finite(images), images, others)
