@@ -114,7 +114,8 @@ def weighted_sum(values: Tensor) -> Tensor:
 
 
 def _floating(values: Any) -> list[Tensor]:
-    return [value for value in tf.nest.flatten(values) if tf.is_tensor(value) and value.dtype.is_floating]
+    # TensorFlow calls a variable of Keras a tensor, too, such as the states that a stateful GRU is called on.
+    return [value for value in tf.nest.flatten(values) if isinstance(value, tf.Tensor) and value.dtype.is_floating]
 
 
 def _ancestors(tensor: Tensor) -> set[str]:
