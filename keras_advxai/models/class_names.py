@@ -70,6 +70,19 @@ def class_names_of(data: Any, classes: int) -> tuple[str, ...] | None:
     return tuple(found) if all(isinstance(name, str) for name in found) else None
 
 
+def counted_names(data: Any) -> tuple[str, ...] | None:
+    """The names that the labels of data count; `None` where they have none, or no labels.
+
+    Args:
+        data: The data.
+    """
+    found: Any = getattr(data, "class_names", None)
+    # A dataset may know names and have no labels, as Keras' of `label_mode=None`.
+    labelled = isinstance(getattr(data, "element_spec", ()), tuple) and getattr(data, "labels", ()) is not None
+    named = isinstance(found, (list, tuple)) and all(isinstance(name, str) for name in found)
+    return tuple(found) if labelled and named else None
+
+
 def check_counted_names(data: Any, class_names: Any, classes: int) -> None:
     """Warn or raise where labels that were counted from names cannot be the model's classes.
 
@@ -84,10 +97,8 @@ def check_counted_names(data: Any, class_names: Any, classes: int) -> None:
     Raises:
         ValueError: The names that were given have those of the data at other places.
     """
-    found = getattr(data, "class_names", None)
-    # A dataset may know names and have no labels, as of `label_mode=None`; a table has numbers, whose names these are.
-    labelled = isinstance(getattr(data, "element_spec", ()), tuple) and getattr(data, "labels", ()) is not None
-    if not labelled or not isinstance(found, (list, tuple)) or not all(isinstance(name, str) for name in found):
+    found = counted_names(data)
+    if found is None:
         return
     if class_names is not None:
         by_index = isinstance(class_names, Mapping)

@@ -67,6 +67,13 @@ def test_a_folder_without_one_of_the_classes_is_told(folder, way, run):
         run(network(3), data, class_names=NAMES)
 
 
+def test_data_that_a_comparison_brings_to_another_size_count_the_same_names(folder):
+    heads = (L.Input((8, 8, 3)), L.Flatten(), L.Dense(3, activation="softmax"))
+    larger = {name: keras.Sequential(heads) for name in ("one", "other")}
+    with pytest.warns(UserWarning, match="have 2 class folders or names, 'ape', 'cow', and the model has 3 classes"):
+        kax.compare(larger, loaded(folder("ape", "cow"), "keras"), **QUIET)
+
+
 @pytest.mark.parametrize("run", [evaluated, trained])
 @pytest.mark.parametrize("head", [(2, "softmax"), (1, "sigmoid")])
 def test_as_many_names_as_classes_are_not(folder, head, run):
