@@ -24,7 +24,7 @@ from keras_advxai.explainers import get as get_explainer
 from keras_advxai.measurements.coordinates import SCORES
 from keras_advxai.measurements.scores import ScoreComparison
 from keras_advxai.models import ImageClassifier, LayerTable, as_classifier
-from keras_advxai.models.class_names import class_names_of
+from keras_advxai.models.class_names import check_counted_names, class_names_of
 from keras_advxai.models.compiled import cached_structure
 from keras_advxai.models.inputs import check_class_names, check_flag, check_number
 from keras_advxai.settings.arguments import (
@@ -141,8 +141,10 @@ def evaluate(
     with each_once(), cached_structure(classifier.model):
         classifier = decided(classifier, data)
         evaluator = Evaluator(classifier, wanted)
-        class_names = class_names_of(source, classifier.classes) if class_names is None else class_names
         check_class_names(class_names, classifier.classes)
+        if classifier.kind.name == "classification":
+            check_counted_names(data, class_names, classifier.classes)
+        class_names = class_names_of(source, classifier.classes) if class_names is None else class_names
         batches = audit.read(evaluator, data, part, names)
         batches.source = source
         if directory is not None:  # before hours of work, and not after

@@ -10,7 +10,7 @@ import keras
 
 from keras_advxai import audit
 from keras_advxai._typing import ImageNames
-from keras_advxai.callbacks.building import build, check_model
+from keras_advxai.callbacks.building import build, check_classes, check_model
 from keras_advxai.callbacks.cost import EpochClock
 from keras_advxai.callbacks.disk_space import check_space
 from keras_advxai.callbacks.evaluations import Evaluations
@@ -29,7 +29,7 @@ from keras_advxai.evaluation import EvaluationReport, EvaluationSettings
 from keras_advxai.execution import Evaluator
 from keras_advxai.execution.duration import compiling
 from keras_advxai.measurements.unmeasured import cause_text
-from keras_advxai.models.inputs import check_class_names, check_flag, check_number, check_whole_number
+from keras_advxai.models.inputs import check_flag, check_number, check_whole_number
 from keras_advxai.settings.arguments import EvaluationArguments, takes_settings
 from keras_advxai.tensorboard.dashboards import HParams, check_hparams
 from keras_advxai.tensorboard.directory import check_log_dir
@@ -210,7 +210,7 @@ class AdversarialEvaluation(keras.callbacks.Callback):
         with self._teller.each_warning_once():
             build(self.model, self.data, self.settings)
             classifier = decided(self.settings.classifier(self.model), self.data)
-            check_class_names(self.class_names, classifier.classes)
+            check_classes(self.class_names, self.data, classifier)
             evaluator = Evaluator(classifier, self.settings)
             # Six more passes in every early epoch, for what a clean accuracy unlike `val_accuracy` says by itself.
             batches = audit.read(evaluator, self.data, names=self.names, ranges=False)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import keras
 
 from keras_advxai.data import first_inputs
-from keras_advxai.models import applications
+from keras_advxai.models import ImageClassifier, applications
+from keras_advxai.models.class_names import check_class_names, check_counted_names
 from keras_advxai.models.own_preprocessing import own_preprocessor
 from keras_advxai.settings.evaluation_settings import EvaluationSettings
 
@@ -28,6 +30,19 @@ def check_model(model: Any) -> None:
             f"{type(model).__module__}.{type(model).__name__}. A model of tf_keras (Keras 2) that is saved as "
             ".keras or .h5 may be loaded by keras.models.load_model, and trained or passed to kax.evaluate then."
         )
+
+
+def check_classes(class_names: Sequence[str] | None, data: Any, classifier: ImageClassifier) -> None:
+    """Raise or warn if the names of the classes, or those that the data count, are not those of the model's classes.
+
+    Args:
+        class_names: The names that the callback was given.
+        data: What the model will be evaluated on.
+        classifier: The classifier.
+    """
+    check_class_names(class_names, classifier.classes)
+    if classifier.kind.name == "classification":
+        check_counted_names(data, class_names, classifier.classes)
 
 
 def build(model: keras.Model, data: Any, settings: EvaluationSettings) -> None:

@@ -10,6 +10,9 @@ from __future__ import annotations
 from keras_advxai.checks import settings
 
 # isort: split
+from keras_advxai.checks import own_ways
+
+# isort: split
 from keras_advxai.checks import data
 
 # isort: split
@@ -35,6 +38,7 @@ __all__ = [
     "data",
     "drift",
     "findings",
+    "own_ways",
     "settings",
     "values",
 ]

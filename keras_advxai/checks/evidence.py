@@ -48,6 +48,8 @@ class Evidence:
         random: What makes the model random when it runs: names of seed generators and operations.
         non_finite_weights: Names of the model's variables that hold NaN or infinity.
         own_prediction: The method by which the model predicts otherwise than by its call; `None` where it has none.
+        own_evaluation: The method by which `model.evaluate` measures it otherwise, or by which alone it is trained;
+            `None` where it has none.
         own_threshold: The threshold of a metric that the model was compiled with, where it is another than that of the
             model's head; `None` where there is none.
         unmerged: The feature maps that the classes are computed from where no layer merges them and one is explained
@@ -75,6 +77,7 @@ class Evidence:
     random: tuple[str, ...] = ()
     non_finite_weights: tuple[str, ...] = ()
     own_prediction: str | None = None
+    own_evaluation: str | None = None
     own_threshold: float | None = None
     unmerged: tuple[str, ...] = ()
     passed_over: tuple[str, ...] = ()

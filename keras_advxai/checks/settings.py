@@ -92,39 +92,6 @@ def softmax_twice(seen: Evidence) -> str | None:
     )
 
 
-@check("own-prediction", "warning")
-def own_prediction(seen: Evidence) -> str | None:
-    """The model's class has a `predict_step` or a `predict` of its own, which the evaluation does not run.
-
-    Attacks and explanations need the model's call. Where its own method does more than that, such as to standardise
-    the images, `model.predict` and all figures here are of different inputs: give what it does as `preprocess`, a
-    function of images. Where it only passes the call's output on, nothing is wrong.
-    """
-    if seen.own_prediction is None:
-        return None
-    return (
-        f"The model predicts by a method of its own, `{seen.own_prediction}`, and is evaluated by its call: what that "
-        "method does to images is in none of these figures. Pass it as `preprocess=`, or compare the accuracy with "
-        "that of `model.predict`."
-    )
-
-
-@check("other-threshold", "warning")
-def other_threshold(seen: Evidence) -> str | None:
-    """A metric that the model was compiled with decides at another threshold than the evaluation.
-
-    Here a unit says its class where its probability is above a half. With a `BinaryAccuracy(threshold=0.9)` Keras
-    counts other decisions than all figures here do. To evaluate those, move them to the middle: a layer in front of the
-    sigmoid that takes the threshold's log-odds from the logits.
-    """
-    if seen.own_threshold is None:
-        return None
-    return (
-        f"The model was compiled with a metric that decides at {seen.own_threshold:g}, and the evaluation decides "
-        "where both classes are as likely: accuracies of Keras and those here are of different decisions."
-    )
-
-
 @check("one-of-several-maps", "warning")
 def one_of_several_maps(seen: Evidence) -> str | None:
     """The classes are computed from several feature maps that no layer merges, and one of them is explained.

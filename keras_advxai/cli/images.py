@@ -163,6 +163,7 @@ def _of_files(path: pathlib.Path, classifier: ImageClassifier, reading: Reading,
             named = found.class_names
         elif not how["numbers"]:
             doubts = (_nameless(found.class_names, classifier.classes),)
+            found.class_names = None  # said here, in words of the command line
     return Images(found, names, named, x, shown, y, len(found.names), doubts)
 
 

@@ -15,6 +15,7 @@ from keras_advxai._typing import Bounds
 from keras_advxai.data import load, streams
 from keras_advxai.data.names import Named, given_names
 from keras_advxai.models import ImageClassifier
+from keras_advxai.models.class_names import counted_names
 from keras_advxai.models.inputs import describe
 from keras_advxai.ops.random import content_keys
 
@@ -102,6 +103,7 @@ class Fitted(keras.utils.PyDataset):
     ) -> None:
         super().__init__()
         self._data, self.shape, self._bounds, self._batch_size = data, shape, bounds, batch_size
+        self.class_names = counted_names(data)  # of a folder, which labels count
         self._arrays = None if isinstance(data, (tf.data.Dataset, keras.utils.PyDataset)) else _parts(data)
         self._names = None
         if names is not None:

@@ -42,9 +42,10 @@ def load(
     """Images and labels from a path, in the form that `evaluate` takes.
 
     Image files are decoded when their batch is read, each once: JPEG, PNG, BMP, the first frame of a GIF, WebP and TIFF
-    where Pillow can, turned as their EXIF says, with 16 bits and gray scaled to the range of 8. With a `size`, the
-    middle of a photograph is resized by default, as wide as its shorter side allows, since a network takes a photograph
-    that was stretched for something else.
+    where Pillow can, turned as their EXIF says (`tf.io.decode_jpeg` and Keras' `image_dataset_from_directory` leave
+    them as they lie), with 16 bits and gray scaled to the range of 8. With a `size`, the middle of a photograph is
+    resized by default, as wide as its shorter side allows, since a network takes a photograph that was stretched for
+    something else.
 
     Args:
         path: A folder of images, with a sub-folder for each class or without labels; a `.csv` table with a path and a

@@ -20,7 +20,7 @@ from keras_advxai.execution.other_range import other_range
 from keras_advxai.explainers.default_layer import explained_by_default
 from keras_advxai.models import ImageClassifier
 from keras_advxai.models.arriving import Arriving, compared
-from keras_advxai.models.own_prediction import own_prediction
+from keras_advxai.models.own_prediction import own_evaluation, own_prediction
 from keras_advxai.models.own_threshold import own_threshold
 from keras_advxai.models.stateful import stateful_layers
 from keras_advxai.models.variables import non_finite_variables, weights_hash
@@ -75,6 +75,7 @@ def report_of(
         random=topology.random,
         non_finite_weights=non_finite_variables(classifier.model),
         own_prediction=own_prediction(classifier.model),
+        own_evaluation=own_evaluation(classifier.model),
         own_threshold=_own_threshold(classifier, shape),
         **explained_by_default(plan.explainers, classifier, shape),
         mixing_layer=mixing,
@@ -110,7 +111,7 @@ def report_of(
 def _own_threshold(classifier: ImageClassifier, shape: Shape) -> float | None:
     several = classifier.kind.name == "multi_label"
     decides = several or (classifier.kind.name == "classification" and classifier.binary)
-    return own_threshold(classifier.model, classifier.head(shape)) if decides else None
+    return own_threshold(classifier.model, classifier.head(shape), classifier.output) if decides else None
 
 
 def _listed(class_names: Sequence[str] | Mapping[int, str] | None) -> list[str]:

@@ -15,6 +15,7 @@ from keras_advxai.evaluation.corrupting import check_corruptions
 from keras_advxai.evaluation.measure import Measure
 from keras_advxai.evaluation.pictures import gather_examples
 from keras_advxai.evaluation.plan import MeasurementPlan
+from keras_advxai.explainers.parts import check_count
 from keras_advxai.measurements.coordinates import Coordinates
 from keras_advxai.measurements.measurements import Measurements
 from keras_advxai.measurements.part import Part
@@ -153,6 +154,9 @@ class Step:
     def _part(self, result: dict[str, Any], batch: Batch) -> Part:
         """The part that was measured, of what the compiled step returned for a batch."""
         found = keras.tree.map_structure(lambda tensor: tensor.numpy(), result)
+        for explainer in self.plan.explainers:
+            # How many maps an image has shows only when the graph has run.
+            check_count(found["clean"]["blank"][explainer.name], found["clean"]["label"], explainer)
         found["clean"] |= {} if batch.names is None else {"name": batch.names}
         measurements = Measurements.gather(self._coordinates(found), found)
         examples = gather_examples(found, measurements, self.classifier, batch.first)

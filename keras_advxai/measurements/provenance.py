@@ -111,6 +111,7 @@ _PART: dict[str, Callable[[Any], bool]] = {
 """What is kept of a part of the data, with the check of each entry."""
 _OF_SOME_PARTS: dict[str, Callable[[Any], bool]] = {
     "own_prediction": is_text,
+    "own_evaluation": is_text,
     "own_threshold": _number,
     "unmerged": _list_of(is_text),
     "passed_over": _list_of(is_text),

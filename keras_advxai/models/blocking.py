@@ -114,7 +114,7 @@ def weighted_sum(values: Tensor) -> Tensor:
 
 
 def _floating(values: Any) -> list[Tensor]:
-    # A layer that keeps a state is given its variables, which are no tensors of the graph.
+    # TensorFlow calls a variable of Keras a tensor, too, such as the states that a stateful GRU is called on.
     return [value for value in tf.nest.flatten(values) if isinstance(value, tf.Tensor) and value.dtype.is_floating]
 
 

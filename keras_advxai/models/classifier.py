@@ -48,10 +48,10 @@ class ImageClassifier(LayeredModel):
             applies; or `"none"` for images that the model takes as they are. Defaults to `None`: the first that exists.
         from_logits: Whether the model's output is logits (`True`) or probabilities (`False`). Defaults to
             `None`: it is inferred from the model's last operation.
-        output: For a model with several outputs, the name or index of the one with the classes. Defaults to
-            `None`.
-        input: For a model with several inputs, the name or index of the one with the images. The others are
-            passed through. Defaults to `None`.
+        output: For a model with several outputs, the name or index of the one with the classes. An index counts as
+            `model.outputs` does, dictionaries by their sorted keys. Defaults to `None`.
+        input: For a model with several inputs, the name of the one with the images, or its index in `model.inputs`.
+            The others are passed through. Defaults to `None`.
         reduce: For a model whose output has another shape than `(batch, classes)`, such as one of segmentation, a
             detector or a classifier of frames: a function of the output, float32, to `(batch, classes)`, made of
             differentiable TensorFlow or Keras operations, such as the mean over a region (Seg-Grad-CAM). If the model

@@ -30,11 +30,20 @@ def find_logits(output: Any, from_logits: bool | None, reduce: Reduce = None) ->
     Returns:
         The logits, and the kind of head: `"linear"`, `"softmax"` (or its logarithm), `"sigmoid"`, or `"probability"`
         where the logits had to be recovered as the logarithms of the output.
+
+    Raises:
+        ValueError: The model ends in a softmax of one unit.
     """
+    final = source(output).op
+    if final.type in ("Softmax", "LogSoftmax") and output.shape.rank == 2 and output.shape[-1] == 1 and reduce is None:
+        raise ValueError(
+            "The model ends in a softmax of one unit, which is 1 for every image: it predicts nothing. A binary "
+            "classifier ends in a softmax of two units, or in one unit with a sigmoid: train it with "
+            "activation='sigmoid' in place of 'softmax'."
+        )
     # A user who knows is believed, whatever the last operation looks like.
     if from_logits:
         return reduced(output, reduce), "linear"
-    final = source(output).op
     # A softmax over the groups of a reshaped output has probabilities of each group; the classes have none together.
     whole = is_whole(final, output)
     # From the logits, a saturated softmax (one class at 1.0 in float32) still has a gradient. The same for the

@@ -79,7 +79,8 @@ def check_no_thresholds(y: Any, classes: int, where: str) -> None:
         ValueError: The largest of them is the number of sigmoids.
     """
     labels = as_array(y, where)
-    indices = labels.size and labels.size == len(labels) and is_real(labels)
+    # One sigmoid is one label, which an image has (1) or has not (0).
+    indices = classes > 1 and labels.size and labels.size == len(labels) and is_real(labels)
     if indices and labels.min() >= 0 and labels.max() == classes:
         raise ValueError(
             f"{where} must lie in 0..{classes - 1}, because the model has {classes} classes. Received: labels from "

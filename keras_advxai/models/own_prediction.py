@@ -1,4 +1,4 @@
-"""Whether a model predicts otherwise than by its call."""
+"""Whether a model predicts, is evaluated or trained otherwise than by its call."""
 
 from __future__ import annotations
 
@@ -16,7 +16,22 @@ def own_prediction(model: keras.Model) -> str | None:
     Args:
         model: The model.
     """
-    for name in ("predict_step", "predict"):
+    return _own(model, "predict_step", "predict")
+
+
+def own_evaluation(model: keras.Model) -> str | None:
+    """The method of a user's class by which `model.evaluate` measures a model, or by which alone it is trained.
+
+    Such as `"Net.test_step"`; `"Net.train_step"` only where it is evaluated in Keras' way; `None` if it has neither.
+
+    Args:
+        model: The model.
+    """
+    return _own(model, "test_step", "evaluate") or _own(model, "train_step")
+
+
+def _own(model: keras.Model, *names: str) -> str | None:
+    for name in names:
         owner = next(cls for cls in type(model).__mro__ if name in vars(cls))
         if owner.__module__.split(".")[0] not in _KNOWN:
             return f"{owner.__name__}.{name}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Mapping
 from typing import Any, Literal
 
@@ -17,10 +18,12 @@ class Selection:
     Args:
         model: The model. It is not kept.
         what: `"input"` or `"output"`.
-        chosen: The name or index; `None` where there is only one.
+        chosen: The name or index; `None` where there is only one. An index counts as `model.inputs` and `model.outputs`
+            do: a dictionary by its sorted keys, as Keras flattens it.
 
     Attributes:
-        names: The names that the model declares; none for most subclassed models.
+        names: The names that the model declares, in the order of `model.inputs` or `model.outputs`; none for most
+            subclassed models.
 
     Raises:
         ValueError: There are several and none was chosen, or there is no such one.
@@ -81,9 +84,20 @@ class Selection:
             self._check(self.names or [str(index) for index in range(len(parts))])
             index = self.names.index(self.chosen) if isinstance(self.chosen, str) else self.chosen or 0
             return index % len(parts)
-        names = self.names if self.names and all(name in parts for name in self.names) else list(parts)
+        names = self.names if self.names and all(name in parts for name in self.names) else flat_keys(parts)
+        if names is not self.names and len(self.names) > 1 and isinstance(self.chosen, int):
+            # Counted among the model's own, of which not all need be there: labels may be those of one output.
+            meant = self.names[self.chosen]
+            if meant not in parts:
+                raise ValueError(
+                    f"The model's {self.what} {self.chosen} is {meant!r}, which is not among what was given. Received: "
+                    f"{', '.join(map(str, names))}"
+                )
+            return meant
         self._check(names)
-        return self.chosen if self.chosen in parts else names[int(self.chosen or 0)]
+        if self.chosen in parts:
+            return self.chosen
+        return names[int(self.chosen or 0)]
 
     def _check(self, names: list[str]) -> None:
         if len(names) > 1 and self.chosen is None:
@@ -112,12 +126,33 @@ def is_structure(parts: Any) -> bool:
     return isinstance(parts, (Mapping, list, tuple))
 
 
+def flat_keys(parts: Mapping[Any, Any]) -> list[Any]:
+    """The keys of a dictionary in the order in which Keras flattens it, that of `model.inputs` and `model.outputs`.
+
+    Args:
+        parts: The dictionary.
+
+    Example:
+
+    >>> from keras_advxai.models.selection import flat_keys
+    >>> flat_keys({"odd": 1, "digit": 2})
+    ['digit', 'odd']
+    """
+    if not isinstance(parts, dict):
+        return list(parts)
+    keys = copy.copy(parts)  # of its own kind: an ordered dictionary is not sorted
+    for key in parts:
+        keys[key] = key
+    flat: list[Any] = keras.tree.flatten(keys)
+    return flat
+
+
 def _names(model: keras.Model, what: str) -> list[str]:
     # The keys of a dictionary are what the user passes; `input_names` has the names of the layers, which may be
     # others.
     structure = getattr(model, what, None) if hasattr(model, f"{what}s") else None
     if isinstance(structure, dict):
-        return list(structure)
+        return flat_keys(structure)
     names = getattr(model, f"{what}_names", None)
     if names:
         return list(names)

@@ -72,3 +72,35 @@ def test_the_second_run_goes_on_from_the_seeds_that_the_first_left(layer, build,
     own = OwnCall(kax.ImageClassifier(with_first(layer, build("linear"))), [x])
     assert own.is_random
     assert own.changed == []
+
+
+class Queries(keras.layers.Layer):
+    """Returns a variable of its own, as learned queries are."""
+
+    def build(self, shape):
+        self.queries = self.add_weight(shape=(1, 1, shape[-1]), initializer="ones")
+
+    def call(self, x):
+        return self.queries
+
+
+def with_queries():
+    images = keras.Input((8, 8))
+    maps = keras.layers.Conv1D(4, 3, activation="relu")(images)
+    scores = keras.layers.Multiply()([maps, Queries()(maps)])
+    return keras.Model(images, keras.layers.Dense(3)(keras.layers.GlobalAveragePooling1D()(scores)))
+
+
+def stateful():
+    head = keras.layers.GRU(4, stateful=True), keras.layers.Dense(3, activation="softmax")
+    return keras.Sequential([keras.Input((8, 8), batch_size=4), keras.layers.Conv1D(4, 3, activation="relu"), *head])
+
+
+@pytest.mark.parametrize("make", [stateful, with_queries])
+def test_variables_among_what_layers_take_and_return(make):
+    """TensorFlow calls a variable of Keras a tensor, and its type is a text."""
+    x, labels = np.random.default_rng(0).random((8, 8, 8), "float32"), np.arange(8) % 3
+    given = {"batch_size": 4, "epsilons": (0.02, 0.05), "progress": False}
+    report = kax.evaluate(make(), (x, labels), checks="all", **given)
+    assert ("stateful-model" in ids(report)) == (make is stateful)
+    assert "partial" not in ids(report)

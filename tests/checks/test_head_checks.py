@@ -247,6 +247,42 @@ def test_a_way_of_its_own_to_predict_is_told():
     assert [finding.id for finding in merged.warnings].count("own-prediction") == 1
 
 
+def step_of(*names):
+    """A class with steps of its own, which standardise the images."""
+
+    def step(name):
+        def own(self, data):
+            return getattr(keras.Sequential, name)(self, ((data[0] - 0.5) / 0.25, *data[1:]))
+
+        return own
+
+    return type("Net", (keras.Sequential,), {name: step(name) for name in names})
+
+
+@pytest.mark.parametrize(
+    ("names", "id", "severity"),
+    [
+        (["test_step"], "own-evaluation", "warning"),
+        (["train_step", "test_step"], "own-evaluation", "warning"),
+        (["train_step"], "own-training", "note"),
+        (["predict_step", "train_step"], "own-prediction", "warning"),
+        ([], None, None),
+    ],
+)
+def test_a_way_of_its_own_to_train_or_to_measure_is_told(names, id, severity):
+    model = step_of(*names)([L.Input((6, 6, 1)), L.Flatten(), L.Dense(3)])
+    given = {"explainers": (), "epsilons": (0.05,), "noise_control": False, "progress": False}
+    ids = {"own-prediction", "own-evaluation", "own-training"}
+    whole = kax.evaluate(model, (X, np.arange(6) % 3), **given)
+    parts = [kax.evaluate(model, (X, np.arange(6) % 3), batch_size=3, shard=(i, 2), **given) for i in range(2)]
+    merged = kax.EvaluationReport.merge([kax.EvaluationReport.from_json(part.to_json()) for part in parts])
+    for report in (whole, merged):
+        told = [finding for finding in report.warnings if finding.id in ids]
+        assert [(finding.id, finding.severity) for finding in told] == ([(id, severity)] if id else [])
+        assert all("`preprocess=`" in finding for finding in told)
+        assert all("`Net.test_step`" in finding for finding in told if "test_step" in names)
+
+
 def compiled(head, threshold):
     model = network(L.Dense(1, activation=head))
     metric = keras.metrics.BinaryAccuracy(name="accuracy", threshold=threshold)
@@ -257,7 +293,7 @@ def compiled(head, threshold):
 
 @pytest.mark.parametrize(
     ("head", "threshold", "told"),
-    [("sigmoid", 0.5, False), ("sigmoid", 0.9, True), (None, 0.0, False), (None, 0.5, False), (None, 1.5, True)],
+    [("sigmoid", 0.5, False), ("sigmoid", 0.9, True), (None, 0.0, False), (None, 0.5, True), (None, 1.5, True)],
 )
 def test_a_metric_that_decides_elsewhere_is_told(head, threshold, told):
     settings = {"explainers": (), "epsilons": (0.05,), "noise_control": False, "progress": False}
@@ -266,7 +302,42 @@ def test_a_metric_that_decides_elsewhere_is_told(head, threshold, told):
     report = kax.evaluate(model, (X, labels), **settings)
     sentences = [str(finding) for finding in report.warnings if finding.id == "other-threshold"]
     assert len(sentences) == told
-    assert all(f"decides at {threshold:g}," in sentence for sentence in sentences)
+    assert all(f"output is above {threshold:g}, and" in sentence for sentence in sentences)
     parts = [kax.evaluate(model, (X, labels), batch_size=3, shard=(index, 2), **settings) for index in range(2)]
     whole = kax.EvaluationReport.merge([kax.EvaluationReport.from_json(part.to_json()) for part in parts])
     assert [str(finding) for finding in whole.warnings if finding.id == "other-threshold"] == sentences
+
+
+BY_LOGITS = keras.losses.BinaryCrossentropy(from_logits=True)
+
+
+@pytest.mark.parametrize(
+    "metric", ["accuracy", "binary_accuracy", keras.metrics.BinaryAccuracy(), keras.metrics.binary_accuracy]
+)
+@pytest.mark.parametrize("units", [1, 3])
+def test_keras_default_on_logits_decides_elsewhere(metric, units):
+    """One logit of 0.25 is class 1 here, and class 0 of Keras' accuracy."""
+    model = network(L.Dense(units, kernel_initializer="zeros", bias_initializer=keras.initializers.Constant(0.25)))
+    labels = np.ones((len(X), units) if units > 1 else len(X), int)
+    model.compile("sgd", BY_LOGITS, metrics=[metric])
+    keras_accuracy = model.evaluate(X, labels, verbose=0)[1]
+    given = {"explainers": (), "epsilons": (0.05,), "progress": False, "from_logits": True}
+    report = kax.evaluate(model, (X, labels), **given, labels="multi" if units > 1 else None)
+    told = "other-threshold" in [finding.id for finding in report.warnings]
+    assert told == (units == 1 or metric != "accuracy")  # of several columns that is the accuracy of the largest
+    assert report.clean_accuracy == 1
+    assert not told or keras_accuracy == 0
+
+
+def test_of_several_outputs_the_metrics_of_the_one_that_is_evaluated_count():
+    image = L.Input((6, 6, 1))
+    h = L.GlobalAveragePooling2D()(L.Conv2D(3, 3)(image))
+    model = keras.Model(image, {"a": L.Dense(1, name="a")(h), "b": L.Dense(1, activation="sigmoid", name="b")(h)})
+    at = keras.metrics.BinaryAccuracy
+    model.compile("sgd", {"a": BY_LOGITS, "b": "binary_crossentropy"}, metrics={"a": [at(threshold=0)], "b": [at()]})
+    labels = {name: np.arange(len(X)) % 2 for name in "ab"}
+    model.evaluate(X, labels, verbose=0)
+    given = {"explainers": (), "epsilons": (0.05,), "progress": False}
+    for output, from_logits in (("a", True), ("b", None), (0, True), (1, None)):
+        report = kax.evaluate(model, (X, labels), output=output, from_logits=from_logits, **given)
+        assert "other-threshold" not in [finding.id for finding in report.warnings], output

@@ -261,6 +261,15 @@ def test_an_output_that_is_not_one_value_for_each_class_is_refused():
         kax.ImageClassifier(model).layers()
 
 
+@pytest.mark.filterwarnings("ignore:You are using a softmax over axis")
+@pytest.mark.parametrize("settings", [{}, {"from_logits": True}, {"from_logits": False}, {"task": "regression"}])
+@pytest.mark.parametrize("activation", ["softmax", "log_softmax"])
+def test_a_softmax_of_one_unit_is_refused_as_what_it_is(activation, settings):
+    model = keras.Sequential([layers.Input((4, 4, 1)), layers.Flatten(), layers.Dense(1, activation=activation)])
+    with pytest.raises(ValueError, match=r"a softmax of one unit, which is 1 for every image.*activation='sigmoid'"):
+        kax.evaluate(model, helpers.random_images(2, (4, 4, 1)), explainers=(), progress=False, **settings)
+
+
 def test_one_linear_unit_is_refused_with_what_to_do():
     model = helpers.linear_model(np.ones((16, 1)), (4, 4, 1))
     x = helpers.random_images(2, (4, 4, 1))

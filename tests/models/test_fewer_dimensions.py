@@ -254,3 +254,5 @@ def test_windows_in_a_layer_of_their_own_are_refused_in_a_sentence():
     model = keras.Sequential([keras.Input(IMAGE), *layers])
     with pytest.raises(ValueError, match="returned 8 maps of 2 images: the layer that is explained sees each image in"):
         kax.explainers.GradCAM()(model, np.zeros((2, *IMAGE), "float32"))
+    with pytest.raises(ValueError, match="returned 8 maps of 2 images: the layer that is explained sees each image in"):
+        kax.evaluate(model, np.zeros((2, *IMAGE), "float32"), metrics="cosine_distance", progress=False)
