@@ -23,7 +23,7 @@ SETS: dict[str, tuple[str, ...]] = {
     "attacks/ddn": ("attacks/ddn attacks/minimum_norm_attack",),
     "attacks/deep_fool": ("attacks/deep_fool attacks/minimum_norm_attack",),
     "attacks/minimum_norm_attack": ("attacks/minimum_norm_attack attacks/ddn attacks/deep_fool",),
-    "attacks/proposals": ("attacks/square",),
+    "attacks/proposals": ("attacks/proposals attacks/square",),
     "attacks/square": ("attacks/square",),
     "attacks/registry": ("registry attacks/attack",),
     "attacks/rows": ("attacks/ddn attacks/deep_fool attacks/square attacks/multi_target_pgd",),
