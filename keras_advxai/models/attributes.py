@@ -16,6 +16,8 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from keras_advxai._registry import hashable
+
 _ATOMS = frozenset({bool, int, float, complex, str, bytes, type(None)})
 _LONGEST = 256
 """Of longer lists only their length counts: to look at them took longer than what is kept."""
@@ -106,6 +108,31 @@ def frozen(operation: keras.Operation, without: Container[str] = ()) -> tuple[tu
         for item in own:
             found.extend((name, value) for name, value in vars(item).items() if type(value) in _ATOMS)
     return tuple(item for item in found if item[0] not in without) if without else tuple(found)
+
+
+def told_apart(setting: Any) -> Hashable:
+    """Something that is equal as long as a trace takes in the same of a setting, which may be a user's function.
+
+    Args:
+        setting: A value, or a function that reads others of its module or encloses them, as a `preprocess` may.
+
+    Example:
+
+    >>> from keras_advxai.models.attributes import told_apart
+    >>> factors = [2.0]
+    >>> def doubled(x):
+    ...     return factors[0] * x
+    >>> before = told_apart(doubled)
+    >>> factors[0] = 3.0
+    >>> before == told_apart(doubled)
+    False
+    """
+    if isinstance(setting, keras.Operation):  # a layer as `preprocess`
+        return hashable(setting), frozen(setting)
+    if isinstance(setting, types.FunctionType) or (callable(setting) and _is_of_user(setting)):
+        return hashable(setting), _value(setting, _DEEPEST)
+    known: Hashable = hashable(setting)
+    return known
 
 
 @functools.cache

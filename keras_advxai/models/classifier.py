@@ -11,10 +11,10 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from keras_advxai._registry import hashable
 from keras_advxai._typing import Bounds, Labels, Preprocess, Reduce, Shape, TaskName, Tensor
 from keras_advxai.models import applications, compiled, heads, inputs, signature
 from keras_advxai.models.arrays import as_tensor
+from keras_advxai.models.attributes import told_apart
 from keras_advxai.models.autograph import do_not_convert
 from keras_advxai.models.forward import Forward
 from keras_advxai.models.kinds import kind_of
@@ -341,7 +341,7 @@ class ImageClassifier(LayeredModel):
             )
 
     def _identity(self) -> Hashable:
-        return (*(hashable(value) for value in self._settings().values()), self._space.key)
+        return (*map(told_apart, self._settings().values()), self._space.key)
 
 
 def _call(

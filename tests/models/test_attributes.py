@@ -212,3 +212,38 @@ def test_what_running_a_model_changes_is_left_out_from_then_on():
     assert len(layer.seen) == noted, "not traced again"
     layer.factor = 3.0
     np.testing.assert_allclose(logits(model), model.model(X), rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("setting", ["preprocess", "reduce"])
+def test_what_a_function_of_the_user_reads_is_seen(setting, monkeypatch):
+    def scaled(x):
+        return x * SCALE
+
+    net = classifier(L.Rescaling(1.0)).model
+    model = kax.ImageClassifier(net, bounds=(0, 1), **{setting: scaled})
+    first = logits(model)
+    monkeypatch.setitem(globals(), "SCALE", 3.0)
+    again = kax.ImageClassifier(net, bounds=(0, 1), **{setting: scaled})
+    for found in (logits(model), logits(again)):
+        np.testing.assert_allclose(
+            found - found.mean(1, keepdims=True), 3 * (first - first.mean(1, keepdims=True)), rtol=1e-4, atol=1e-5
+        )
+
+
+@pytest.mark.parametrize("made", [L.Rescaling, lambda scale: Scaling(scale)], ids=["layer", "object"])
+def test_what_is_changed_in_an_object_that_preprocesses_is_seen(made):
+    way = made(1.0)
+    model = kax.ImageClassifier(classifier(L.Rescaling(1.0)).model, bounds=(0, 1), preprocess=way)
+    first = logits(model)
+    way.scale = 3.0
+    np.testing.assert_allclose(logits(model) / first, np.full_like(first, 3), rtol=1e-3)
+
+
+class Scaling:
+    """Preprocesses without being a layer."""
+
+    def __init__(self, scale):
+        self.scale = scale
+
+    def __call__(self, x):
+        return x * self.scale
