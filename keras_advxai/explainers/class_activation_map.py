@@ -76,9 +76,9 @@ class ClassActivationMap(LayerExplainer):
         (layer,) = self.layers(model, x.shape[1:])
         lacking = model.topology(x.shape[1:]).locate(layer).lacking
         # In float32 also under mixed precision: a sum over 2048 channels may overflow float16, whose largest is 65504.
-        activation = tf.cast(self.as_map(forward.activation(layer), lacking), tf.float32)
+        activation = tf.cast(self.as_map(forward.activation(layer), lacking, x.shape[1:-1]), tf.float32)
         # A transform moves values and mixes none, so the gradient is laid out as the activation is.
         gradient = forward.gradient(SCORES[self.score], targets, wrt=layer)
-        gradient = tf.cast(self.as_map(gradient, lacking), tf.float32)
+        gradient = tf.cast(self.as_map(gradient, lacking, x.shape[1:-1]), tf.float32)
         maps = tf.reduce_sum(activation * self.weights(activation, gradient), axis=-1, keepdims=True)
         return tf.nn.relu(maps) if self.relu else maps

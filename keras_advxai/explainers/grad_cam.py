@@ -25,8 +25,8 @@ class GradCAM(ClassActivationMap):
         relu: Whether evidence against the class is cut off. Without it, attributions are signed and heatmaps
             in [-1, 1]. Defaults to `True`.
         reshape_transform: For a `layer` that does not return a map, what makes one of its output: `"tokens"` for a
-            vision transformer's `(batch, tokens, channels)`, laid out as a square without the class token, or a
-            function to `(batch, height, width, channels)`. (To save a function with the explainer, register it with
+            vision transformer's `(batch, tokens, channels)` (class tokens first, then patches row by row, in the
+            proportions of the image), or a function to `(batch, height, width, channels)`. (To save a function with the explainer, register it with
             `keras.saving.register_keras_serializable`.) Defaults to `None`.
 
     Raises:

@@ -30,8 +30,8 @@ class LayerExplainer(Explainer):
         relu: Whether evidence against the class is cut off. Without it, attributions are signed and heatmaps
             in [-1, 1]. Defaults to `True`.
         reshape_transform: For a `layer` that does not return a feature map, what converts its output to one: `"tokens"`
-            for a vision transformer's `(batch, tokens, channels)`, laid out as a square without the class token, or a
-            function to `(batch, height, width, channels)`. (To save a function with the explainer, register it with
+            for a vision transformer's `(batch, tokens, channels)` (class tokens first, then patches row by row, in the
+            proportions of the image), or a function to `(batch, height, width, channels)`. (To save a function with the explainer, register it with
             `keras.saving.register_keras_serializable`.) Defaults to `None`.
 
     Raises:
@@ -145,16 +145,16 @@ class LayerExplainer(Explainer):
         """The path of the explained layer; see `Explainer.layers`."""
         return (model.layer_path(self.layer, shape, spatial=self.reshape_transform is None),)
 
-    def as_map(self, output: Tensor, lacking: Sequence[int]) -> Tensor:
+    def as_map(self, output: Tensor, lacking: Sequence[int], size: Sequence[int | None]) -> Tensor:
         """What the layer returned, or the gradient to it, as a map `(batch, *positions, channels)`.
 
         Args:
             output: What was returned.
             lacking: Which of the images' dimensions the layer has no positions for.
+            size: The images' positions, `(height, width)`.
         """
         if self.reshape_transform is None:
             return output
         # A function is given what the layer returns, and not the frame that was put in for a map that has none.
         output = tf.squeeze(output, lacking) if lacking else output
-        transform = token_map if self.reshape_transform == "tokens" else self.reshape_transform
-        return transform(output)
+        return token_map(output, size) if self.reshape_transform == "tokens" else self.reshape_transform(output)

@@ -40,8 +40,8 @@ class ScoreCAM(LayerExplainer):
         relu: Whether evidence against the class is cut off. Without it, attributions are signed and heatmaps
             in [-1, 1]. Defaults to `True`.
         reshape_transform: For a `layer` that does not return a feature map, what converts its output to one: `"tokens"`
-            for a vision transformer's `(batch, tokens, channels)`, laid out as a square without the class token, or a
-            function to `(batch, height, width, channels)`. (To save a function with the explainer, register it with
+            for a vision transformer's `(batch, tokens, channels)` (class tokens first, then patches row by row, in the
+            proportions of the image), or a function to `(batch, height, width, channels)`. (To save a function with the explainer, register it with
             `keras.saving.register_keras_serializable`.) Defaults to `None`.
         max_channels: Only so many channels of each image, those that vary most over it (Faster Score-CAM). Defaults to
             `None`, for all.
@@ -126,7 +126,7 @@ class ScoreCAM(LayerExplainer):
         """The map at the layer's own size, `(batch, h, w, 1)`; see `Explainer.attribute`."""
         (layer,) = self.layers(model, x.shape[1:])
         lacking = model.topology(x.shape[1:]).locate(layer).lacking
-        activation = tf.cast(self.as_map(forward.activation(layer), lacking), tf.float32)
+        activation = tf.cast(self.as_map(forward.activation(layer), lacking, x.shape[1:-1]), tf.float32)
         self._check_rank(activation.shape.rank, len(model.map_shape(x.shape)), layer)
         # One channel after the other from here on, which is how they become masks.
         channels = tf.transpose(activation, [0, activation.shape.rank - 1, *range(1, activation.shape.rank - 1)])

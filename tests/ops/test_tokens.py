@@ -16,6 +16,27 @@ def test_leading_tokens_are_dropped_until_a_square_is_left(tokens, side):
     np.testing.assert_array_equal(token_map(values), expected)
 
 
+@pytest.mark.parametrize(
+    ("count", "size", "grid"),
+    [
+        (16, (16, 64), (2, 8)),  # and a square of 4x4, which it is not
+        (9, (32, 64), (2, 4)),  # 8 patches and a class token
+        (16, (24, 40), (3, 5)),
+        (19, (24, 40), (3, 5)),  # with registers
+        (60, (160, 96), (10, 6)),
+        (197, (200, 300), (14, 14)),  # resized to a square in the model
+        (17, (32, 32), (4, 4)),
+        (17, (None, None), (4, 4)),
+        (6, (13, 20), (2, 3)),  # cut off
+    ],
+)
+def test_patches_are_laid_out_in_the_proportions_of_the_image(count, size, grid):
+    values = np.random.default_rng(0).random((2, count, 3)).astype("float32")
+    rows, columns = grid
+    expected = values[:, count - rows * columns :].reshape(2, rows, columns, 3)
+    np.testing.assert_array_equal(token_map(values, size), expected)
+
+
 def test_it_is_made_of_operations_that_gradients_flow_through():
     x = tf.random.stateless_uniform((1, 5, 2), (0, 0))
     with tf.GradientTape() as tape:
@@ -26,6 +47,8 @@ def test_it_is_made_of_operations_that_gradients_flow_through():
 
 
 def test_what_is_no_tokens_is_refused():
+    with pytest.raises(ValueError, match="21 tokens are no grid of patches of an image of 30x50 pixels"):
+        token_map(np.zeros((1, 21, 3)), (30, 50))
     with pytest.raises(ValueError, match=r"\(batch, tokens, channels\).* Received: shape=\(1, 4, 4, 2\)"):
         token_map(np.zeros((1, 4, 4, 2)))
     run = tf.function(token_map, input_signature=[tf.TensorSpec((None, None, 3))])
