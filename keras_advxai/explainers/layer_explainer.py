@@ -31,8 +31,8 @@ class LayerExplainer(Explainer):
             in [-1, 1]. Defaults to `True`.
         reshape_transform: For a `layer` that does not return a feature map, what converts its output to one: `"tokens"`
             for a vision transformer's `(batch, tokens, channels)` (class tokens first, then patches row by row, in the
-            proportions of the image), or a function to `(batch, height, width, channels)`. (To save a function with the explainer, register it with
-            `keras.saving.register_keras_serializable`.) Defaults to `None`.
+            proportions of the image), or a function to `(batch, height, width, channels)`. (To save a function with the
+            explainer, register it with `keras.saving.register_keras_serializable`.) Defaults to `None`.
 
     Raises:
         TypeError: `layer` or `reshape_transform` is something else.

@@ -113,26 +113,37 @@ def frozen(operation: keras.Operation, without: Container[str] = ()) -> tuple[tu
 def told_apart(setting: Any) -> Hashable:
     """Something that is equal as long as a trace takes in the same of a setting, which may be a user's function.
 
+    Of what a function reads, whole numbers and lists are left out: they are counts more often than settings, and what
+    changes whenever it is traced would be compiled at every call.
+
     Args:
         setting: A value, or a function that reads others of its module or encloses them, as a `preprocess` may.
 
     Example:
 
     >>> from keras_advxai.models.attributes import told_apart
-    >>> factors = [2.0]
-    >>> def doubled(x):
-    ...     return factors[0] * x
-    >>> before = told_apart(doubled)
-    >>> factors[0] = 3.0
-    >>> before == told_apart(doubled)
+    >>> factor = 2.0
+    >>> def scaled(x):
+    ...     return factor * x
+    >>> before = told_apart(scaled)
+    >>> factor = 3.0
+    >>> before == told_apart(scaled)
     False
     """
-    if isinstance(setting, keras.Operation):  # a layer as `preprocess`
-        return hashable(setting), frozen(setting)
-    if isinstance(setting, types.FunctionType) or (callable(setting) and _is_of_user(setting)):
-        return hashable(setting), _value(setting, _DEEPEST)
     known: Hashable = hashable(setting)
+    if isinstance(setting, types.FunctionType):
+        return known, tuple((name, _lasting(value)) for name, value in _outside(setting))
+    if callable(setting) and (isinstance(setting, keras.Operation) or _is_of_user(setting)):
+        return known, tuple((name, _lasting(value)) for name, value in vars(setting).items())
     return known
+
+
+def _lasting(value: Any) -> Hashable:
+    if type(value) in _ATOMS and type(value) is not int:
+        return type(value), value
+    if isinstance(value, tuple):
+        return tuple(_lasting(item) for item in value)
+    return _value(value, 1) if isinstance(value, (np.ndarray, np.generic)) else None
 
 
 @functools.cache
@@ -180,18 +191,23 @@ def _is_of_user(value: Any) -> bool:
 
 
 def _read_by(function: Any, deeper: int) -> Iterator[tuple[str, Hashable]]:
-    """What a function reads of plain values from outside: its defaults, what it encloses, and names of its module."""
+    """What a function reads of plain values from outside."""
     function = getattr(function, "__wrapped__", function)
-    if not isinstance(function, types.FunctionType) or deeper <= 0:
-        return
-    yield "defaults", _value(function.__defaults__, deeper - 1)
+    if isinstance(function, types.FunctionType) and deeper > 0:
+        for name, value in _outside(function):
+            yield name, _plain(value, deeper - 1)
+
+
+def _outside(function: types.FunctionType) -> Iterator[tuple[str, Any]]:
+    """A function's defaults, what it encloses, and names of its module."""
+    yield "defaults", function.__defaults__
     for name, cell in zip(function.__code__.co_freevars, function.__closure__ or (), strict=True):
         with contextlib.suppress(ValueError):  # a name that is not bound yet
-            yield f"enclosed {name}", _plain(cell.cell_contents, deeper - 1)
+            yield f"enclosed {name}", cell.cell_contents
     known = function.__globals__
     for name in function.__code__.co_names:
         if name in known:
-            yield f"read {name}", _plain(known[name], deeper - 1)
+            yield f"read {name}", known[name]
 
 
 def _plain(value: Any, deeper: int) -> Hashable:
