@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
-from benchmarks.harness import Candidate, Timings, interleaved
+from benchmarks.harness import Candidate, Timings, environment, interleaved
 
 
 @dataclasses.dataclass(frozen=True)
@@ -86,6 +86,26 @@ def timed(
         timings = timings.with_sum(total, parts)
     settings = {candidate.name: candidate.settings for candidate in candidates if candidate.settings}
     return divided(name, detail, timings, ratios, rounds=rounds, agreements=agreements, settings=settings)
+
+
+def of_networks(
+    names: Sequence[str],
+    measured: Callable[[str, int], dict[str, Any]],
+    packages: Sequence[str],
+    full: bool,
+    rounds: int,
+) -> dict[str, Any]:
+    """The report of a benchmark that does the same to several networks.
+
+    Args:
+        names: The networks, the smallest first.
+        measured: The case of one of them, given its name and the rounds.
+        packages: Those whose versions count.
+        full: Whether to measure all of them, and not the first one alone.
+        rounds: How often each candidate is timed.
+    """
+    chosen = names if full else names[:1]
+    return {"environment": environment(packages), "cases": [measured(name, rounds) for name in chosen]}
 
 
 def divided(

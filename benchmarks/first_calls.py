@@ -12,8 +12,8 @@ from typing import Any
 
 import keras_advxai as kax
 from benchmarks import command, passes, processes, subjects
-from benchmarks.cases import Ratio, divided
-from benchmarks.harness import CLOCKS, Candidate, Timings, environment, interleaved
+from benchmarks.cases import Ratio, divided, of_networks
+from benchmarks.harness import CLOCKS, Candidate, Timings, interleaved
 from benchmarks.passes import Run
 
 PACKAGES = ("keras-advxai", "tensorflow", "keras", "numpy")
@@ -36,9 +36,7 @@ def report(full: bool, rounds: int | None = None) -> dict[str, Any]:
         full: Whether to measure all networks, and not the small one alone.
         rounds: How many processes each candidate has. Defaults to `None`, 3 in full and 1 otherwise.
     """
-    rounds = rounds or (ROUNDS if full else 1)
-    names = CASES if full else list(CASES)[:1]
-    return {"environment": environment(PACKAGES), "cases": [measured(name, rounds) for name in names]}
+    return of_networks(list(CASES), measured, PACKAGES, full, rounds or (ROUNDS if full else 1))
 
 
 def measured(name: str, rounds: int) -> dict[str, Any]:

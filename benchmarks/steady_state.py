@@ -17,8 +17,8 @@ import tensorflow as tf
 
 import keras_advxai as kax
 from benchmarks import command, passes, subjects
-from benchmarks.cases import Ratio, timed
-from benchmarks.harness import ROUNDS, Candidate, environment
+from benchmarks.cases import Ratio, of_networks, timed
+from benchmarks.harness import ROUNDS, Candidate
 from benchmarks.passes import Run
 
 PACKAGES = ("keras-advxai", "tensorflow", "keras", "numpy")
@@ -48,8 +48,7 @@ def report(full: bool, rounds: int = ROUNDS) -> dict[str, Any]:
         full: Whether to measure all networks, and not the small one alone.
         rounds: How often each candidate is timed.
     """
-    names = CASES if full else list(CASES)[:1]
-    return {"environment": environment(PACKAGES), "cases": [measured(name, rounds) for name in names]}
+    return of_networks(list(CASES), measured, PACKAGES, full, rounds)
 
 
 def measured(name: str, rounds: int) -> dict[str, Any]:

@@ -51,7 +51,8 @@ def read_only_folder(files: dict[str, bytes]) -> Iterator[pathlib.Path]:
 def small_disk(path: pathlib.Path, size: str):
     """A file system of a size, such as `"1M"`, where one may be mounted."""
     path.mkdir(exist_ok=True)
-    # No other way leads to a disk of a size. What everybody may have, a limit to the size of files, is tested beside.
+    # No other way leads to a disk of a size. CI runs as root, and mounts one. Who does not has a like fault tested by
+    # `most_bytes`, a limit that everybody may set.
     if os.geteuid() or shutil.which("mount") is None:
         pytest.skip("only root may mount a file system")
     mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", str(path)], capture_output=True)

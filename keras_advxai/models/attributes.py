@@ -65,7 +65,10 @@ _TRAINING = frozenset(
         "unrolled_steps_per_execution",
     ]
 )
-"""What `compile`, `fit` and `predict` note in a model, and what a functional model is made of."""
+"""What `compile`, `fit` and `predict` note in a model, and what a functional model is made of.
+
+Names, since Keras tells its own from a subclass's nowhere. One that a version adds costs a trace, and no wrong number.
+"""
 
 
 def frozen(operation: keras.Operation, without: Container[str] = ()) -> tuple[tuple[str, Hashable], ...]:

@@ -83,13 +83,12 @@ def function(model: keras.Model, key: Hashable, call: Callable[..., Any], args: 
     )
 
     def called(*tensors: Any) -> Any:
-        before = _structure(model)
         found = call_compiled(run, *tensors)
-        if trace.has_run:
+        if trace.before is not None:
             with _LOCK:
                 building, values = _STORE[model]
             with building:
-                _settled(model, before, values)
+                _settled(model, trace.before, values)
         return found
 
     return called
@@ -104,20 +103,20 @@ class _Trace:
     model: weakref.ref[keras.Model]
     count: int
     given: tuple[int, ...]
-    has_run: bool = False
+    before: _Structure | None = None
+    """The model's structure when it was traced; `None` as long as it has not been."""
 
     def __call__(self, *tensors: Any) -> Any:
-        self.has_run = True
         args = [None] * self.count
         for index, tensor in zip(self.given, tensors, strict=True):
             args[index] = tensor
         model = self.model()
-        with cached_structure(model):
+        with cached_structure(model) as self.before:
             return self.call(model, *args)
 
 
 @contextlib.contextmanager
-def cached_structure(model: keras.Model) -> Iterator[None]:
+def cached_structure(model: keras.Model) -> Iterator[_Structure]:
     """Inside of it, this thread looks at the model's structure once, in the beginning, and takes it for unchanged.
 
     Looking at a deep model takes a part of a millisecond, and one call of an attack or an explainer asks ten times.
@@ -127,9 +126,10 @@ def cached_structure(model: keras.Model) -> Iterator[None]:
     """
     # An evaluation of one model may run another one inside, such as an explainer's stand-in, and come back.
     before = getattr(_CACHED, "structure", None)
-    _CACHED.structure = (weakref.ref(model), _structure(model))
+    structure = _structure(model)
+    _CACHED.structure = (weakref.ref(model), structure)
     try:
-        yield
+        yield structure
     finally:
         _CACHED.structure = before
 

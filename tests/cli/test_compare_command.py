@@ -53,12 +53,7 @@ def test_everything_that_the_function_returns_is_shown_and_written(two, run, tmp
     )
     assert direct.metrics == ("nissim_at_12x12",)
     assert direct.matched_by == ("the same data",)
-    assert str(direct) in shown
-    assert (out / "table.txt").read_text() == f"{direct}\n"
-    assert (out / "comparison.md").read_text() == direct.to_markdown()
-    assert (out / "comparison.tex").read_text() == direct.to_latex()
-    assert (out / "models.csv").read_text() == direct.to_csv()
-    assert (out / "differences.csv").read_text() == direct.differences_to_csv()
+    _check_written(out, direct, shown)
     rows = json.loads((out / "comparison.json").read_text())["rows"]
     assert rows == [row.to_dict() for row in direct.rows]
     for name in ("models.png", "trade_off.png"):
@@ -114,12 +109,7 @@ def test_reports_compare_without_models_and_all_of_it_is_written(reports, run):
     code, shown, err = run("compare", reports / "one.npz", f"b:c={reports}/two.json", "--output", out, "--quiet")
     assert (code, err) == (0, "")
     direct = kax.compare({"net0": made(0), "b:c": made(1)})
-    assert str(direct) in shown
-    assert (out / "table.txt").read_text() == f"{direct}\n"
-    assert (out / "comparison.md").read_text() == direct.to_markdown()
-    assert (out / "comparison.tex").read_text() == direct.to_latex()
-    assert (out / "models.csv").read_text() == direct.to_csv()
-    assert (out / "differences.csv").read_text() == direct.differences_to_csv()
+    _check_written(out, direct, shown)
     assert json.loads((out / "comparison.json").read_text()) == json.loads(direct.to_json())
     assert kax.EvaluationReport.load(out / "net0" / "report.npz") == made(0)
     assert kax.EvaluationReport.load(out / "b_c" / "report.npz") == made(1)  # a folder of a name that is none
@@ -175,3 +165,13 @@ def test_a_wrong_preprocessing_ends_it_before_the_attack(two, run):
     assert code == 3
     assert "The preprocessing of model looks wrong." in err
     assert len(json.loads(shown)["doubts"]) == 1
+
+
+def _check_written(out, direct, shown):
+    """The comparison that was printed, and its files, are those of the call."""
+    assert str(direct) in shown
+    assert (out / "table.txt").read_text() == f"{direct}\n"
+    assert (out / "comparison.md").read_text() == direct.to_markdown()
+    assert (out / "comparison.tex").read_text() == direct.to_latex()
+    assert (out / "models.csv").read_text() == direct.to_csv()
+    assert (out / "differences.csv").read_text() == direct.differences_to_csv()
