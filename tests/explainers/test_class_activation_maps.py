@@ -266,3 +266,18 @@ def test_the_base_is_abstract_and_all_are_found_by_name():
     for name, cls in {"grad_cam_plus_plus": GradCAMPlusPlus, "layer_cam": LayerCAM, "HiResCAM": HiResCAM}.items():
         assert kax.explainers.get(name) == cls()
     assert len({cls() for cls in FORMULAS}) == 4
+
+
+@pytest.mark.parametrize("method", [kax.explainers.GradCAM, kax.explainers.ScoreCAM])
+def test_tokens_of_a_wide_image_are_laid_out_as_it_is(method):
+    layers = keras.layers
+    keras.utils.set_random_seed(0)
+    inputs = keras.Input((16, 64, 1))
+    patches = layers.Reshape((16, 4))(layers.Conv2D(4, 8, 8, activation="relu")(inputs))  # 2x8 of them, and not 4x4
+    tokens = layers.Dense(4, activation="relu", name="tokens")(patches)
+    model = keras.Model(inputs, layers.Dense(3)(layers.GlobalAveragePooling1D()(tokens)))
+    x = np.random.default_rng(0).random((3, 16, 64, 1), dtype="float32")
+    by_hand = method(layer="tokens", reshape_transform=lambda tokens: keras.ops.reshape(tokens, (-1, 2, 8, 4)))
+    found = method(layer="tokens", reshape_transform="tokens")(model, x)
+    assert np.ptp(found, axis=(1, 2)).min() > 0
+    np.testing.assert_allclose(found, by_hand(model, x), atol=1e-6)

@@ -168,6 +168,15 @@ def test_what_a_layer_notes_while_it_is_traced_is_no_reason_to_trace_again():
     assert layer.calls == after_one
 
 
+def test_what_a_layer_notes_while_it_is_looked_at_is_no_reason_to_look_again():
+    layer = Counting()
+    model = classifier(layer)
+    model.topology((4, 4, 1))
+    after_one = layer.calls
+    model.topology((4, 4, 1))
+    assert layer.calls == after_one > 0
+
+
 def test_training_and_predicting_are_no_reason_to_trace_again():
     model = classifier(L.Rescaling(2.0))
     net = model.model
