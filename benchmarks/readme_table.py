@@ -94,7 +94,8 @@ def _auto_attack(report: dict[str, Any]) -> list[str]:
     times = [row["ratio"]["median"] for row in report["full"]]
     what = f"worst case over several attacks, of {report['images']} images"
     others = f"AutoAttack, its authors' code: {min(times):.0f} to {max(times):.0f} times as long"
-    return [what, f'`"standard"`, {apart} image apart at most', others]
+    said = f"{apart} image{'s' if apart > 1 else ''} apart at most" if apart else "as many images"
+    return [what, f'`"standard"`, {said}', others]
 
 
 def _chain(report: dict[str, Any]) -> list[str]:

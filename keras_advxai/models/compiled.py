@@ -40,7 +40,7 @@ def remember(model: keras.Model, key: Hashable, build: Callable[[], Any]) -> Any
         key: What distinguishes the values of one model.
         build: Makes the value. It must not keep a reference to the model, or the model would never be freed.
     """
-    # Outside of the lock: a deep model takes a part of a millisecond, and threads with other models need not wait.
+    # Outside of the lock: a deep model takes milliseconds, and threads with other models need not wait.
     structure = _structure(model)
     with _LOCK:
         building, values = _STORE.setdefault(model, (threading.RLock(), {}))
@@ -119,7 +119,7 @@ class _Trace:
 def cached_structure(model: keras.Model) -> Iterator[_Structure]:
     """Inside of it, this thread looks at the model's structure once, in the beginning, and takes it for unchanged.
 
-    Looking at a deep model takes a part of a millisecond, and one call of an attack or an explainer asks ten times.
+    Looking at a deep model takes milliseconds, and one call of an attack or an explainer asks ten times.
 
     Args:
         model: The model. Nobody may change its structure inside; its weights may change.
