@@ -24,6 +24,7 @@ LISTED = rf"(?:`\(?)?{WRITTEN}(?:(?:, and |, | and ){WRITTEN})*(?:,?\)?`)?"
 """One, or several of them."""
 
 WITHOUT_EXAMPLE = {
+    "AuditError": "what `audit` raises, which has one",
     "AuditContext": "what the checks of an audit look at, made by `audit`, which has one",
     "Evidence": "what checks look at; `checks.findings` has one",
     "read": "what `evaluate` runs, which has one",

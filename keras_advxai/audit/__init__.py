@@ -6,7 +6,7 @@ with a report can.
 
 from __future__ import annotations
 
-from keras_advxai.audit.audit import MOST_IMAGES, audit
+from keras_advxai.audit.audit import MOST_IMAGES, AuditError, audit
 from keras_advxai.audit.context import CHECKS, AuditContext
 
 # Checks speak in the order in which they are declared: first whether the model is the user's own, then whether its
@@ -34,6 +34,7 @@ __all__ = [
     "CHECKS",
     "MOST_IMAGES",
     "AuditContext",
+    "AuditError",
     "attacks",
     "audit",
     "explanations",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
@@ -12,7 +12,23 @@ from keras_advxai.evaluation import EvaluationReport, EvaluationSettings
 from keras_advxai.measurements.finding import Finding
 from keras_advxai.models import ImageClassifier
 
-__all__ = ["MOST_IMAGES", "audit"]
+__all__ = ["MOST_IMAGES", "AuditError", "audit"]
+
+
+class AuditError(RuntimeError):
+    """Checks of an audit failed, of the memory or of an attack that is not made for what they try.
+
+    Args:
+        errors: What failed, by the ids of the checks.
+        findings: What the others have to say.
+
+    Attributes:
+        findings: What the others have to say.
+    """
+
+    def __init__(self, errors: Mapping[str, Exception], findings: tuple[Finding, ...]) -> None:
+        super().__init__("\n".join(f"the check {id}: {error}" for id, error in errors.items()))
+        self.findings = findings
 
 
 def audit(
@@ -35,6 +51,7 @@ def audit(
 
     Raises:
         ValueError: There are no images.
+        AuditError: A check failed. It has what the others found.
 
     Example:
 
@@ -55,4 +72,8 @@ def audit(
     context = AuditContext.of(classifier, report.measurements, settings, batches)
     # Whatever is done twice with a random model differs, so that the other checks would speak of nothing but that.
     said = {finding.id for finding in report.warnings}
-    return tuple(CHECKS.all["random-model"].findings(context) or CHECKS.findings(context, said))
+    found, errors = CHECKS.all["random-model"].findings(context), dict[str, Exception]()
+    findings = tuple(found or CHECKS.findings(context, said, errors))
+    if errors:
+        raise AuditError(errors, findings) from next(iter(errors.values()))
+    return findings

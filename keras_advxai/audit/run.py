@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from keras_advxai._typing import OnError
-from keras_advxai.audit.audit import MOST_IMAGES, audit
+from keras_advxai.audit.audit import MOST_IMAGES, AuditError, audit
 from keras_advxai.data import Batches, Shard
 from keras_advxai.evaluation import EvaluationReport
 from keras_advxai.execution import EvaluationError, Evaluator
@@ -83,21 +83,26 @@ def run(
     )
     if evaluator.settings.checks != "all" or (batches.shard is not None and batches.shard.index):
         return report  # an audit is of the first images
+    failed: Exception | None = None
     try:
         if runner is not None:
             batches.remember_first()
         findings = audit(evaluator.classifier, report, evaluator.settings, batches.remembered)
-    except Exception as error:  # of the memory, or of an attack that is not made for other conditions
-        failed = f"The audit, checks='all', failed: {error}"
-        if on_error == "partial":
-            finding = Finding(f"Partial: {failed}", id="partial", severity="error")
-            return dataclasses.replace(report, warnings=(finding, *report.warnings))
-        raise EvaluationError(
-            f"{failed}\nWhat was measured before is in the `report` of this error.", report
-        ) from error
+    except Exception as error:  # of a check, or of the images that it needs
+        failed, findings = error, error.findings if isinstance(error, AuditError) else ()
     if batches.shard is not None:  # the whole will ask which of them its other checks say, too
         part = {**report.provenance["part"], "audit": [finding.to_dict() for finding in findings]}
         report = dataclasses.replace(report, provenance={**report.provenance, "part": part})
     said = {finding.id for finding in report.warnings}
     findings = tuple(finding for finding in findings if finding.id not in said)  # of a random model, it is both
-    return dataclasses.replace(report, warnings=(*findings, *report.warnings))  # doubts about the model itself first
+    report = dataclasses.replace(report, warnings=(*findings, *report.warnings))  # doubts about the model itself first
+    if failed is None:
+        return report
+    text = f"The audit, checks='all', failed: {failed}"
+    if on_error != "partial":
+        raise EvaluationError(
+            f"{text}\nWhat was measured before, and what other checks have found, is in the `report` of this error.",
+            report,
+        ) from failed
+    finding = Finding(f"Partial: {text}", id="partial", severity="error")
+    return dataclasses.replace(report, warnings=(finding, *report.warnings))

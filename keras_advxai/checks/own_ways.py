@@ -24,18 +24,19 @@ def own_prediction(seen: Evidence) -> str | None:
 
 @check("own-evaluation", "warning")
 def own_evaluation(seen: Evidence) -> str | None:
-    """The model's class has a `test_step` or an `evaluate` of its own, which the evaluation does not run.
+    """The model's class has its own `test_step`, `evaluate` or `compute_metrics`, which the evaluation does not run.
 
     As above: where it changes the images before it calls the model, such as to standardise them, `model.evaluate` and
-    all figures here are of different inputs. Give what it does as `preprocess`, or leave it where it only computes a
-    loss or metrics of its own. Not said where `own-prediction` is.
+    all figures here are of different inputs. Give what it does as `preprocess`, and what it does to outputs before it
+    compares them with labels as `reduce`, or leave it where it only computes a loss or metrics of its own. Not said
+    where `own-prediction` is.
     """
     if seen.own_evaluation is None or seen.own_prediction or _trains(seen.own_evaluation):
         return None
     return (
         f"`model.evaluate` measures by a method of the model's own, `{seen.own_evaluation}`, and is evaluated here by "
-        "its call: what that method does to images is in none of these figures. Pass it as `preprocess=`, or compare "
-        "the accuracy with that of `model.evaluate`."
+        "its call: what that method does to images or outputs is in none of these figures. Pass it as `preprocess=` or "
+        "`reduce=`, or compare the accuracy with that of `model.evaluate`."
     )
 
 

@@ -144,12 +144,16 @@ class Checks(Generic[E]):
 
         return declare
 
-    def findings(self, evidence: E, said: Collection[str] = ()) -> list[Finding]:
+    def findings(
+        self, evidence: E, said: Collection[str] = (), errors: dict[str, Exception] | None = None
+    ) -> list[Finding]:
         """What all checks have to say: causes, and of their consequences only what is there without them.
 
         Args:
             evidence: What they look at.
             said: The ids of what other kinds of checks have said. Defaults to `()`, nothing.
+            errors: Where the error of a check that fails is put, by its id, and the others are asked. Defaults to
+                `None`: it is raised.
         """
         found: dict[str, list[Finding]] = {}
 
@@ -160,7 +164,12 @@ class Checks(Generic[E]):
                 left: E | None = evidence
                 for cause in causes:
                     left = None if left is None else left.without(cause)
-                found[item.id] = [] if left is None else item.findings(left)
+                try:
+                    found[item.id] = [] if left is None else item.findings(left)
+                except Exception as error:  # of whatever the check has run
+                    if errors is None:
+                        raise
+                    errors[item.id] = error
             return found[item.id]
 
         return [finding for item in self.all.values() for finding in ask(item)]

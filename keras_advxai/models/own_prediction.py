@@ -22,12 +22,13 @@ def own_prediction(model: keras.Model) -> str | None:
 def own_evaluation(model: keras.Model) -> str | None:
     """The method of a user's class by which `model.evaluate` measures a model, or by which alone it is trained.
 
-    Such as `"Net.test_step"`; `"Net.train_step"` only where it is evaluated in Keras' way; `None` if it has neither.
+    Such as `"Net.test_step"` or `"Net.compute_metrics"`; `"Net.train_step"` only where it is evaluated in Keras' way;
+    `None` if it has neither.
 
     Args:
         model: The model.
     """
-    return _own(model, "test_step", "evaluate") or _own(model, "train_step")
+    return _own(model, "test_step", "evaluate", "compute_metrics") or _own(model, "train_step")
 
 
 def _own(model: keras.Model, *names: str) -> str | None:

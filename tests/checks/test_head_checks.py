@@ -264,6 +264,7 @@ def step_of(*names):
     [
         (["test_step"], "own-evaluation", "warning"),
         (["train_step", "test_step"], "own-evaluation", "warning"),
+        (["compute_metrics"], "own-evaluation", "warning"),
         (["train_step"], "own-training", "note"),
         (["predict_step", "train_step"], "own-prediction", "warning"),
         ([], None, None),
@@ -281,6 +282,7 @@ def test_a_way_of_its_own_to_train_or_to_measure_is_told(names, id, severity):
         assert [(finding.id, finding.severity) for finding in told] == ([(id, severity)] if id else [])
         assert all("`preprocess=`" in finding for finding in told)
         assert all("`Net.test_step`" in finding for finding in told if "test_step" in names)
+        assert all("`Net.compute_metrics`" in finding for finding in told if "compute_metrics" in names)
 
 
 def compiled(head, threshold):

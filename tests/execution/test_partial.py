@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import pickle
 
 import keras
@@ -11,6 +12,7 @@ import tensorflow as tf
 from helpers import random_images
 
 import keras_advxai as kax
+from keras_advxai.audit import CHECKS
 from keras_advxai.evaluation import EvaluationReport
 
 SHAPE = (6, 6, 1)
@@ -187,6 +189,25 @@ def test_an_audit_that_fails_does_not_take_the_report_with_it(net):
     found = kax.evaluate(net, Data(), checks="all", on_error="partial", **settings)
     assert found.rows == whole.rows
     assert (found.warnings[0].id, found.warnings[0].severity) == ("partial", "error")
+
+
+def test_a_check_of_an_audit_that_fails_does_not_take_the_others_findings_with_it(net, monkeypatch):
+    """Those that come behind it, too; a cause that could not be looked at is no reason to be silent."""
+
+    def failing(seen):
+        raise MemoryError("too large")
+
+    ways = {name: lambda seen: "Something." for name in CHECKS.all}
+    ways |= {"random-model": lambda seen: None, "other-predictions": failing}
+    made = {name: dataclasses.replace(CHECKS.all[name], run=run) for name, run in ways.items()}
+    monkeypatch.setattr(CHECKS, "all", made)
+    expected = [name for name in made if name not in ("random-model", "other-predictions")]
+    assert len(expected) > 5
+    with pytest.raises(kax.EvaluationError, match=r"the check other-predictions: too large\n.*other checks") as e:
+        kax.evaluate(net, Data(), checks="all", **SETTINGS)
+    assert [finding.id for finding in e.value.report.warnings][: len(expected)] == expected
+    found = kax.evaluate(net, Data(), checks="all", on_error="partial", **SETTINGS)
+    assert [finding.id for finding in found.warnings][: len(expected) + 1] == ["partial", *expected]
 
 
 @pytest.mark.slow
