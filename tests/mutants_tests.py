@@ -90,7 +90,7 @@ SETS: dict[str, tuple[str, ...]] = {
         "evaluation/targeted_attacks evaluation/several_labels evaluation/regressions",
     ),
     "measurements/outcomes": (
-        "measurements/robust_accuracy measurements/mutations",
+        "measurements/robust_accuracy measurements/mutations checks/value_checks",
         "evaluation/several_labels evaluation/regressions",
     ),
     "measurements/archive": (
@@ -121,7 +121,10 @@ SETS: dict[str, tuple[str, ...]] = {
     "measurements/depth": ("measurements/depth",),
     "measurements/randomization": ("audit/randomization", "measurements/storage"),
     "measurements/finding": ("measurements/finding", "checks/value_checks checks/attack_checks"),
-    "measurements/provenance": ("measurements/provenance", "evaluation/targeted_attacks"),
+    "measurements/provenance": (
+        "measurements/provenance measurements/provenance_parts",
+        "evaluation/targeted_attacks",
+    ),
     "measurements/coordinates": (
         "measurements/coordinates measurements/measurements",
         "measurements/storage measurements/refused_files",
@@ -134,22 +137,28 @@ SETS: dict[str, tuple[str, ...]] = {
         "measurements/quantity measurements/measurements",
         "measurements/mutations",
     ),
-    "measurements/limits": ("measurements/quantity measurements/measurements measurements/mutations",),
+    "measurements/limits": (
+        "measurements/quantity measurements/measurements measurements/mutations",
+        "measurements/names_in_files measurements/storage measurements/refused_files",
+    ),
     "measurements/on_disk": ("measurements/on_disk",),
     "measurements/unmeasured": ("measurements/unmeasured",),
-    "measurements/budget": ("measurements/budget",),
+    "measurements/budget": (
+        "measurements/budget",
+        "checks/attack_checks checks/drift_checks evaluation/mod_at_epsilon",
+    ),
     "measurements/part": ("journal/journal_mutations",),
     "measurements/examples": ("figures/scores_figure", "viewer/viewer_pictures"),
     "measurements/row": ("measurements/report_forms", "evaluation/report"),
     "measurements/render": (
-        "measurements/report_forms measurements/depth measurements/scores",
+        "measurements/report_forms measurements/depth measurements/scores audit/randomization",
         "evaluation/report",
     ),
     "measurements/summary": ("measurements/report_forms", "evaluation/report"),
-    "measurements/asking": ("evaluation/corruptions_in_reports",),
+    "measurements/asking": ("evaluation/corruptions_in_reports evaluation/report",),
     "measurements/*": ("measurements/measurements measurements/report_forms",),
 }
 """By module, the first pattern that it matches."""
 
-EVERYWHERE = "docs::a_default_is_what_the_documentation_says"
+EVERYWHERE = "docs::a_default_is_what_the_documentation_says frozen"
 """What looks at every module."""

@@ -288,3 +288,10 @@ def test_files_of_a_report_with_several_dissimilarities(two, tmp_path):
         assert copy == two
         assert copy.vid("fgsm", "grad_cam", metric="own") == two.vid("fgsm", "grad_cam", metric="own")
     assert [entry["metric"] for entry in two.to_dict()["vid"]] == ["nissim", "own"]
+
+
+def test_methods_that_ask_the_measurements_are_explained_without_them():
+    for method in (EvaluationReport.mod, EvaluationReport.robust_accuracy, EvaluationReport.accuracy):
+        assert len(method.__doc__) > 100
+        assert "Args:" in method.__doc__
+        assert "found:" not in method.__doc__

@@ -65,6 +65,11 @@ def test_the_other_figures_are_found_again(old, report):
     assert str(report.compare_scores())
 
 
+def test_the_classes_are_as_many_as_the_largest_in_it_needs(old, report):
+    seen = [old["samples"]["labels"], report.measurements.arrays["prediction"]]
+    assert report.measurements.coordinates.classes == 1 + max(int(np.max(found)) for found in seen)
+
+
 def test_what_was_not_measured_then_is_unknown(report):
     assert np.isnan(report.measurements.at("confidence", attack="fgsm")).all()
     assert not np.isnan(report.measurements.at("confidence")).any()

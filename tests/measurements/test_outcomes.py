@@ -51,3 +51,9 @@ def test_what_is_not_targeted_reaches_nothing():
         reached(found, "ddn", 0.1)
     with pytest.raises(ValueError, match=r"'fgsm' is not targeted, .* The targeted attacks are: none\.$"):
         reached(Measurements.of(KNOWN, **ONE), "fgsm", 0.1)
+
+
+def test_an_output_is_finite_where_there_is_a_prediction_that_of_the_first_class_too():
+    found = outcomes(Measurements.of(KNOWN, label=[0, 1, 0], prediction=[[0, 1, -1], [1, -1, 0]]))
+    assert found.finite().tolist() == [True, True, False]
+    assert found.finite("fgsm").tolist() == [[True, False, True]]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 
 import keras
 import numpy as np
@@ -11,6 +12,8 @@ import pytest
 import keras_advxai as kax
 from keras_advxai.evaluation.plan import score_pairs
 from keras_advxai.explainers import GradCAM, IntegratedGradients, Saliency, SmoothGrad
+from keras_advxai.measurements import render
+from keras_advxai.measurements.scores import ScoredImages
 
 STEPS = 8
 EXPLAINERS = [GradCAM(), IntegratedGradients(steps=STEPS)]
@@ -172,3 +175,19 @@ def test_bad_calls(faces_model, test_faces):
     report = kax.evaluate(faces_model, test_faces, explainers=[NoScore(), GradCAM()], progress=False)
     with pytest.raises(ValueError, match=r"no explainers in pairs .* It has: no_score, grad_cam"):
         report.compare_scores()
+
+
+def test_an_image_is_in_the_row_of_its_confidence():
+    """Log-odds of 9 are a confidence of 90 %, of 999 one of 99.9 %, and of infinity one of 1."""
+    edges = {"below 90 %": math.log(9), "90 to 99.9 %": math.log(999), "99.9 to 99.9999 %": math.log(999_999)}
+    odds = [value for edge in edges.values() for value in (edge - 0.01, edge, edge + 0.01)] + [math.inf, math.nan]
+    images = ScoredImages(np.array(odds), {}, {}, {}, *(np.zeros(len(odds), bool) for _ in range(2)))
+    found = {name: int(inside.sum()) for name, inside in render._groups(images)}
+    assert found == {
+        "below 90 %": 1,
+        "90 to 99.9 %": 3,
+        "99.9 to 99.9999 %": 3,
+        "above": 3,
+        "output not finite": 1,
+        "all": len(odds),
+    }

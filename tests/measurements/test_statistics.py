@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 
 from keras_advxai.measurements import statistics
 
@@ -55,3 +56,14 @@ def test_without_any_pair_everything_is_unknown():
     mods = statistics.bootstrap_mods(np.full((2, 5), np.nan), seed=0)
     assert np.isnan(statistics.mod_intervals(mods)).all()
     assert np.isnan(statistics.vid_interval(mods)).all()
+
+
+@pytest.mark.parametrize("level", [0.8, 0.95])
+@pytest.mark.parametrize(("count", "total"), [(1, 10), (3, 10), (9, 10), (61, 128)])
+def test_an_interval_of_a_sum_of_shares_lies_between_those_of_counts(count, total, level):
+    """Wilson's formula is one of real numbers, which SciPy has for whole ones."""
+    almost = statistics.wilson_interval(count + 1e-9, total, level)
+    assert almost == pytest.approx(statistics.wilson_interval(count, total, level), abs=1e-8)
+    half = statistics.wilson_interval(count - 0.5, total, level)
+    below, above = (statistics.wilson_interval(count - less, total, level) for less in (1, 0))
+    assert all(low < middle < high for low, middle, high in zip(below, half, above, strict=True))

@@ -15,7 +15,9 @@ from made_measurements import COORDINATES, assert_same, make_measurements, make_
 from keras_advxai import EvaluationReport, EvaluationSettings
 from keras_advxai.attacks import FGSM, Ensemble
 from keras_advxai.explainers import Saliency, SmoothGrad
-from keras_advxai.measurements import Coordinates, Measurements
+from keras_advxai.measurements import QUANTITIES, Coordinates, Measurements
+from keras_advxai.measurements.limits import check_limits
+from keras_advxai.measurements.reading import is_plain, is_text
 
 
 def test_the_compact_file_keeps_every_bit(tmp_path):
@@ -185,3 +187,48 @@ def test_there_is_no_such_file(tmp_path):
     for read in (EvaluationReport.load, EvaluationReport.from_json):
         with pytest.raises(FileNotFoundError):
             read(tmp_path / "nothing")
+
+
+@pytest.mark.parametrize("value", ["\ud800", "a\0", b"a", 3, None])
+def test_half_a_character_is_no_text(value):
+    assert not is_text(value)
+    assert is_text("é中\n")
+
+
+def test_a_plain_value_is_as_deep_as_anybody_means():
+    def deep(levels, make):
+        return make(deep(levels - 1, make)) if levels else 0.5
+
+    for make in (lambda item: {"a": item}, lambda item: [item]):
+        assert is_plain(deep(3, make), 3)
+        assert not is_plain(deep(4, make), 3)
+        assert is_plain(deep(100, make))
+        assert not is_plain(deep(101, make))
+
+
+def test_what_has_no_schema_is_told_so():
+    config = make_report().to_dict()
+    del config["schema"]
+    with pytest.raises(ValueError, match=r"^`schema` must be an integer from 2\. Received: None"):
+        EvaluationReport.from_dict(config)
+
+
+def test_rows_and_quantities_of_json_have_lines_of_their_own():
+    report = make_report()
+    lines = report.to_json().splitlines()
+    assert lines[0] == "{"
+    for name in report.measurements.arrays:
+        assert sum(line.startswith(f'   "{name}": [') for line in lines) == 1
+    for name, value in report.provenance.items():
+        if not isinstance(value, dict):
+            assert f'  "{name}": {json.dumps(value)}' in [line.rstrip(",") for line in lines]
+
+
+def test_a_flag_is_one_of_two_bytes():
+    measured = make_report().measurements
+    name = next(name for name, item in QUANTITIES.items() if item.dtype == "bool" and name in measured.arrays)
+    flags = measured.arrays[name].copy()
+    assert check_limits(flags, QUANTITIES[name], measured.coordinates) is flags
+    flags.view("uint8").flat[0] = 2
+    with pytest.raises(ValueError, match=f"`measurements.{name}` must hold true and false"):
+        check_limits(flags, QUANTITIES[name], measured.coordinates)

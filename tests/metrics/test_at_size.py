@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from keras_advxai.metrics import at_size, cosine_distance, get, nissim, rank_distance
+from keras_advxai.metrics import at_size, cosine_distance, get, nissim, rank_distance, register
 from keras_advxai.metrics.at_size import size_of
 
 
@@ -55,3 +55,14 @@ def test_what_is_wrong_is_refused():
         at_size("nissim", 0)
     with pytest.raises(ValueError, match="Only heatmaps of images"):
         at_size("cosine_distance", 4)(np.ones((2, 9, 1)), np.ones((2, 9, 1)))
+
+
+def test_a_name_that_is_taken_is_not_taken_for_it():
+    def other(heatmaps, others):
+        return tf.reduce_mean(tf.abs(heatmaps - others), axis=(1, 2, 3))
+
+    register(other, name="cosine_distance_at_13x17")
+    with pytest.raises(ValueError, match="cosine_distance_at_13x17"):
+        at_size("cosine_distance", (13, 17))
+    again = at_size("cosine_distance", (17, 13))
+    assert at_size("cosine_distance", (17, 13)) is again

@@ -11,10 +11,11 @@ import sys
 import numpy as np
 import pytest
 import tensorflow as tf
+from tensorflow.python.eager import context
 from tensorflow.python.framework import op_callbacks
 
 import keras_advxai as kax
-from keras_advxai.ops.compiling import call_compiled, unwatched
+from keras_advxai.ops.compiling import call_compiled, check_eager, unwatched
 
 TESTS = pathlib.Path(__file__).parents[1]
 
@@ -58,6 +59,12 @@ def test_what_does_not_is_refused(mode, sentence):
     found = run(mode)
     assert len(found) == 6
     assert all(text.startswith(sentence) for text in found.values()), found
+
+
+def test_what_returns_numbers_is_refused_in_a_function_alone():
+    assert check_eager("This") is None
+    with pytest.raises(RuntimeError, match=r"^This returns numbers, which nothing has inside of a tf.function"):
+        tf.function(lambda: check_eager("This"), autograph=False)()
 
 
 @pytest.mark.slow
@@ -121,6 +128,25 @@ def test_nothing_of_ours_is_watched_and_all_else_is(watched):
     with pytest.raises(ValueError, match="mine"), unwatched():
         raise ValueError("mine")
     assert len(logs()) == 1
+
+
+def test_who_watches_comes_in_the_same_order_as_before(watched):
+    def second(*args, **kwargs):
+        """Behind the other."""
+
+    def third(*args, **kwargs):
+        """One that comes meanwhile."""
+
+    op_callbacks.add_op_callback(second)
+    before = [*context.context().op_callbacks]
+    assert len(before) >= 2
+    try:
+        with unwatched():
+            op_callbacks.add_op_callback(third)
+        assert context.context().op_callbacks == [*before, third]
+        op_callbacks.remove_op_callback(third)
+    finally:
+        op_callbacks.remove_op_callback(second)
 
 
 def test_a_function_that_is_to_run_eagerly_runs_as_a_graph():

@@ -181,3 +181,17 @@ def test_blank_is_zero_everywhere_and_nothing_else():
     maps[2, 1, 1] = -1
     maps[3] = np.nan
     assert heatmaps.is_blank(maps).numpy().tolist() == [True, False, False, False]
+
+
+@pytest.mark.parametrize(
+    ("shape", "size"), [((2, 5, 3), (9,)), ((2, 5, 4, 3), (9, 7)), ((2, 5, 4, 3), (3, 6)), ((1, 3, 4, 5, 2), (5, 2, 9))]
+)
+def test_resizing_by_corners_is_linear_in_each_dimension(shape, size):
+    """As `numpy.interp` of places of which the first and the last are the old ones, along one axis after another."""
+    maps = np.random.default_rng(4).random(shape).astype("float32")
+    expected = maps.astype("float64")
+    for axis, after in enumerate(size, start=1):
+        before = expected.shape[axis]
+        places = np.linspace(0, before - 1, after)
+        expected = np.apply_along_axis(lambda row, at=places: np.interp(at, np.arange(len(row)), row), axis, expected)
+    np.testing.assert_allclose(heatmaps.resize_corners(maps, size), expected, atol=1e-6)
