@@ -15,7 +15,7 @@ import keras_advxai
 PACKAGE = Path(keras_advxai.__file__).parent
 
 LAYERS = [
-    ["_typing", "_backend", "_versions", "_choice", "_registry", "_files", "_failures", "_warnings", "text"],
+    ["_typing", "_backend", "_versions", "_choice", "_registry", "_files", "_answer", "_failures", "_warnings", "text"],
     ["ops", "tables"],
     ["models"],
     ["explainers", "metrics", "data", "datasets", "pretrained", "corruptions"],

@@ -6,18 +6,20 @@ import hashlib
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+import keras
 import numpy as np
 
 from keras_advxai.data.batches import Batches
 
 
 class Fingerprint:
-    """A SHA-256 hash over images and labels, the same for every batch size."""
+    """A SHA-256 hash over images, labels and what else a model takes, the same for every batch size."""
 
     def __init__(self) -> None:
         self._images = hashlib.sha256()  # apart from the labels: in one, the hash would hang on where batches end
         self._labels = hashlib.sha256()
         self._others = hashlib.sha256()
+        self._has_others = False
 
     def update(self, images: Any, labels: np.ndarray | None, others: Sequence[Any] = ()) -> None:
         """Add a batch.
@@ -31,14 +33,17 @@ class Fingerprint:
         if labels is not None:
             self._labels.update(labels.tobytes())
         for item in others:
+            self._has_others = True
             self._others.update(np.asarray(item).tobytes())
 
     def hexdigest(self) -> str:
-        """The hash of all images and labels that were added until now."""
+        """The hash of all that was added until now."""
+        if self._has_others:
+            return self.complete()
         return hashlib.sha256(self._images.digest() + self._labels.digest()).hexdigest()
 
     def complete(self) -> str:
-        """The hash of all that was added until now, with what the model takes beside the images."""
+        """The same, of three hashes also where a model takes images alone: journals have it."""
         parts = (self._images, self._labels, self._others)
         return hashlib.sha256(b"".join(part.digest() for part in parts)).hexdigest()
 
@@ -61,7 +66,7 @@ class BatchHashes(Fingerprint):
         """Add a batch; see `Fingerprint`."""
         super().update(images, labels, others)
         one = Fingerprint()
-        one.update(images, labels)
+        one.update(images, labels, others)
         self.batches.append(one.hexdigest())
 
     def hexdigest(self) -> str:
@@ -80,6 +85,16 @@ def of_batches(hashes: list[str]) -> str:
     """
     # Said in front: it must not be taken for that of a report that one process made.
     return "batches:" + hashlib.sha256(" ".join(hashes).encode()).hexdigest()
+
+
+def others(x: Any, images: Any) -> list[Any]:
+    """What a model takes beside the images, in the order of its structure.
+
+    Args:
+        x: What it takes.
+        images: The images in that.
+    """
+    return [item for item in keras.tree.flatten(x) if item is not images]
 
 
 def fingerprint(batches: Batches) -> str:
@@ -114,5 +129,6 @@ def fingerprint_of_all(batches: Batches) -> str:
 def _fingerprint(batches: Batches, read: Iterable[tuple[Any, np.ndarray | None]]) -> str:
     found = Fingerprint()
     for x, y in read:
-        found.update(batches.classifier.images_of(x), y)
+        images = batches.classifier.images_of(x)
+        found.update(images, y, others(x, images))
     return found.hexdigest()

@@ -10,6 +10,7 @@ from typing import Any, Protocol, Self
 import numpy as np
 
 from keras_advxai import checks
+from keras_advxai._answer import Answer
 from keras_advxai.checks.evidence import Evidence
 from keras_advxai.data import Batches
 from keras_advxai.data.fingerprint import of_batches
@@ -106,7 +107,11 @@ def location(batches: Batches, first: int, hashes: Sequence[str]) -> dict[str, A
 
 
 def facts(
-    evidence: Evidence, shapes: Iterable[tuple[int, ...]], weights: str, arriving: dict[str, Any] | None
+    evidence: Evidence,
+    shapes: Iterable[tuple[int, ...]],
+    weights: str,
+    arriving: dict[str, Any] | None,
+    answer: Answer | None,
 ) -> dict[str, Any]:
     """What the checks of the whole have to know of a part beside its measurements, as entries of its provenance.
 
@@ -115,6 +120,7 @@ def facts(
         shapes: The shapes of its images.
         weights: The hash of the model's weights.
         arriving: What `pooled_moments` returned.
+        answer: What the model says of an image that is made; `None` where that is not known.
     """
     return {
         "weights_sha256": weights,
@@ -135,6 +141,7 @@ def facts(
         **({"passed_over": list(evidence.passed_over)} if evidence.passed_over else {}),
         **({} if evidence.mixing_layer is None else {"mixing_layer": evidence.mixing_layer}),
         **({"stateful": list(evidence.stateful)} if evidence.stateful else {}),
+        **({} if answer is None else {"answer": answer.to_dict()}),
     }
 
 
@@ -251,6 +258,13 @@ def _check_alike(one: Report, other: Report) -> None:
     where = f"Part {_number(one)} and part {_number(other)}"
     if before["weights_sha256"] != after["weights_sha256"]:
         raise ValueError(f"{where} are of different weights of the model. Evaluate all parts of one and the same.")
+    answer = Answer.from_dict(before.get("answer"))
+    if answer is not None and not answer.is_that_of(Answer.from_dict(after.get("answer"))):
+        raise ValueError(
+            f"{where} are of different functions: with the same weights, the model says something else of the same "
+            "image. Its code, an attribute of a layer, `preprocess` or `reduce` was another. Evaluate all parts of one "
+            "and the same."
+        )
     for name, value in one.provenance.items():
         theirs = other.provenance[name]
         if name not in _OF_A_PART and value != theirs:

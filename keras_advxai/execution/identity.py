@@ -12,10 +12,14 @@ import tensorflow as tf
 
 from keras_advxai.data import Batches
 from keras_advxai.evaluation.origin import versions
+from keras_advxai.journal.differences import ANSWER
 from keras_advxai.measurements.quantity import QUANTITIES
 from keras_advxai.models import ImageClassifier
+from keras_advxai.models.answer import answer
 from keras_advxai.models.recording import all_operations
 from keras_advxai.settings.evaluation_settings import EvaluationSettings
+
+_SIDE = 32  # of an image, where the model leaves it open
 
 _NO_MATTER = {"seed", "build_config"}
 """What Keras draws anew for each layer that is given none, and evaluations do not read."""
@@ -31,8 +35,9 @@ def identity(classifier: ImageClassifier, settings: EvaluationSettings, batches:
 
     Returns:
         Plain values: `weights`, the hash of each in their order; `model`, that of its structure; `settings`, `data`,
-        `quantities` and `versions`. Names of layers are no part of it: Keras gives them by counting, and a model that
-        is built a second time in a notebook has others, and is the same.
+        `quantities`, `versions`, and `answer`, what the model says of an image that is made. Names of layers are no
+        part of it: Keras gives them by counting, and a model that is built a second time in a notebook has others, and
+        is the same.
     """
     return {
         "weights": _weights(classifier.model),
@@ -41,7 +46,18 @@ def identity(classifier: ImageClassifier, settings: EvaluationSettings, batches:
         "data": {"images": batches.known_images, "batches": batches.batch_count, **_place(batches)},
         "quantities": list(QUANTITIES),  # a user's own may be among them
         "versions": versions(),
+        ANSWER: _answer(classifier, batches),
     }
+
+
+def _answer(classifier: ImageClassifier, batches: Batches) -> dict[str, Any] | None:
+    """Of an image of the data's shape where it is known before they are read, else of that which the model takes."""
+    if batches.are_arrays:
+        shape = np.shape(classifier.images_of(next(batches.all_arrays())[0]))[1:]
+    else:
+        shape = tuple(side or _SIDE for side in classifier.image_shape or ())
+    found = answer(classifier, shape) if shape else None
+    return None if found is None else found.to_dict()
 
 
 def _place(batches: Batches) -> dict[str, Any]:

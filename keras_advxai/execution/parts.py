@@ -6,11 +6,10 @@ import itertools
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 
-import keras
 import numpy as np
 
 from keras_advxai.data import Fingerprint
-from keras_advxai.data.fingerprint import BatchHashes
+from keras_advxai.data.fingerprint import BatchHashes, others
 from keras_advxai.execution.step import Batch, Step
 from keras_advxai.journal import Journal, JournalError
 from keras_advxai.measurements.measurements import Measurements
@@ -158,8 +157,7 @@ class Parts:
 
     def _update(self, batch: Batch) -> None:
         images = self._step.classifier.images_of(batch.x)
-        others = [item for item in keras.tree.flatten(batch.x) if item is not images]
-        self.fingerprint.update(images, batch.y, others)
+        self.fingerprint.update(images, batch.y, others(batch.x, images))
 
 
 def _unlike(one: Measurements, other: Measurements) -> str | None:

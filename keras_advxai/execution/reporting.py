@@ -19,6 +19,7 @@ from keras_advxai.execution.collected import Collected
 from keras_advxai.execution.other_range import other_range
 from keras_advxai.explainers.default_layer import explained_by_default
 from keras_advxai.models import ImageClassifier
+from keras_advxai.models.answer import answer
 from keras_advxai.models.arriving import Arriving, compared
 from keras_advxai.models.own_prediction import own_evaluation, own_prediction
 from keras_advxai.models.own_threshold import own_threshold
@@ -98,7 +99,7 @@ def report_of(
         weights = weights_hash(classifier.model)
         arrived = merging.pooled_moments(topology.statistics, collected.arriving)
         place = merging.location(batches, collected.first, hashes[1])
-        part = {**place, **merging.facts(evidence, collected.shapes, weights, arrived)}
+        part = {**place, **merging.facts(evidence, collected.shapes, weights, arrived, answer(classifier, shape))}
     return EvaluationReport(
         measurements,
         {**origin, "class_names": _listed(class_names), "partial": unfinished, "part": part},

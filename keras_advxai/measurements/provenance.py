@@ -8,6 +8,7 @@ from typing import Any, get_args
 
 import numpy as np
 
+from keras_advxai._answer import Answer
 from keras_advxai._typing import Aim, Norm, TargetMode
 from keras_advxai.measurements.coordinates import Coordinates
 from keras_advxai.measurements.measurements import Measurements
@@ -117,6 +118,7 @@ _OF_SOME_PARTS: dict[str, Callable[[Any], bool]] = {
     "passed_over": _list_of(is_text),
     "mixing_layer": is_text,
     "stateful": _list_of(is_text),
+    "answer": lambda value: Answer.from_dict(value) is not None,
 }
 """What is there only where a model has it, so that parts of other models are those of earlier versions."""
 

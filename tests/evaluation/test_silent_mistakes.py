@@ -69,6 +69,26 @@ def test_an_output_that_is_no_probability_is_refused():
     assert run(kax.ImageClassifier(model, from_logits=True), x).provenance["head"] == "linear"
 
 
+@pytest.mark.filterwarnings("ignore:The model ends in an operation")
+def test_an_output_that_was_small_before_the_training_is_looked_at_again():
+    """Found: a softplus of untrained logits is below 1, was taken for probabilities, and then for good."""
+    model, x = network(L.Dense(3, activation="softplus", bias_initializer=keras.initializers.Constant(-4.0))), images()
+    run(model, x)
+    kax.attacks.FGSM()(model, x, np.zeros(12))
+    head = model.layers[-1]
+    head.bias.assign([4.0, -4.0, -4.0])
+    for use in (run, kax.explainers.GradCAM(), kax.attacks.FGSM()):
+        with pytest.raises(ValueError, match=r"its values are not probabilities\. Received: values from "):
+            use(model, x)
+    head.bias.assign([-4.0, -4.0, -4.0])
+    head.kernel.assign_add(40 * np.eye(*head.kernel.shape))
+    later = x.copy()
+    later[:8] = 0
+    with pytest.raises(kax.EvaluationError, match="its values are not probabilities") as e:
+        run(model, later, batch_size=4)
+    assert len(e.value.report.measurements) == 8
+
+
 @pytest.mark.parametrize("dtype", ["bfloat16", "float16", "float64"])
 def test_images_of_every_precision(dtype):
     model = network(L.Dense(3, activation="softmax"))

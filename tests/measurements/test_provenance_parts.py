@@ -37,6 +37,7 @@ OF_SOME = {
     "passed_over": ["a"],
     "mixing_layer": "",
     "stateful": ["lstm"],
+    "answer": {"logits": [0.5, -1.0], "rounding": 0.001},
 }
 PARTIAL = {"images": 5, "of": None, "batch": 1, "batches": 4, "reason": "The disk is full."}
 
@@ -88,6 +89,10 @@ def test_nothing_of_it_may_be_missing(name):
         {"own_threshold": float("nan")},
         {"own_prediction": None},
         {"stateful": "lstm"},
+        {"answer": [0.5]},
+        {"answer": {"logits": [0.5]}},
+        {"answer": {"logits": ["0.5"], "rounding": 0.001}},
+        {"answer": {"logits": [0.5], "rounding": None}},
         {"colour": "red"},
     ],
     ids=str,
