@@ -124,7 +124,7 @@ class _Tracer:
             tokens=tuple(self._names[id(call)] for call in tokens),
             channel=self._layouts.channel,
             grid=self._grid,
-            unmerged=tuple(self._names[id(call)] for call in unmerged) if default is not None else (),
+            unmerged=tuple(map(self._name, unmerged)) if default is not None else (),
             points=tuple(self._names[id(call)] for call in self._calls if self._is_point(call)),
             foldable=foldable(self._root.walk(), self._between),
             statistics=layer_with_statistics(self._calls),
@@ -157,7 +157,7 @@ class _Tracer:
         channels = {i: (self._layouts.shape(item, call.frames) or (0,))[-1] or 0 for i, item in maps.items()}
         return max(maps, key=lambda i: (id(maps[i].op) in self._learned, channels[i]), default=None)
 
-    def _default(self) -> tuple[FeatureMap | None, list[Call]]:
+    def _default(self) -> tuple[FeatureMap | None, list[FeatureMap]]:
         """What flows into the pooling, flatten or reshape that ends the spatial extent for the last time.
 
         That is, what was computed last among all that flows into such layers. Pooling, dropout and padding before that
@@ -165,7 +165,7 @@ class _Tracer:
         channels in InceptionV3 and the 1x1 head in MobileNet.
 
         Returns:
-            The map, if there is one; and other layers that the classes are computed from, where no layer merges them.
+            The map, if there is one; and others that the classes are computed from, where no layer merges them.
         """
         # The mean of the images themselves, or their pixels, may go to the classes beside what convolutions make of
         # them. A pooling right behind the images, or behind Rescaling and augmentation, shows the images.
@@ -183,21 +183,29 @@ class _Tracer:
         # of a squeeze-and-excitation further in front; so what the classes are computed from last is taken.
         if best is None or (maps and self._position[id(maps[-1])] > self._position[id(best[1])]):
             last = self._bottleneck(maps) if self._reduced else self._last_maps(maps) or maps[-1:]
-            feature_map = FeatureMap(last[-1]) if last else None
-            unmerged = last[:-1]
+            feature_map, unmerged = FeatureMap(last[-1]) if last else None, list(map(FeatureMap, last[:-1]))
         else:
-            feature_map = best[0]
-            # The gate of a squeeze-and-excitation pools too, in front of the map that is explained. Two networks that
-            # are averaged lie side by side, and so do two calls of one, for the image and its mirror image.
-            behind = graph.between(self._images, feature_map.tensor)
-            unmerged = [end.call for end, _ in ends if end.input is None and id(end.tensor.op) not in behind]
-        while (
-            feature_map is not None and feature_map.input is None and isinstance(feature_map.call.operation, STEP_BACK)
-        ):
+            feature_map, unmerged = best[0], None
+        while feature_map and feature_map.input is None and isinstance(feature_map.call.operation, STEP_BACK):
             feature_map = self._flowing_into(feature_map.call)
+        if feature_map and unmerged is None:
+            unmerged = self._led_past(feature_map)
         # A pooling of the user's own may have a fixed kernel, and nothing but the images in front.
         usable = feature_map is not None and self._is_learned(feature_map)
-        return (feature_map, unmerged) if usable else (None, [])
+        return (feature_map, unmerged or []) if usable else (None, [])
+
+    def _led_past(self, explained: FeatureMap) -> list[FeatureMap]:
+        """What ends its spatial extent on a way from the images to the classes that leads past a map."""
+        # The gate of a squeeze-and-excitation leads into the map. Two networks that are averaged lie side by side, and
+        # two calls of one, for the image and its mirror image. Of a statistic of the images nothing is said.
+        op, found = explained.tensor.op, {}
+        before = graph.past(self._images, op)
+        for call in self._extent_ends(self._root):
+            end = self._flowing_into(call)
+            shows = id(end.tensor.op) in before and self._is_learned(end) and self._is_attended(end)
+            if shows and id(self._logits.op) in graph.past(call.output, op):
+                found[id(end.tensor)] = end
+        return list(found.values())
 
     def _flowing_into(self, call: Call) -> FeatureMap:
         """The map that flows into a call: the layer that returned it, or the input itself."""
@@ -301,11 +309,7 @@ class _Tracer:
             return False
         # ViT cuts patches by one convolution, whose map knows nothing of the rest of the image.
         behind = graph.between(self._images, feature_map.tensor).values()
-        return self._products(feature_map) <= 1 and not any(operation.type in NONLINEAR_OPS for operation in behind)
-
-    def _products(self, feature_map: FeatureMap) -> int:
-        """How many products with weights lie between the images and a map."""
-        return graph.count_products(graph.between(self._images, feature_map.tensor).values())
+        return graph.count_products(behind) <= 1 and not any(operation.type in NONLINEAR_OPS for operation in behind)
 
     def _table(self, default: FeatureMap | None) -> Iterator[LayerInfo]:
         producers: dict[tuple[int, Any], str] = {}

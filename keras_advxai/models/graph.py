@@ -73,6 +73,21 @@ def leads_past(tensor: Any, end: Any, kind: str) -> bool:
     return tensor is end or id(end.op) in past
 
 
+def past(tensor: Any, operation: Any) -> dict[int, Any]:
+    """The operations that values of a tensor come to by ways that lead past another operation, by their ids.
+
+    Args:
+        tensor: A symbolic tensor.
+        operation: The operation that is gone around.
+    """
+
+    def following(outputs: Iterable[Any]) -> Iterable[Any]:
+        consumers = (op for output in outputs for op in output.consumers())
+        return (op for op in consumers if op is not operation and op.type not in SHAPES)
+
+    return reached(following([tensor]), lambda op: following(op.outputs))
+
+
 def count_products(operations: Iterable[Any]) -> int:
     """How many products with weights there are among some operations; a function counts as many."""
     # What is in a `tf.function` or a loop of a user's layer cannot be seen from outside, and counts as enough.

@@ -38,14 +38,16 @@ def explanation_drift(
 ) -> Tensor:
     """How far the heatmaps of images move under an attack, as a term of a loss: NISSIM, `(batch,)`.
 
-    `(1 - SSIM) / 2` of the heatmaps of both batches, each for the class that is predicted for the clean image; the mean
-    over the images is MOD. It can be differentiated in the weights of the model and belongs inside of the
+    `(1 - SSIM) / 2` of the heatmaps of both batches, each for the class that is predicted for the clean image. The mean
+    over the images is the MOD with `target="clean"`, but for those whose clean heatmap is blank: they count as 0 here,
+    and MOD leaves them out. It can be differentiated in the weights of the model and belongs inside of the
     `tf.GradientTape` of a training step; `AdversarialTraining(explainer=...)` adds it to its loss. The passes are those
-    of inference. An image whose clean heatmap is blank counts as 0, as MOD leaves it out.
+    of inference.
 
     Args:
         model: A `keras.Model` that takes images in [0, 1], or an `ImageClassifier`.
-        x: Images in image space, `(batch, height, width, channels)`, or all inputs of a model with several; tensors.
+        x: Images in image space, `(batch, height, width, channels)`, or all inputs of a model with several; tensors or
+            arrays.
         attacked: The same images after an attack, such as `adversarial_batch` returns them.
         explainer: The name of an explainer, or one; not one that is signed or computes outside of TensorFlow.
             Defaults to `"grad_cam"`.
@@ -81,6 +83,7 @@ def explanation_drift(
         Chen et al., "Robust attribution regularization", NeurIPS 2019.
     """
     classifier, explaining = as_classifier(model), explainer_for_training(explainer)
+    x, attacked = (keras.tree.map_structure(tf.convert_to_tensor, given) for given in (x, attacked))
     clean, moved = classifier.forward(x), classifier.forward(attacked)
     targets = clean.strongest
     maps = explaining(classifier, x, targets, forward=clean)

@@ -137,6 +137,8 @@ def test_by_hand_blank_heatmaps_and_no_change():
     pair = tf.concat([x, x], axis=0), tf.concat([x, x[:, ::-1]], axis=0)
     found = explanation_drift(net, *pair)
     np.testing.assert_allclose(found, [0, kax.metrics.nissim(x, x[:, ::-1])[0]], atol=1e-6)
+    arrays = [np.asarray(part, "float64") for part in pair]
+    np.testing.assert_allclose(explanation_drift(net, *arrays), found, atol=1e-6)
     net.get_layer("dense").kernel.assign(np.array([[-1, -2]]))
     blank = tf.function(lambda: explanation_drift(net, *pair))()
     assert blank.numpy().tolist() == [0, 0]
