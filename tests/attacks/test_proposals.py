@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from itertools import product
 
+import keras
 import numpy as np
 import pytest
 import tensorflow as tf
 
+import keras_advxai as kax
 from keras_advxai.attacks import proposals
 
 KEYS, MANY = tf.range(64), tf.range(256)
@@ -35,6 +37,13 @@ def test_on_a_side_of_fewer_than_five_positions_bumps_are_of_one_position():
     x = tf.fill((64, 3, 10, 1), 0.5)
     delta = (proposals.begin_l2(x, KEYS, 0.1, (0, 1)) - x).numpy()
     assert (delta != 0).any(axis=(0, 3)).all()
+    assert ((delta[:, :-1] > 0) != (delta[:, 1:] > 0)).any(axis=(0, 3)).all()
+
+
+def test_on_a_side_of_fewer_than_ten_positions_five_bumps_of_one_position_lie_in_the_middle():
+    delta = (proposals.begin_l2(tf.fill((64, 7, 9, 1), 0.5), KEYS, 0.1, (0, 1)) - 0.5).numpy()[..., 0]
+    assert (delta != 0).any(axis=(0, 2)).tolist() == [False, *[True] * 5, False]
+    assert (delta != 0).any(axis=(0, 1)).tolist() == [False] * 2 + [True] * 5 + [False] * 2
 
 
 def paper(first: int, second: int) -> np.ndarray:
@@ -57,22 +66,108 @@ def test_bumps_are_those_of_the_paper(side, axis):
     np.testing.assert_allclose(found[:, half:], -paper(side, side - half), rtol=1e-6)
 
 
-def test_one_window_is_emptied_for_what_another_one_gets():
-    x = tf.fill((256, 15, 15, 1), 0.5)
-    before = proposals.begin_l2(x, MANY, 0.1, (-9, 9))
-    found = proposals.propose_l2(x, before, MANY, tf.constant(1), tf.constant(0.04), tf.constant(0.1), (-9, 9))
-    old, new = (np.asarray(images - x)[..., 0] for images in (before, found))
-    assert (old != 0).all()
-    emptied, changed = new == 0, ~np.isclose(new, old, rtol=1e-3, atol=0)
+@pytest.mark.parametrize("part", [1.0, 0.5], ids=["all is spent", "half is left"])
+def test_one_window_is_emptied_for_what_another_one_gets(part):
+    x, epsilon, bounds = tf.fill((256, 15, 17, 3), 0.5), tf.constant(0.1), (-9, 9)
+    before = x + part * (proposals.begin_l2(x, MANY, epsilon, bounds) - x)
+    found = proposals.propose_l2(x, before, MANY, tf.constant(1), tf.constant(9 / (15 * 17)), epsilon, bounds)
+    old, new = (np.asarray(images - x) for images in (before, found))
+    emptied = (new == 0).all(-1) & (old != 0).all(-1)
+    changed = ~np.isclose(new, old, rtol=1e-3, atol=1e-6).all(-1) & ~emptied
     apart = emptied.sum((1, 2)) == 9  # where both windows have no position in common, as in most images
     assert apart.mean() > 0.5
-    assert (changed.sum((1, 2))[apart] > 9).all()
-    for which in (emptied[apart], (changed & ~emptied)[apart]):
+    for which in (emptied[apart], changed[apart]):
         for axes in (1, 2):  # both are squares of three positions
             assert (which.any(axes).sum(1) == 3).all()
             assert ((np.diff(which.any(axes).astype(int), axis=1) != 0).sum(1) <= 2).all()
-    # What one window had is spent in the other one, so the whole is as long as before.
-    np.testing.assert_allclose(np.linalg.norm(new.reshape(256, -1), axis=1), 0.1, rtol=1e-4)
+    # Each channel spends in one window what it had in both, and its part of what is left of the budget.
+    squares = (old.astype("float64") ** 2).sum((1, 2)) + (1 - part**2) * 0.1**2 / 3
+    np.testing.assert_allclose((new.astype("float64") ** 2).sum((1, 2)), squares, rtol=1e-3)
+
+
+def test_the_signs_of_the_first_bumps_say_nothing_of_one_another():
+    delta = (proposals.begin_l2(tf.fill((256, 10, 10, 2), 0.5), MANY, 0.1, (0, 1)) - 0.5).numpy()
+    signs = np.sign(delta.reshape(256, 5, 2, 5, 2, 2)[:, :, 0, :, 0]).reshape(256, 50)
+    assert np.abs(signs.T @ signs / 256 - np.eye(50)).max() < 0.3
+
+
+def test_windows_are_halved_along_each_axis_as_often():
+    for shape in ((9, 1), (9, 9, 1), (9, 9, 9, 1)):
+        axes = np.ravel(proposals._split(tf.zeros((256, *shape)), MANY, 3))
+        np.testing.assert_allclose(np.bincount(axes) / 256, [1 / (len(shape) - 1)] * (len(shape) - 1), atol=0.1)
+
+
+@pytest.mark.parametrize("side", [2, 3, 9])
+def test_the_largest_window_of_noise_leaves_a_row_and_a_column(side):
+    x = tf.fill((64, side, side, 1), 0.5)
+    found = proposals.propose_linf(x, x, KEYS, tf.constant(1), tf.constant(1.0), tf.constant(0.1), (0, 1))
+    changed = (found != x).numpy()[..., 0]
+    assert (changed.sum((1, 2)) == (side - 1) ** 2).all()
+    assert (changed.any(1).sum(1) == side - 1).all()
+
+
+def test_a_window_of_noise_that_is_known_already_gets_the_opposite():
+    """And only then, since the query would show nothing else: what differs in one row is proposed as it was drawn."""
+
+    def propose(found):
+        return proposals.propose_linf(x, found, KEYS, tf.constant(1), tf.constant(0.2), tf.constant(0.1), (0, 1))
+
+    x = tf.fill((64, 9, 9, 2), 0.5)
+    first = propose(x)
+    np.testing.assert_allclose(propose(first) - x, x - first, atol=1e-6)
+    for row in range(9):
+        partly = tf.where(tf.reshape(tf.range(9) == row, (1, 9, 1, 1)), x, first)
+        known = tf.reduce_all(partly == first, axis=(1, 2, 3), keepdims=True)
+        np.testing.assert_allclose(propose(partly), tf.where(known, 2 * x - first, first), atol=1e-6)
+
+
+def test_a_bump_in_a_window_that_is_larger_than_the_image_is_one_in_the_whole_image():
+    x = tf.zeros((2, 8, 8, 1))
+    for axis in (0, 1):
+        bump = proposals._Window(x, KEYS[:2], tf.constant(0), tf.constant(11)).bump(tf.fill([2, 1, 1, 1], axis)).numpy()
+        first, second = np.split(bump, 2, axis=1 + axis)
+        np.testing.assert_allclose(first, -second, rtol=1e-5)
+        assert (first > 0).all()
+
+
+def test_the_least_window_of_noise_is_one_position():
+    x = tf.fill((64, 9, 9, 2), 0.5)
+    found = proposals.propose_linf(x, x, KEYS, tf.constant(9), tf.constant(1e-3), tf.constant(0.1), (0, 1))
+    assert ((found != x).numpy().any(-1).sum((1, 2)) == 1).all()
+
+
+@pytest.mark.parametrize(
+    ("shape", "to_maps", "laid_out"),
+    [
+        ((4, 6, 3), None, (0, 1, 2, 3)),
+        ((3, 4, 6), (2, 3, 1), (0, 2, 3, 1)),
+        ((5, 2), None, (0, 1, 2)),
+        ((2, 5), (2, 1), (0, 2, 1)),
+        ((2, 3, 4, 5), (2, 3, 4, 1), (0, 2, 3, 4, 1)),
+    ],
+    ids=str,
+)
+def test_images_are_laid_out_with_the_channels_last_and_back(shape, to_maps, laid_out):
+    layers, rank = keras.layers, len(shape)
+    convolution = {2: layers.Conv1D, 3: layers.Conv2D, 4: layers.Conv3D}[rank](2, 2, activation="relu")
+    stack = [*([layers.Permute(to_maps)] if to_maps else []), convolution, layers.Flatten(), layers.Dense(2)]
+    x = tf.constant(np.random.default_rng(0).random((3, *shape), dtype="float32"))
+    grid = proposals.Grid(kax.ImageClassifier(keras.Sequential([keras.Input(shape), *stack])), x)
+    np.testing.assert_array_equal(grid.lay_out(x), tf.transpose(x, laid_out))
+    np.testing.assert_array_equal(grid.lay_back(grid.lay_out(x)), x)
+
+
+@pytest.mark.parametrize("maps", [None, (4, 3, 1), (2, 3, 2)], ids=str)
+def test_vectors_are_laid_out_as_the_model_does(maps):
+    layers = keras.layers
+    stack = [layers.Dense(4, activation="relu")]
+    if maps:
+        stack = [layers.Reshape(maps), layers.Conv2D(2, 2, activation="relu"), layers.Flatten()]
+    x = tf.constant(np.random.default_rng(0).random((3, 12), dtype="float32"))
+    model = keras.Sequential([keras.Input((12,)), *stack, layers.Dense(2)])
+    grid = proposals.Grid(kax.ImageClassifier(model), x)
+    np.testing.assert_array_equal(grid.lay_out(x), tf.reshape(x, (3, *(maps or (12, 1)))))
+    np.testing.assert_array_equal(grid.lay_back(grid.lay_out(x)), x)
 
 
 @pytest.mark.parametrize("norm", ["linf", "l2"])

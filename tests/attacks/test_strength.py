@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import itertools
+from types import SimpleNamespace
 
 import pytest
 
 import keras_advxai as kax
 from keras_advxai.attacks import DDN, FGSM, PGD, Attack, ExplanationPGD, SignNoise, Square, UniformNoise
-from keras_advxai.attacks.strength import takes_one_step, upper_bound
+from keras_advxai.attacks.strength import takes_one_step, upper_bound, upper_bounds
 
 SAID = "no attack here takes more than one step; add "
 STEPS = "the attack 'pgd' or 'quick'"
@@ -65,3 +66,32 @@ def test_what_is_advised_beside_one_step_is_for_the_task():
     assert upper_bound([FGSM()], "multi_label") == SAID + "the attack 'pgd'"
     for name in ("pgd", "quick"):
         assert upper_bound([FGSM(), kax.attacks.get(name)], "classification") == ""
+
+
+def bounds(attacks, task: str = "classification", selected=None) -> dict[str, str]:
+    """What is said of a report of these attacks, or of a part of it."""
+    norms = {attack.name: attack.norm for attack in attacks if selected is None or attack.name in selected}
+    settings = SimpleNamespace(attacks_and_controls=tuple(attacks))
+    return upper_bounds(SimpleNamespace(provenance={"task": task}, norms=norms, settings=settings))
+
+
+def test_a_report_is_told_of_the_norms_whose_attacks_take_one_step():
+    linf, l2 = {"linf": SAID + STEPS}, {"l2": SAID + "PGD(norm='l2')"}
+    assert bounds([FGSM(), UniformNoise()]) == linf
+    assert bounds([FGSM(), FGSM(norm="l2"), UniformNoise()]) == {**linf, **l2}
+    assert bounds([FGSM(norm="l2"), PGD()]) == l2
+    assert bounds([FGSM(), PGD()]) == {}
+    assert bounds([FGSM(), PGD()], selected=["fgsm"]) == linf
+    assert bounds([FGSM()], "multi_label") == {"linf": SAID + "the attack 'pgd'"}
+    assert bounds([FGSM()], "regression") == {}  # which has no accuracy
+
+
+def test_nothing_is_told_of_a_report_whose_settings_cannot_be_read():
+    class Unreadable:
+        provenance, norms = {"task": "classification"}, {"fgsm": "linf"}
+
+        @property
+        def settings(self):
+            raise ValueError("made by hand")
+
+    assert upper_bounds(Unreadable()) == {}
