@@ -122,12 +122,15 @@ def test_a_window_of_noise_that_is_known_already_gets_the_opposite():
 
 
 def test_a_bump_in_a_window_that_is_larger_than_the_image_is_one_in_the_whole_image():
-    x = tf.zeros((2, 8, 8, 1))
-    for axis in (0, 1):
-        bump = proposals._Window(x, KEYS[:2], tf.constant(0), tf.constant(11)).bump(tf.fill([2, 1, 1, 1], axis)).numpy()
-        first, second = np.split(bump, 2, axis=1 + axis)
-        np.testing.assert_allclose(first, -second, rtol=1e-5)
-        assert (first > 0).all()
+    window = proposals._Window(tf.zeros((2, 8, 5, 1)), KEYS[:2], tf.constant(0), tf.constant(11))
+    first, second = np.split(window.bump(tf.fill([2, 1, 1, 1], 0)).numpy(), 2, axis=1)
+    np.testing.assert_allclose(first, -second, rtol=1e-5)
+    assert (first > 0).all()
+    np.testing.assert_allclose(first, first[:, :, ::-1], rtol=1e-5)  # five positions have a middle
+    first, second = np.split(window.bump(tf.fill([2, 1, 1, 1], 1)).numpy(), [2], axis=2)
+    assert (first > 0).all()
+    assert (second < 0).all()
+    np.testing.assert_allclose(second, second[:, :, ::-1], rtol=1e-5)
 
 
 def test_the_least_window_of_noise_is_one_position():
@@ -154,6 +157,16 @@ def test_images_are_laid_out_with_the_channels_last_and_back(shape, to_maps, lai
     x = tf.constant(np.random.default_rng(0).random((3, *shape), dtype="float32"))
     grid = proposals.Grid(kax.ImageClassifier(keras.Sequential([keras.Input(shape), *stack])), x)
     np.testing.assert_array_equal(grid.lay_out(x), tf.transpose(x, laid_out))
+    np.testing.assert_array_equal(grid.lay_back(grid.lay_out(x)), x)
+
+
+def test_vectors_with_channels_first_are_laid_out_with_them_last():
+    layers = keras.layers
+    stack = [layers.Reshape((2, 2, 3)), layers.Permute((2, 3, 1)), layers.Conv2D(2, 2, activation="relu")]
+    model = keras.Sequential([keras.Input((12,)), *stack, layers.Flatten(), layers.Dense(2)])
+    x = tf.constant(np.random.default_rng(0).random((3, 12), dtype="float32"))
+    grid = proposals.Grid(kax.ImageClassifier(model), x)
+    np.testing.assert_array_equal(grid.lay_out(x), tf.transpose(tf.reshape(x, (3, 2, 2, 3)), (0, 2, 3, 1)))
     np.testing.assert_array_equal(grid.lay_back(grid.lay_out(x)), x)
 
 

@@ -21,10 +21,10 @@ def branches() -> keras.Model:
     return keras.Model(image, L.Dense(3)(L.Concatenate()([L.GlobalAveragePooling2D()(item) for item in maps])))
 
 
-def columns() -> keras.Model:
+def columns(activation: str | None = "relu") -> keras.Model:
     """A convolution whose maps become sequences of columns, which another one goes along."""
     row = [L.Permute((2, 1, 3)), L.Reshape((10, 40)), L.Conv1D(3, 3, name="over"), L.GlobalAveragePooling1D()]
-    return keras.Sequential([L.Input(SHAPE), L.Conv2D(4, 3, activation="relu", name="explained"), *row, L.Dense(3)])
+    return keras.Sequential([L.Input(SHAPE), L.Conv2D(4, 3, activation=activation, name="explained"), *row, L.Dense(3)])
 
 
 def plain() -> keras.Model:
@@ -59,4 +59,7 @@ def test_only_explainers_whose_layer_nobody_named_leave_out_what_the_default_lay
 
 
 def test_a_model_without_a_default_layer_leaves_out_nothing():
-    assert explained_by_default([Saliency()], kax.ImageClassifier(dense()), SHAPE) == NOTHING
+    for model in (dense(), columns(activation=None)):  # whose only maps are passed over
+        classifier = kax.ImageClassifier(model)
+        assert classifier.layers(SHAPE).default is None
+        assert explained_by_default([Saliency()], classifier, SHAPE) == NOTHING
