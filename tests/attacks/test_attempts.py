@@ -53,7 +53,7 @@ class Brighter(Attack):
 
 
 @pytest.mark.parametrize("keep", ["first_hit", "best"])
-@pytest.mark.parametrize("labels", [range(7), [1, 5], [5], [9]], ids=str)
+@pytest.mark.parametrize("labels", [range(7), [1, 5], [5], [2], [9]], ids=str)
 def test_every_attempt_is_made_until_one_succeeds_also_by_its_last_step(labels, keep):
     """Also for one image that is left, or alone; where none succeeds, the end of the last attempt is the brightest."""
     x = np.zeros((len(labels), *linear.SHAPE), "float32")
