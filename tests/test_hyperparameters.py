@@ -1,4 +1,4 @@
-"""Whole numbers that attacks and explainers are built with: the least and the largest that each one takes."""
+"""What attacks and explainers are built with: given by name, and the least and the largest of whole numbers."""
 
 from __future__ import annotations
 
@@ -7,7 +7,10 @@ import numbers
 
 import pytest
 
-from keras_advxai import attacks, explainers
+from keras_advxai import attacks, contrib, explainers
+
+BY_PLACE = {"Ensemble": ["attacks"], "CleverHans": ["method"], "TFKerasVis": ["method"]}
+"""What may be given without its name."""
 
 MOST = 2**31 - 1
 LEAST = {
@@ -25,9 +28,10 @@ LEAST = {
 BESIDE = {"max_steps": {"steps": "auto"}, "draws": {"baseline": "noise"}}
 """What an argument has an effect with alone."""
 
+CLASSES = (*attacks.ALL_OBJECTS, *explainers.ALL_OBJECTS)
 CASES = [
     pytest.param(cls, name, id=f"{cls.__name__}-{name}")
-    for cls in (*attacks.ALL_OBJECTS, *explainers.ALL_OBJECTS)
+    for cls in CLASSES
     for name, parameter in inspect.signature(cls.__init__).parameters.items()
     if name in LEAST or (isinstance(parameter.default, numbers.Integral) and not isinstance(parameter.default, bool))
 ]
@@ -43,3 +47,11 @@ def test_the_least_and_the_largest_are_taken_and_those_beyond_refused(cls, name)
     for number in (least - 1, most + 1):
         with pytest.raises(ValueError, match=rf"Argument `{name}` must be .*Received: {name}={number}"):
             cls(**{name: number}, **beside)
+
+
+@pytest.mark.parametrize("cls", [*CLASSES, *contrib.ALL_OBJECTS], ids=lambda cls: cls.__name__)
+def test_all_are_given_by_name(cls):
+    """So that another one may be put in between."""
+    _, *given = inspect.signature(cls.__init__).parameters.values()
+    named = (inspect.Parameter.KEYWORD_ONLY, inspect.Parameter.VAR_KEYWORD)
+    assert [parameter.name for parameter in given if parameter.kind not in named] == BY_PLACE.get(cls.__name__, [])
