@@ -174,9 +174,8 @@ def _bump(local: list[Tensor], sides: list[Tensor], split: Tensor) -> Tensor:
 def _split(x: Tensor, keys: Tensor, counter: int | Tensor) -> Tensor:
     """An axis of the positions for each image, `(batch, 1, ...)` int32."""
     axes = x.shape.rank - 2
-    drawn = tf.cast(random.uniform(keys, counter, [1] * (axes + 1)) * axes, tf.int32)
-    # A draw just below 1 may round to 1.
-    return tf.minimum(drawn, axes - 1)
+    # The largest draw is 1 - 2**-24, and what it makes of a whole number rounds to less than that.
+    return tf.cast(random.uniform(keys, counter, [1] * (axes + 1)) * axes, tf.int32)
 
 
 def _side(x: Tensor, part: Tensor) -> Tensor:

@@ -113,6 +113,17 @@ def test_numpy_for_numpy_and_a_tensor_for_a_tensor(model):
     assert Add()(model, tf.constant(X, tf.float16)).dtype == tf.float32
 
 
+@pytest.mark.parametrize("attack", [FGSM(), UniformNoise()], ids=repr)
+def test_a_pass_already_made_is_the_only_one(attack, build, few):
+    model, spy = build("linear"), helpers.Executions()
+    classifier = kax.ImageClassifier(keras.Sequential([keras.Input(helpers.SHAPE), spy, model]))
+    forward = classifier.forward(few[0])
+    before = spy.seen.computed
+    found = attack(classifier, *few, [0.05, 0.1], forward=forward)
+    assert spy.seen.computed == before
+    assert np.mean(np.abs(found - attack(classifier, *few, [0.05, 0.1])) > 1e-5) < 0.01
+
+
 @pytest.mark.slow
 def test_a_pass_already_made_is_used_eagerly_too(build, few):
     x, y = few

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import helpers
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 from test_deep_fool import SHAPE, X, nearest, problem
 
 import keras_advxai as kax
@@ -70,6 +72,40 @@ def test_every_option_changes_the_result(model, few):
     plain = DDN(steps=20)(model, *few, 1.0)
     for other in (DDN(steps=5), DDN(steps=20, init_norm=0.2), DDN(steps=20, gamma=0.2), DDN(steps=20, targeted=True)):
         assert np.abs(other(model, *few, 1.0) - plain).max() > 1e-3, other
+
+
+def test_the_sphere_grows_until_it_reaches_beyond_the_boundary_and_shrinks_behind_it():
+    """Of two linear classes all directions are one, so the lengths that are looked at follow from the distance."""
+    model, y, leads, slopes = problem(2)
+    distance = nearest(leads, slopes, "l2").astype("float64")
+    expected, radius, looked_at = np.full(8, np.inf), np.full(8, 0.01), np.zeros(8)
+    for _ in range(80):
+        reached = looked_at > distance
+        expected = np.where(reached, np.minimum(expected, looked_at), expected)
+        radius *= np.where(reached, 0.9, 1.1)
+        looked_at = radius.copy()
+    attack, given = DDN(gamma=0.1, steps=80), tuple(map(tf.constant, (X, y, 0.01)))
+    assert np.isfinite(expected).all()
+    least, found = attack._descend(kax.ImageClassifier(model), *given)
+    np.testing.assert_allclose(least, expected, rtol=1e-4)
+    np.testing.assert_allclose(np.linalg.norm((found - X).numpy().reshape(8, -1), axis=1), expected, rtol=1e-4)
+
+
+def test_the_sphere_grows_with_every_step_where_nothing_is_misclassified():
+    robust = helpers.linear_model(np.random.default_rng(0).normal(size=(16, 2)), SHAPE, bias=[1e3, -1e3])
+    given = tf.constant(X), tf.zeros(8, tf.int32), tf.constant(0.01)
+    least, found = DDN(gamma=0.1, steps=20)._descend(kax.ImageClassifier(robust), *given)
+    assert np.isinf(least).all()
+    lengths = np.linalg.norm((found - X).numpy().reshape(8, -1), axis=1)
+    np.testing.assert_allclose(lengths, 0.01 * 1.1**20, rtol=1e-4)
+
+
+def test_step_sizes_fall_from_1_to_a_hundredth_on_a_cosine():
+    attack = DDN(steps=50)
+    found = [float(attack._size(tf.constant(step))) for step in (0, 25, 50)]
+    np.testing.assert_allclose(found, [1, 0.505, 0.01], rtol=1e-5)
+    between = np.array([float(attack._size(tf.constant(step))) for step in range(51)])
+    assert (np.diff(between) < 0).all()
 
 
 def test_wrong_arguments_say_what_to_pass():

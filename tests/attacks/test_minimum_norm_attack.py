@@ -77,6 +77,15 @@ def test_a_class_that_is_masked_does_not_make_the_others_robust(mask):
     np.testing.assert_array_equal(predictions(masked, DeepFool(norm="linf")(masked, X, labels, epsilon=0.5)), 1)
 
 
+def test_a_class_that_is_level_with_another_one_leads_by_nothing():
+    """As of a model whose last layer is zero: no image of it is found to be misclassified, however near."""
+    for attack in (DDN(), DDN(targeted=True), DeepFool()):
+        for level in (0.0, 2.0, -1e4):
+            assert not attack.reaches(tf.fill([2, 3], level), tf.constant([0, 1])).numpy().any()
+    blind = helpers.linear_model(np.zeros((16, 2)), SHAPE)
+    assert np.isinf(Upper().distances(blind, X, np.zeros(8, int))).all()
+
+
 @pytest.mark.slow
 def test_where_nothing_is_found_the_distance_is_infinite_and_the_image_stays():
     blind = helpers.linear_model(np.zeros((16, 2)), SHAPE, bias=[1.0, 0.0])

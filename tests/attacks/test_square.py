@@ -9,14 +9,13 @@ import pytest
 import tensorflow as tf
 
 import keras_advxai as kax
-from keras_advxai.attacks import Square, UniformNoise, proposals
+from keras_advxai.attacks import Square, UniformNoise
 from keras_advxai.testing import check_attack
 
 pytestmark = pytest.mark.sampled(2)
 
 SHAPE = (8, 8, 3)
 X = np.random.default_rng(1).uniform(0.3, 0.7, (6, *SHAPE)).astype("float32")
-KEYS = tf.range(64)
 norms = pytest.mark.parametrize("norm", ["linf", "l2"])
 
 
@@ -157,6 +156,17 @@ def test_images_that_are_misclassified_from_the_beginning_are_returned_as_they_a
     np.testing.assert_array_equal(Square(norm=norm, queries=5)(model, x, y, 0.1), x)
 
 
+@norms
+@pytest.mark.sampled(1)
+def test_an_image_alone_is_searched_for_as_among_others(norm):
+    model, _ = counted(2.0 if norm == "linf" else 0.2)
+    found = Square(norm=norm, queries=8)(model, X, np.zeros(6, int), 0.2)
+    for index in (0, 5):
+        alone = Square(norm=norm, queries=8)(model, X[index : index + 1], np.zeros(1, int), 0.2)
+        np.testing.assert_allclose(alone[0], found[index], atol=1e-6)
+        assert np.abs(alone[0] - X[index]).max() > 0.01
+
+
 @pytest.mark.slow
 @norms
 def test_an_image_that_is_hit_is_not_changed_any_more(norm, build, few):
@@ -224,51 +234,6 @@ def test_wrong_arguments_say_what_to_pass():
         Square(seed=0.5)
     with pytest.raises(ValueError, match="`norm` must be one of linf, l2"):
         Square(norm="l1")
-
-
-@norms
-@pytest.mark.parametrize("shape", [(7, 2), (9, 6, 3), (3, 5, 4, 2), (1, 5, 1), (30, 1)], ids=str)
-def test_proposals_keep_the_budget_and_the_bounds_for_images_of_any_shape(norm, shape):
-    x = tf.constant(np.random.default_rng(0).random((64, *shape), dtype="float32"))
-    begin, propose = proposals.PROPOSALS[norm]
-    found = begin(x, KEYS, 0.3, (0, 1))
-    for step in range(1, 4):
-        before = found
-        found = propose(x, before, KEYS, tf.constant(step), tf.constant(0.1), tf.constant(0.3), (0, 1))
-        delta = (found - x).numpy().reshape(64, -1)
-        size = np.abs(delta).max(1) if norm == "linf" else np.linalg.norm(delta, axis=1)
-        assert (size <= 0.3 * (1 + 1e-5)).all()
-        assert (size > 0.01).all()
-        assert found.numpy().min() >= 0
-        assert found.numpy().max() <= 1
-        assert (found != before).numpy().reshape(64, -1).any(1).mean() > 0.8
-
-
-def test_a_window_of_noise_is_a_square_with_one_value_for_each_channel():
-    x = tf.fill((64, 8, 8, 3), 0.5)
-    begin, propose = proposals.PROPOSALS["linf"]
-    stripes = (begin(x, KEYS, 0.1, (0, 1)) - x).numpy()
-    np.testing.assert_allclose(stripes, np.broadcast_to(stripes[:, :1], x.shape))
-    np.testing.assert_allclose(np.abs(stripes), 0.1, atol=1e-6)
-    found = propose(x, x, KEYS, tf.constant(1), tf.constant(0.25), tf.constant(0.1), (0, 1))
-    changed = (found != x).numpy()
-    assert (changed.sum((1, 2)) == 16).all()
-    rows, columns = changed.any((2, 3)), changed.any((1, 3))
-    assert (rows.sum(1) == 4).all()
-    assert (columns.sum(1) == 4).all()
-    for side in (rows, columns):  # everywhere, from the first position to the last
-        assert side.any(0).all()
-        assert ((np.diff(side.astype(int), axis=1) != 0).sum(1) <= 2).all()
-
-
-def test_a_bump_is_up_in_one_half_and_down_in_the_other():
-    x = tf.zeros((64, 9, 9, 1))
-    window = proposals._Window(x, KEYS, tf.constant(0), tf.constant(5))
-    bump = window.bump(proposals._split(x, KEYS, 1)).numpy()
-    np.testing.assert_allclose(np.sqrt((bump**2).sum((1, 2, 3))), 1, rtol=1e-5)
-    assert ((bump > 0).sum((1, 2, 3)) == 10).all()
-    assert ((bump < 0).sum((1, 2, 3)) == 15).all()
-    np.testing.assert_allclose((np.maximum(bump, 0) ** 2).sum((1, 2, 3)), 0.5, rtol=1e-5)
 
 
 @pytest.fixture(scope="module")

@@ -10,7 +10,6 @@ import numpy as np
 import pytest
 
 import keras_advxai as kax
-from keras_advxai.attacks.strength import upper_bound
 from keras_advxai.evaluation import EvaluationReport
 from keras_advxai.viewer.verdict import verdict
 
@@ -84,7 +83,3 @@ def test_an_accuracy_under_one_step_alone_is_told_to_be_an_upper_bound(attacks, 
     worth = verdict(dataclasses.replace(report, warnings=()))["worth"]
     assert ("Accuracies under attack are upper bounds: no attack here takes" in worth) == (attacks == "fgsm")
     assert str(EvaluationReport.from_json(report.to_json())) == str(report)
-
-
-def test_what_is_advised_beside_one_step_is_for_the_task():
-    assert upper_bound([kax.attacks.FGSM()], "multi_label").endswith("add the attack 'pgd'")

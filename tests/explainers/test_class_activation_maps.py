@@ -17,6 +17,7 @@ from keras_advxai.explainers import (
     GradCAMPlusPlus,
     HiResCAM,
     LayerCAM,
+    ScoreCAM,
 )
 
 pytestmark = pytest.mark.sampled(3)
@@ -268,7 +269,8 @@ def test_the_base_is_abstract_and_all_are_found_by_name():
     assert len({cls() for cls in FORMULAS}) == 4
 
 
-@pytest.mark.parametrize("method", [kax.explainers.GradCAM, kax.explainers.ScoreCAM])
+@pytest.mark.parametrize("method", [GradCAM, LayerCAM, ScoreCAM])
+@pytest.mark.sampled(1)
 def test_tokens_of_a_wide_image_are_laid_out_as_it_is(method):
     layers = keras.layers
     keras.utils.set_random_seed(0)

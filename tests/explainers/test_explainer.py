@@ -79,6 +79,37 @@ def test_maps_of_another_size_are_resized_bilinearly(model, few):
     np.testing.assert_allclose(found, resized / resized.max((1, 2, 3), keepdims=True), atol=1e-5)
 
 
+def test_maps_are_as_large_as_images_of_a_model_that_leaves_their_size_open():
+    stack = [keras.layers.Conv2D(2, 3), keras.layers.GlobalAveragePooling2D(), keras.layers.Dense(2)]
+    model = keras.Sequential([keras.Input((None, None, 1)), *stack])
+    inside = tf.function(lambda x: Raw(size=7)(model, x, 0), input_signature=[tf.TensorSpec((None, None, None, 1))])
+    for shape in ((25, 25, 1), (31, 19, 1)):
+        x = helpers.random_images(2, shape)
+        resized = tf.image.resize(tf.image.resize(x, (7, 7)), shape[:2]).numpy()
+        for found in (Raw(size=7)(model, x), inside(x)):
+            np.testing.assert_allclose(found, resized / resized.max((1, 2, 3), keepdims=True), atol=1e-5)
+
+
+class InParts(Raw):
+    """Not all images at a time."""
+
+    def images_at_once(self, model, images):
+        return 4
+
+
+def test_a_part_of_the_images_at_a_time_is_explained_as_all_at_once(model, few):
+    x = np.concatenate([few[0], few[0][:4]])
+    for count in (4, 6, 8, 10):
+        np.testing.assert_array_equal(InParts()(model, x[:count]), Raw()(model, x[:count]))
+        np.testing.assert_array_equal(InParts().attributions(model, x[:count]), x[:count])
+    divide = keras.layers.Lambda(lambda x: x / (1 - x[:, :1, :1]))
+    stack = [divide, keras.layers.Flatten(), keras.layers.Dense(2)]
+    broken = keras.Sequential([keras.Input(helpers.SHAPE), *stack])
+    x[5, 0, 0] = 1
+    with pytest.warns(NonFiniteOutputWarning, match=r"for 1 of 10 images \(image 5 the first\)"):
+        InParts().attributions(broken, x)
+
+
 @pytest.mark.parametrize(
     "form", [int, np.int64, np.array, tf.constant, lambda n: [n] * 6, lambda n: np.eye(10)[[n] * 6]]
 )

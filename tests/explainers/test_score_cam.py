@@ -157,3 +157,9 @@ def test_what_cannot_be_is_refused():
             ScoreCAM(**settings)
     with pytest.raises(ValueError, match=r"`max_channels` must be at most 2, the channels of layer 'conv'"):
         ScoreCAM(max_channels=3)(two_channels(), X)
+
+
+def test_maps_that_cannot_mask_the_images_are_refused_with_their_dimensions():
+    said = r"the images' dimensions, 2 of them beside batch and channels. Layer 'conv' has 1. .*GradCAM\(\) explains it"
+    with pytest.raises(ValueError, match=said):
+        ScoreCAM(layer="conv", reshape_transform=lambda maps: maps[:, 0])(two_channels(), X)
