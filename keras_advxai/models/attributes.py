@@ -16,7 +16,8 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from keras_advxai._registry import hashable
+from keras_advxai._registry import Configuration, hashable
+from keras_advxai.models.recording import all_operations
 
 _ATOMS = frozenset({bool, int, float, complex, str, bytes, type(None)})
 _LONGEST = 256
@@ -24,6 +25,10 @@ _LONGEST = 256
 _LARGEST = 2**16
 """Arrays of more bytes are told apart as objects."""
 _DEEPEST = 4
+_OTHERS = frozenset(
+    ["keras", "tensorflow", "numpy", "builtins", "functools", "weakref", "threading", "keras_advxai", "scipy", "math"]
+)
+"""Whose modules and objects are not looked into."""
 _TRAINING = frozenset(
     [
         "_called",
@@ -134,19 +139,92 @@ def told_apart(setting: Any) -> Hashable:
     False
     """
     known: Hashable = hashable(setting)
+    return (known, _taken_in(setting, _DEEPEST)) if callable(setting) else known
+
+
+def read_by_own_code(key: Hashable) -> Hashable:
+    """The same of what a key is made of: a user's own attacks, explainers, dissimilarities and functions.
+
+    Two of one class with the same hyperparameters are equal, whatever their methods read of their module.
+
+    Args:
+        key: Tuples and settings of attacks, explainers and measurements, and whatever else.
+    """
+    found: list[Hashable] = []
+    seen: set[int] = set()
+    queue: list[Any] = [key]
+    while queue:
+        item = queue.pop()
+        if id(item) in seen or isinstance(item, (str, int)):
+            continue
+        seen.add(id(item))
+        if isinstance(item, (tuple, list)):
+            queue.extend(item)
+        elif isinstance(item, Configuration):
+            own = [kind for kind in type(item).__mro__ if not kind.__module__.startswith(("keras_advxai.", "builtins"))]
+            found.extend(_taken_in(method, _DEEPEST) for kind in own for method in vars(kind).values())
+            queue.extend(item.get_config().values())
+        elif type(item).__module__.startswith("keras_advxai."):
+            queue.extend(getattr(item, "__dict__", {}).values())  # a plan, and what it lists
+        elif isinstance(item, types.FunctionType) and not str(item.__module__).startswith("keras_advxai."):
+            found.append(_taken_in(item, _DEEPEST))
+    return tuple(item for item in found if item)
+
+
+def _taken_in(setting: Any, deeper: int) -> Hashable:
+    """What a trace takes in of a function, or of an object that is called as one."""
+    if deeper <= 0:
+        return None
     if isinstance(setting, types.FunctionType):
-        return known, tuple((name, _lasting(value)) for name, value in _outside(setting))
-    if callable(setting) and (isinstance(setting, keras.Operation) or _is_of_user(setting)):
-        return known, tuple((name, _lasting(value)) for name, value in vars(setting).items())
-    return known
+        return tuple((name, _lasting(value, deeper - 1)) for name, value in _outside(setting))
+    if isinstance(setting, types.MethodType):
+        return _taken_in(setting.__func__, deeper), _taken_in(setting.__self__, deeper)
+    if isinstance(setting, functools.partial):
+        given = (setting.args, setting.keywords)
+        return _taken_in(setting.func, deeper), _lasting(given, deeper)
+    if isinstance(setting, keras.Operation):
+        operations = all_operations(setting)
+        parts = tuple(Identity(part) for item in operations for part in parts_of(item))
+        return parts, tuple(_attributes(item, deeper) for item in operations)
+    return _attributes(setting, deeper) if _is_of_user(setting) else None
 
 
-def _lasting(value: Any) -> Hashable:
+def _attributes(value: Any, deeper: int) -> Hashable:
+    """Of Keras' own layers all that is a setting; of a user's objects what lasts."""
+    if isinstance(value, keras.Operation) and type(value).__module__.startswith("keras."):
+        return frozen(value)
+    kept = _kept_by_layers() if isinstance(value, keras.Operation) else ()
+    own = (item for item in vars(value).items() if item[0] not in kept)
+    return tuple((name, _lasting(item, deeper - 1)) for name, item in own)
+
+
+def _lasting(value: Any, deeper: int) -> Hashable:
     if type(value) in _ATOMS and type(value) is not int:
         return type(value), value
     if isinstance(value, tuple):
-        return tuple(_lasting(item) for item in value)
-    return _value(value, 1) if isinstance(value, (np.ndarray, np.generic)) else None
+        return tuple(_lasting(item, deeper) for item in value)
+    if isinstance(value, dict) and deeper > 0 and len(value) <= _LONGEST:
+        return tuple(_lasting(item, deeper - 1) for item in value.values())
+    if isinstance(value, (np.ndarray, np.generic)):
+        return _value(value, 1)
+    if isinstance(value, tf.Tensor) and hasattr(value, "numpy"):
+        return Identity(value)
+    if isinstance(value, keras.layers.Layer) and not isinstance(value, keras.Model):
+        return _taken_in(value, deeper)
+    return _attributes(value, deeper) if deeper > 0 and _is_of_user(value) else None
+
+
+def parts_of(operation: keras.Operation) -> list[Any]:
+    """What a trace through an operation has taken in: the operation, its activation and its variables."""
+    own = vars(operation)
+    # Users exchange the last softmax for a linear activation by hand, as tf-keras-vis asks for.
+    parts = [operation, getattr(operation, "activation", None)]
+    if isinstance(operation, keras.layers.Normalization):
+        parts += [getattr(operation, "mean", None), getattr(operation, "variance", None)]  # made anew by `adapt`
+    # `quantize` and `enable_lora` put other variables in the place of those that a trace reads.
+    for kind in ("_trainable_variables", "_non_trainable_variables"):
+        parts.extend(own.get(kind, ()))
+    return [part for part in parts if part is not None]
 
 
 @functools.cache
@@ -162,7 +240,7 @@ def _value(value: Any, deeper: int) -> Hashable:
     if isinstance(value, (list, tuple, set, frozenset)):
         return _several(value, len(value), deeper)
     if isinstance(value, Mapping):
-        return _several(value.items(), len(value), deeper)
+        return _named(value, deeper)
     if isinstance(value, np.generic):
         return value.dtype.str, value.tobytes()
     if isinstance(value, np.ndarray) and value.nbytes <= _LARGEST and not value.dtype.hasobject:
@@ -175,8 +253,14 @@ def _value(value: Any, deeper: int) -> Hashable:
         return Identity(value), tuple(_read_by(value, deeper))
     if deeper > 0 and _is_of_user(value):
         # A configuration of the user's own, such as a dataclass.
-        return Identity(value), _several(vars(value).items(), len(vars(value)), deeper)
+        return Identity(value), _named(vars(value), deeper)
     return Identity(value)
+
+
+def _named(values: Mapping[Any, Any], deeper: int) -> Hashable:
+    if len(values) > _LONGEST or deeper <= 0:
+        return len(values)
+    return tuple((hashable(name), _value(item, deeper - 1)) for name, item in values.items())
 
 
 def _several(values: Iterable[Any], count: int, deeper: int) -> Hashable:
@@ -188,8 +272,7 @@ def _several(values: Iterable[Any], count: int, deeper: int) -> Hashable:
 def _is_of_user(value: Any) -> bool:
     module = type(value).__module__.partition(".")[0]
     return hasattr(value, "__dict__") and not (
-        module in ("keras", "tensorflow", "numpy", "builtins", "functools", "weakref", "threading")
-        or isinstance(value, (type, types.ModuleType, keras.Operation, keras.Variable, tf.Module))
+        module in _OTHERS or isinstance(value, (type, types.ModuleType, keras.Operation, keras.Variable, tf.Module))
     )
 
 
@@ -207,10 +290,26 @@ def _outside(function: types.FunctionType) -> Iterator[tuple[str, Any]]:
     for name, cell in zip(function.__code__.co_freevars, function.__closure__ or (), strict=True):
         with contextlib.suppress(ValueError):  # a name that is not bound yet
             yield f"enclosed {name}", cell.cell_contents
-    known = function.__globals__
-    for name in function.__code__.co_names:
+            yield from _read_through(name, cell.cell_contents, function.__code__.co_names)
+    known, names = function.__globals__, function.__code__.co_names
+    for name in names:
         if name in known:
             yield f"read {name}", known[name]
+            yield from _read_through(name, known[name], names)
+
+
+def _read_through(path: str, holder: Any, names: tuple[str, ...]) -> Iterator[tuple[str, Any]]:
+    """What code reads of a class, a module or an object of the user's that holds settings, and of those in it."""
+    if not isinstance(holder, (type, types.ModuleType, types.SimpleNamespace)) and not _is_of_user(holder):
+        return
+    module = holder.__name__ if isinstance(holder, types.ModuleType) else getattr(holder, "__module__", "") or ""
+    if module.partition(".")[0] in _OTHERS or path.count(".") >= _DEEPEST:
+        return
+    own = vars(holder)
+    for name in names:
+        if name in own and name != path.rpartition(".")[2]:
+            yield f"read {path}.{name}", own[name]
+            yield from _read_through(f"{path}.{name}", own[name], names)
 
 
 def _plain(value: Any, deeper: int) -> Hashable:

@@ -12,7 +12,7 @@ from typing import Any, TypeAlias
 import keras
 import tensorflow as tf
 
-from keras_advxai.models.attributes import Identity, frozen
+from keras_advxai.models.attributes import Identity, frozen, parts_of, read_by_own_code
 from keras_advxai.models.recording import all_operations
 from keras_advxai.ops.compiling import call_compiled, unwatched
 
@@ -41,7 +41,7 @@ def remember(model: keras.Model, key: Hashable, build: Callable[[], Any]) -> Any
         build: Makes the value. It must not keep a reference to the model, or the model would never be freed.
     """
     # Outside of the lock: a deep model takes milliseconds, and threads with other models need not wait.
-    structure = _structure(model)
+    structure, key = _structure(model), (key, read_by_own_code(key))
     with _LOCK:
         building, values = _STORE.setdefault(model, (threading.RLock(), {}))
     # A lock for each model: two threads build a value once, and a slow trace holds up nobody else. It is reentrant,
@@ -149,7 +149,7 @@ def _structure(model: keras.Model) -> _Structure:
 
 def _looked_at(model: keras.Model) -> _Structure:
     operations = all_operations(model)
-    parts = tuple(Identity(part) for item in operations for part in _parts(item))
+    parts = tuple(Identity(part) for item in operations for part in parts_of(item))
     return _Structure(parts, tuple(frozen(item, _NOTED.get(item, ())) for item in operations))
 
 
@@ -179,19 +179,6 @@ def _settled(model: keras.Model, before: _Structure, values: dict[tuple[Hashable
     if known_here is not None and known_here[0]() is model:
         _CACHED.structure = (known_here[0], after)
     return after
-
-
-def _parts(operation: keras.Operation) -> list[Any]:
-    """What a trace through an operation has taken in: the operation, its activation and its variables."""
-    own = vars(operation)
-    # Users exchange the last softmax for a linear activation by hand, as tf-keras-vis asks for.
-    parts = [operation, getattr(operation, "activation", None)]
-    if isinstance(operation, keras.layers.Normalization):
-        parts += [getattr(operation, "mean", None), getattr(operation, "variance", None)]  # made anew by `adapt`
-    # `quantize` and `enable_lora` put other variables in the place of those that a trace reads.
-    for kind in ("_trainable_variables", "_non_trainable_variables"):
-        parts.extend(own.get(kind, ()))
-    return [part for part in parts if part is not None]
 
 
 class _Structure:
