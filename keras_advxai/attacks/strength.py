@@ -67,7 +67,7 @@ def upper_bound(attacks: Iterable[Attack], task: str, norm: Norm = "linf") -> st
     ''
     """
     own = [attack for attack in attacks if attack.norm == norm and attack.aim != "explanation"]
-    if not own or not all(attack.aim == "noise" or takes_one_step(attack) for attack in own):
+    if not own or not all(_takes_no_second_step(attack) for attack in own):
         return ""
     suited = [repr(name) for name in _STRONGER if task in get(name).tasks]
     named = "PGD(norm='l2')" if norm == "l2" else f"the attack {' or '.join(suited)}"
@@ -87,4 +87,20 @@ def takes_one_step(attack: Attack) -> bool:
     >>> takes_one_step(FGSM()), takes_one_step(Square())
     (True, False)
     """
+    members = _members(attack)
+    if members:
+        return all(map(takes_one_step, members))
     return attack.aim == "label" and attack.uses_gradients and attack.fills_budget and not attack.iterative
+
+
+def _takes_no_second_step(attack: Attack) -> bool:
+    members = _members(attack)
+    if members:
+        return all(map(_takes_no_second_step, members))
+    return attack.aim == "noise" or takes_one_step(attack)
+
+
+def _members(attack: Attack) -> tuple[Attack, ...]:
+    """The attacks of an ensemble."""
+    found = getattr(attack, "attacks", ())
+    return tuple(found) if isinstance(found, (tuple, list)) else ()

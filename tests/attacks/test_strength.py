@@ -8,7 +8,7 @@ from types import SimpleNamespace
 import pytest
 
 import keras_advxai as kax
-from keras_advxai.attacks import DDN, FGSM, PGD, Attack, ExplanationPGD, SignNoise, Square, UniformNoise
+from keras_advxai.attacks import DDN, FGSM, PGD, Attack, Ensemble, ExplanationPGD, SignNoise, Square, UniformNoise
 from keras_advxai.attacks.strength import takes_one_step, upper_bound, upper_bounds
 
 SAID = "no attack here takes more than one step; add "
@@ -33,6 +33,12 @@ def test_one_step_is_what_follows_a_gradient_to_the_end_of_the_budget_without_an
         assert takes_one_step(attack) == (aim == "label" and flags == [True, False, True]), attack
 
 
+def test_an_ensemble_takes_one_step_where_all_of_its_attacks_do():
+    assert takes_one_step(Ensemble([FGSM(), FGSM(loss="margin")]))
+    assert not takes_one_step(Ensemble([FGSM(), PGD()]))
+    assert not takes_one_step(Ensemble([FGSM(), UniformNoise()]))  # which follows no gradient
+
+
 @pytest.mark.parametrize(
     ("attacks", "said"),
     [
@@ -42,6 +48,9 @@ def test_one_step_is_what_follows_a_gradient_to_the_end_of_the_budget_without_an
         ([FGSM(), FGSM(loss="margin")], SAID + STEPS),
         ([FGSM(), ExplanationPGD()], SAID + STEPS),  # which leaves the labels alone
         ([FGSM(), DDN()], SAID + STEPS),  # of the other norm
+        ([Ensemble([FGSM(), FGSM(loss="margin")])], SAID + STEPS),
+        ([Ensemble([UniformNoise(), FGSM()])], SAID + STEPS),
+        ([Ensemble([FGSM(), PGD()])], ""),
         ([FGSM(), PGD()], ""),
         ([UniformNoise(), PGD()], ""),
         ([FGSM(), Square()], ""),
