@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import sys
 import types
 import weakref
 from collections.abc import Callable, Container, Hashable, Iterable, Iterator, Mapping
@@ -25,9 +26,7 @@ _LONGEST = 256
 _LARGEST = 2**16
 """Arrays of more bytes are told apart as objects."""
 _DEEPEST = 4
-_OTHERS = frozenset(
-    ["keras", "tensorflow", "numpy", "builtins", "functools", "weakref", "threading", "keras_advxai", "scipy", "math"]
-)
+_OTHERS = sys.stdlib_module_names | {"keras", "tensorflow", "numpy", "scipy", "pandas", "PIL", "keras_advxai"}
 """Whose modules and objects are not looked into."""
 _TRAINING = frozenset(
     [
@@ -161,12 +160,12 @@ def read_by_own_code(key: Hashable) -> Hashable:
         if isinstance(item, (tuple, list)):
             queue.extend(item)
         elif isinstance(item, Configuration):
-            own = [kind for kind in type(item).__mro__ if not kind.__module__.startswith(("keras_advxai.", "builtins"))]
+            own = [kind for kind in type(item).__mro__ if _top(kind.__module__) not in _OTHERS]
             found.extend(_taken_in(method, _DEEPEST) for kind in own for method in vars(kind).values())
             queue.extend(item.get_config().values())
-        elif type(item).__module__.startswith("keras_advxai."):
+        elif _top(type(item).__module__) == "keras_advxai":
             queue.extend(getattr(item, "__dict__", {}).values())  # a plan, and what it lists
-        elif isinstance(item, types.FunctionType) and not str(item.__module__).startswith("keras_advxai."):
+        elif isinstance(item, types.FunctionType) and _top(item.__module__) not in _OTHERS:
             found.append(_taken_in(item, _DEEPEST))
     return tuple(item for item in found if item)
 
@@ -270,10 +269,15 @@ def _several(values: Iterable[Any], count: int, deeper: int) -> Hashable:
 
 
 def _is_of_user(value: Any) -> bool:
-    module = type(value).__module__.partition(".")[0]
-    return hasattr(value, "__dict__") and not (
-        module in _OTHERS or isinstance(value, (type, types.ModuleType, keras.Operation, keras.Variable, tf.Module))
-    )
+    if isinstance(value, types.SimpleNamespace):
+        return True
+    kinds = (type, types.ModuleType, keras.Operation, keras.Variable, tf.Module)
+    return hasattr(value, "__dict__") and _top(type(value).__module__) not in _OTHERS and not isinstance(value, kinds)
+
+
+def _top(module: str | None) -> str:
+    """The name of a package, of the name of a module in it."""
+    return (module or "").partition(".")[0]
 
 
 def _read_by(function: Any, deeper: int) -> Iterator[tuple[str, Hashable]]:
@@ -300,10 +304,12 @@ def _outside(function: types.FunctionType) -> Iterator[tuple[str, Any]]:
 
 def _read_through(path: str, holder: Any, names: tuple[str, ...]) -> Iterator[tuple[str, Any]]:
     """What code reads of a class, a module or an object of the user's that holds settings, and of those in it."""
-    if not isinstance(holder, (type, types.ModuleType, types.SimpleNamespace)) and not _is_of_user(holder):
-        return
-    module = holder.__name__ if isinstance(holder, types.ModuleType) else getattr(holder, "__module__", "") or ""
-    if module.partition(".")[0] in _OTHERS or path.count(".") >= _DEEPEST:
+    of_user = _is_of_user(holder)
+    if isinstance(holder, types.ModuleType):
+        of_user = _top(holder.__name__) not in _OTHERS
+    elif isinstance(holder, type):
+        of_user = _top(holder.__module__) not in _OTHERS
+    if not of_user or path.count(".") >= _DEEPEST:
         return
     own = vars(holder)
     for name in names:
