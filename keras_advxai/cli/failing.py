@@ -19,6 +19,7 @@ MISTAKE = 2
 DOUBTFUL = 3
 UNEXPECTED = 70
 INTERRUPTED = 130
+ENDED = 143
 
 CODES = {
     0: "it is done",
@@ -27,6 +28,7 @@ CODES = {
     DOUBTFUL: "the preprocessing looks wrong; `--yes` goes on",
     UNEXPECTED: "an error that should not occur, most likely a bug",
     INTERRUPTED: "it was interrupted",
+    ENDED: "it was asked to end, as a scheduler does; what was measured is kept as after an interrupt",
 }
 """The exit codes, and what they mean."""
 

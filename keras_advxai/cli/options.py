@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+import contextlib
+import signal
+import threading
+from collections.abc import Callable, Collection, Iterator
 from typing import Any, TypeVar
 
 import click
 
 from keras_advxai.cli.console import Console
-from keras_advxai.cli.failing import INTERRUPTED, Failure, of_error
+from keras_advxai.cli.failing import ENDED, INTERRUPTED, Failure, of_error
 from keras_advxai.cli.kinds import Path, Share, Size
 from keras_advxai.cli.writing import FIGURE_FORMATS
 
@@ -49,11 +52,13 @@ class Command(click.Command):
         """Run it, and turn whatever it raises into a `Failure`."""
         ctx.obj = console = Console(**{name: ctx.params.pop(name) for name in ("quiet", "as_json", "debug")})
         try:
-            return super().invoke(ctx)
+            with _ended_as_interrupted():
+                return super().invoke(ctx)
         except KeyboardInterrupt as error:
             if console.debug:
                 raise
-            raise Failure(f"Interrupted. {_kept(ctx, error)}", INTERRUPTED) from error
+            how, code = ("Ended", ENDED) if isinstance(error, _Ended) else ("Interrupted", INTERRUPTED)
+            raise Failure(f"{how}. {_kept(ctx, error)}", code) from error
         except (click.ClickException, click.exceptions.Exit):
             if console.debug:
                 _show_traceback()
@@ -62,6 +67,27 @@ class Command(click.Command):
             if console.debug:
                 _show_traceback()
             raise of_error(error) from error
+
+
+class _Ended(KeyboardInterrupt):
+    """Somebody asked the process to end."""
+
+
+@contextlib.contextmanager
+def _ended_as_interrupted() -> Iterator[None]:
+    """Inside of it, a request to end, SIGTERM, is an interrupt: schedulers send it before a job's time is up."""
+
+    def end(*args: object) -> None:
+        raise _Ended
+
+    if threading.current_thread() is not threading.main_thread():  # where Python has no handlers
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, end)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def _kept(ctx: click.Context, error: BaseException) -> str:

@@ -1,5 +1,7 @@
 import json
+import os
 import shutil
+import signal
 
 import keras
 import numpy as np
@@ -261,6 +263,29 @@ def test_an_interruption_keeps_the_journal_and_the_same_command_goes_on(run, mon
     assert run(*command, "--output", tmp_path / "one")[0] == 0
     one, resumed = (kax.EvaluationReport.load(tmp_path / name / "report.npz") for name in ("one", "out"))
     assert resumed == one
+
+
+@pytest.mark.slow
+def test_a_request_to_end_keeps_what_was_measured(run, monkeypatch, tmp_path):
+    """As a scheduler sends it when a job's time is nearly up."""
+    read, before = ImageFiles.__getitem__, signal.getsignal(signal.SIGTERM)
+
+    def ended(self, index):
+        if index == 1:
+            os.kill(os.getpid(), signal.SIGTERM)
+        return read(self, index)
+
+    command = (*QUICK, "--batch-size", "4", "--quiet", "--journal", "run.journal", "--output", tmp_path / "out")
+    with monkeypatch.context() as patch:
+        patch.setattr(ImageFiles, "__getitem__", ended)
+        code, _, err = run(*command)
+    assert code == 143
+    assert err.startswith(
+        "keras-advxai: error: Ended. What was measured of 4 images is in run.journal: the same command"
+    )
+    assert signal.getsignal(signal.SIGTERM) == before
+    assert len(kax.EvaluationReport.load(tmp_path / "out" / "report.npz").measurements) == 4
+    assert run(*command)[0] == 0
 
 
 @pytest.mark.slow
