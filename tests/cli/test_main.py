@@ -166,7 +166,7 @@ def test_another_backend_is_refused_before_anything_is_computed(tmp_path):
 
 def test_nothing_is_near_to_a_name_of_another_kind():
     assert nearest("zzz", ["evaluate"]) == ""
-    assert set(CODES) == {0, 1, 2, 3, 70, 130}
+    assert set(CODES) == {0, 1, 2, 3, 70, 130, 143}
 
 
 def test_the_page_of_the_command_line_is_current():
