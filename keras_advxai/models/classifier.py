@@ -14,12 +14,12 @@ import tensorflow as tf
 from keras_advxai._typing import Bounds, Labels, Preprocess, Reduce, Shape, TaskName, Tensor
 from keras_advxai.models import applications, compiled, heads, inputs, signature
 from keras_advxai.models.arrays import as_tensor
-from keras_advxai.models.attributes import told_apart
 from keras_advxai.models.autograph import do_not_convert
 from keras_advxai.models.forward import Forward
 from keras_advxai.models.kinds import kind_of
 from keras_advxai.models.labels import are_several, check_no_thresholds
 from keras_advxai.models.layered import Found, LayeredModel
+from keras_advxai.models.own_code import told_apart
 from keras_advxai.models.own_preprocessing import NOTHING, own_preprocessor
 from keras_advxai.models.selection import Selection, is_structure
 from keras_advxai.models.signature import check_preprocessed_shape, concrete_shape, match_structure, network_specs

@@ -12,7 +12,8 @@ from typing import Any, TypeAlias
 import keras
 import tensorflow as tf
 
-from keras_advxai.models.attributes import Identity, frozen, parts_of, read_by_own_code
+from keras_advxai.models.attributes import Identity, frozen, parts_of
+from keras_advxai.models.own_code import read_by_own_code
 from keras_advxai.models.recording import all_operations
 from keras_advxai.ops.compiling import call_compiled, unwatched
 

@@ -65,6 +65,39 @@ class Outer:
     middle: Middle = dataclasses.field(default_factory=Middle)
 
 
+class Called:
+    """An object that is called, and reads a class."""
+
+    def __call__(self, x):
+        return x**Config.POWER
+
+
+class Classed:
+    """What is read by an object is an attribute of its class."""
+
+    power = 1.0
+
+    def method(self, x):
+        return x**self.power
+
+    @staticmethod
+    def static(x):
+        return x**Config.POWER
+
+
+def unchanged(function):
+    @functools.wraps(function)
+    def run(x):
+        return function(x)
+
+    return run
+
+
+@unchanged
+def decorated(x):
+    return x**Config.POWER
+
+
 class ByClass(L.Layer):
     def call(self, x):
         return x**Config.POWER
@@ -114,7 +147,7 @@ def given(preprocess=None, *first):
 @pytest.fixture
 def restored():
     yield
-    Config.POWER = SPACE.inner.power = 1.0
+    Config.POWER = SPACE.inner.power = Classed.power = 1.0
 
 
 def setups():
@@ -132,6 +165,11 @@ def setups():
         "a part of a method": (given(functools.partial(five.by_number)), lambda: numbers(five)),
         "a layer": (given(normalization), lambda: adapted(normalization, [-2, 4])),
         "a model": (given(stack), lambda: setattr(stack.layers[0], "scale", 0.2)),
+        "an object that reads a class": (given(Called()), lambda: setattr(Config, "POWER", 3.0)),
+        "a layer that reads a class": (given(ByClass()), lambda: setattr(Config, "POWER", 3.0)),
+        "an attribute of the class": (given(Classed().method), lambda: setattr(Classed, "power", 3.0)),
+        "a static method": (given(Classed.static), lambda: setattr(Config, "POWER", 3.0)),
+        "a decorated function": (given(decorated), lambda: setattr(Config, "POWER", 3.0)),
         "a class": (given(None, ByClass()), lambda: setattr(Config, "POWER", 3.0)),
         "a function and a class": (given(lambda x: x**Config.POWER), lambda: setattr(Config, "POWER", 3.0)),
         "a namespace": (given(None, BySpace()), lambda: setattr(SPACE.inner, "power", 3.0)),
@@ -171,10 +209,14 @@ def powers(heatmaps, others):
 
 
 class Shift(kax.attacks.Attack):
-    """An attack of the user's own that reads a number of its module."""
+    """An attack of the user's own that reads a number of its module, by a method that needs no object."""
+
+    @staticmethod
+    def size():
+        return POWER / 4
 
     def perturb(self, model, x, y, epsilon, forward):
-        return x + epsilon * POWER / 4
+        return x + epsilon * self.size()
 
 
 class Faded(kax.explainers.Explainer):
