@@ -167,20 +167,20 @@ class _Tracer:
         Returns:
             The map, if there is one; and others that the classes are computed from, where no layer merges them.
         """
-        # The mean of the images themselves, or their pixels, may go to the classes beside what convolutions make of
-        # them. A pooling right behind the images, or behind Rescaling and augmentation, shows the images.
-        # A nested model returns the tensor of its last layer, and that one has the name to give.
+        # The images' mean, or their pixels, may go to the classes beside what convolutions make of them. A pooling
+        # behind the images, or Rescaling and augmentation, shows the images. A nested model returns its last layer's
+        # tensor, and that one has the name to give.
         maps = [call for call in self._maps if not call.children and self._is_learned(FeatureMap(call))]
         # Behind a mixture of softmaxes, all maps lead to the classes through one of them.
         maps = [call for call in maps if self._is_attended(FeatureMap(call))] or maps
         ends = [(self._flowing_into(call), call) for call in self._extent_ends(self._root)]
         ends = [end for end in ends if self._is_learned(end[0])]
         ends = [end for end in ends if self._is_attended(end[0])] or ends
-        # A map of the scores themselves explains nothing.
-        ends = [end for end in ends if not self._reduced or self._has_weights_behind(end[0])]
+        if self._reduced:  # a map of the scores themselves explains nothing
+            ends = [end for end in ends if self._has_weights_behind(end[0])]
         best = max(ends, key=lambda end: self._depth(end[0]), default=None)
-        # Subclassed models pool with `tf.reduce_mean`, which no layer shows. Then there is no such layer, or only that
-        # of a squeeze-and-excitation further in front; so what the classes are computed from last is taken.
+        # Subclassed models pool with `tf.reduce_mean`, which no layer shows: there is no such layer, or only that of a
+        # squeeze-and-excitation in front. What the classes are computed from last is taken.
         if best is None or (maps and self._position[id(maps[-1])] > self._position[id(best[1])]):
             last = self._bottleneck(maps) if self._reduced else self._last_maps(maps) or maps[-1:]
             feature_map, unmerged = FeatureMap(last[-1]) if last else None, list(map(FeatureMap, last[:-1]))
@@ -191,21 +191,21 @@ class _Tracer:
         if feature_map and unmerged is None:
             unmerged = self._led_past(feature_map)
         # A pooling of the user's own may have a fixed kernel, and nothing but the images in front.
-        usable = feature_map is not None and self._is_learned(feature_map)
-        return (feature_map, unmerged or []) if usable else (None, [])
+        return (feature_map, unmerged or []) if feature_map and self._is_learned(feature_map) else (None, [])
 
     def _led_past(self, explained: FeatureMap) -> list[FeatureMap]:
         """What ends its spatial extent on a way from the images to the classes that leads past a map."""
         # The gate of a squeeze-and-excitation leads into the map. Two networks that are averaged lie side by side, and
         # two calls of one, for the image and its mirror image. Of a statistic of the images nothing is said.
-        op, found = explained.tensor.op, {}
-        before = graph.past(self._images, op)
-        for call in self._extent_ends(self._root):
-            end = self._flowing_into(call)
-            shows = id(end.tensor.op) in before and self._is_learned(end) and self._is_attended(end)
-            if shows and id(self._logits.op) in graph.past(call.output, op):
-                found[id(end.tensor)] = end
-        return list(found.values())
+        before = graph.past(self._images, op := explained.tensor.op)
+        ends = [(self._flowing_into(call), call) for call in self._extent_ends(self._root)]
+        ends = [end for end in ends if id(end[0].tensor.op) in before and self._is_learned(end[0])]
+        if self._is_attended(
+            explained
+        ):  # else all lead through a softmax, as of networks whose probabilities are averaged
+            ends = [end for end in ends if self._is_attended(end[0])]
+        led = (end for end, call in ends if id(self._logits.op) in graph.past(call.output, op))
+        return list({id(end.tensor): end for end in led}.values())
 
     def _flowing_into(self, call: Call) -> FeatureMap:
         """The map that flows into a call: the layer that returned it, or the input itself."""

@@ -77,6 +77,48 @@ def gated(image):
     return L.GlobalAveragePooling2D()(L.Conv2D(8, 3, name="last")(L.Multiply()([first, gate])))
 
 
+def member(name, softmax=True):
+    image = L.Input((12, 12, 1))
+    maps = L.Conv2D(4, 3, activation="relu", name="last")(image)
+    scores = L.Dense(3, activation="softmax" if softmax else None)(L.GlobalAveragePooling2D()(maps))
+    return keras.Model(image, scores, name=name)
+
+
+class Voting(keras.Model):
+    def __init__(self):
+        super().__init__()
+        self.nets = [member("a"), member("b")]
+
+    def call(self, x):
+        return sum(net(x) for net in self.nets) / 2
+
+
+def voting(merge):
+    image = L.Input((12, 12, 1))
+    return keras.Model(image, merge([member("a")(image), member("b")(image)]))
+
+
+ENSEMBLES = {
+    "an average": lambda: voting(L.Average()),
+    "half of a sum": lambda: voting(lambda scores: (scores[0] + scores[1]) / 2),
+    "stacked": lambda: voting(lambda scores: L.Dense(3, activation="softmax")(L.Concatenate()(scores))),
+    "of logits": lambda: keras.Model(
+        image := L.Input((12, 12, 1)), L.Average()([member("a", False)(image), member("b", False)(image)])
+    ),
+    "subclassed": Voting,
+}
+
+
+@pytest.mark.filterwarnings("ignore:The classes of the model", "ignore:The model ends in an operation")
+@pytest.mark.parametrize("name", ENSEMBLES)
+def test_of_networks_that_vote_it_is_said_that_one_is_explained(name):
+    """Found: of an average of probabilities the untrained one of two was explained, and nothing was said."""
+    model = ENSEMBLES[name]()
+    model(X)
+    (finding,) = found(kax.evaluate(model, (X, Y), **GIVEN))
+    assert "a/last and b/last" in finding
+
+
 @pytest.mark.filterwarnings("ignore:The classes of the model")
 @pytest.mark.parametrize(
     ("join", "others"),
