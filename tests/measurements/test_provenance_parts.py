@@ -80,6 +80,7 @@ def test_nothing_of_it_may_be_missing(name):
         {"arriving": {"layer": "bn"}},
         {"other_range": "[0, 1]."},  # a text of seven characters
         {"other_range": PART["other_range"][:-1]},
+        {"other_range": [*PART["other_range"][:-2], 0.5]},
         {"other_range": [*PART["other_range"], 1]},
         {"other_range": [*PART["other_range"][:-1], 1.5]},
         {"other_range": [*PART["other_range"][:-1], 1]},

@@ -186,3 +186,18 @@ def test_invariants(metric, pair):
     flipped = metric(*(maps[:, ::-1] for maps in pair))
     if metric != top_k_distance:  # whose ties are in the order of reading
         np.testing.assert_allclose(flipped, found, rtol=0, atol=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("maps", "message"),
+    [
+        ([np.zeros((4, 4, 1)), np.zeros((5, 4, 1))], "must be one array of heatmaps of one size. Received: "),
+        (np.array([["a", "b"]]), "must be an array of numbers. Received: string"),
+        (tf.constant(["a"]), "must be an array of numbers. Received: string"),
+        (np.zeros((2, 4, 4, 1), complex), "must be an array of numbers. Received: complex128"),
+    ],
+    ids=["sizes", "texts", "tensor of texts", "complex"],
+)
+def test_what_is_no_array_of_heatmaps_is_said(maps, message):
+    with pytest.raises(ValueError, match=message):
+        cosine_distance(maps, maps)

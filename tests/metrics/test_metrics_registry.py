@@ -159,6 +159,11 @@ def test_a_pickle_imports_what_declares(tmp_path, monkeypatch):
     assert pickle.loads(saved).name == "first_pixel"
 
 
+def test_what_is_no_function_is_named():
+    with pytest.raises(TypeError, match="positional"):
+        Dissimilarity(change, "a name")
+
+
 def test_immutable():
     for name in ("name", "upper", "anything"):
         with pytest.raises(AttributeError, match="'nissim'> is immutable"):

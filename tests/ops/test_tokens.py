@@ -29,6 +29,7 @@ def test_leading_tokens_are_dropped_until_a_square_is_left(tokens, side):
         (17, (None, None), (4, 4)),
         (6, (13, 20), (2, 3)),  # cut off
         (8, (13, 20), (2, 4)),
+        (35, (13, 20), (5, 7)),
         (15, (18, 30), (3, 5)),  # filled up in both directions
         (32, (30, 62), (4, 8)),
     ],
