@@ -16,20 +16,22 @@ class Answer:
     Attributes:
         logits: Its logits, or some of them.
         rounding: By which share of the largest of them the same function may differ on another machine.
+        shape: The shape of the image.
 
     Example:
 
     >>> from keras_advxai._answer import Answer
-    >>> Answer((1.0, -2.0), 0.001).is_that_of(Answer((1.0, -1.999), 0.001))
+    >>> Answer((1.0, -2.0), 0.001, (4, 4, 1)).is_that_of(Answer((1.0, -1.999), 0.001, (4, 4, 1)))
     True
     """
 
     logits: tuple[float, ...]
     rounding: float
+    shape: tuple[int, ...]
 
     def is_that_of(self, other: Self | None) -> bool:
-        """Whether another answer may be one of the same function; of one that is not known, yes."""
-        if other is None:
+        """Whether another answer may be one of the same function; yes where it is not known, or to another image."""
+        if other is None or self.shape != other.shape:
             return True
         if len(self.logits) != len(other.logits):
             return False
@@ -38,15 +40,15 @@ class Answer:
 
     def to_dict(self) -> dict[str, Any]:
         """The answer as plain values."""
-        return {"logits": list(self.logits), "rounding": self.rounding}
+        return {"logits": list(self.logits), "rounding": self.rounding, "shape": list(self.shape)}
 
     @classmethod
     def from_dict(cls, config: Any) -> Self | None:
         """The answer that `to_dict` described; `None` for anything else, such as nothing."""
-        if not isinstance(config, dict) or set(config) != {"logits", "rounding"}:
+        if not isinstance(config, dict) or set(config) != {"logits", "rounding", "shape"}:
             return None
-        logits, rounding = config["logits"], config["rounding"]
-        numbers = [*logits, rounding] if isinstance(logits, list) else [None]
-        if not all(type(item) is float and math.isfinite(item) for item in numbers):
+        logits, rounding, shape = config["logits"], config["rounding"], config["shape"]
+        if not isinstance(logits, list) or not isinstance(shape, list):
             return None
-        return cls(tuple(logits), rounding)
+        numbers = all(type(item) is float and math.isfinite(item) for item in (*logits, rounding))
+        return cls(tuple(logits), rounding, tuple(shape)) if numbers and all(type(s) is int for s in shape) else None

@@ -56,7 +56,7 @@ def answer(classifier: Traceable, shape: tuple[int, ...]) -> Answer | None:
         return None  # a random model has another answer each time
     kept = np.unique(np.linspace(0, len(found) - 1, min(len(found), _MOST)).astype(int))
     half = any(getattr(item, "compute_dtype", None) in _HALF for item in all_operations(classifier.model))
-    return Answer(tuple(found[kept].tolist()), _ROUNDING_OF_HALF if half else _ROUNDING)
+    return Answer(tuple(found[kept].tolist()), _ROUNDING_OF_HALF if half else _ROUNDING, tuple(shape))
 
 
 def _others(model: keras.Model) -> Any:

@@ -37,7 +37,7 @@ OF_SOME = {
     "passed_over": ["a"],
     "mixing_layer": "",
     "stateful": ["lstm"],
-    "answer": {"logits": [0.5, -1.0], "rounding": 0.001},
+    "answer": {"logits": [0.5, -1.0], "rounding": 0.001, "shape": [4, 4, 1]},
 }
 PARTIAL = {"images": 5, "of": None, "batch": 1, "batches": 4, "reason": "The disk is full."}
 
@@ -92,8 +92,10 @@ def test_nothing_of_it_may_be_missing(name):
         {"stateful": "lstm"},
         {"answer": [0.5]},
         {"answer": {"logits": [0.5]}},
-        {"answer": {"logits": ["0.5"], "rounding": 0.001}},
-        {"answer": {"logits": [0.5], "rounding": None}},
+        {"answer": {"logits": ["0.5"], "rounding": 0.001, "shape": [4, 4, 1]}},
+        {"answer": {"logits": [0.5], "rounding": None, "shape": [4, 4, 1]}},
+        {"answer": {"logits": [0.5], "rounding": 0.001, "shape": [4, 4.0, 1]}},
+        {"answer": {"logits": [0.5], "rounding": 0.001, "shape": 4}},
         {"colour": "red"},
     ],
     ids=str,

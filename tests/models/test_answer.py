@@ -156,3 +156,12 @@ def test_the_data_are_others_where_another_input_is_and_known_again_whatever_the
     assert sha256(ages) == sha256(ages, batch_size=4) != sha256(2 * ages)
     shards = [(0, 2), (1, 2)]
     assert [sha256(ages, batch_size=3, shard=shard) for shard in shards] == [sha256(ages)] * 2
+
+
+def test_the_answer_to_an_image_of_another_size_says_nothing():
+    model = keras.Sequential([keras.Input((None, None, 1)), L.Conv2D(2, 3), L.GlobalAveragePooling2D()])
+    small, large = (answer(kax.ImageClassifier(model, from_logits=True), (side, side, 1)) for side in (6, 8))
+    assert small.logits != large.logits
+    assert small.is_that_of(large)
+    other = keras.Sequential([keras.Input((None, None, 1)), L.Conv2D(2, 3), L.GlobalAveragePooling2D()])
+    assert not small.is_that_of(answer(kax.ImageClassifier(other, from_logits=True), (6, 6, 1)))
