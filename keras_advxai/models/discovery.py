@@ -189,22 +189,17 @@ class _Tracer:
         while feature_map and feature_map.input is None and isinstance(feature_map.call.operation, STEP_BACK):
             feature_map = self._flowing_into(feature_map.call)
         if feature_map and unmerged is None:
-            unmerged = self._led_past(feature_map)
+            unmerged = self._led_past(feature_map, ends)
         # A pooling of the user's own may have a fixed kernel, and nothing but the images in front.
         return (feature_map, unmerged or []) if feature_map and self._is_learned(feature_map) else (None, [])
 
-    def _led_past(self, explained: FeatureMap) -> list[FeatureMap]:
-        """What ends its spatial extent on a way from the images to the classes that leads past a map."""
+    def _led_past(self, explained: FeatureMap, ends: list[tuple[FeatureMap, Call]]) -> list[FeatureMap]:
+        """Which of some maps, and of the calls that end their extent, are on a way to the classes past another map."""
         # The gate of a squeeze-and-excitation leads into the map. Two networks that are averaged lie side by side, and
         # two calls of one, for the image and its mirror image. Of a statistic of the images nothing is said.
-        before = graph.past(self._images, op := explained.tensor.op)
-        ends = [(self._flowing_into(call), call) for call in self._extent_ends(self._root)]
-        ends = [end for end in ends if id(end[0].tensor.op) in before and self._is_learned(end[0])]
-        if self._is_attended(
-            explained
-        ):  # else all lead through a softmax, as of networks whose probabilities are averaged
-            ends = [end for end in ends if self._is_attended(end[0])]
-        led = (end for end, call in ends if id(self._logits.op) in graph.past(call.output, op))
+        op = explained.tensor.op
+        before, after = graph.ahead_past(self._images, op), graph.behind_past(self._logits, op)
+        led = (end for end, call in ends if id(end.tensor.op) in before and id(call.output.op) in after)
         return list({id(end.tensor): end for end in led}.values())
 
     def _flowing_into(self, call: Call) -> FeatureMap:

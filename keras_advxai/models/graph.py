@@ -73,7 +73,7 @@ def leads_past(tensor: Any, end: Any, kind: str) -> bool:
     return tensor is end or id(end.op) in past
 
 
-def past(tensor: Any, operation: Any) -> dict[int, Any]:
+def ahead_past(tensor: Any, operation: Any) -> dict[int, Any]:
     """The operations that values of a tensor come to by ways that lead past another operation, by their ids.
 
     Args:
@@ -86,6 +86,20 @@ def past(tensor: Any, operation: Any) -> dict[int, Any]:
         return (op for op in consumers if op is not operation and op.type not in SHAPES)
 
     return reached(following([tensor]), lambda op: following(op.outputs))
+
+
+def behind_past(tensor: Any, operation: Any) -> dict[int, Any]:
+    """The operations whose values come to a tensor by ways that lead past another operation, by their ids.
+
+    Args:
+        tensor: A symbolic tensor.
+        operation: The operation that is gone around.
+    """
+
+    def inputs(op: Any) -> Iterable[Any]:
+        return () if op.type in SHAPES else (item.op for item in op.inputs if item.op is not operation)
+
+    return reached([tensor.op], inputs)
 
 
 def count_products(operations: Iterable[Any]) -> int:

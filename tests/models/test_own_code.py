@@ -208,6 +208,10 @@ def powers(heatmaps, others):
     return tf.reduce_mean(tf.abs(heatmaps - others) ** POWER, axis=(1, 2, 3))
 
 
+def squares(heatmaps, others):
+    return tf.reduce_mean(tf.abs(heatmaps - others) ** 2.0, axis=(1, 2, 3))
+
+
 class Shift(kax.attacks.Attack):
     """An attack of the user's own that reads a number of its module, by a method that needs no object."""
 
@@ -230,14 +234,18 @@ def test_what_an_attack_an_explainer_and_a_dissimilarity_read_of_their_module_is
     model = network()
     settings = {"epsilons": (0.1,), "noise_control": False, "progress": False, "explainers": ["saliency"]}
 
+    def mod(metric):
+        report = kax.evaluate(model, X, attacks="fgsm", metrics=(metric,), **settings)
+        return report.mod("fgsm", "saliency", 0.1)
+
     def found():
-        report = kax.evaluate(model, X, attacks="fgsm", metrics=(powers,), **settings)
         moved = Shift()(model, X, np.zeros(6, int), epsilon=0.1) - X
-        return report.mod("fgsm", "saliency", 0.1), float(np.mean(moved)), Faded()(model, X)
+        return mod(powers), float(np.mean(moved)), Faded()(model, X)
 
     first = found()
     monkeypatch.setitem(globals(), "POWER", 2.0)
     second = found()
+    assert second[0] == pytest.approx(mod(squares), rel=1e-6)
     assert second[0] < 0.9 * first[0]
     assert second[1] == pytest.approx(float(np.mean(np.minimum(X + 0.05, 1) - X)), abs=1e-6)
     expected = X**2 / np.max(X**2, axis=(1, 2, 3), keepdims=True)
