@@ -94,15 +94,19 @@ class Path(Kind):
 
     Args:
         exists: Whether something has to be there. Defaults to `False`.
+        word: What stands for something else than a file, and stays as it is. Defaults to `None`, nothing.
     """
 
     name = "path"
 
-    def __init__(self, exists: bool = False) -> None:
+    def __init__(self, exists: bool = False, word: str | None = None) -> None:
         self.exists = exists
+        self.word = word
 
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> pathlib.Path:
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> pathlib.Path | str:
         """The path."""
+        if self.word is not None and value == self.word:
+            return self.word
         path = pathlib.Path(value).expanduser()
         try:
             there = not self.exists or path.exists()

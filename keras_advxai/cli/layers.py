@@ -16,7 +16,7 @@ _EXAMPLES = """
 \b
 Examples:
   keras-advxai layers efficientnet_lite0
-  keras-advxai layers my.keras
+  keras-advxai layers my.keras --kind conv
   keras-advxai layers VGG16 --weights none
 """
 
@@ -29,21 +29,30 @@ Examples:
 @click.option(
     "--size", type=Size(), metavar="N|HxW", help="The size of the images in colour, of a model that takes any."
 )
+@click.option(
+    "--kind",
+    type=click.Choice(["all", "conv"]),
+    default="all",
+    show_default=True,
+    help="Which of them: all, or the convolutions and the one that is explained unless another is named.",
+)
 @click.pass_obj
-def layers(console: Console, /, model: str, size: tuple[int, int] | None, **options: Any) -> int:
+def layers(console: Console, /, model: str, size: tuple[int, int] | None, kind: str, **options: Any) -> int:
     """List the layers that Grad-CAM can explain."""
     models.check_file(model)
     with console.working():
         import keras_advxai as kax
+        from keras_advxai.models.layer_table import LayerTable
 
         classifier = models.load(model, **options)
         table = kax.list_layers(classifier, None if size is None else (*size, 3))
-        text = str(table)
+        chosen = LayerTable(info for info in table if kind == "all" or info.convolutional or info.default)
+        text = str(chosen)
     console.show(text)
     if not len(table):
         console.warn(
             "There is no layer that Grad-CAM can explain. Explainers of the pixels need none: --explainer "
             "integrated_gradients or --explainer saliency."
         )
-    console.finish([dataclasses.asdict(info) for info in table])
+    console.finish([dataclasses.asdict(info) for info in chosen])
     return 0

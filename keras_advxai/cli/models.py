@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import pathlib
@@ -106,12 +107,12 @@ def _check_own(name: str, preprocess: str | None, weights: str) -> None:
 
 
 def names_of_classes(
-    path: pathlib.Path | None, classifier: ImageClassifier, name: str, weights: str
+    path: pathlib.Path | str | None, classifier: ImageClassifier, name: str, weights: str
 ) -> tuple[str, ...] | None:
     """The names of the classes: of a file, or of ImageNet's where the weights are; `None` where nobody knows.
 
     Args:
-        path: What `--class-names` says.
+        path: What `--class-names` says: a file, or `"imagenet"` for a model file of one's own with these classes.
         classifier: The classifier.
         name: What `--model` says.
         weights: What `--weights` says.
@@ -122,8 +123,11 @@ def names_of_classes(
     classes = classifier.classes
     if path is None:
         by_name = name in PRETRAINED or (_is_application(name) and weights == "imagenet")
-        return _imagenet_names() if by_name and classes == _IMAGENET else None
-    names = _read_names(path)
+        if by_name and classes == _IMAGENET:
+            with contextlib.suppress(Failure):  # of a package that is not there; numbers will do
+                return _imagenet_names()
+        return None
+    names = _imagenet_names() if path == _PUBLISHED else _read_names(pathlib.Path(path))
     if len(names) != classes:
         raise Failure(f"--class-names: {path} has {len(names)} names, and the model has {classes} classes.")
     return names
@@ -135,13 +139,13 @@ def _is_application(name: str) -> bool:
     return name[:1].isupper() and callable(getattr(keras.applications, name, None))
 
 
-def _imagenet_names() -> tuple[str, ...] | None:
+def _imagenet_names() -> tuple[str, ...]:
     from keras_advxai.pretrained import imagenet_class_names
 
     try:
         return imagenet_class_names()
-    except ImportError:  # numbers will do
-        return None
+    except ImportError as error:
+        raise Failure(f"--class-names imagenet: {error}") from error
 
 
 def _read_names(path: pathlib.Path) -> tuple[str, ...]:

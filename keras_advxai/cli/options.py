@@ -199,9 +199,10 @@ image_options = several(
     ),
     click.option(
         "--class-names",
-        type=Path(exists=True),
-        metavar="FILE",
-        help="The names of the classes: a line for each, or JSON.  [default: those of ImageNet, or of the sub-folders]",
+        type=Path(exists=True, word="imagenet"),
+        metavar="FILE|imagenet",
+        help="The names of the classes: a file with a line for each, or JSON; or imagenet, for a file of a model with "
+        "these 1,000.  [default: those of ImageNet of a model by name, or of the sub-folders]",
     ),
 )
 """How image files are read, and what the classes are called."""

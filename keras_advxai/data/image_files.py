@@ -59,6 +59,13 @@ class ImageFiles(keras.utils.PyDataset):
         self._kept: dict[int, tuple[int, ...]] = {}
         self._decoded: dict[pathlib.Path, np.ndarray] = {}
 
+    def __repr__(self) -> str:
+        what = f"{len(self.names):,} image files in batches of {self._batch_size}"
+        named = "" if self.class_names is None else f", named {', '.join(map(repr, self.class_names[:3]))}"
+        more = ", ..." if self.class_names is not None and len(self.class_names) > 3 else ""
+        labels = "without labels" if self.labels is None else f"labelled{named}{more}"
+        return f"<ImageFiles: {what}, {labels}>"
+
     def __getstate__(self) -> dict[str, Any]:
         return {**self.__dict__, "_decoded": {}}  # other processes decode their own batches
 

@@ -24,6 +24,11 @@ _THRESHOLDS = (
     "function that makes the logits of {count} classes of them: class k has the difference of the sigmoids of the "
     "thresholds k and k + 1, see docs/tasks.md."
 )
+_NAMES = (
+    ". If they are the names of classes, pass the numbers that the model has for them: for names in the order of its "
+    "outputs, [names.index(name) for name in labels]."
+)
+_HINGE = ". If they are those of a hinge loss, -1 and 1, pass (labels > 0).astype('int32')."
 _NUMBERS = " If the model predicts numbers, pass task='regression'."
 
 
@@ -50,7 +55,7 @@ def check_labels(y: Tensor, count: int, classes: int, binary: bool = False, wher
     if labels.ndim != 1 or not is_real(labels):
         raise ValueError(
             f"{where} must be class indices, (batch,), or one-hot rows, (batch, {classes}). "
-            f"Received: shape={np.shape(y)}, dtype={labels.dtype}"
+            f"Received: shape={np.shape(y)}, dtype={labels.dtype}{_NAMES if labels.dtype.kind in 'USO' else ''}"
         )
     if not np.all(np.isfinite(labels)) or np.any(labels != np.floor(labels)):
         soft = binary and bool(np.all((labels >= 0) & (labels <= 1)))
@@ -60,9 +65,10 @@ def check_labels(y: Tensor, count: int, classes: int, binary: bool = False, wher
         )
     low, high = int(labels.min()), int(labels.max())
     if low < 0 or high >= classes:
+        hinge = classes == 2 and np.all(np.abs(labels) == 1)
         raise ValueError(
             f"{where} must lie in 0..{classes - 1}, because the model has {classes} classes. "
-            f"Received: labels from {low} to {high}"
+            f"Received: labels from {low} to {high}{_HINGE if hinge else ''}"
         )
     return labels.astype(np.int32)
 

@@ -36,7 +36,19 @@ _STAGES = (
 _CLASSES = 1000
 
 
-def efficientnet_lite0(*, include_preprocessing: bool = True) -> keras.Model:
+_SIZE = (224, 224, 3)
+_LEAST = 32
+"""Of the sides of an image: a map of one position is left of it."""
+_POOLING = (None, "avg", "max")
+
+
+def efficientnet_lite0(
+    *,
+    include_top: bool = True,
+    input_shape: tuple[int, int, int] = _SIZE,
+    pooling: str | None = None,
+    include_preprocessing: bool = True,
+) -> keras.Model:
     """EfficientNet-Lite0, trained on ImageNet: 4,694,024 parameters, images of 224x224 pixels, 1,000 classes.
 
     It is EfficientNet-B0 without squeeze-and-excitation and with ReLU6. The weights are those of TensorFlow's TPU
@@ -45,15 +57,24 @@ def efficientnet_lite0(*, include_preprocessing: bool = True) -> keras.Model:
     kept as a `.keras` file in the user's cache folder.
 
     Args:
+        include_top: Whether the model ends in the 1,000 classes; or else it is a backbone for a head of your own, as
+            those of `keras.applications` are. Defaults to `True`.
+        input_shape: `(height, width, 3)` of the images, each side 32 or more. Defaults to that of the training,
+            `(224, 224, 3)`; at another size the classes are known less well.
+        pooling: How a backbone ends: `None`, in its feature map; `"avg"` or `"max"`, in its mean or maximum over the
+            positions. Defaults to `None`.
         include_preprocessing: Whether the model takes pixels in [0, 255] and scales them itself, by
             `(pixels - 127) / 128`; or else takes what that makes of them. Defaults to `True`.
 
     Returns:
-        A model of images `(batch, 224, 224, 3)` to probabilities `(batch, 1000)`. Pass `bounds=(0, 255)` with it.
+        A model of images `(batch, height, width, 3)` to probabilities `(batch, 1000)`; without the top, to the feature
+        map `(batch, height / 32, width / 32, 1280)`, rounded up, or to `(batch, 1280)` with `pooling`. Pass
+        `bounds=(0, 255)` with it.
 
     Raises:
         ImportError: The package with the weights is not installed.
-        ValueError: Its file is another one.
+        TypeError: A flag is not `True` or `False`.
+        ValueError: `input_shape` or `pooling` is another one, or the file with the weights is.
 
     Example:
 
@@ -65,10 +86,38 @@ def efficientnet_lite0(*, include_preprocessing: bool = True) -> keras.Model:
     >>> [names[index] for index in model.predict(x[:2], verbose=0).argmax(-1)]
     ['tripod', 'espresso']
 
+    A backbone for images of 96 pixels:
+
+    >>> backbone = kax.pretrained.efficientnet_lite0(include_top=False, input_shape=(96, 96, 3), pooling="avg")
+    >>> backbone.output_shape
+    (None, 1280)
+
     References:
         Tan and Le, "EfficientNet: rethinking model scaling for convolutional neural networks", ICML 2019.
     """
+    check_flag("include_top", include_top)
     check_flag("include_preprocessing", include_preprocessing)
+    shape = tuple(input_shape) if isinstance(input_shape, (tuple, list)) else (input_shape,)
+    if len(shape) != 3 or shape[2] != 3 or not all(isinstance(side, int) and side >= _LEAST for side in shape[:2]):
+        raise ValueError(
+            f"`input_shape` must be (height, width, 3), with sides of {_LEAST} or more. Received: {input_shape!r}"
+        )
+    if pooling not in _POOLING or (include_top and pooling is not None):
+        raise ValueError(
+            f"`pooling` must be None, 'avg' or 'max', of a model without its top: pass include_top=False. Received: "
+            f"pooling={pooling!r}, include_top={include_top}"
+        )
+    whole = _published(include_preprocessing)
+    if include_top and shape == _SIZE:
+        return whole
+    model = _network(include_preprocessing, shape, include_top, pooling)
+    for layer in model.layers:
+        layer.set_weights(whole.get_layer(layer.name).get_weights() if layer.weights else [])
+    return model
+
+
+def _published(include_preprocessing: bool) -> keras.Model:
+    """The model as it was trained, from the cache where it is there."""
     suffix = "" if include_preprocessing else "-scaled"
     kept = cache_folder() / f"efficientnet_lite0-{_SHA256[:12]}{suffix}.keras"
     with contextlib.suppress(OSError, ValueError):  # not there, or of a Keras that wrote it in another way
@@ -103,8 +152,13 @@ def _content() -> bytes:
     return content
 
 
-def _network(include_preprocessing: bool) -> keras.Model:
-    x = image = layers.Input((224, 224, 3), name="image")
+def _network(
+    include_preprocessing: bool,
+    shape: tuple[int, ...] = _SIZE,
+    include_top: bool = True,
+    pooling: str | None = None,
+) -> keras.Model:
+    x = image = layers.Input(shape, name="image")
     if include_preprocessing:
         x = layers.Rescaling(1 / 128, offset=-127 / 128, name="rescaling")(x)
     x = _active(layers.Conv2D(32, 3, 2, padding="same", use_bias=False, name="stem")(x), "stem")
@@ -116,9 +170,12 @@ def _network(include_preprocessing: bool) -> keras.Model:
     for index, block in enumerate(blocks):
         x = _block(x, f"block{index}", *block)
     x = _active(layers.Conv2D(1280, 1, use_bias=False, name="head")(x), "head")
-    x = layers.GlobalAveragePooling2D(name="pool")(x)
-    x = layers.Dropout(0.2, name="dropout")(x)
-    x = layers.Dense(_CLASSES, activation="softmax", name="predictions")(x)
+    if include_top or pooling:
+        pool = layers.GlobalMaxPooling2D if pooling == "max" else layers.GlobalAveragePooling2D
+        x = pool(name="pool")(x)
+    if include_top:
+        x = layers.Dropout(0.2, name="dropout")(x)
+        x = layers.Dense(_CLASSES, activation="softmax", name="predictions")(x)
     return keras.Model(image, x, name="efficientnet_lite0")
 
 

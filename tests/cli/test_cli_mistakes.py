@@ -237,6 +237,7 @@ MISTAKES = {
     "no images": (("explain", "colours/red/0.png", "--model", "flat.keras"), "which are no images"),
     "labels beyond the head": ((*MODEL, "--data", "five.csv"), "The labels reach class 5, and the model has 3 classes"),
     "too few names": ((*BOTH, "--class-names", "two.txt"), "two.txt has 2 names, and the model has 3 classes"),
+    "names of other classes": ((*BOTH, "--class-names", "imagenet"), "imagenet has 1000 names, and the model has 3"),
     "names that are no JSON": ((*BOTH, "--class-names", "bad.json"), "--class-names: bad.json must be text"),
     "a folder without a report": (("show", "empty"), "empty is a folder without a report"),
     "no report": (("show", "taken"), "taken is no report that can be read"),

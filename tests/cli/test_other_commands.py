@@ -3,6 +3,7 @@
 import json
 import pathlib
 
+import keras
 import pytest
 from PIL import Image
 
@@ -64,6 +65,8 @@ def test_layers_are_those_of_the_function(run, here):
     code, out, err = run("layers", "model.keras", "--json", "--quiet")
     assert (code, err) == (0, "")
     assert [(item["name"], item["default"]) for item in json.loads(out)] == [(i.name, i.default) for i in table]
+    code, out, _ = run("layers", "model.keras", "--kind", "conv", "--json", "--quiet")
+    assert (code, [item["name"] for item in json.loads(out)]) == (0, ["conv", "norm"])  # the norm is the default
 
 
 @pytest.mark.parametrize("name", ["attacks", "corruptions", "explainers", "metrics"])
@@ -117,6 +120,11 @@ def test_names_of_classes_are_given_only_where_they_are_known(here):
         "green",
         "red",
     )
+    photographs = kax.ImageClassifier(
+        keras.Sequential([keras.Input((2, 2, 3)), keras.layers.Flatten(), keras.layers.Dense(1000)]), from_logits=True
+    )
+    assert models.names_of_classes(None, photographs, "own.keras", "imagenet") is None  # nobody has said that it is one
+    assert models.names_of_classes("imagenet", photographs, "own.keras", "imagenet")[872] == "tripod"
     index = {str(number): [f"n{number}", name] for number, name in enumerate(("cat", "dog", "cow"))}
     (here / "index.json").write_text(json.dumps(index))  # as Keras has them
     assert models.names_of_classes(here / "index.json", classifier, "model.keras", "none") == ("cat", "dog", "cow")

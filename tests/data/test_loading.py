@@ -26,6 +26,11 @@ def test_a_folder_with_a_sub_folder_for_each_class(animals):
     assert x.shape == (2, 24, 24, 1)
     assert (y.tolist(), last.tolist()) == ([0, 0], [1])
     assert [x[0].max(), x[1].max(), rest[0].max()] == [20, 10, 0]
+    assert repr(data) == "<ImageFiles: 3 image files in batches of 2, labelled, named 'cat', 'dog'>"
+    many = kax.data.load(animals, size=24, classes=("cat", "dog", "fish", "bird"))
+    assert repr(many) == "<ImageFiles: 3 image files in batches of 32, labelled, named 'cat', 'dog', 'fish', ...>"
+    bare = kax.data.load(animals, size=24, labels=False)
+    assert repr(bare) == "<ImageFiles: 3 image files in batches of 32, without labels>"
 
 
 def test_sub_folders_by_the_names_or_the_numbers_of_the_models_classes(animals, tmp_path):

@@ -156,6 +156,13 @@ def test_labels_of_one_unit():
         ValueError, match=r"must be 0 or 1 for each image.* one sigmoid unit.*shape \(2, 2\); pass y.argmax\(-1\)"
     ):
         check_labels(np.eye(2), 2, 2, binary=True)
+    for labels in ([-1, 1], [[-1.0], [1.0]]):
+        with pytest.raises(
+            ValueError, match=r"Received: labels from -1 to 1. If .* pass \(labels > 0\).astype\('int32'\)"
+        ):
+            check_labels(np.array(labels), 2, 2)
+    with pytest.raises(ValueError, match=r"Received: labels from -1 to 1$"):  # of three, 0 is one of them
+        check_labels(np.array([-1, 0, 1]), 3, 2)
 
 
 @pytest.mark.parametrize(
@@ -167,7 +174,7 @@ def test_labels_of_one_unit():
         ([0, -1, 2], "Received: labels from -1 to 2"),
         ([0, 0.5, 1], "must be integers"),
         ([0, np.nan, 1], "must be integers"),
-        (["a", "b", "c"], "must be class indices"),
+        (["a", "b", "c"], r"must be class indices.* names of classes, .* \[names.index\(name\) for name in labels\]"),
         (np.eye(4)[:3], r"one-hot rows, \(batch, 3\). Received: shape=\(3, 4\)"),
         (np.full((3, 3), 1 / 3), "with rows that are not one-hot"),
         (0.9 * np.eye(3) + 0.1 / 3, r"smoothed or mixed labels, pass the class of each image: labels\.argmax\(-1\)"),

@@ -79,6 +79,47 @@ def test_the_preprocessing_can_be_left_to_the_user(pretrained, kept, photographs
 
 
 @pytest.mark.slow
+def test_a_backbone_is_what_the_model_has_below_its_head(pretrained, photographs):
+    x = photographs[0]
+    whole = keras.Model(pretrained.inputs, [pretrained.get_layer(name).output for name in ("head_relu6", "pool")])
+    features, mean = whole.predict(x, verbose=0)
+    np.testing.assert_array_equal(efficientnet_lite0(include_top=False).predict(x, verbose=0), features)
+    pooled = efficientnet_lite0(include_top=False, pooling="avg")
+    np.testing.assert_array_equal(pooled.predict(x, verbose=0), mean)
+    largest = efficientnet_lite0(include_top=False, pooling="max")
+    np.testing.assert_array_equal(largest.predict(x, verbose=0), features.max((1, 2)))
+    assert pooled.count_params() == 4_694_024 - 1280 * 1000 - 1000
+
+
+@pytest.mark.slow
+def test_at_another_size_it_is_the_same_network(pretrained, photographs):
+    x, y, _ = photographs
+    smaller = efficientnet_lite0(input_shape=(160, 192, 3))
+    for one, other in zip(pretrained.get_weights(), smaller.get_weights(), strict=True):
+        np.testing.assert_array_equal(one, other)
+    found = smaller.predict(keras.ops.image.resize(x, (160, 192), antialias=True), verbose=0).argmax(-1)
+    assert np.sum(found == y) >= 3
+    assert efficientnet_lite0(include_top=False, input_shape=(33, 96, 3)).output_shape == (None, 2, 3, 1280)
+
+
+@pytest.mark.parametrize(
+    ("settings", "expected"),
+    [
+        ({"input_shape": 96}, r"must be \(height, width, 3\), with sides of 32 or more. Received: 96"),
+        ({"input_shape": (96, 96)}, r"Received: \(96, 96\)"),
+        ({"input_shape": (96, 16, 3)}, r"Received: \(96, 16, 3\)"),
+        ({"input_shape": (96, 96, 1)}, r"Received: \(96, 96, 1\)"),
+        ({"include_top": False, "pooling": "mean"}, r"must be None, 'avg' or 'max'.* Received: pooling='mean'"),
+        ({"pooling": "avg"}, r"pass include_top=False. Received: pooling='avg', include_top=True"),
+    ],
+)
+def test_what_makes_no_backbone_is_said_before_weights_are_read(settings, expected, monkeypatch):
+    monkeypatch.setattr(network, "_published", lambda scaled: pytest.fail("the weights were read"))
+    with pytest.raises(ValueError, match=expected):
+        efficientnet_lite0(**settings)
+
+
+@pytest.mark.slow
 def test_what_is_not_installed_or_another_file_is_said(monkeypatch, tmp_path):
     monkeypatch.setenv("KERAS_ADVXAI_CACHE", str(tmp_path))
     monkeypatch.setattr(network, "_SHA256", hashlib.sha256(b"").hexdigest())

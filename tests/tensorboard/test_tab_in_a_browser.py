@@ -119,7 +119,7 @@ def test_runs_are_called_as_the_user_has_called_them(looked, logged):
     assert looked["spec"] == ["one", "two"]
     assert looked["slowPath"] == "/some/where/"
     assert looked["slow"]["epoch"]["text"] == "28"
-    assert looked["slow"]["headline"] == headline(logged[27 % PERIOD], "fgsm", STRONGEST)
+    assert looked["slow"]["headline"] == headline(logged[27 % PERIOD], "pgd", STRONGEST)
 
 
 def test_every_control_changes_what_it_should(looked, logged):
@@ -183,7 +183,7 @@ def nearest(rgb, colours):
 
 @pytest.mark.parametrize("loader", ["fast", "slow"])
 def test_pixels_are_those_of_the_logged_heatmaps(looked, logged, loader):
-    attack, epsilon = {"fast": ("pgd", WEAKEST), "slow": ("fgsm", STRONGEST)}[loader]
+    attack, epsilon = {"fast": ("pgd", WEAKEST), "slow": ("pgd", STRONGEST)}[loader]
     maps = looked["maps"] if loader == "fast" else looked["slowMaps"]
     index = int(maps["change"]["row"][-1])
     examples = logged[27 % PERIOD].select(attack=attack, explainer="grad_cam", epsilon=epsilon)

@@ -95,7 +95,7 @@ def test_every_view_of_every_kind_of_report_opens(looked):
     assert seen["compared"]["explainers"]["Run"] == 2
     assert "Drift by depth" in seen["layers"]["first"]["cards"]
     assert "Drift by depth" not in seen["whole"]["first"]["cards"]
-    assert seen["whole"]["strips"][0].startswith("Through the epsilons of fgsm")
+    assert seen["whole"]["strips"][0].startswith("Through the epsilons of pgd")
     assert not any("Drift" in card for card in seen["accuracy"]["first"]["cards"])
     assert "changes the outputs by 2.000" in seen["numbers"]["first"]["headline"]
 
@@ -111,7 +111,7 @@ def test_what_is_printed_has_the_verdict_the_figures_samples_findings_and_the_co
     pages = pypdf.PdfReader(prints["whole"]).pages
     assert 2 <= len(pages) <= 5
     texts = [bare(page.extract_text()) for page in pages]
-    assert bare("fgsm at epsilon 16/255 takes accuracy from") in texts[0]
+    assert bare("pgd at epsilon 16/255 takes accuracy from") in texts[0]
     assert bare("Share of images that are right; bands: 95 % intervals.") in texts[0]  # and not the beginning of it
     assert all(texts)  # no page is empty
     text = "".join(texts)

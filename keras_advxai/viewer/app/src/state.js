@@ -64,8 +64,8 @@ export function decode(hash) {
 }
 
 /**
- * The same choice where what was chosen is not there: the first attack that is no noise, the first explainer, the
- * epsilon that tells most, the largest severity, the report's own target.
+ * The same choice where what was chosen is not there: the strongest attack, the first explainer, the epsilon that tells
+ * most, the largest severity, the report's own target.
  *
  * @param {State} state
  * @param {About} about
@@ -74,11 +74,10 @@ export function decode(hash) {
  */
 export function fitted(state, about, figures) {
   const names = (/** @type {{name: string}[]} */ items) => items.map((item) => item.name);
-  const first = about.attacks.find((attack) => attack.aim !== "noise") ?? about.attacks[0];
   const has = (items, name) => names(items).includes(name);
   const found = {
     ...state,
-    attack: has(about.attacks, state.attack) ? state.attack : (first?.name ?? ""),
+    attack: has(about.attacks, state.attack) ? state.attack : strongest(about, figures),
     explainer: has(about.explainers, state.explainer) ? state.explainer : usual(about),
     metric: has(about.metrics, state.metric) ? state.metric : (about.metrics[0]?.name ?? ""),
     epsilon: null,
@@ -88,6 +87,27 @@ export function fitted(state, about, figures) {
   const chosen = { ...found, target: isMeasured ? state.target : "" };
   const place = state.epsilon === null ? telling(chosen, about, figures) : nearest(state.epsilon, about.epsilons);
   return { ...chosen, epsilon: about.epsilons[place]?.value ?? null };
+}
+
+/**
+ * The attack that the page opens with: the one that leaves the least accuracy at the largest epsilon, or changes a
+ * regression most, so that the first line is not that of a weak attack; of as strong ones, the first. Where there are
+ * no attacks but noise, the first corruption.
+ *
+ * @param {About} about
+ * @param {import("./types.js").Figures} figures
+ */
+export function strongest(about, figures) {
+  const largest = nearest(null, about.epsilons);
+  const left = (name) => {
+    const { accuracy, mean_change } = figures.attacks?.[name] ?? {};
+    const value = about.task === "regression" ? -Number(mean_change?.[largest]) : Number(accuracy?.[largest] ?? NaN);
+    return Number.isNaN(value) ? Infinity : value;
+  };
+  const attacks = about.attacks.filter((attack) => attack.aim !== "noise" && attack.aim !== "corruption");
+  const corruption = about.attacks.find((attack) => attack.aim === "corruption") ?? about.attacks[0];
+  if (!attacks.length) return corruption?.name ?? "";
+  return attacks.reduce((best, attack) => (left(attack.name) < left(best.name) ? attack : best)).name;
 }
 
 /**

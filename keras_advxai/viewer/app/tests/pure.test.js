@@ -8,7 +8,7 @@ import { tileAt } from "../src/pictures.js";
 import { adversarial, asHeat, heatChange, overlay, perturbation, resized } from "../src/pixels.js";
 import { asCsv, chosen, flips } from "../src/select.js";
 import { nearest } from "../src/levels.js";
-import { decode, encode, fitted, initial, missing, telling } from "../src/state.js";
+import { decode, encode, fitted, initial, missing, strongest, telling } from "../src/state.js";
 import { merged, ours } from "../src/tensorboard_host.js";
 import { className, ending, ends, number, percent } from "../src/text.js";
 
@@ -44,7 +44,22 @@ test("an address is read as it was written, and what is wrong in it does nothing
   assert.deepEqual(wrong, { ...initial(), alpha: 1 });
 });
 
-test("what is not there is replaced: the first attack that is no noise, and without heatmaps the largest epsilon", () => {
+test("it opens with the strongest attack, and with no noise or corruption beside one", () => {
+  const attack = (name, aim = "label") => ({ name, aim, norm: "linf", noise: null });
+  const of = (...attacks) => ({ ...about, attacks, epsilons: [{ value: 0.2, text: "0.2" }, { value: 0.1, text: "0.1" }] });
+  const all = of(attack("noise", "noise"), attack("fog", "corruption"), attack("fgsm"), attack("pgd"), attack("deep_fool"));
+  const left = (fgsm, pgd, deep) => ({ ...figures, attacks: { fgsm: { accuracy: fgsm }, pgd: { accuracy: pgd }, deep_fool: { accuracy: deep }, fog: { accuracy: [0, 0] }, noise: { accuracy: [0, 0] } } });
+  assert.equal(strongest(all, left([0.5, 0.1], [0.2, 0.3], [0.3, 0])), "pgd"); // at the largest epsilon
+  assert.equal(strongest(all, left([0.2, 0.1], [0.2, 0.1], [0.3, 0])), "fgsm"); // of equal ones the first
+  assert.equal(strongest(all, left([null, 0.1], [0.9, 0.1], [null, 0])), "pgd"); // what is not known is not strong
+  assert.equal(strongest(all, { ...figures, attacks: {} }), "fgsm");
+  const changes = { ...figures, attacks: { fgsm: { mean_change: [2, 1] }, pgd: { mean_change: [3, 1] } } };
+  assert.equal(strongest({ ...of(attack("fgsm"), attack("pgd")), task: "regression" }, changes), "pgd");
+  assert.deepEqual([strongest(of(attack("noise", "noise"), attack("fog", "corruption")), figures), strongest(of(attack("noise", "noise")), figures), strongest(of(), figures)], ["fog", "noise", ""]);
+  assert.equal(fitted(initial(), all, { ...left([0.5, 0.1], [0.2, 0.3], [0.3, 0]), drift: {} }).attack, "pgd");
+});
+
+test("what is not there is replaced: the first attack of equal ones, and without heatmaps the largest epsilon", () => {
   const state = fitted({ ...initial(), attack: "gone", epsilon: null }, about, figures);
   assert.deepEqual([state.attack, state.explainer, state.metric, state.epsilon], ["fgsm", "cam", "nissim", 0.2]);
   assert.equal(fitted({ ...initial(), attack: "noise", epsilon: 0.12 }, about, figures).epsilon, 0.1);
