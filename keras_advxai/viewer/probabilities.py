@@ -72,12 +72,17 @@ def true_classes(found: Measurements, given: bool, indices: Sequence[int]) -> li
 
 def _rows(before: np.ndarray, after: np.ndarray, labels: Sequence[int]) -> list[list[Any]]:
     of = list(itertools.chain(_largest(before), _largest(after), labels[:MOST]))
-    larger = np.fmax(before, after)  # of NaN and a number the number
-    kept = sorted(dict.fromkeys(of), key=lambda place: (-np.nan_to_num(larger[place], nan=-1.0), place))
+    larger = _known(np.fmax(before, after))  # of NaN and a number the number
+    kept = sorted(dict.fromkeys(of), key=lambda place: (-larger[place], place))
     rows: list[list[Any]] = plain([[place, float(before[place]), float(after[place])] for place in kept], _DIGITS)
     return rows
 
 
 def _largest(values: np.ndarray) -> list[int]:
-    # NaN, of an output that is not finite, is none of them but where all are; ties go to the first class.
-    return [int(place) for place in np.argsort(-np.nan_to_num(values, nan=-1.0), kind="stable")[:MOST]]
+    # Ties go to the first class.
+    return [int(place) for place in np.argsort(-_known(values), kind="stable")[:MOST]]
+
+
+def _known(values: np.ndarray) -> np.ndarray:
+    """Probabilities, with less than any in place of NaN, which an output that is not finite has."""
+    return np.where(np.isnan(values), -1.0, values)

@@ -12,6 +12,7 @@ from figures.made_report import make_example
 from PIL import Image
 
 from keras_advxai.viewer import png
+from keras_advxai.viewer import sheets as module
 from keras_advxai.viewer.own_size import at_own_size, enlarged
 from keras_advxai.viewer.pictures import pictures, sizes
 from keras_advxai.viewer.sheets import KEY, sheets
@@ -85,6 +86,25 @@ def test_tiles_lie_where_the_sheets_say():
     where, found = sheets(large)
     assert len(where["keys"]) == 3
     assert [int(tile(where, found, place).min()) for place in range(5)] == list(range(5))
+
+
+def test_a_sheet_that_was_compressed_is_not_compressed_again(monkeypatch):
+    made = []
+    monkeypatch.setattr(module, "encode", lambda pixels: made.append(pixels.shape) or png.encode(pixels))
+    kept = module._Encoded(200)
+    dark, light = np.zeros((8, 8), "uint8"), np.full((8, 8), 9, "uint8")
+    for _ in range(3):
+        assert kept.png(dark.copy()) == png.encode(dark)
+        assert kept.png(light) == png.encode(light)
+    assert len(made) == 2
+    flat = dark.reshape(4, 16)  # the same bytes in another shape are another picture
+    assert read(kept.png(flat)).shape == (4, 16)
+    noise = np.random.default_rng(0).integers(0, 256, (8, 8), "uint8")
+    kept.png(noise)  # about 140 bytes, beside which one of about 70 would be too much
+    kept.png(noise)
+    assert len(made) == 4
+    assert kept.png(dark) == png.encode(dark)
+    assert len(made) == 5
 
 
 def examples(channels=3, size=12, epsilons=EPSILONS):
