@@ -58,6 +58,7 @@ class Evidence:
             their own.
         mixing_layer: The layer that makes what the model says of an image depend on the others of its batch, `""` if it
             has no name; `None` where there is none.
+        signal: The shape of an image that counts as a signal although no layer looks at it as at one; else empty.
         stateful: The names of layers that keep a state from one call to the next.
         partial: Why there are more data than were measured; `None` where there are not.
     """
@@ -82,6 +83,7 @@ class Evidence:
     unmerged: tuple[str, ...] = ()
     passed_over: tuple[str, ...] = ()
     mixing_layer: str | None = None
+    signal: tuple[int, ...] = ()
     stateful: tuple[str, ...] = ()
     partial: str | None = None
     ways_out: Mapping[str, str] = dataclasses.field(default_factory=dict)

@@ -128,6 +128,28 @@ def passed_over_maps(seen: Evidence) -> str | None:
     )
 
 
+@check("one-dimensional", "note")
+def one_dimensional(seen: Evidence) -> str | None:
+    """Images without a dimension for channels are taken for signals, and their heatmaps have one dimension.
+
+    An input `(28, 28)` of a recurrent network or a transformer is 28 steps with 28 channels, and an input `(784,)` is
+    784 values in a row: heatmaps have one value for each step, and are compared along that dimension alone. If the
+    images are pictures, that is not what a picture's heatmap is, and MOD and chance are other figures: evaluate a model
+    that takes them with height, width and channels. Where a network only flattens its images, `(28, 28)` is a picture
+    by itself, unless a side is shorter than 7; where a convolution looks at them, it says what they are.
+    """
+    if not seen.signal:
+        return None
+    first, *channels = seen.signal
+    what = f"signals of {first} steps with {channels[0]} channels each" if channels else f"signals of {first} values"
+    sides, layer = (seen.signal, f"Reshape({seen.signal})") if channels else (("height", "width"), "Flatten()")
+    picture = f"({sides[0]}, {sides[1]}, {'1' if channels else 'channels'})"
+    return (
+        f"Images of the shape {seen.signal} are taken for {what}: heatmaps have one dimension. If they are pictures, "
+        f"evaluate keras.Sequential([keras.Input({picture}), keras.layers.{layer}, model]) on images of that shape."
+    )
+
+
 @check("mixes-images", "warning")
 def mixes_images(seen: Evidence) -> str | None:
     """What the model says of an image depends on the other images of its batch.

@@ -140,6 +140,7 @@ def facts(
         **({"unmerged": list(evidence.unmerged)} if evidence.unmerged else {}),
         **({"passed_over": list(evidence.passed_over)} if evidence.passed_over else {}),
         **({} if evidence.mixing_layer is None else {"mixing_layer": evidence.mixing_layer}),
+        **({"signal": list(evidence.signal)} if evidence.signal else {}),
         **({"stateful": list(evidence.stateful)} if evidence.stateful else {}),
         **({} if answer is None else {"answer": answer.to_dict()}),
     }
@@ -198,6 +199,7 @@ def _evidence(parts: Sequence[Report], measurements: Measurements) -> Evidence:
         unmerged=tuple(last.get("unmerged", ())),
         passed_over=tuple(last.get("passed_over", ())),
         mixing_layer=last.get("mixing_layer"),
+        signal=tuple(last.get("signal", ())),
         stateful=tuple(last.get("stateful", ())),
         arriving=_arriving(parts),
         other_range=None if known[0]["other_range"] is None else OtherRange(*known[0]["other_range"]),

@@ -80,6 +80,7 @@ def report_of(
         own_threshold=_own_threshold(classifier, shape),
         **explained_by_default(plan.explainers, classifier, shape),
         mixing_layer=mixing,
+        signal=_assumed_signal(classifier, shape) if plan.explainers else (),
         stateful=stateful_layers(classifier.model),
         arriving=_arriving(topology.statistics, collected),
         other_range=better,
@@ -113,6 +114,13 @@ def _own_threshold(classifier: ImageClassifier, shape: Shape) -> float | None:
     several = classifier.kind.name == "multi_label"
     decides = several or (classifier.kind.name == "classification" and classifier.binary)
     return own_threshold(classifier.model, classifier.head(shape), classifier.output) if decides else None
+
+
+def _assumed_signal(classifier: ImageClassifier, shape: Shape) -> tuple[int, ...]:
+    """The shape of an image whose heatmaps have one dimension, where no convolution says that it is a signal."""
+    sides = tuple(int(side or 0) for side in shape or ())
+    one = bool(sides) and len(classifier.map_shape((None, *sides))) == 3
+    return sides if one and not any(info.convolutional for info in classifier.layers(shape)) else ()
 
 
 def _listed(class_names: Sequence[str] | Mapping[int, str] | None) -> list[str]:

@@ -117,6 +117,7 @@ _OF_SOME_PARTS: dict[str, Callable[[Any], bool]] = {
     "unmerged": _list_of(is_text),
     "passed_over": _list_of(is_text),
     "mixing_layer": is_text,
+    "signal": _list_of(_whole),
     "stateful": _list_of(is_text),
     "answer": lambda value: Answer.from_dict(value) is not None,
 }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import collections
+import dataclasses
 from collections.abc import Iterator
 from typing import Any
 
@@ -16,6 +17,7 @@ from keras_advxai.models.folding import foldable
 from keras_advxai.models.layer_table import LayerInfo, LayerTable
 from keras_advxai.models.layouts import Layouts
 from keras_advxai.models.naming import names_of
+from keras_advxai.models.pictures import grid_of, is_picture
 from keras_advxai.models.recording import Call
 from keras_advxai.models.topology import TensorLocation, Topology
 
@@ -33,28 +35,15 @@ def trace_topology(root: Call, images: Any, network_images: Any, logits: Any, re
     topology = _Tracer(root, images, network_images, logits, reduced=reduced).topology()
     # Models of MNIST often take (28, 28) or (784,) and reshape by themselves: then the reshaped images are the images.
     # Those with a default layer already are models of signals, (steps, channels), and stay what they are.
-    grid = None if topology.layers.default or network_images.shape.rank > 3 else _grid(root, network_images)
+    grid = None if topology.layers.default or network_images.shape.rank > 3 else grid_of(root, network_images)
     if grid is not None:
         laid_out = _Tracer(root, grid, None, logits, tuple(grid.shape[1:]), reduced=reduced).topology()
-        topology = laid_out if laid_out.layers.default else topology
+        # Height, width and channels are an image's also where no layer of it can be explained.
+        topology = laid_out if laid_out.layers.default or grid.shape.rank == 4 else topology
+    if topology.layers.default is None and topology.grid is None and is_picture(images, network_images, logits):
+        # Keras' own example for MNIST is `Flatten(input_shape=(28, 28))`. Nothing in it tells channels from positions.
+        topology = dataclasses.replace(topology, grid=(*images.shape[1:], 1), channel=3)
     return topology
-
-
-def _grid(root: Call, images: Any) -> Any:
-    """What the images become where the model gives them a dimension for the channels first, if it does."""
-    pixels = images.shape[1:].num_elements()
-    for call in root.walk():
-        for tensor in (*call.inputs, call.output):
-            if not tf.is_symbolic_tensor(tensor) or tensor.shape.rank not in (3, 4):
-                continue
-            if (
-                tensor.shape.rank > images.shape.rank
-                and pixels
-                and tensor.shape[1:].num_elements() == pixels
-                and graph.plain_source(tensor) is images
-            ):
-                return tensor
-    return None
 
 
 class _Tracer:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 # Mixed precision casts between layers, `Reshape((classes,))` follows MobileNet's softmax, and functional models and
@@ -10,6 +10,7 @@ from typing import Any
 _TRANSPARENT = frozenset({"Identity", "Cast", "Reshape", "Squeeze", "StopGradient"})
 # Rescaling and `x[..., None]` in front of a network leave an image an image.
 _ELEMENTWISE = frozenset({"ExpandDims", "Mul", "AddV2", "Sub", "RealDiv"})
+_EACH_BY_ITSELF = _ELEMENTWISE | {"Identity", "Cast", "StopGradient", "Maximum", "Minimum", "Div", "Neg", "Relu"}
 PRODUCTS = frozenset(
     {"Conv2D", "Conv3D", "DepthwiseConv2dNative", "Conv2DBackpropInput", "Conv3DBackpropInputV2"}
     | {"MatMul", "BatchMatMul", "BatchMatMulV2", "BatchMatMulV3", "Einsum"}
@@ -32,6 +33,30 @@ def plain_source(tensor: Any) -> Any:
     while hasattr(tensor, "op") and tensor.op.type in _TRANSPARENT | _ELEMENTWISE and len(tensor.op.inputs):
         tensor = tensor.op.inputs[0]
     return tensor
+
+
+def is_flattened_first(images: Any, between: Mapping[int, Any]) -> bool:
+    """Whether all that a network does with images is to flatten them, behind operations on each value by itself.
+
+    Args:
+        images: The images, `(batch, ...)` symbolic.
+        between: The operations between them and the classes; see `between`.
+    """
+    queue, seen, found = [images], {id(images)}, False
+    while queue:
+        current = queue.pop()
+        for operation in current.consumers():
+            if id(operation) not in between or operation.type in SHAPES:
+                continue
+            flat = operation.type == "Reshape" and operation.outputs[0].shape.rank == 2
+            kept = operation.outputs[0].shape.rank == images.shape.rank and operation.type in _EACH_BY_ITSELF
+            if not (flat or kept):
+                return False
+            found |= flat
+            if kept and id(operation.outputs[0]) not in seen:
+                seen.add(id(operation.outputs[0]))
+                queue.append(operation.outputs[0])
+    return found
 
 
 def between(start: Any, end: Any) -> dict[int, Any]:
