@@ -327,8 +327,8 @@ def test_completeness_names_how_many_steps_would_do():
 
     coarse, text = said(3)
     words = text.split()
-    assert "`steps` instead of 3 would do" in text
-    needed = int(words[words.index("About") + 1])
+    assert "`steps` instead of 3, one in twenty of them would; where" in text
+    needed = int(words[words.index("about") + 1])
     assert needed > 3
     fine, _ = said(needed)
     assert fine.completeness(fine.explainers[0]).exceeded < coarse.completeness(coarse.explainers[0]).exceeded / 2

@@ -236,7 +236,7 @@ def completeness(seen: Evidence) -> Iterator[str]:
 
 
 def _more_steps(seen: Evidence, explainer: str) -> str:
-    """How many steps would do, where their number is known."""
+    """How many steps would leave few of them, where their number is known."""
     steps = next((getattr(item, "steps", None) for item in seen.explainers if item.name == explainer), None)
     if sums.decides_steps(seen.measurements, explainer):
         most = sums.steps_used(seen.measurements, explainer).largest
@@ -244,4 +244,4 @@ def _more_steps(seen: Evidence, explainer: str) -> str:
     needed = sums.steps_needed(seen.measurements, explainer, steps) if isinstance(steps, int) else 0
     if not isinstance(steps, int) or not steps < needed <= _MOST_TIMES * steps:
         return "More `steps` usually help"
-    return f"About {needed} `steps` instead of {steps} would do"
+    return f"With about {needed} `steps` instead of {steps}, one in twenty of them would"
