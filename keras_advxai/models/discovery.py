@@ -185,11 +185,19 @@ class _Tracer:
     def _led_past(self, explained: FeatureMap, ends: list[tuple[FeatureMap, Call]]) -> list[FeatureMap]:
         """Which of some maps, and of the calls that end their extent, are on a way to the classes past another map."""
         # The gate of a squeeze-and-excitation leads into the map. Two networks that are averaged lie side by side, and
-        # two calls of one, for the image and its mirror image. Of a statistic of the images nothing is said.
+        # two calls of one, for the image and its mirror image. Of a statistic of the images nothing is said, but of all
+        # of their pixels, as in a perceptron beside a CNN.
         op = explained.tensor.op
         before, after = graph.ahead_past(self._images, op), graph.behind_past(self._logits, op)
-        led = (end for end, call in ends if id(end.tensor.op) in before and id(call.output.op) in after)
+        flat = ((FeatureMap(call), call) for call in self._calls if self._is_flat(call.output))
+        led = (end for end, call in (*flat, *ends) if id(end.tensor.op) in before and id(call.output.op) in after)
         return list({id(end.tensor): end for end in led}.values())
+
+    def _is_flat(self, tensor: Any) -> bool:
+        """Whether a tensor is the pixels of the images as vectors."""
+        pixels = self._images.shape[1:].num_elements()
+        same = tensor.shape.rank == 2 and pixels is not None and tensor.shape[1] == pixels
+        return same and graph.plain_source(tensor) is self._images
 
     def _flowing_into(self, call: Call) -> FeatureMap:
         """The map that flows into a call: the layer that returned it, or the input itself."""

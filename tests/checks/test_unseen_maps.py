@@ -77,6 +77,19 @@ def gated(image):
     return L.GlobalAveragePooling2D()(L.Conv2D(8, 3, name="last")(L.Multiply()([first, gate])))
 
 
+def beside_pixels(image):
+    """A perceptron sees the pixels beside a CNN."""
+    last = L.GlobalAveragePooling2D()(L.Conv2D(8, 3, activation="relu", name="last")(image))
+    pixels = L.Flatten(name="pixels")(L.Rescaling(2.0)(image))
+    return L.Concatenate()([last, L.Dense(4, activation="relu")(pixels)])
+
+
+def beside_brightness(image):
+    """How bright an image is, is a statistic of it, of which nothing is said."""
+    last = L.GlobalAveragePooling2D()(L.Conv2D(8, 3, activation="relu", name="last")(image))
+    return L.Concatenate()([last, L.Dense(4)(L.GlobalAveragePooling2D()(image))])
+
+
 def member(name, softmax=True):
     image = L.Input((12, 12, 1))
     maps = L.Conv2D(4, 3, activation="relu", name="last")(image)
@@ -122,7 +135,11 @@ def test_of_networks_that_vote_it_is_said_that_one_is_explained(name):
 @pytest.mark.filterwarnings("ignore:The classes of the model")
 @pytest.mark.parametrize(
     ("join", "others"),
-    [(pyramid, "fine, middle and coarse"), (spatial_pyramid, None), (spatial_pyramid_turned, None), (gated, None)],
+    [
+        (pyramid, "fine, middle and coarse"),
+        (beside_pixels, "pixels and last. last is explained"),
+        *((spatial_pyramid, None), (spatial_pyramid_turned, None), (gated, None), (beside_brightness, None)),
+    ],
 )
 def test_it_is_said_of_maps_that_go_by_the_one_that_is_explained_and_of_no_others(join, others):
     """Found: a pyramid said nothing of its other levels, which kept 74 % of the predictions by themselves."""
