@@ -200,7 +200,7 @@ def unlike_training_text(found: Arriving | None) -> str | None:
     Args:
         found: What arrived; `None` if no layer has statistics of its training.
     """
-    if found is None or found.initial or found.unsettled <= _UNSETTLED:
+    if found is None or _may_fit(found):
         return None
     if not found.distance > (_FAR if found.images >= _SOME_IMAGES else _VERY_FAR):  # NaN has a cause of its own
         return None
@@ -209,6 +209,11 @@ def unlike_training_text(found: Arriving | None) -> str | None:
         f"times that of the training, the divergence {found.distance:.3g} (at most {_FAR:g} is usual). Look at "
         "`preprocess` and `bounds`: the images may be in another range than the model was trained on."
     )
+
+
+def _may_fit(found: Arriving) -> bool:
+    """Whether images fit moving averages, as they are or as far as these still hold what they began with."""
+    return found.initial or found.unsettled <= _UNSETTLED
 
 
 @check("other-range", "warning", silenced_by=OF_NAN)
@@ -229,10 +234,14 @@ def other_range(seen: Evidence) -> str | None:
     It cannot see a wrong range that costs little accuracy, as of networks with ReLUs, small biases or layers that
     normalise: the same classes win, with other confidences (see `saturated-logits`). Nor one that no try fits, images
     that are inverted or have red and blue exchanged alone, and it needs labels of one class each, a model that is not
-    random, and more than 14 images.
+    random, and more than 14 images. Nor does it speak where the images fit what the first moving averages know, or
+    where these hold a part of their initial values, as after a short training: such a model may do better in a range
+    that it was never trained in.
     """
     found = seen.other_range
     if found is None or found.gained <= found.lost or sign_test(found.gained, found.lost) >= _BY_CHANCE:
+        return None
+    if seen.arriving is not None and _may_fit(seen.arriving):
         return None
     lower, _ = wilson_interval(found.right, found.images, 1 - _BY_CHANCE)
     if lower <= found.by_frequencies or 2 * found.right <= found.images:

@@ -103,6 +103,25 @@ def test_the_finding_and_where_there_is_none(images):
     assert "other-range" not in few
 
 
+def lagging(x, share):
+    """A network that is right in [0, 255], behind a BatchNormalization with a share of what it began with."""
+    norm = L.BatchNormalization(epsilon=0.0)
+    inner = model_in(0, 255)
+    net = keras.Sequential([keras.Input((4, 4, 1)), norm, inner])
+    mean, variance = (1 - share) * x.mean(), share + (1 - share) * x.var()
+    # Its scale undoes what the statistics do, so that the network's answers do not depend on the share.
+    norm.set_weights([np.array([value]) for value in (np.sqrt(variance), mean, mean, variance)])
+    return net
+
+
+@pytest.mark.parametrize(("trained", "share", "speaks"), [(255, 0.0, True), (1, 0.4, False), (1, 0.0, False)])
+def test_moving_averages_that_fit_or_lag_say_that_no_range_is_wrong(images, trained, share, speaks):
+    """Found: six epochs in [0, 1] with the default momentum, and the network was right on all images in [0, 255]."""
+    x, y = images
+    told = said(kax.evaluate(lagging(x * trained, share), (x, y), **SETTINGS))
+    assert ("other-range" in told) == speaks
+
+
 class Ending(keras.Model):
     """A subclassed network, whose end is an operation."""
 
