@@ -166,6 +166,11 @@ def evaluate(console: Console, /, **options: Any) -> int:
     console.show(predictions_text(predictions, found.count))
     if _is_assumed(classifier, options):
         console.say("Pixels reach the model as 0 to 255. If it takes others, say so, as by --bounds 0 1.")
+    if found.are_resized and _is_usual(options):
+        console.say(
+            "Images are resized, their middle, by a bicubic filter. A model that was trained with Keras' "
+            "image_dataset_from_directory takes --no-crop --interpolation bilinear."
+        )
     if seen.is_undecided:
         console.warn(UNDECIDED)
     doubts = [as_options(doubt) for doubt in seen.doubts]
@@ -244,6 +249,13 @@ def _is_assumed(classifier: ImageClassifier, options: dict[str, Any]) -> bool:
     """Whether nobody has said which pixels the model takes, neither the user nor the model."""
     said = options["bounds"] is not None or classifier.preprocess is not None or options["model"] in models.PRETRAINED
     return not said and images.are_files(options["data"])
+
+
+def _is_usual(options: dict[str, Any]) -> bool:
+    """Whether images are resized as networks of ImageNet are tested, for a model that may be of another kind."""
+    name = options["model"]
+    said = options["crop_share"] is not None or not options["crop"] or options["interpolation"] != "bicubic"
+    return not said and name not in models.PRETRAINED and not models.is_application(name)
 
 
 def wanted_settings(classifier: ImageClassifier, options: dict[str, Any]) -> EvaluationSettings:

@@ -123,7 +123,7 @@ def _loaded(
     classifier = models.load(options["model"], **models.seen_as(options))
     names = models.names_of_classes(options["class_names"], classifier, options["model"], options["weights"])
     height, width, channels = images.pixels_of(classifier, options["size"])
-    picture = Picture((height, width), images.part_of(options), channels, classifier.bounds)
+    picture = Picture((height, width), images.part_of(options), channels, classifier.bounds, options["interpolation"])
     return classifier, np.stack([picture.read(path) for path in files]), names
 
 

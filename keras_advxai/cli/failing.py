@@ -49,7 +49,19 @@ OPTION_OF = {
     **{
         name: f"--{name}"
         for name in (
-            *("attack", "bounds", "checks", "crop", "epsilon", "journal", "limit", "preprocess", "seed", "shard"),
+            *(
+                "attack",
+                "bounds",
+                "checks",
+                "crop",
+                "epsilon",
+                "interpolation",
+                "journal",
+                "limit",
+                "preprocess",
+                "seed",
+                "shard",
+            ),
             *("labels", "size", "steps", "target", "task", "weights"),
         )
     },

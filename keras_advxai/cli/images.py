@@ -34,6 +34,7 @@ class Reading:
         limit: At most so many; `None` for all.
         class_names: The names of the model's classes; `None` where there are none.
         labels: Whether there are labels to be read.
+        interpolation: How they are resized.
     """
 
     size: tuple[int, int] | None = None
@@ -42,6 +43,7 @@ class Reading:
     limit: int | None = None
     class_names: tuple[str, ...] | None = None
     labels: bool = True
+    interpolation: str = "bicubic"
 
     @classmethod
     def of(cls, options: dict[str, Any], class_names: tuple[str, ...] | None) -> Reading:
@@ -58,6 +60,7 @@ class Reading:
             options["limit"],
             class_names,
             not options["no_labels"],
+            options["interpolation"],
         )
 
 
@@ -91,6 +94,7 @@ class Images:
         labels: The labels of `look`; `None` where there are none.
         count: How many images there are; `None` where nobody knows.
         doubts: Sentences on what speaks for labels that do not mean what the model does. Defaults to none.
+        are_resized: Whether they are files of other sizes than the model takes. Defaults to `False`.
     """
 
     data: Any
@@ -101,6 +105,7 @@ class Images:
     labels: Any
     count: int | None
     doubts: tuple[str, ...] = ()
+    are_resized: bool = False
 
 
 def are_files(path: pathlib.Path) -> bool:
@@ -131,6 +136,7 @@ def _of_files(path: pathlib.Path, classifier: ImageClassifier, reading: Reading,
     how: dict[str, Any] = {
         "size": (height, width),
         "crop": reading.crop,
+        "interpolation": reading.interpolation,
         "channels": channels,
         "classes": reading.class_names,
         "bounds": classifier.bounds,
@@ -164,7 +170,7 @@ def _of_files(path: pathlib.Path, classifier: ImageClassifier, reading: Reading,
         elif not how["numbers"]:
             doubts = (_nameless(found.class_names, classifier.classes),)
             found.class_names = None  # said here, in words of the command line
-    return Images(found, names, named, x, shown, y, len(found.names), doubts)
+    return Images(found, names, named, x, shown, y, len(found.names), doubts, look.are_resized)
 
 
 def _nameless(names: Sequence[str], classes: int) -> str:

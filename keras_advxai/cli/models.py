@@ -81,7 +81,7 @@ def load(
     if of_files:
         settings = {"bounds": PIXELS, **settings}
     close = nearest(name, PRETRAINED, 0.8)
-    if close and not _is_application(name) and not pathlib.Path(name).expanduser().exists():
+    if close and not is_application(name) and not pathlib.Path(name).expanduser().exists():
         raise Failure(f"There is no model {name!r}.{close}")
     wanted = {"none": None}.get(weights.lower(), weights)
     try:
@@ -122,7 +122,7 @@ def names_of_classes(
     """
     classes = classifier.classes
     if path is None:
-        by_name = name in PRETRAINED or (_is_application(name) and weights == "imagenet")
+        by_name = name in PRETRAINED or (is_application(name) and weights == "imagenet")
         if by_name and classes == _IMAGENET:
             with contextlib.suppress(Failure):  # of a package that is not there; numbers will do
                 return _imagenet_names()
@@ -133,7 +133,8 @@ def names_of_classes(
     return names
 
 
-def _is_application(name: str) -> bool:
+def is_application(name: str) -> bool:
+    """Whether a name is that of a model of `keras.applications`."""
     import keras
 
     return name[:1].isupper() and callable(getattr(keras.applications, name, None))

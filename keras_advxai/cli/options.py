@@ -198,6 +198,14 @@ image_options = several(
         "the demo takes.  [default: 1]",
     ),
     click.option(
+        "--interpolation",
+        type=click.Choice(["bicubic", "bilinear"]),
+        default="bicubic",
+        show_default=True,
+        help="How images are resized. A model that was trained with Keras' image_dataset_from_directory takes "
+        "bilinear, with --no-crop.",
+    ),
+    click.option(
         "--class-names",
         type=Path(exists=True, word="imagenet"),
         metavar="FILE|imagenet",

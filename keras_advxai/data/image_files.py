@@ -66,6 +66,12 @@ class ImageFiles(keras.utils.PyDataset):
         labels = "without labels" if self.labels is None else f"labelled{named}{more}"
         return f"<ImageFiles: {what}, {labels}>"
 
+    @property
+    def are_resized(self) -> bool:
+        """Whether the first file of those that were read has another size than what is made of it."""
+        read = self.paths_read()
+        return bool(read) and self._picture.resizes(pathlib.Path(read[0]))
+
     def __getstate__(self) -> dict[str, Any]:
         return {**self.__dict__, "_decoded": {}}  # other processes decode their own batches
 

@@ -38,6 +38,7 @@ def load(
     labels: bool = True,
     strict: bool = False,
     bounds: Bounds = (0.0, 255.0),
+    interpolation: str = "bicubic",
 ) -> Any:
     """Images and labels from a path, in the form that `evaluate` takes.
 
@@ -72,6 +73,11 @@ def load(
             `skipped`.
         bounds: The range that the pixels of image files are scaled to, for a model that takes pixels in [0, 1], say.
             Defaults to `(0, 255)`, as they are in the files.
+        interpolation: How image files are resized: `"bicubic"` over all pixels that a new one covers, as networks of
+            ImageNet are usually tested; or `"bilinear"` between the four nearest, as
+            `keras.utils.image_dataset_from_directory` does. A model that was trained with that loader sees the pixels
+            that it knows with `interpolation="bilinear", crop=False`, and may be far less right on others. Defaults to
+            `"bicubic"`.
 
     Returns:
         `ImageFiles`, a `keras.utils.PyDataset` with the files' `names`, `class_names` and what was `skipped`; `(x, y)`
@@ -96,7 +102,7 @@ def load(
     ((2, 24, 24, 3), [0, 1], ('cat/first.png', 'dog/first.png'), ('cat', 'dog'))
     """
     place = pathlib.Path(path).expanduser()
-    picture = Picture(_sides(size), crop, channels, bounds)
+    picture = Picture(_sides(size), crop, channels, bounds, interpolation)
     batch_size = check_whole_number("batch_size", batch_size, 1)
     if limit is not None:
         limit = check_whole_number("limit", limit, 1)

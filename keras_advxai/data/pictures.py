@@ -7,10 +7,14 @@ import pathlib
 import warnings
 
 import numpy as np
+import tensorflow as tf
 from PIL import Image, ImageOps
 
+from keras_advxai._choice import is_one_of
 from keras_advxai._typing import Bounds
 from keras_advxai.models.inputs import check_bounds, check_flag, check_whole_number
+
+INTERPOLATIONS = ("bicubic", "bilinear")
 
 MOST_PIXELS = 100_000_000
 """A file that says it has more is not decoded: a few kilobytes can claim to be terabytes."""
@@ -36,17 +40,25 @@ class Picture:
             stretched; a number below 1, that share of it; `False`, the whole image, which is stretched.
         channels: 3 for colour, 1 for gray.
         bounds: What the levels 0 and 255 become.
+        interpolation: How an image is resized: `"bicubic"`, over all pixels that a new one covers, rounded to levels;
+            or `"bilinear"` between the four nearest, as `keras.utils.image_dataset_from_directory` and `Resizing` do.
     """
 
     size: tuple[int, int] | None = None
     crop: bool | float = True
     channels: int = 3
     bounds: Bounds = (0.0, 255.0)
+    interpolation: str = "bicubic"
 
     def __post_init__(self) -> None:
         if self.channels not in (1, 3):
             raise ValueError(f"Argument `channels` must be 1 or 3. Received: channels={self.channels!r}")
         object.__setattr__(self, "bounds", check_bounds(self.bounds))
+        if not is_one_of(self.interpolation, INTERPOLATIONS):
+            raise ValueError(
+                f"Argument `interpolation` must be {' or '.join(INTERPOLATIONS)}. Received: "
+                f"interpolation={self.interpolation!r}"
+            )
         for side in self.size or ():
             check_whole_number("size", side, 1)
         if isinstance(self.crop, (bool, np.bool_)):
@@ -81,8 +93,19 @@ class Picture:
             said = " ".join(str(error).split())
             raise ImageFileError(f"{path}: {said.removesuffix(f' {str(path)!r}')}") from error
 
+    def resizes(self, path: pathlib.Path) -> bool:
+        """Whether a file has another size than what is made of it.
+
+        Args:
+            path: A file that was read.
+        """
+        with Image.open(path) as file:  # which reads its header alone
+            return self.size is not None and {self.size, self.size[::-1]}.isdisjoint({(file.height, file.width)})
+
     def _pixels(self, image: Image.Image, levels: tuple[float, float]) -> np.ndarray:
         scaled = _eight_bits(image, *levels)
+        if self.size is not None and self.interpolation == "bilinear":
+            return self._scaled(self._between_nearest(scaled, *self.size))
         if self.size is not None:
             height, width = self.size
             scaled = scaled.resize((width, height), Image.Resampling.BICUBIC, self._box(scaled, height, width))
@@ -91,6 +114,22 @@ class Picture:
         # Bicubic resizing overshoots at edges, which 8 bits cut off by themselves.
         pixels = self._scaled(np.clip(np.asarray(scaled, "float32"), 0, 255))
         return pixels if pixels.ndim == 3 else np.repeat(pixels[..., None], self.channels, axis=-1)
+
+    def _between_nearest(self, image: Image.Image, height: int, width: int) -> np.ndarray:
+        """Levels resized as Keras' loader does it: a middle of whole pixels, and no average over those between."""
+        levels = np.asarray(image.convert("L") if self.channels == 1 and image.mode == "RGB" else image, "float32")
+        if levels.ndim == 2:
+            levels = np.repeat(levels[..., None], self.channels, axis=-1)
+        if self.crop is not False:
+            share = 1.0 if self.crop is True else float(self.crop)
+            whole = np.array(levels.shape[:2])
+            kept = np.minimum(whole, [int(whole[1] * height / width), int(whole[0] * width / height)])
+            rows, columns = np.maximum(1, (share * kept).astype(int))
+            top, left = (whole - [rows, columns]) // 2
+            levels = levels[top : top + rows, left : left + columns]
+        resized = tf.image.resize(np.clip(levels, 0, 255), (height, width), "bilinear").numpy()
+        found: np.ndarray = np.clip(resized, 0, 255)  # which rounding may have left
+        return found
 
     def _scaled(self, levels: np.ndarray) -> np.ndarray:
         """Levels in [0, 255] scaled to the bounds."""
