@@ -2,6 +2,7 @@ import json
 import os
 import shutil
 import signal
+import threading
 
 import keras
 import numpy as np
@@ -13,6 +14,7 @@ from keras_advxai.cli import images
 from keras_advxai.cli.console import Console
 from keras_advxai.cli.legend import legend
 from keras_advxai.data import ImageFiles
+from keras_advxai.execution.collected import Collected
 from keras_advxai.tables import Table, contents
 
 PNG = b"\x89PNG\r\n\x1a\n"
@@ -292,15 +294,22 @@ def test_an_interruption_keeps_the_journal_and_the_same_command_goes_on(run, mon
 @pytest.mark.slow
 def test_a_request_to_end_keeps_what_was_measured(run, monkeypatch, tmp_path):
     """As a scheduler sends it when a job's time is nearly up."""
-    read, before = ImageFiles.__getitem__, signal.getsignal(signal.SIGTERM)
+    read, add, before = ImageFiles.__getitem__, Collected.add, signal.getsignal(signal.SIGTERM)
+    measured = threading.Event()
+
+    def added(self, part):
+        add(self, part)
+        measured.set()
 
     def ended(self, index):
         if index == 1:
+            assert measured.wait(120)  # batches are read ahead, while the one before is measured
             os.kill(os.getpid(), signal.SIGTERM)
         return read(self, index)
 
     command = (*QUICK, "--batch-size", "4", "--quiet", "--journal", "run.journal", "--output", tmp_path / "out")
     with monkeypatch.context() as patch:
+        patch.setattr(Collected, "add", added)
         patch.setattr(ImageFiles, "__getitem__", ended)
         code, _, err = run(*command)
     assert code == 143
