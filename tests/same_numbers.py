@@ -289,7 +289,9 @@ def record(folder: pathlib.Path, names: list[str]) -> Numbers:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             for key, value in CASES[name](folder):
-                found[f"{name}/{key}"] = np.asarray(value)
+                array = np.asarray(value)
+                # Such as a `None` among numbers, which a file without pickles cannot hold.
+                found[f"{name}/{key}"] = np.asarray(repr(value)) if array.dtype.kind == "O" else array
         print(f"{name}: {sum(key.startswith(name + '/') for key in found)} numbers", file=sys.stderr, flush=True)
     return found
 
