@@ -50,6 +50,18 @@ def test_it_is_made_of_operations_that_gradients_flow_through():
     np.testing.assert_array_equal(tape.gradient(value, x), expected)
 
 
+@pytest.mark.parametrize(("count", "fits"), [(196, True), (197, True), (198, False), (199, False), (201, False)])
+def test_a_square_in_another_image_has_one_token_in_front_at_most(count, fits):
+    """A number that is a little above a square is found soon, and would pass for an image that was resized."""
+    values = np.arange(count, dtype="float32").reshape(1, count, 1)
+    if fits:
+        expected = values[:, count - 196 :].reshape(1, 14, 14, 1)
+        np.testing.assert_array_equal(token_map(values, (200, 300)), expected)
+        return
+    with pytest.raises(ValueError, match=f"{count} tokens are no grid of patches of an image of 200x300 pixels"):
+        token_map(values, (200, 300))
+
+
 def test_what_is_no_tokens_is_refused():
     with pytest.raises(ValueError, match="21 tokens are no grid of patches of an image of 30x50 pixels"):
         token_map(np.zeros((1, 21, 3)), (30, 50))
