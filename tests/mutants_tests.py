@@ -93,7 +93,7 @@ SETS: dict[str, tuple[str, ...]] = {
     "explainers/__init__": ("contrib/contrib registry", "contrib/tf_keras_vis"),
     "explainers/*": ("explainers/explainer explainers/grad_cam",),
     "measurements/accuracy": (
-        "measurements/robust_accuracy measurements/mutations",
+        "measurements/robust_accuracy measurements/outcomes measurements/mutations",
         "evaluation/targeted_attacks evaluation/several_labels evaluation/regressions",
     ),
     "measurements/outcomes": (
@@ -156,7 +156,7 @@ SETS: dict[str, tuple[str, ...]] = {
     ),
     "measurements/part": ("journal/journal_mutations",),
     "measurements/examples": ("figures/scores_figure", "viewer/viewer_pictures"),
-    "measurements/row": ("measurements/report_forms", "evaluation/report"),
+    "measurements/row": ("measurements/report_forms measurements/outcomes", "evaluation/report"),
     "measurements/render": (
         "measurements/report_forms measurements/depth measurements/scores audit/randomization",
         "evaluation/report",
