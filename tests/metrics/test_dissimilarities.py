@@ -152,6 +152,18 @@ def test_a_pixel_of_value_zero_is_never_hot():
     assert top_k_distance(second, second[:, ::-1]) == 1
 
 
+@pytest.mark.parametrize("metric", [top_k_distance, cosine_distance, center_shift], ids=lambda metric: metric.name)
+def test_a_value_below_0_is_rounding_and_counts_as_0(metric):
+    """A blank map of such values is blank: to sum them up would make evidence of them."""
+    zero, one = np.zeros((1, 10, 10, 1)), np.zeros((1, 10, 10, 1))
+    one[0, 2:4, 3:9] = 0.5
+    below = zero - 5e-7
+    below[0, :3, :3] = 0
+    assert metric(below, zero) == metric(zero, below) == 0
+    assert metric(below, one) == metric(zero, one)
+    np.testing.assert_array_equal(metric(one, np.where(one > 0, one, below)), 0)
+
+
 def test_the_cosine_does_not_see_brightness_however_faint():
     first, second = maps((9, 7, 1), dtype="float64")
     for scale in (0.5, 1e-30, 1e-200):
