@@ -72,7 +72,10 @@ SETS: dict[str, tuple[str, ...]] = {
     "explainers/grad_cam": ("explainers/grad_cam explainers/class_activation_maps",),
     "explainers/score_cam": ("explainers/score_cam", "explainers/class_activation_maps hyperparameters"),
     "explainers/*_cam*": ("explainers/class_activation_maps explainers/grad_cam",),
-    "explainers/class_activation_map": ("explainers/class_activation_maps explainers/grad_cam",),
+    "explainers/class_activation_map": (
+        "explainers/class_activation_maps explainers/grad_cam",
+        "explainers/centered_logit",
+    ),
     "explainers/layer_explainer": (
         "explainers/grad_cam explainers/class_activation_maps explainers/score_cam explainers/every_layer",
     ),

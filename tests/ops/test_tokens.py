@@ -21,6 +21,7 @@ def test_leading_tokens_are_dropped_until_a_square_is_left(tokens, side):
     [
         (16, (16, 64), (2, 8)),  # and a square of 4x4, which it is not
         (9, (32, 64), (2, 4)),  # 8 patches and a class token
+        (8, (2, 3), (2, 3)),  # a token for each pixel, and two in front
         (16, (24, 40), (3, 5)),
         (19, (24, 40), (3, 5)),  # with registers
         (60, (160, 96), (10, 6)),
