@@ -170,5 +170,5 @@ SETS: dict[str, tuple[str, ...]] = {
 }
 """By module, the first pattern that it matches."""
 
-EVERYWHERE = "docs::a_default_is_what_the_documentation_says frozen"
+EVERYWHERE = "docs::a_default_is_what_the_documentation_says frozen loops"
 """What looks at every module."""

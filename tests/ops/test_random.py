@@ -46,6 +46,10 @@ def test_the_bits_are_those_of_the_published_hash():
     )
     signs = random.signs(tf.constant(keys), counter, (4,)).numpy()
     np.testing.assert_array_equal(signs, [[-1 if bits >> 31 else 1 for bits in row] for row in expected])
+    normal = random.normal(tf.constant(keys), counter, (4,)).numpy()
+    pairs = [[(bits >> 8, lowbias32((bits + golden) % 2**32) >> 8) for bits in row] for row in expected]
+    first, second = np.moveaxis(np.array(pairs), -1, 0) / 2**24
+    np.testing.assert_allclose(normal, np.sqrt(-2 * np.log(1 - first)) * np.cos(2 * np.pi * second), atol=1e-5)
 
 
 def test_uniform_numbers_have_the_moments_of_the_uniform_distribution():
