@@ -13,7 +13,15 @@ from hypothesis.extra import numpy as arrays
 from scipy import ndimage, stats
 from scipy.spatial import distance
 
-from keras_advxai.metrics import ALL_OBJECTS, center_shift, cosine_distance, nissim, rank_distance, top_k_distance
+from keras_advxai.metrics import (
+    ALL_OBJECTS,
+    Dissimilarity,
+    center_shift,
+    cosine_distance,
+    nissim,
+    rank_distance,
+    top_k_distance,
+)
 from keras_advxai.ops.ssim import dissimilarity
 
 SHAPES = [(9, 7, 1), (1, 12, 1), (30, 1), (4, 5, 6, 1)]
@@ -136,6 +144,26 @@ def test_a_map_that_is_not_finite_gives_nan_in_a_graph_and_its_neighbours_are_we
         found = tf.function(lambda a, b: metric(a, b), autograph=False)(first, broken).numpy()
         np.testing.assert_array_equal(np.isnan(found), [False, False, True, False])
         np.testing.assert_allclose(np.delete(found, 2), np.delete(expected, 2), rtol=0, atol=1e-14)
+
+
+@pytest.mark.parametrize(
+    ("given_shape", "seen_shape"),
+    [
+        ((2, 30, 1), (2, 30, 1)),  # of signals
+        ((2, 4, 5), (2, 4, 5, 1)),  # of images, without the last axis
+        ((2, 4, 5, 1), (2, 4, 5, 1)),
+        ((2, 3, 4, 5, 1), (2, 3, 4, 5, 1)),
+    ],
+    ids=str,
+)
+def test_a_function_is_given_maps_as_they_are_with_a_last_axis(given_shape, seen_shape):
+    def summed(first, second):
+        assert first.shape == second.shape == seen_shape
+        return tf.reduce_sum(first - second, axis=range(1, first.shape.rank))
+
+    values = np.random.default_rng(0).random((2, *given_shape))
+    expected = (values[0] - values[1]).sum(axis=tuple(range(1, len(given_shape))))
+    np.testing.assert_allclose(Dissimilarity(summed)(*values), expected, rtol=1e-12)
 
 
 def test_ranks_do_not_see_contrast_and_turn_upside_down():
