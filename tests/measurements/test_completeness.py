@@ -93,6 +93,8 @@ def test_steps_are_counted_where_an_explainer_decided_them():
     found = Measurements.of(known, label=[0] * 4, prediction=[[0] * 4] * 2, steps_used=steps)
     assert (decides_steps(found, "by_itself"), decides_steps(found, "grad_cam")) == (True, False)
     assert steps_used(found, "by_itself") == (15.0, 95)
+    none = np.where(steps < 0, steps, 0)  # of images that are their baselines
+    assert decides_steps(Measurements.of(known, label=[0] * 4, prediction=[[0] * 4] * 2, steps_used=none), "by_itself")
     with pytest.raises(
         ValueError, match="'grad_cam' takes as many steps for every image, so there is nothing to count"
     ):

@@ -89,6 +89,7 @@ def test_layers_stand_in_the_order_in_which_they_run_whatever_explains_them():
         np.testing.assert_allclose(profile.vid, np.std(mods, axis=1))
         np.testing.assert_array_equal(profile.chance, [drift.chance(found, name, metric=metric) for name in names])
     assert made_profile(layers, depths, ["grad_cam"]).layers == ("late",)
+    assert made_profile(layers, {"grad_cam": (1,)}).explainers == names
     assert made_profile(layers, {}).explainers == (
         "grad_cam",
         "grad_cam_probability",

@@ -25,7 +25,7 @@ EXAMPLES = [
         example(attack, explainer, epsilon)
         for attack in COORDINATES.attacks
         for explainer in COORDINATES.explainers
-        for epsilon in COORDINATES.epsilons
+        for epsilon in map(float, map(repr, COORDINATES.epsilons))  # equal, as of a file, and not the same objects
     ),
     *(
         example(corruption, explainer, severity=severity)

@@ -79,6 +79,8 @@ def test_of_values_there_is_the_change_alone():
     assert row.mean_change == 1
     assert accuracy.mean_error(measured) == 1
     assert outcomes(measured).change("fgsm", 0.1).tolist() == [0.5, 1.5, 1]
+    assert outcomes(measured).error().tolist() == [0.5, 1.5, 1]
+    assert outcomes(measured).error("fgsm", 0.1).tolist() == [0, 0, 0]  # the values are those of the attacked images
     for nothing in (row.accuracy, row.flip_rate, row.exact_accuracy):
         assert math.isnan(nothing)
 

@@ -31,6 +31,7 @@ def test_leading_tokens_are_dropped_until_a_square_is_left(tokens, side):
         (6, (13, 20), (2, 3)),  # cut off
         (8, (13, 20), (2, 4)),
         (35, (13, 20), (5, 7)),
+        (61, (13, 20), (6, 10)),  # and a class token
         (15, (18, 30), (3, 5)),  # filled up in both directions
         (32, (30, 62), (4, 8)),
     ],
@@ -66,6 +67,9 @@ def test_a_square_in_another_image_has_one_token_in_front_at_most(count, fits):
 def test_what_is_no_tokens_is_refused():
     with pytest.raises(ValueError, match="21 tokens are no grid of patches of an image of 30x50 pixels"):
         token_map(np.zeros((1, 21, 3)), (30, 50))
+    # Of what was cut off or filled up there are so many grids that one would fit for any number with registers.
+    with pytest.raises(ValueError, match="62 tokens are no grid of patches of an image of 13x20 pixels"):
+        token_map(np.zeros((1, 62, 3)), (13, 20))
     with pytest.raises(ValueError, match=r"\(batch, tokens, channels\).* Received: shape=\(1, 4, 4, 2\)"):
         token_map(np.zeros((1, 4, 4, 2)))
     run = tf.function(token_map, input_signature=[tf.TensorSpec((None, None, 3))])
