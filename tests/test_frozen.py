@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import importlib
 import pkgutil
+import re
 
 import keras_advxai
 
@@ -28,3 +29,14 @@ def test_every_dataclass_is_frozen_but_for_two():
     found = {cls.__name__: cls.__dataclass_params__.frozen for cls in classes()}
     assert len(found) > 40
     assert {name for name, frozen in found.items() if not frozen} == set(CHANGED)
+
+
+def test_what_holds_arrays_is_not_compared_field_by_field():
+    """`==` of arrays has no truth value, and they have no hash: two of them would raise an error instead."""
+    holding = {
+        cls.__name__: cls.__dataclass_params__.eq
+        for cls in classes()
+        if any(re.search(r"\b(ndarray|Tensor)\b", str(field.type)) for field in dataclasses.fields(cls))
+    }
+    assert len(holding) > 15
+    assert [name for name, compared in holding.items() if compared] == []

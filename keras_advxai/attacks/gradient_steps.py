@@ -26,7 +26,7 @@ Labels: TypeAlias = Callable[[int | Tensor], Any]
 """From the number of an attempt, what its objective is about, `(batch, ...)`."""
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, eq=False)  # `==` of arrays has no truth value
 class GradientSteps:
     """An iterative attack, put together from its parts; `run` takes the steps.
 
@@ -112,7 +112,7 @@ class _Iterate(NamedTuple):
     memory: Any
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, eq=False)
 class _Run:
     """The steps on one batch of images at one epsilon; see `GradientSteps.run`."""
 

@@ -19,7 +19,7 @@ UNDECIDED = (
 """What is said of a model whose probabilities are all alike."""
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, eq=False)  # `==` of arrays has no truth value
 class FirstLook:
     """What a model says of images as they are.
 

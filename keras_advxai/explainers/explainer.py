@@ -300,9 +300,7 @@ class Explainer(Configuration):
                     classifier.compiled((self, what), run, *rows((inputs, targets), start, most))
                     for start in range(0, len(images), most)
                 ]
-                result, finite = (
-                    parts[0] if len(parts) == 1 else (tf.concat(both, axis=0) for both in zip(*parts, strict=True))
-                )
+                result, finite = (tf.concat(both, axis=0) for both in zip(*parts, strict=True))
         finite = np.asarray(finite)
         check_count(result, images, self)
         warn_of_output(finite, self)

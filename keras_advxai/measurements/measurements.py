@@ -188,11 +188,10 @@ class Measurements:
         array = self.arrays[name] if name in self.arrays else QUANTITIES[name].missing(known, len(self))
         index: list[Any] = []
         for dim in dims[:-1]:
+            label = attack if dim == "attack" else labels.get(dim)
             if dim == "condition":  # an attack and an epsilon are one place along it
                 index.append(known.conditions(attack, labels.get("epsilon")))
-                continue
-            label = attack if dim == "attack" else labels.get(dim)
-            if label is None and dim in ("metric", "target"):
+            elif label is None and dim in ("metric", "target"):
                 index.append(0)  # the report's own, which stands first
             else:
                 index.append(slice(None) if label is None else known.index(dim, label))

@@ -120,11 +120,11 @@ def _by_label(known: Coordinates, dims: Sequence[str], values: np.ndarray) -> An
     if dims[0] != "condition":
         parts = zip(known.labels(dims[0]), values, strict=True)
         return {label: _by_label(known, dims[1:], part) for label, part in parts}
-    found = {"clean": _by_label(known, dims[1:], values[0])}
+    # It is the last dimension but the image's; see `Quantity.gather`.
+    found = {"clean": values[0].item()}
     for attack in known.attacks:
-        levels = zip(known.epsilons, values[known.conditions(attack)], strict=True)
-        found[attack] = {epsilon: _by_label(known, dims[1:], part) for epsilon, part in levels}
+        found[attack] = dict(zip(known.epsilons, values[known.conditions(attack)].tolist(), strict=True))
     for corruption in known.corruptions:
-        levels = zip(known.severities, values[known.corrupted_conditions(corruption)], strict=True)
-        found[corruption] = {severity: _by_label(known, dims[1:], part) for severity, part in levels}
+        under = values[known.corrupted_conditions(corruption)].tolist()
+        found[corruption] = dict(zip(known.severities, under, strict=True))
     return found

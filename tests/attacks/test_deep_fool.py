@@ -68,6 +68,17 @@ def test_bounds_are_kept_and_what_they_leave_open_is_used_best(norm):
     assert adversarial.max() <= 1
 
 
+@pytest.mark.parametrize(("norm", "background"), [("linf", 0.0), ("l2", 1.0), ("l2", 0.0), ("linf", 1.0)])
+def test_a_background_at_a_bound_takes_no_part_in_a_step(norm, background):
+    """Of 16 equal weights one pixel alone can follow, and a single step brings it to the boundary."""
+    away = 1 - 2 * background  # the way that the background cannot go is the one that makes the other class lead
+    weights = np.stack([np.zeros(16), np.full(16, -away)], axis=1)
+    x = np.full((1, *SHAPE), background, "float32")
+    x[0, 1, 2] = 0.5
+    model = helpers.linear_model(weights, SHAPE, bias=[0, away * float(x.sum()) - 0.4])
+    np.testing.assert_allclose(DeepFool(norm=norm, steps=1).distances(model, x, [0]), 0.4, rtol=2e-3)
+
+
 @pytest.mark.parametrize("bounds", [(-1, 1), (0, 255)])
 def test_steps_are_not_multiplied_by_the_width_of_the_bounds(bounds):
     model, y, leads, slopes = problem(2)

@@ -169,6 +169,27 @@ def test_the_label_stays_only_if_it_is_to_stay():
     assert distance[0] > distance[1] > distance[2]
 
 
+def test_an_iterate_is_judged_by_its_own_heatmap_and_not_by_the_smoothed_one():
+    """Smoothed rectifiers show the way; what a user sees is the heatmap of the model itself."""
+    from keras_advxai.attacks.explanation_pgd import _Reference
+
+    own = kax.ImageClassifier(smooth_network("relu"))
+    x, attack = tf.constant(helpers.random_images(4, SHAPE)), ExplanationPGD(explainer="saliency", objective="nissim")
+    targets = tf.constant([0, 1, 2, 0])
+    reference = tf.constant(Saliency()(own, helpers.random_images(4, SHAPE, seed=2), targets))
+
+    def judged(classifier):
+        y = _Reference(targets, tf.zeros(4), reference)
+        run = tf.function(lambda images: attack.value(classifier.forward(images), y))
+        return run(x).numpy()
+
+    expected = kax.metrics.nissim(reference, Saliency()(own, x, targets))
+    smoothed = kax.metrics.nissim(reference, Saliency()(own.smoothed(5.0), x, targets))
+    assert np.abs(smoothed - expected).max() > 1e-3
+    for classifier in (own, own.smoothed(5.0)):
+        np.testing.assert_allclose(judged(classifier), expected, atol=1e-5)
+
+
 def test_an_image_that_has_lost_its_prediction_goes_back():
     """Along the gradient of the clean prediction's margin; the others maximise the objective."""
     model = smooth_network("relu")

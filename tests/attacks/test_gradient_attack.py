@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import helpers
+import keras
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -40,6 +41,20 @@ def test_the_gradient_is_that_of_the_objective():
     found = (Gradient(loss="cross_entropy")(model, X, [0, 1, 2], 0.5) - X).reshape(3, 16) / 1e-3
     p = tf.nn.softmax(X.reshape(3, 16) @ WEIGHTS).numpy()
     np.testing.assert_allclose(found, (p - np.eye(3)) @ WEIGHTS.T, atol=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("said", "has_other_way"),
+    [({}, True), ({"labels": "multi"}, False), ({"task": "regression"}, False)],
+    ids=["one class", "several labels", "numbers"],
+)
+def test_where_there_is_no_gradient_an_attack_without_is_advised_if_there_is_one_for_such_a_model(said, has_other_way):
+    layers = [keras.layers.Lambda(keras.ops.round, name="levels"), keras.layers.Flatten(), keras.layers.Dense(2)]
+    classifier = kax.ImageClassifier(keras.Sequential([keras.Input((4, 4, 1)), *layers]), **said)
+    with pytest.raises(ValueError, match=r"(?s)no gradient.*'levels'") as found:
+        kax.attacks.FGSM()(classifier, X, epsilon=0.1)
+    advice = "Or attack it without gradients, by a black-box attack such as Square."
+    assert (advice in str(found.value)) == has_other_way
 
 
 @pytest.mark.slow

@@ -86,6 +86,25 @@ def test_a_class_that_is_level_with_another_one_leads_by_nothing():
     assert np.isinf(Upper().distances(blind, X, np.zeros(8, int))).all()
 
 
+def test_an_image_for_which_nothing_was_found_is_not_brought_to_where_the_search_ended():
+    """Beside one that is reached, and though the budget would let it go all the way."""
+
+    class Astray(MinimumNormAttack):
+        """Darkens dark images, which brings them nowhere, and brightens the others."""
+
+        def minimize(self, model, inputs, y, forward):
+            images = model.images_of(inputs)
+            return images + tf.where(images < 0.4, -0.1, 0.1)
+
+    x = np.full((2, *SHAPE), 0.5, "float32")
+    x[1] -= 0.2
+    attack = Astray()
+    found = attack(brightness(0.59), x, [0, 0], epsilon=1.0)
+    np.testing.assert_allclose(found[0], 0.59, atol=1e-3)
+    np.testing.assert_array_equal(found[1], x[1])
+    np.testing.assert_allclose(attack.distances(brightness(0.59), x, [0, 0]), [0.09, np.inf], rtol=1e-2)
+
+
 @pytest.mark.slow
 def test_where_nothing_is_found_the_distance_is_infinite_and_the_image_stays():
     blind = helpers.linear_model(np.zeros((16, 2)), SHAPE, bias=[1.0, 0.0])

@@ -14,6 +14,7 @@ import tensorflow as tf
 
 import keras_advxai as kax
 from keras_advxai.explainers import Explainer, GradCAM, IntegratedGradients, Saliency
+from keras_advxai.measurements.randomization import Randomization
 from keras_advxai.metrics import nissim
 from keras_advxai.models.reweighted import weights, weights_by_layer
 
@@ -92,6 +93,28 @@ def test_it_is_printed_and_drawn(found):
     assert found.to_dataframe().loc["conv1", "edges"] == 0
     with pytest.raises(TypeError, match="must be a Randomization"):
         kax.figures.randomization(text)
+
+
+@pytest.mark.parametrize(
+    ("chance", "last", "share", "same"),
+    [
+        (0.5, 0.25, 0.5, False),
+        (0.5, 0.1, 0.2, True),  # up to a fifth
+        (0.5, 0.11, 0.22, False),
+        (0.5, np.nan, np.nan, False),  # of blank heatmaps
+        (0.0, 0.0005, np.nan, True),  # where nothing is known of chance, next to nothing is the same
+        (0.0, 0.01, np.nan, False),
+        (np.nan, 0.0005, np.nan, True),
+        (np.nan, 0.01, np.nan, False),
+    ],
+)
+def test_heatmaps_stay_the_same_up_to_a_fifth_of_chance_with_all_weights_drawn_again(chance, last, share, same):
+    values = np.array([[0.4, last], [0.4, 0.4]])
+    found = Randomization(
+        *("net", "nissim", 4, ("one", "other"), ("head", "conv")), values, values, values, np.array([chance, 0.8])
+    )
+    np.testing.assert_allclose(found.relative[:, 1], [share, 0.5])
+    assert found.insensitive == (("one",) if same else ())
 
 
 def rich() -> keras.Model:

@@ -180,11 +180,18 @@ def test_noise_is_uniform_between_the_bounds_and_the_same_for_each_image(bounds)
     assert np.ptp(found[0]) > 0.5 * (high - low)
 
 
+def drawn(seed: int, draws: int) -> np.ndarray:
+    """The mean of some draws, none of which has the numbers of a draw of SmoothGrad, (seed, 0), (seed, 1), ..."""
+    return np.mean([tf.random.stateless_uniform((1, *SHAPE), (seed, -1 - draw)) for draw in range(draws)], axis=0)
+
+
+def test_no_draw_of_the_noise_is_one_of_smooth_grad_around_it():
+    found = used("noise", seed=5, draws=2)
+    np.testing.assert_allclose(found, np.broadcast_to(drawn(5, 2), found.shape), atol=1e-5)
+
+
 @pytest.mark.slow
 def test_the_noise_is_drawn_from_the_seed_and_the_number_of_the_draw():
-    def drawn(seed: int, draws: int) -> np.ndarray:
-        return np.mean([tf.random.stateless_uniform((1, *SHAPE), (seed, -1 - draw)) for draw in range(draws)], axis=0)
-
     for seed, draws in ((0, 1), (0, 3), (5, 2)):
         found = used("noise", seed=seed, draws=draws)
         np.testing.assert_allclose(found, np.broadcast_to(drawn(seed, draws), found.shape), atol=1e-5)

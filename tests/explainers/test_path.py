@@ -16,7 +16,7 @@ from helpers import counted_operations
 
 import keras_advxai as kax
 from keras_advxai.explainers import IntegratedGradients, SmoothGrad
-from keras_advxai.explainers.path import in_groups
+from keras_advxai.explainers.path import in_groups, paths
 
 pytestmark = pytest.mark.sampled(3)
 
@@ -246,6 +246,18 @@ def test_groups_are_of_about_one_size_and_each_image_is_in_one(at_once, begun):
     doubled, starts = in_groups(tf.constant(7), at_once, group, [rows, tf.range(7)])
     np.testing.assert_array_equal(doubled, 2 * rows)
     assert np.unique(starts).tolist() == begun
+
+
+@pytest.mark.parametrize("shape", [(1, 4, 1), (3, 4, 1)])
+def test_each_group_of_images_has_its_own_baselines_or_the_one_of_all(shape):
+    x = tf.constant(helpers.random_images(5, shape))
+    for baseline in (helpers.random_images(5, shape, seed=1), helpers.random_images(1, shape, seed=1)):
+        for start in (0, 2, 4):
+            found = paths(x, x, tf.constant(baseline), tf.range(5), tf.constant(start), tf.constant(2))
+            begin = np.broadcast_to(baseline, x.shape)[start : start + 2]
+            np.testing.assert_array_equal(found.begin, begin)
+            np.testing.assert_array_equal(found.change, x[start : start + 2] - begin)
+            np.testing.assert_array_equal(found.targets, np.arange(5)[start : start + 2])
 
 
 @pytest.mark.slow

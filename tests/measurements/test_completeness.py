@@ -89,10 +89,12 @@ def test_no_change_of_the_score():
 def test_steps_are_counted_where_an_explainer_decided_them():
     known = Coordinates(("fgsm",), ("grad_cam", "by_itself"), ("nissim",), ("predicted",), (0.1,), classes=2)
     steps = np.full(QUANTITIES["steps_used"].shape(known, 4), -1, "int32")
-    steps[1].flat[:4] = [7, 15, 95, 23]  # and the rest was not measured
+    steps[1].flat[:4] = [0, 7, 95, 23]  # and the rest was not measured
     found = Measurements.of(known, label=[0] * 4, prediction=[[0] * 4] * 2, steps_used=steps)
     assert (decides_steps(found, "by_itself"), decides_steps(found, "grad_cam")) == (True, False)
-    assert steps_used(found, "by_itself") == (19.0, 95)
+    assert steps_used(found, "by_itself") == (15.0, 95)
+    none = np.where(steps < 0, steps, 0)  # of images that are their baselines
+    assert decides_steps(Measurements.of(known, label=[0] * 4, prediction=[[0] * 4] * 2, steps_used=none), "by_itself")
     with pytest.raises(
         ValueError, match="'grad_cam' takes as many steps for every image, so there is nothing to count"
     ):

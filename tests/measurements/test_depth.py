@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from made_measurements import make_measurements
 
 import keras_advxai as kax
 from keras_advxai.evaluation import EvaluationReport
 from keras_advxai.explainers import GradCAM
+from keras_advxai.measurements import drift
+from keras_advxai.measurements.depth import DepthProfile, depth_profile
 
 EPSILONS = (0.02, 0.1)
 
@@ -64,6 +67,45 @@ def test_a_report_of_many_layers_prints_the_profiles(model, few):
     assert "MOD by layer, uniform_noise" in text
     assert len(text.splitlines()) < 60
     assert len(report.select(attack="fgsm", explainer=both[0], epsilon=0.1)) == 6
+
+
+def made_profile(layers, depths, explainers=None, metric=None):
+    return depth_profile(make_measurements(), "pgd_targeted", explainers, layers, depths, metric)
+
+
+def test_layers_stand_in_the_order_in_which_they_run_whatever_explains_them():
+    layers = {"grad_cam": ("late",), "grad_cam_probability": ("early",), "integrated_gradients": ()}
+    depths = {"grad_cam": (7,), "grad_cam_probability": (3,), "integrated_gradients": ()}
+    found, names = make_measurements(), ("grad_cam_probability", "grad_cam")
+    for metric in (None, "nissim", "rank_distance"):
+        profile = made_profile(layers, depths, metric=metric)
+        assert (profile.layers, profile.explainers) == (("early", "late"), names)
+        assert (profile.metric, profile.epsilons) == (metric or "nissim", (0.1, 0.02))
+        mods = [
+            [drift.mod(found, "pgd_targeted", name, epsilon, metric=metric) for epsilon in (0.1, 0.02)]
+            for name in names
+        ]
+        np.testing.assert_array_equal(profile.mod, mods)
+        np.testing.assert_allclose(profile.vid, np.std(mods, axis=1))
+        np.testing.assert_array_equal(profile.chance, [drift.chance(found, name, metric=metric) for name in names])
+    assert made_profile(layers, depths, ["grad_cam"]).layers == ("late",)
+    assert made_profile(layers, {"grad_cam": (1,)}).explainers == names
+    assert made_profile(layers, {}).explainers == (
+        "grad_cam",
+        "grad_cam_probability",
+    )  # as they are where none is known
+
+
+def test_where_several_explainers_look_at_a_layer_these_are_its_labels():
+    explainers = tuple(f"explainer{number}" for number in range(300))
+    numbers, rows = np.zeros(1), np.zeros((300, 1))
+
+    def labels(layers):
+        return DepthProfile("fgsm", "nissim", layers, explainers, (0.1,), rows, rows[:, 0], rows[:, 0], numbers).labels
+
+    every = tuple(f"conv{number}" for number in range(300))
+    assert labels(every) == every
+    assert labels(("conv1", *every[1:])) == explainers
 
 
 def test_an_explainer_without_a_layer_has_no_depth(model, few):

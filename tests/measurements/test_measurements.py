@@ -23,6 +23,7 @@ def test_what_is_left_out_is_unknown():
     assert np.isnan(found.arrays["confidence"]).all()
     assert not found.arrays["saturated"].any()
     assert "distance" not in found
+    assert "corrupted_dissimilarity" not in found  # nor is it in the files of whoever asked for no corruption
     assert (found.at("distance", attack="fgsm") == -1).all()
     assert len(found) == 3
 

@@ -6,7 +6,7 @@ import pytest
 from made_measurements import make_measurements, make_report
 
 from keras_advxai import EvaluationReport
-from keras_advxai.measurements import Measurements
+from keras_advxai.measurements import Coordinates, Measurements
 
 CONFIG = make_report().to_dict()
 
@@ -34,6 +34,23 @@ def test_what_is_left_out_has_its_usual_value():
         ("bounds", [0, 10**400]),
         ("bounds", [0, float("nan")]),
         ("bounds", [0]),
+        ("bounds", [0, 1, 2]),
+        ("bounds", [1, 1]),
+        ("bounds", ["0", "1"]),
+        ("bounds", [False, True]),
+        ("bounds", {0: 1, 1: 2}),
+        ("bounds", None),
+        ("preprocess", 3),
+        ("reduce", ["mean"]),
+        ("task", "detection"),
+        ("fold_batch_norm", 1),
+        ("jit_compile", None),
+        ("class_names", "cat"),
+        ("class_names", ["cat", 1]),
+        ("labels", "guessed"),
+        ("ssim", None),
+        ("data_sha256", 0),
+        ("source", 0),
         ("head", "cubic"),
         ("target", "clean"),
         ("target", ["predicted"]),
@@ -51,6 +68,7 @@ def test_what_is_left_out_has_its_usual_value():
         ("attack_targets", "nearest"),
         ("heatmap_size", [1, 2, 3, 4]),
         ("seed", -1),
+        ("seed", 2**63),
         ("seed", 1.0),
         ("seed", True),
         ("settings", {"epsilons": [float("inf")]}),
@@ -67,6 +85,33 @@ def test_what_is_left_out_has_its_usual_value():
 def test_an_entry_that_is_wrong_is_named(entry, value):
     with pytest.raises(ValueError, match=f"`provenance.{entry}` must"):
         EvaluationReport.from_dict({**CONFIG, "provenance": {**CONFIG["provenance"], entry: value}})
+
+
+@pytest.mark.parametrize("seed", [0, 127, 2**32, 2**63 - 1])
+def test_a_seed_is_any_whole_number_of_64_bits(seed):
+    assert EvaluationReport(make_measurements(), {"model": "net", "seed": seed}).provenance["seed"] == seed
+
+
+@pytest.mark.parametrize(
+    ("norms", "epsilons", "fits"),
+    [
+        (("linf", "linf"), (0.1, 1.0), True),
+        (("linf", "linf"), (0.1, 1.5), False),
+        (("l2", "l2"), (0.1, 1.5), True),
+        (("linf", "l2"), (0.1, 1.5), True),  # both are measured at all of the epsilons
+    ],
+)
+def test_in_linf_alone_no_epsilon_is_wider_than_the_bounds(norms, epsilons, fits):
+    known = Coordinates(("one", "other"), (), ("nissim",), ("predicted",), epsilons, classes=2)
+    found = Measurements.of(known, label=[0], prediction=[[0]] * 5)
+    provenance = {"norms": dict(zip(known.attacks, norms, strict=True))}
+    if fits:
+        assert EvaluationReport(found, provenance).epsilons == epsilons
+        return
+    with pytest.raises(
+        ValueError, match=r"`provenance\.norms` must agree .* an epsilon is at most 1, the width of the"
+    ):
+        EvaluationReport(found, provenance)
 
 
 @pytest.mark.parametrize("rule", ["least_likely", "runner_up", "random", "given", 0, 2, None])

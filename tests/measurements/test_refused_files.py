@@ -127,6 +127,14 @@ def header(entries: dict[str, bytes], **values: Any) -> dict[str, bytes]:
         (lambda of: {"label.npy": array(np.zeros(5, "<i4"), (2, 0))}, "label` does not fit: its format is another one"),
         (lambda of: {"label.npy": array(np.zeros(4, "<i4"))}, r"label` does not fit: .* shape \(5,\), and is int32 of"),
         (lambda of: {"label.npy": array(np.zeros(5, "<i8"))}, r"label` does not fit: .*, and is int64 of \(5,\)"),
+        (
+            lambda of: {"name.npy": array(np.full(5, b"a.png"))},
+            r"name` does not fit: it must be str .*, and is \|S5 of",
+        ),
+        (
+            lambda of: {"name.npy": array(np.zeros(5, "<M8[D]"))},
+            "name` does not fit: it must be str .* and is datetime",
+        ),
         (lambda of: {"label.npy": b"text"}, "label` does not fit"),
         (lambda of: {"label.npy": bytes(5000)}, "'label.npy' has 5000 bytes, and at most 1044 belong there"),
     ],

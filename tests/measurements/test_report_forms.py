@@ -38,6 +38,17 @@ def test_the_rows_as_csv(report, tmp_path):
             assert row[key] == ("" if missing else str(value)), key
 
 
+def test_a_row_as_plain_values_has_a_severity_where_it_is_of_a_corruption(report):
+    fields = {field.name for field in dataclasses.fields(report.rows[0])}
+    for row in report.rows:
+        values = row.to_dict()
+        assert fields - set(values) == (set() if row.attack in report.corruptions else {"severity"})
+        assert values.get("severity") == row.severity
+        for key, value in values.items():
+            own = getattr(row, key)
+            assert value == (None if isinstance(own, float) and not math.isfinite(own) else own), key
+
+
 def test_markdown_latex_and_html_have_the_tables_that_are_printed(report, tmp_path):
     printed = str(report)
     latex, markdown = report.to_latex(tmp_path / "report.tex"), report.to_markdown(tmp_path / "report.md")

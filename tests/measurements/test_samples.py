@@ -73,6 +73,27 @@ def test_one_sample_is_asked_by_its_number_and_several_by_a_slice():
             samples[place]
 
 
+def test_a_sample_has_every_number_under_the_labels_of_its_dimensions():
+    found, seen = make_measurements(5), 0
+    sample = Samples(found)[3]
+    assert set(sample) == {"index", *found.arrays}
+    for name, array in found.arrays.items():
+        item = QUANTITIES[name]
+        for place in np.ndindex(array.shape[:-1]):
+            value = sample[name]
+            for dim, index in zip(item.dims[:-1], place, strict=True):
+                if dim != "condition":
+                    value = value[COORDINATES.labels(dim)[index]]
+                    continue
+                attack, epsilon, severity = LEVELS[index]
+                value = value[attack]
+                value = value[float(epsilon)] if epsilon else value[int(severity)] if severity else value
+            np.testing.assert_array_equal(value, array[place][3])
+            seen += 1
+    assert seen == sum(array[..., 0].size for array in found.arrays.values())
+    assert list(sample["prediction"]) == ["clean", *COORDINATES.attacks, *COORDINATES.corruptions]
+
+
 def test_files_are_whole_or_not_there(tmp_path):
     samples = make_report().samples
     text = samples.to_csv(tmp_path / "samples.csv")

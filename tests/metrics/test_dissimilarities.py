@@ -13,7 +13,15 @@ from hypothesis.extra import numpy as arrays
 from scipy import ndimage, stats
 from scipy.spatial import distance
 
-from keras_advxai.metrics import ALL_OBJECTS, center_shift, cosine_distance, nissim, rank_distance, top_k_distance
+from keras_advxai.metrics import (
+    ALL_OBJECTS,
+    Dissimilarity,
+    center_shift,
+    cosine_distance,
+    nissim,
+    rank_distance,
+    top_k_distance,
+)
 from keras_advxai.ops.ssim import dissimilarity
 
 SHAPES = [(9, 7, 1), (1, 12, 1), (30, 1), (4, 5, 6, 1)]
@@ -138,6 +146,26 @@ def test_a_map_that_is_not_finite_gives_nan_in_a_graph_and_its_neighbours_are_we
         np.testing.assert_allclose(np.delete(found, 2), np.delete(expected, 2), rtol=0, atol=1e-14)
 
 
+@pytest.mark.parametrize(
+    ("given_shape", "seen_shape"),
+    [
+        ((2, 30, 1), (2, 30, 1)),  # of signals
+        ((2, 4, 5), (2, 4, 5, 1)),  # of images, without the last axis
+        ((2, 4, 5, 1), (2, 4, 5, 1)),
+        ((2, 3, 4, 5, 1), (2, 3, 4, 5, 1)),
+    ],
+    ids=str,
+)
+def test_a_function_is_given_maps_as_they_are_with_a_last_axis(given_shape, seen_shape):
+    def summed(first, second):
+        assert first.shape == second.shape == seen_shape
+        return tf.reduce_sum(first - second, axis=range(1, first.shape.rank))
+
+    values = np.random.default_rng(0).random((2, *given_shape))
+    expected = (values[0] - values[1]).sum(axis=tuple(range(1, len(given_shape))))
+    np.testing.assert_allclose(Dissimilarity(summed)(*values), expected, rtol=1e-12)
+
+
 def test_ranks_do_not_see_contrast_and_turn_upside_down():
     first, second = maps((9, 7, 1))
     np.testing.assert_array_equal(rank_distance(first, first**2), 0)
@@ -150,6 +178,18 @@ def test_a_pixel_of_value_zero_is_never_hot():
     first[0, 9, 8:], second[0, 9, 9] = 1, 1  # two and one of the ten that may be
     assert top_k_distance(first, second) == 0.5
     assert top_k_distance(second, second[:, ::-1]) == 1
+
+
+@pytest.mark.parametrize("metric", [top_k_distance, cosine_distance, center_shift], ids=lambda metric: metric.name)
+def test_a_value_below_0_is_rounding_and_counts_as_0(metric):
+    """A blank map of such values is blank: to sum them up would make evidence of them."""
+    zero, one = np.zeros((1, 10, 10, 1)), np.zeros((1, 10, 10, 1))
+    one[0, 2:4, 3:9] = 0.5
+    below = zero - 5e-7
+    below[0, :3, :3] = 0
+    assert metric(below, zero) == metric(zero, below) == 0
+    assert metric(below, one) == metric(zero, one)
+    np.testing.assert_array_equal(metric(one, np.where(one > 0, one, below)), 0)
 
 
 def test_the_cosine_does_not_see_brightness_however_faint():

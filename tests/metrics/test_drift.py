@@ -122,6 +122,18 @@ def test_wrong_weights(weights, message):
         MOD().update_state(ONES, ZEROS, sample_weight=np.array(weights))
 
 
+@pytest.mark.parametrize(
+    "weights",
+    [1j, np.array([1 + 1j]), "one", [object()], [[1.0], [1.0, 2.0]], tf.ragged.constant([[1.0], [1.0, 2.0]])],
+    ids=["complex", "array of complex", "text", "objects", "rows", "ragged"],
+)
+def test_weights_that_are_no_numbers_are_refused(weights):
+    metric = MOD()
+    with pytest.raises(ValueError, match=r"`sample_weight` must be numbers\. Received: "):
+        metric.update_state(ONES, ZEROS, sample_weight=weights)
+    assert float(metric.count) == 0
+
+
 def test_maps_are_checked():
     with pytest.raises(ValueError, match="normalise"):
         MOD().update_state(255 * ONES, ONES)

@@ -46,6 +46,10 @@ def test_the_bits_are_those_of_the_published_hash():
     )
     signs = random.signs(tf.constant(keys), counter, (4,)).numpy()
     np.testing.assert_array_equal(signs, [[-1 if bits >> 31 else 1 for bits in row] for row in expected])
+    normal = random.normal(tf.constant(keys), counter, (4,)).numpy()
+    pairs = [[(bits >> 8, lowbias32((bits + golden) % 2**32) >> 8) for bits in row] for row in expected]
+    first, second = np.moveaxis(np.array(pairs), -1, 0) / 2**24
+    np.testing.assert_allclose(normal, np.sqrt(-2 * np.log(1 - first)) * np.cos(2 * np.pi * second), atol=1e-5)
 
 
 def test_uniform_numbers_have_the_moments_of_the_uniform_distribution():
@@ -171,6 +175,33 @@ def test_shapes_are_known_where_they_can_be(draw):
     assert draw(KEYS, 0, tf.constant([2, 3])).shape == (512, 2, 3)
     assert draw(KEYS, 0, (0,)).shape == (512, 0)
     assert draw(KEYS, 0, (2, 3)).dtype == tf.float32
+
+
+@draws
+def test_in_a_graph_what_is_known_of_a_shape_stays_known(draw):
+    """A layer that is applied to what was drawn asks for it while it is traced."""
+    shapes = {}
+
+    @tf.function(input_signature=[tf.TensorSpec([None, None, 3])])
+    def drawn(x):
+        keys, side = random.image_keys(x), tf.shape(x)[1]
+        for name, shape in (
+            ("known", (2, 3)),
+            ("none", ()),
+            ("partly", (side, 3)),
+            ("tensor", tf.constant([2, 3])),
+            ("open", tf.shape(x)[1:]),
+        ):
+            found = draw(keys, 0, shape)
+            shapes[name] = found.shape.as_list() if found.shape.rank is not None else None
+        return draw(keys, 0, (side, 3))
+
+    x = X[..., 0]
+    np.testing.assert_allclose(drawn(x), draw(random.image_keys(x), 0, (4, 3)), atol=1e-5)
+    assert shapes["known"] == shapes["tensor"] == [None, 2, 3]
+    assert shapes["none"] == [None]
+    assert shapes["partly"] == [None, None, 3]
+    assert shapes["open"] in ([None, None, None], [None, None, 3])
 
 
 def test_the_users_own_random_numbers_are_left_alone():
