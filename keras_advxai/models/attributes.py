@@ -20,6 +20,7 @@ import tensorflow as tf
 from keras_advxai._registry import hashable
 
 ATOMS = frozenset({bool, int, float, complex, str, bytes, type(None)})
+_PLAIN = (list, tuple, dict, set, np.ndarray, np.generic)
 LONGEST = 256
 """Of longer lists only their length counts: to look at them took longer than what is kept."""
 _LARGEST = 2**16
@@ -109,10 +110,7 @@ def frozen(operation: keras.Operation, without: Container[str] = ()) -> tuple[tu
             found.append((name, value_of(value, DEEPEST)))
     if not of_keras:
         found.extend(_read_by(getattr(kind, "call", None), DEEPEST))
-        # An attribute of a class stands for that of its objects.
-        own = (item for item in kind.__mro__ if not item.__module__.startswith(("keras.", "tensorflow.", "builtins")))
-        for item in own:
-            found.extend((name, value) for name, value in vars(item).items() if type(value) in ATOMS)
+        found.extend((name, value_of(value, DEEPEST)) for name, value in of_classes(kind))
     return tuple(item for item in found if item[0] not in without) if without else tuple(found)
 
 
@@ -155,8 +153,46 @@ def value_of(value: Any, deeper: int) -> Hashable:
         return Identity(value), tuple(_read_by(value, deeper))
     if deeper > 0 and is_of_user(value):
         # A configuration of the user's own, such as a dataclass.
-        return Identity(value), _named(vars(value), deeper)
+        return Identity(value), _named(held_by(value), deeper)
     return Identity(value)
+
+
+def held_by(value: Any) -> dict[str, Any]:
+    """What an object of a user's holds: in itself, in its `__slots__`, and in its classes, which stand for it.
+
+    Args:
+        value: An object, a class or a module.
+    """
+    found = {} if isinstance(value, (type, types.ModuleType)) else dict(of_classes(type(value)))
+    for kind in classes_of_user(type(value)):
+        slots = vars(kind).get("__slots__", ())
+        for name in (slots,) if isinstance(slots, str) else tuple(slots):
+            with contextlib.suppress(AttributeError):  # nothing is in it yet
+                found[name] = getattr(value, name)
+    return {**found, **getattr(value, "__dict__", {})}
+
+
+def of_classes(kind: type) -> Iterator[tuple[str, Any]]:
+    """The plain attributes of a user's classes, those of the innermost first: each stands for that of its objects.
+
+    Args:
+        kind: The class of an object.
+    """
+    seen: set[str] = set()
+    for item in classes_of_user(kind):
+        for name, value in vars(item).items():
+            if not name.startswith("__") and name not in seen and (type(value) in ATOMS or isinstance(value, _PLAIN)):
+                seen.add(name)
+                yield name, value
+
+
+def classes_of_user(kind: type) -> list[type]:
+    """The classes of the user's that one is made of, itself first.
+
+    Args:
+        kind: The class.
+    """
+    return [item for item in kind.__mro__ if package_of(item.__module__) not in OTHERS]
 
 
 def _named(values: Mapping[Any, Any], deeper: int) -> Hashable:
@@ -181,7 +217,8 @@ def is_of_user(value: Any) -> bool:
         return True
     kinds = (type, types.ModuleType, keras.Operation, keras.Variable, tf.Module)
     is_known = package_of(type(value).__module__) in OTHERS
-    return hasattr(value, "__dict__") and not is_known and not isinstance(value, kinds)
+    holds = hasattr(value, "__dict__") or any("__slots__" in vars(kind) for kind in classes_of_user(type(value)))
+    return holds and not is_known and not isinstance(value, kinds)
 
 
 def package_of(module: str | None) -> str:
@@ -220,7 +257,7 @@ def _read_through(path: str, holder: Any, names: tuple[str, ...]) -> Iterator[tu
         of_user = package_of(holder.__module__) not in OTHERS
     if not of_user or path.count(".") >= DEEPEST:
         return
-    own = vars(holder)
+    own = held_by(holder)
     for name in names:
         if name in own and name != path.rpartition(".")[2]:
             yield f"read {path}.{name}", own[name]
@@ -229,7 +266,7 @@ def _read_through(path: str, holder: Any, names: tuple[str, ...]) -> Iterator[tu
 
 def _plain(value: Any, deeper: int) -> Hashable:
     """As `value_of`, but of what is no plain value its identity alone: modules and functions are not looked into."""
-    if type(value) in ATOMS or isinstance(value, (list, tuple, dict, set, np.ndarray, np.generic)):
+    if type(value) in ATOMS or isinstance(value, _PLAIN):
         return value_of(value, deeper)
     return Identity(value)
 

@@ -21,7 +21,9 @@ from keras_advxai.models.attributes import (
     LONGEST,
     OTHERS,
     Identity,
+    classes_of_user,
     frozen,
+    held_by,
     is_of_user,
     kept_by_layers,
     outside,
@@ -75,7 +77,7 @@ def read_by_own_code(key: Hashable) -> Hashable:
         if isinstance(item, (tuple, list)):
             queue.extend(item)
         elif isinstance(item, Configuration):
-            for kind in _own_classes(type(item)):
+            for kind in classes_of_user(type(item)):
                 found.extend(_lasting(value, 1) or _taken_in(value, DEEPEST) for value in vars(kind).values())
             queue.extend(item.get_config().values())
         elif package_of(type(item).__module__) == "keras_advxai":
@@ -112,17 +114,10 @@ def _attributes(value: Any, deeper: int) -> Hashable:
     if is_layer and package_of(type(value).__module__) == "keras":
         return frozen(value)
     kept = kept_by_layers() if is_layer else ()
-    own = [item for item in vars(value).items() if item[0] not in kept]
-    for kind in _own_classes(type(value)):  # an attribute of a class stands for that of its objects
-        own += [item for item in vars(kind).items() if type(item[1]) in ATOMS and not item[0].startswith("__")]
+    own = [item for item in held_by(value).items() if item[0] not in kept]
     found = tuple((name, _lasting(item, deeper - 1)) for name, item in own)
     method = getattr(type(value), "call" if is_layer else "__call__", None)
     return found, _taken_in(method, deeper - 1) if isinstance(method, types.FunctionType) else None
-
-
-def _own_classes(kind: type) -> list[type]:
-    """The classes of the user's that one is made of, itself first."""
-    return [item for item in kind.__mro__ if package_of(item.__module__) not in OTHERS]
 
 
 def _lasting(value: Any, deeper: int) -> Hashable:

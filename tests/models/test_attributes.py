@@ -28,21 +28,43 @@ class Config:
     slope: float = 1.0
 
 
+class Settings:
+    """What its objects hold is in their class."""
+
+    slope = 1.0
+
+
+class Inherited(Settings):
+    """And in a class before it."""
+
+
+class Slots:
+    """An object without a dictionary."""
+
+    __slots__ = ("never", "slope")
+
+    def __init__(self):
+        self.slope = 1.0
+
+
 class Scaled(L.Layer):
     """Multiplies by what is kept in several ways."""
 
     of_class = 1.0
+    row_of_class = (1.0,)
 
     def __init__(self):
         super().__init__()
         self.factor, self._private, self.flag, self.mode = 1.0, 1.0, False, "plain"
         self.table, self.factors, self.named = np.array([1.0]), [1.0, 1.0], {"a": 1.0}
         self.config, self.function = Config(), functools.partial(np.multiply, 1.0)
+        self.inherited, self.slots = Inherited(), Slots()
 
     def call(self, x):
         x = -x if self.flag else x
         x = 2 * x if self.mode == "double" else x
         x = x * self.factor * self._private * float(self.table[0]) * self.factors[1] * self.named["a"]
+        x = x * self.inherited.slope * self.slots.slope * self.row_of_class[0]
         return x * self.config.slope * self.of_class * SCALE * float(self.function(1.0))
 
 
@@ -71,6 +93,10 @@ CHANGES = {
     "dictionary in place": lambda layer, patch: layer.named.__setitem__("a", 3.0),
     "configuration": lambda layer, patch: setattr(layer.config, "slope", 3.0),
     "function": _set("function", functools.partial(np.multiply, 3.0)),
+    "of an object's class": lambda layer, patch: patch.setattr(Settings, "slope", 3.0),
+    "of an object": lambda layer, patch: setattr(layer.inherited, "slope", 3.0),
+    "slot": lambda layer, patch: setattr(layer.slots, "slope", 3.0),
+    "tuple of the class": lambda layer, patch: patch.setattr(Scaled, "row_of_class", (3.0,)),
     "of the class": lambda layer, patch: patch.setattr(Scaled, "of_class", 3.0),
     "of the module": lambda layer, patch: patch.setitem(Scaled.call.__globals__, "SCALE", 3.0),
 }

@@ -65,6 +65,18 @@ class Outer:
     middle: Middle = dataclasses.field(default_factory=Middle)
 
 
+class Slotted:
+    """An object without a dictionary, whose method prepares images."""
+
+    __slots__ = ("power",)
+
+    def __init__(self):
+        self.power = 1.0
+
+    def method(self, x):
+        return x**self.power
+
+
 class Called:
     """An object that is called, and reads a class."""
 
@@ -156,8 +168,11 @@ def setups():
     normalization = L.Normalization(axis=None)
     adapted(normalization, [-1, 1])
     stack = keras.Sequential([keras.Input((5, 5, 1)), L.Rescaling(1.0)])
-    nested = ByObjects()
+    nested, slotted, classed = ByObjects(), Slotted(), Classed()
     return {
+        "slots": (given(slotted.method), lambda: setattr(slotted, "power", 3.0)),
+        "slots that are read": (given(lambda x: x**slotted.power), lambda: setattr(slotted, "power", 3.0)),
+        "a class of what is read": (given(lambda x: x**classed.power), lambda: setattr(Classed, "power", 3.0)),
         "a method": (given(one.by_number), lambda: numbers(one)),
         "an object": (given(two), lambda: numbers(two)),
         "a dictionary": (given(three.by_dictionary), lambda: dictionaries(three)),
