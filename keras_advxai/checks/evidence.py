@@ -60,6 +60,7 @@ class Evidence:
             has no name; `None` where there is none.
         signal: The shape of an image that counts as a signal although no layer looks at it as at one; else empty.
         stateful: The names of layers that keep a state from one call to the next.
+        masking: The names of layers that leave out steps by their values.
         partial: Why there are more data than were measured; `None` where there are not.
     """
 
@@ -85,6 +86,7 @@ class Evidence:
     mixing_layer: str | None = None
     signal: tuple[int, ...] = ()
     stateful: tuple[str, ...] = ()
+    masking: tuple[str, ...] = ()
     partial: str | None = None
     ways_out: Mapping[str, str] = dataclasses.field(default_factory=dict)
 

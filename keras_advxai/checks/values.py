@@ -143,6 +143,26 @@ def stateful_model(seen: Evidence) -> str | None:
     )
 
 
+@check("masked-steps", "warning")
+def masked_steps(seen: Evidence) -> str | None:
+    """A layer leaves out steps that hold one value alone, such as padding, and noise and attacks change such steps.
+
+    As `keras.layers.Masking` does with steps of zeros. Noise fills them, so that they are left out no more: the
+    accuracy and the MOD under noise, which others are read beside, are of longer sequences than the data have. An
+    attack by gradients finds none there, and leaves them. Give the network the mask as an input of its own, or cut the
+    data into groups of one length; to keep the padding, a `preprocess` may set it to the value again.
+    """
+    if not seen.masking:
+        return None
+    first, *others = seen.masking
+    more = f" and {len(others)} more" if others else ""
+    return (
+        f"The layer {first!r}{more} leaves out steps that hold one value alone, as padding does. Noise, and attacks "
+        "without gradients, change them, so that they count: where the data are padded, their figures are of other "
+        "sequences. See `masked-steps` in the page on checks for what helps."
+    )
+
+
 @check("saturated-logits", "warning", silenced_by=OF_NAN)
 def saturated_logits(seen: Evidence) -> str | None:
     """The logits are so large that the gradient of cross-entropy is exactly zero in float32 on many clean images.

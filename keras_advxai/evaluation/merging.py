@@ -142,6 +142,7 @@ def facts(
         **({} if evidence.mixing_layer is None else {"mixing_layer": evidence.mixing_layer}),
         **({"signal": list(evidence.signal)} if evidence.signal else {}),
         **({"stateful": list(evidence.stateful)} if evidence.stateful else {}),
+        **({"masking": list(evidence.masking)} if evidence.masking else {}),
         **({} if answer is None else {"answer": answer.to_dict()}),
     }
 
@@ -201,6 +202,7 @@ def _evidence(parts: Sequence[Report], measurements: Measurements) -> Evidence:
         mixing_layer=last.get("mixing_layer"),
         signal=tuple(last.get("signal", ())),
         stateful=tuple(last.get("stateful", ())),
+        masking=tuple(last.get("masking", ())),
         arriving=_arriving(parts),
         other_range=None if known[0]["other_range"] is None else OtherRange(*known[0]["other_range"]),
     )

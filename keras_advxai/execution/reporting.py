@@ -21,6 +21,7 @@ from keras_advxai.explainers.default_layer import explained_by_default
 from keras_advxai.models import ImageClassifier
 from keras_advxai.models.answer import answer
 from keras_advxai.models.arriving import Arriving, compared
+from keras_advxai.models.masking import masking_layers
 from keras_advxai.models.own_prediction import own_evaluation, own_prediction
 from keras_advxai.models.own_threshold import own_threshold
 from keras_advxai.models.stateful import stateful_layers
@@ -82,6 +83,7 @@ def report_of(
         mixing_layer=mixing,
         signal=_assumed_signal(classifier, shape) if plan.explainers else (),
         stateful=stateful_layers(classifier.model),
+        masking=masking_layers(classifier.model),
         arriving=_arriving(topology.statistics, collected),
         other_range=better,
         partial=None if unfinished is None else partial.sentence(unfinished),

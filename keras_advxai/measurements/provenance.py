@@ -119,6 +119,7 @@ _OF_SOME_PARTS: dict[str, Callable[[Any], bool]] = {
     "mixing_layer": is_text,
     "signal": _list_of(_whole),
     "stateful": _list_of(is_text),
+    "masking": _list_of(is_text),
     "answer": lambda value: Answer.from_dict(value) is not None,
 }
 """What is there only where a model has it, so that parts of other models are those of earlier versions."""

@@ -5,6 +5,7 @@ A trace reads them once, as constants, whatever they are afterwards. `frozen` te
 
 from __future__ import annotations
 
+import collections
 import contextlib
 import functools
 import sys
@@ -20,7 +21,7 @@ import tensorflow as tf
 from keras_advxai._registry import hashable
 
 ATOMS = frozenset({bool, int, float, complex, str, bytes, type(None)})
-_PLAIN = (list, tuple, dict, set, np.ndarray, np.generic)
+_PLAIN = (list, tuple, dict, set, collections.deque, np.ndarray, np.generic)
 LONGEST = 256
 """Of longer lists only their length counts: to look at them took longer than what is kept."""
 _LARGEST = 2**16
@@ -137,7 +138,7 @@ def value_of(value: Any, deeper: int) -> Hashable:
     """Something that is equal as long as a trace would take in the same of a value."""
     if type(value) in ATOMS:
         return type(value), value
-    if isinstance(value, (list, tuple, set, frozenset)):
+    if isinstance(value, (list, tuple, set, frozenset, collections.deque)):
         return _several(value, len(value), deeper)
     if isinstance(value, Mapping):
         return _named(value, deeper)
@@ -150,7 +151,7 @@ def value_of(value: Any, deeper: int) -> Hashable:
     if isinstance(value, types.MethodType):
         return Identity(value.__func__), Identity(value.__self__)
     if isinstance(value, types.FunctionType):
-        return Identity(value), tuple(_read_by(value, deeper))
+        return Identity(value), tuple(_read_by(value, deeper)), _named(vars(value), deeper)
     if deeper > 0 and is_of_user(value):
         # A configuration of the user's own, such as a dataclass.
         return Identity(value), _named(held_by(value), deeper)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import collections
 import dataclasses
 import functools
 import gc
@@ -59,12 +60,15 @@ class Scaled(L.Layer):
         self.table, self.factors, self.named = np.array([1.0]), [1.0, 1.0], {"a": 1.0}
         self.config, self.function = Config(), functools.partial(np.multiply, 1.0)
         self.inherited, self.slots = Inherited(), Slots()
+        self.queue, self.noted = collections.deque([1.0]), lambda: None
+        self.noted.slope = 1.0
 
     def call(self, x):
         x = -x if self.flag else x
         x = 2 * x if self.mode == "double" else x
         x = x * self.factor * self._private * float(self.table[0]) * self.factors[1] * self.named["a"]
         x = x * self.inherited.slope * self.slots.slope * self.row_of_class[0]
+        x = x * self.queue[0] * self.noted.slope
         return x * self.config.slope * self.of_class * SCALE * float(self.function(1.0))
 
 
@@ -95,6 +99,8 @@ CHANGES = {
     "function": _set("function", functools.partial(np.multiply, 3.0)),
     "of an object's class": lambda layer, patch: patch.setattr(Settings, "slope", 3.0),
     "of an object": lambda layer, patch: setattr(layer.inherited, "slope", 3.0),
+    "queue in place": lambda layer, patch: layer.queue.__setitem__(0, 3.0),
+    "attribute of a function": lambda layer, patch: setattr(layer.noted, "slope", 3.0),
     "slot": lambda layer, patch: setattr(layer.slots, "slope", 3.0),
     "tuple of the class": lambda layer, patch: patch.setattr(Scaled, "row_of_class", (3.0,)),
     "of the class": lambda layer, patch: patch.setattr(Scaled, "of_class", 3.0),
