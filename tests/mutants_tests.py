@@ -158,7 +158,7 @@ SETS: dict[str, tuple[str, ...]] = {
         "checks/attack_checks checks/drift_checks evaluation/mod_at_epsilon",
     ),
     "measurements/part": ("journal/journal_mutations",),
-    "measurements/examples": ("figures/scores_figure", "viewer/viewer_pictures"),
+    "measurements/examples": ("measurements/gathered_examples figures/scores_figure", "viewer/viewer_pictures"),
     "measurements/row": ("measurements/report_forms measurements/outcomes", "evaluation/report"),
     "measurements/render": (
         "measurements/report_forms measurements/depth measurements/scores audit/randomization",

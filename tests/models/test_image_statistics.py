@@ -1,7 +1,7 @@
 """Statistics of the images themselves that go to the classes beside a convolution: it is explained all the same.
 
-Neither the mean of the images nor their pixels have weights in front, so they are no feature maps: they end no search,
-and are not counted among the maps that no layer merges.
+Neither the mean of the images nor their pixels have weights in front, so they are no feature maps and end no search.
+Means are not counted among the maps that no layer merges; all pixels are, of which the heatmaps show nothing.
 """
 
 from __future__ import annotations
@@ -40,7 +40,6 @@ STATISTICS: dict[str, Callable[[Any], list[Any]]] = {
     "several": lambda x: [L.GlobalMaxPooling2D()(x), L.GlobalAveragePooling2D()(x), L.Lambda(mean)(x)],
     "small image": lambda x: [L.Flatten()(L.AveragePooling2D(4)(x))],
     "one position": lambda x: [L.Flatten()(L.AveragePooling2D(8)(x))],
-    "pixels": lambda x: [L.Dense(3)(L.Flatten()(x))],
     "normalised": lambda x: [L.GlobalAveragePooling2D()(L.BatchNormalization()(L.Rescaling(2.0)(x)))],
     "passed through": lambda x: [L.GlobalAveragePooling2D()(L.Dropout(0.5)(x))],
     "nested": lambda x: [stack(L.GlobalAveragePooling2D(), L.Dense(3))(x)],
@@ -61,6 +60,12 @@ def beside(statistic: str, first: bool = False) -> keras.Model:
 @pytest.mark.parametrize("statistic", STATISTICS)
 def test_the_convolution_is_explained_beside_statistics_of_the_images(statistic):
     assert kax.ImageClassifier(beside(statistic)).default_layer == "conv"
+
+
+def test_beside_all_pixels_it_is_explained_too_and_they_are_named(monkeypatch):
+    monkeypatch.setitem(STATISTICS, "pixels", lambda x: [L.Dense(3)(L.Flatten(name="flat")(x))])
+    with pytest.warns(UserWarning, match="several feature maps that no layer merges: flat, conv. conv is explained"):
+        assert kax.ImageClassifier(beside("pixels")).default_layer == "conv"
 
 
 @pytest.mark.parametrize("statistic", ["lambda", "small image", "normalised"])
