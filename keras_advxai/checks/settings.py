@@ -186,6 +186,9 @@ def unlike_training(seen: Evidence) -> str | None:
     had at most 0.10; images divided by 255 had 0.30 to 0.82, with the mean and deviation of ImageNet 0.34 to 2.5,
     preprocessed twice 3.3, in the way of Caffe 4,400 or more, and pixels as they are 7,700 or more.
 
+    It also speaks where augmentation inside of the model, such as a RandomRotation in front of the layer, made the
+    images of the training as different (0.5 on one small network): nothing is wrong then.
+
     It cannot see what leaves the statistics as they are: red and blue exchanged (at most 0.10 there), images upside
     down or stretched, a range that is nearly right ([-1, 1] by 127.5 or by 128). Nor does it speak while moving
     averages still hold a part of their initial values, as after a short training with the default momentum,

@@ -75,8 +75,9 @@ def load(
             Defaults to `(0, 255)`, as they are in the files.
         interpolation: How image files are resized: `"bicubic"` over all pixels that a new one covers, as networks of
             ImageNet are usually tested; or `"bilinear"` between the four nearest, as
-            `keras.utils.image_dataset_from_directory` does. A model that was trained with that loader sees the pixels
-            that it knows with `interpolation="bilinear", crop=False`, and may be far less right on others. Defaults to
+            `keras.utils.image_dataset_from_directory` does. A model that was trained with that loader sees images
+            resized as it knows them with `interpolation="bilinear", crop=False`, and may be far less right on others.
+            (JPEG files are decoded by the accurate method, and there by the fast one: a level apart.) Defaults to
             `"bicubic"`.
 
     Returns:
