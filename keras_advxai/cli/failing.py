@@ -49,20 +49,8 @@ OPTION_OF = {
     **{
         name: f"--{name}"
         for name in (
-            *(
-                "attack",
-                "bounds",
-                "checks",
-                "crop",
-                "epsilon",
-                "interpolation",
-                "journal",
-                "limit",
-                "preprocess",
-                "seed",
-                "shard",
-            ),
-            *("labels", "size", "steps", "target", "task", "weights"),
+            *("attack", "bounds", "checks", "crop", "epsilon", "journal", "limit", "preprocess", "seed", "shard"),
+            *("interpolation", "labels", "size", "steps", "target", "task", "weights"),
         )
     },
 }

@@ -152,19 +152,24 @@ def value_of(value: Any, deeper: int) -> Hashable:
         return Identity(value.__func__), Identity(value.__self__)
     if isinstance(value, types.FunctionType):
         return Identity(value), tuple(_read_by(value, deeper)), _named(vars(value), deeper)
-    if deeper > 0 and is_of_user(value):
-        # A configuration of the user's own, such as a dataclass.
+    if deeper > 0 and (is_of_user(value) or is_kept_apart(value)):
+        # A configuration of the user's own, such as a dataclass, a class with nothing but settings, or a module.
         return Identity(value), _named(held_by(value), deeper)
     return Identity(value)
 
 
 def held_by(value: Any) -> dict[str, Any]:
-    """What an object of a user's holds: in itself, in its `__slots__`, and in its classes, which stand for it.
+    """What an object, a class or a module of a user's holds.
 
     Args:
-        value: An object, a class or a module.
+        value: An object: what is in itself, in its `__slots__`, and in its classes, which stand for it. Of a class, the
+            plain values of it and of those it is made of; of a module, its plain values.
     """
-    found = {} if isinstance(value, (type, types.ModuleType)) else dict(of_classes(type(value)))
+    if isinstance(value, types.ModuleType):
+        return {name: item for name, item in vars(value).items() if _is_plain(name, item)}
+    if isinstance(value, type):
+        return dict(of_classes(value))
+    found = dict(of_classes(type(value)))
     for kind in classes_of_user(type(value)):
         slots = vars(kind).get("__slots__", ())
         for name in (slots,) if isinstance(slots, str) else tuple(slots):
@@ -173,18 +178,22 @@ def held_by(value: Any) -> dict[str, Any]:
     return {**found, **getattr(value, "__dict__", {})}
 
 
+def _is_plain(name: str, value: Any) -> bool:
+    return not name.startswith("__") and (type(value) in ATOMS or isinstance(value, _PLAIN))
+
+
 def of_classes(kind: type) -> Iterator[tuple[str, Any]]:
     """The plain attributes of a user's classes, those of the innermost first: each stands for that of its objects.
 
     Args:
         kind: The class of an object.
     """
-    seen: set[str] = set()
-    for item in classes_of_user(kind):
-        for name, value in vars(item).items():
-            if not name.startswith("__") and name not in seen and (type(value) in ATOMS or isinstance(value, _PLAIN)):
-                seen.add(name)
-                yield name, value
+    yield from ((name, value) for name, value in _of_mro(kind).items() if _is_plain(name, value))
+
+
+def _of_mro(kind: type) -> dict[str, Any]:
+    """All attributes of a user's classes; of one name that of the innermost."""
+    return {name: value for item in reversed(classes_of_user(kind)) for name, value in vars(item).items()}
 
 
 def classes_of_user(kind: type) -> list[type]:
@@ -222,6 +231,17 @@ def is_of_user(value: Any) -> bool:
     return holds and not is_known and not isinstance(value, kinds)
 
 
+def is_kept_apart(value: Any) -> bool:
+    """Whether a value is a class or a module of the user's, in which settings may be kept.
+
+    Args:
+        value: The value.
+    """
+    if isinstance(value, types.ModuleType):
+        return package_of(value.__name__) not in OTHERS
+    return isinstance(value, type) and package_of(value.__module__) not in OTHERS
+
+
 def package_of(module: str | None) -> str:
     """The name of a package, of the name of a module in it."""
     return (module or "").partition(".")[0]
@@ -251,14 +271,12 @@ def outside(function: types.FunctionType) -> Iterator[tuple[str, Any]]:
 
 def _read_through(path: str, holder: Any, names: tuple[str, ...]) -> Iterator[tuple[str, Any]]:
     """What code reads of a class, a module or an object of the user's that holds settings, and of those in it."""
-    of_user = is_of_user(holder)
-    if isinstance(holder, types.ModuleType):
-        of_user = package_of(holder.__name__) not in OTHERS
-    elif isinstance(holder, type):
-        of_user = package_of(holder.__module__) not in OTHERS
-    if not of_user or path.count(".") >= DEEPEST:
+    if not (is_of_user(holder) or is_kept_apart(holder)) or path.count(".") >= DEEPEST:
         return
-    own = held_by(holder)
+    if isinstance(holder, type):
+        own = _of_mro(holder)  # classes in it, too
+    else:
+        own = vars(holder) if isinstance(holder, types.ModuleType) else held_by(holder)
     for name in names:
         if name in own and name != path.rpartition(".")[2]:
             yield f"read {path}.{name}", own[name]

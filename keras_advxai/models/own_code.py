@@ -24,6 +24,7 @@ from keras_advxai.models.attributes import (
     classes_of_user,
     frozen,
     held_by,
+    is_kept_apart,
     is_of_user,
     kept_by_layers,
     outside,
@@ -133,4 +134,6 @@ def _lasting(value: Any, deeper: int) -> Hashable:
         return Identity(value)
     if isinstance(value, keras.layers.Layer) and not isinstance(value, keras.Model):
         return _taken_in(value, deeper)
+    if deeper > 0 and is_kept_apart(value):
+        return tuple((name, _lasting(item, 0)) for name, item in held_by(value).items())
     return _attributes(value, deeper) if deeper > 0 and is_of_user(value) else None

@@ -6,6 +6,7 @@ import collections
 import dataclasses
 import functools
 import gc
+import types
 import weakref
 
 import keras
@@ -20,6 +21,8 @@ from keras_advxai.models.attributes import frozen
 L = keras.layers
 X = np.random.default_rng(0).random((6, 4, 4, 1), dtype="float32")
 SCALE = 1.0
+MODULE = types.ModuleType("settings_of_a_user")
+MODULE.slope = 1.0
 
 
 @dataclasses.dataclass
@@ -33,6 +36,7 @@ class Settings:
     """What its objects hold is in their class."""
 
     slope = 1.0
+    row = (1.0,)
 
 
 class Inherited(Settings):
@@ -60,6 +64,7 @@ class Scaled(L.Layer):
         self.table, self.factors, self.named = np.array([1.0]), [1.0, 1.0], {"a": 1.0}
         self.config, self.function = Config(), functools.partial(np.multiply, 1.0)
         self.inherited, self.slots = Inherited(), Slots()
+        self.kind, self.module = Inherited, MODULE
         self.queue, self.noted = collections.deque([1.0]), lambda: None
         self.noted.slope = 1.0
 
@@ -68,7 +73,7 @@ class Scaled(L.Layer):
         x = 2 * x if self.mode == "double" else x
         x = x * self.factor * self._private * float(self.table[0]) * self.factors[1] * self.named["a"]
         x = x * self.inherited.slope * self.slots.slope * self.row_of_class[0]
-        x = x * self.queue[0] * self.noted.slope
+        x = x * self.queue[0] * self.noted.slope * self.kind.row[0] * self.module.slope
         return x * self.config.slope * self.of_class * SCALE * float(self.function(1.0))
 
 
@@ -101,6 +106,8 @@ CHANGES = {
     "of an object": lambda layer, patch: setattr(layer.inherited, "slope", 3.0),
     "queue in place": lambda layer, patch: layer.queue.__setitem__(0, 3.0),
     "attribute of a function": lambda layer, patch: setattr(layer.noted, "slope", 3.0),
+    "of a class": lambda layer, patch: patch.setattr(Settings, "row", (3.0,)),
+    "of a module": lambda layer, patch: patch.setattr(MODULE, "slope", 3.0),
     "slot": lambda layer, patch: setattr(layer.slots, "slope", 3.0),
     "tuple of the class": lambda layer, patch: patch.setattr(Scaled, "row_of_class", (3.0,)),
     "of the class": lambda layer, patch: patch.setattr(Scaled, "of_class", 3.0),

@@ -77,6 +77,20 @@ class Slotted:
         return x**self.power
 
 
+class Derived(Config):
+    """Settings that another class has."""
+
+
+class Holding:
+    """An object that holds a class, whose method prepares images."""
+
+    def __init__(self):
+        self.settings = Derived
+
+    def method(self, x):
+        return x**self.settings.POWER
+
+
 class Called:
     """An object that is called, and reads a class."""
 
@@ -170,6 +184,11 @@ def setups():
     stack = keras.Sequential([keras.Input((5, 5, 1)), L.Rescaling(1.0)])
     nested, slotted, classed = ByObjects(), Slotted(), Classed()
     return {
+        "a class that an object holds": (given(Holding().method), lambda: setattr(Config, "POWER", 3.0)),
+        "a class before the one that is read": (
+            given(lambda x: x**Derived.POWER),
+            lambda: setattr(Config, "POWER", 3.0),
+        ),
         "slots": (given(slotted.method), lambda: setattr(slotted, "power", 3.0)),
         "slots that are read": (given(lambda x: x**slotted.power), lambda: setattr(slotted, "power", 3.0)),
         "a class of what is read": (given(lambda x: x**classed.power), lambda: setattr(Classed, "power", 3.0)),
