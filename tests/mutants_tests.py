@@ -15,7 +15,7 @@ SETS: dict[str, tuple[str, ...]] = {
     "ops/selection": ("ops/selection", "attacks/pgd attacks/ddn"),
     "ops/*": ("ops/tokens ops/compiling",),
     "metrics/registry": ("metrics/metrics_registry registry",),
-    "metrics/drift": ("metrics/drift metrics/drift_of_any",),
+    "metrics/drift": ("metrics/drift metrics/drift_of_any metrics/drift_of_arrays",),
     "metrics/nissim": ("metrics/nissim",),
     "metrics/at_size": ("metrics/at_size",),
     "metrics/dissimilarity": ("metrics/metrics_registry metrics/dissimilarities metrics/drift",),
@@ -36,7 +36,7 @@ SETS: dict[str, tuple[str, ...]] = {
     "attacks/objective": ("attacks/gradient_steps attacks/pgd attacks/gradient_attack",),
     "attacks/explanation_*": (
         "attacks/explanation_objectives",
-        "attacks/explanation_pgd",
+        "attacks/explanation_pgd attacks/explanation_pgd_options",
         "attacks/kinds hyperparameters",
     ),
     "attacks/ensemble": ("attacks/ensemble attacks/kinds",),

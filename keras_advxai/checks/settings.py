@@ -98,10 +98,9 @@ def one_of_several_maps(seen: Evidence) -> str | None:
 
     As of two networks whose features are put together behind their poolings, or whose probabilities are averaged, of a
     pyramid whose levels are each pooled, of a perceptron that sees the pixels beside a CNN, or of a sum that no layer
-    makes. Nobody named a layer, so the one that runs
-    last is explained: its heatmaps have no part of the evidence that goes by the others. Name a layer,
-    `GradCAM(layer=...)`, one explainer for each of them, or merge them in a layer, such as `keras.layers.Add`.
-    Explainers that look at no layer see all of it.
+    makes. Nobody named a layer, so the one that runs last is explained: its heatmaps have no part of the evidence that
+    goes by the others. Name a layer, `GradCAM(layer=...)`, one explainer for each of them, or merge them in a layer,
+    such as `keras.layers.Add`. Explainers that look at no layer see all of it.
     """
     if not seen.unmerged:
         return None

@@ -8,9 +8,7 @@ import tensorflow as tf
 
 from keras_advxai.models import graph
 from keras_advxai.models.recording import Call
-
-_NARROW = 7
-"""Fewer values than these in a dimension are channels, of a signal: NISSIM has no window in them either."""
+from keras_advxai.ops.ssim import LARGEST_WINDOW
 
 
 def grid_of(root: Call, images: Any) -> Any:
@@ -44,7 +42,8 @@ def is_picture(images: Any, network_images: Any, logits: Any) -> bool:
         logits: The values before the head.
     """
     sides = images.shape[1:]
-    if sides.rank != 2 or not all(side is not None and side >= _NARROW for side in sides):
+    # Fewer values than NISSIM's window in a dimension are channels, of a signal.
+    if sides.rank != 2 or not all(side is not None and side >= LARGEST_WINDOW for side in sides):
         return False
     seen = images if network_images is None else network_images
     return graph.is_flattened_first(seen, graph.between(seen, logits))

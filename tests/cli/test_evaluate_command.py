@@ -1,8 +1,5 @@
 import json
-import os
 import shutil
-import signal
-import threading
 
 import keras
 import numpy as np
@@ -13,8 +10,6 @@ import keras_advxai as kax
 from keras_advxai.cli import images
 from keras_advxai.cli.console import Console
 from keras_advxai.cli.legend import legend
-from keras_advxai.data import ImageFiles
-from keras_advxai.execution.collected import Collected
 from keras_advxai.tables import Table, contents
 
 PNG = b"\x89PNG\r\n\x1a\n"
@@ -262,63 +257,6 @@ def test_parts_make_the_whole(run, tmp_path):
     assert str(whole) in out
     code, _, err = run("merge", parts[0], "--quiet")
     assert (code, err.count("\n")) == (2, 1)
-
-
-@pytest.mark.slow
-def test_an_interruption_keeps_the_journal_and_the_same_command_goes_on(run, monkeypatch, tmp_path):
-    read = ImageFiles.__getitem__
-
-    def interrupted(self, index):
-        if index == 1:  # behind the first batch
-            raise KeyboardInterrupt
-        return read(self, index)
-
-    command = (*QUICK, "--batch-size", "4", "--quiet")
-    with monkeypatch.context() as patch:
-        patch.setattr(ImageFiles, "__getitem__", interrupted)
-        code, _, err = run(*command, "--journal", "run.journal", "--output", tmp_path / "out")
-        assert code == 130
-        kept = "What was measured of 4 images is in run.journal: the same command goes on from there."
-        report = f"The report of 4 images is in {tmp_path / 'out'}."
-        assert err == f"keras-advxai: error: Interrupted. {kept} {report}\n"
-        code, _, err = run(*command)
-        assert (code, err.count("\n")) == (130, 1)
-        assert "Nothing was kept; with --journal FILE" in err
-    assert len(kax.EvaluationReport.load(tmp_path / "out" / "report.npz").measurements) == 4
-    assert run(*command, "--journal", "run.journal", "--output", tmp_path / "out")[0] == 0
-    assert run(*command, "--output", tmp_path / "one")[0] == 0
-    one, resumed = (kax.EvaluationReport.load(tmp_path / name / "report.npz") for name in ("one", "out"))
-    assert resumed == one
-
-
-@pytest.mark.slow
-def test_a_request_to_end_keeps_what_was_measured(run, monkeypatch, tmp_path):
-    """As a scheduler sends it when a job's time is nearly up."""
-    read, add, before = ImageFiles.__getitem__, Collected.add, signal.getsignal(signal.SIGTERM)
-    measured = threading.Event()
-
-    def added(self, part):
-        add(self, part)
-        measured.set()
-
-    def ended(self, index):
-        if index == 1:
-            assert measured.wait(120)  # batches are read ahead, while the one before is measured
-            os.kill(os.getpid(), signal.SIGTERM)
-        return read(self, index)
-
-    command = (*QUICK, "--batch-size", "4", "--quiet", "--journal", "run.journal", "--output", tmp_path / "out")
-    with monkeypatch.context() as patch:
-        patch.setattr(Collected, "add", added)
-        patch.setattr(ImageFiles, "__getitem__", ended)
-        code, _, err = run(*command)
-    assert code == 143
-    assert err.startswith(
-        "keras-advxai: error: Ended. What was measured of 4 images is in run.journal: the same command"
-    )
-    assert signal.getsignal(signal.SIGTERM) == before
-    assert len(kax.EvaluationReport.load(tmp_path / "out" / "report.npz").measurements) == 4
-    assert run(*command)[0] == 0
 
 
 @pytest.mark.slow
