@@ -47,7 +47,8 @@ class ViewerLogs:
 
 
 def _packed(values: Any) -> bytes:
-    return gzip.compress(to_json(values).encode("utf-8"), mtime=0)
+    # Level 9, the default, takes six times as long and saves 3 %.
+    return gzip.compress(to_json(values).encode("utf-8"), compresslevel=6, mtime=0)
 
 
 def _blobs(tag: str, contents: list[bytes]) -> Any:

@@ -34,7 +34,7 @@ def tile(where, found, place):
     return sheet[row * height : (row + 1) * height, column * width : (column + 1) * width]
 
 
-@pytest.mark.parametrize("shape", [(1, 1), (7, 13), (40, 30, 3), (5, 1, 3)])
+@pytest.mark.parametrize("shape", [(1, 1), (7, 13), (40, 30, 3), (5, 1, 3), (9, 6, 4)])
 def test_a_png_has_the_pixels_and_nothing_else(shape):
     pixels = np.random.default_rng(0).integers(0, 256, shape).astype("uint8")
     smooth = np.broadcast_to(np.linspace(0, 255, shape[0]).reshape(-1, *[1] * (len(shape) - 1)), shape).astype("uint8")
@@ -46,10 +46,25 @@ def test_a_png_has_the_pixels_and_nothing_else(shape):
         assert content.count(b"IDAT") == 1
         assert b"gAMA" not in content
         assert b"iCCP" not in content
+        quick = png.encode(given, quick=True)
+        np.testing.assert_array_equal(read(quick), given)
+        assert quick.count(b"IDAT") == 1
+
+
+def test_a_quick_picture_is_little_larger():
+    """Of a montage: enlarged pixels, a smooth part, and gaps that are transparent."""
+    generator = np.random.default_rng(0)
+    pixels = np.full((100, 204, 4), 255, "uint8")
+    pixels[:, :100, :3] = generator.integers(0, 256, (25, 25, 3), "uint8").repeat(4, 0).repeat(4, 1)
+    pixels[:, 100:104] = 0
+    pixels[:, 104:, :3] = np.linspace(0, 255, 100).astype("uint8")[:, None, None]
+    quick, small = png.encode(pixels, quick=True), png.encode(pixels)
+    np.testing.assert_array_equal(read(quick), pixels)
+    assert len(quick) < 1.2 * len(small)
 
 
 def test_what_is_no_picture_is_refused():
-    for wrong in (np.zeros((2, 2)), np.zeros((2, 2, 4), "uint8"), np.zeros((0, 2), "uint8")):
+    for wrong in (np.zeros((2, 2)), np.zeros((2, 2, 2), "uint8"), np.zeros((0, 2), "uint8"), np.zeros(4, "uint8")):
         with pytest.raises(ValueError, match="must be uint8"):
             png.encode(wrong)
 
