@@ -79,7 +79,7 @@ def _misses(lines: np.ndarray, basis: np.ndarray) -> float:
 
 def _product(left: np.ndarray, right: np.ndarray) -> np.ndarray:
     """The product of two matrices."""
-    # Not by BLAS, whose threads look for work for 30 ms after a large product: in a training, the pictures of each
+    # Not by BLAS, whose threads look for work for 100 ms after a large product: in a training, the pictures of each
     # epoch took 60 ms of processor time more, and products are a small part of them.
     found: np.ndarray = np.einsum("ij,jk->ik", left, right)
     return found
