@@ -18,6 +18,7 @@ import tensorflow as tf
 
 import keras_advxai as kax
 from benchmarks import subjects
+from benchmarks.folding_step import crops
 
 TOLERANCE = 0.01
 
@@ -63,12 +64,21 @@ def photographs() -> tuple[kax.ImageClassifier, np.ndarray]:
     return kax.ImageClassifier(kax.pretrained.efficientnet_lite0(), bounds=(0, 255)), images
 
 
+def parts() -> tuple[kax.ImageClassifier, np.ndarray]:
+    """The same network, and twelve crops of the photographs."""
+    images, _ = crops(12)
+    return kax.ImageClassifier(kax.pretrained.efficientnet_lite0(), bounds=(0, 255)), images
+
+
 _SMALL = (8, 12, 16, 24, 32, 48, 64, 96, 128, 192, 256, 512)
 NETWORKS = {
     "digits": Network("CNN on digits, 64 images", digits, _SMALL),
     "faces": Network("CNN on faces, 50 images", faces, _SMALL),
     "photographs": Network(
         "EfficientNet-Lite0 with ImageNet weights, 4 photographs", photographs, (64, 128, 192, 256, 320)
+    ),
+    "crops": Network(
+        "EfficientNet-Lite0 with ImageNet weights, 12 crops of them", parts, (128, 192, 256, 320, 384, 512)
     ),
 }
 
