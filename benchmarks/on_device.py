@@ -93,7 +93,8 @@ def throughput(model: Any, side: int, batch: int, rounds: int) -> dict[str, Any]
         Candidate(passes.FB, passes.forward_backward(model, x, targets)),
         *(Candidate(way, evaluated(classifier)) for way, classifier in ways.items()),
     ]
-    seconds = interleaved(candidates, rounds).with_sum(BARE, {passes.F: len(EPSILONS), passes.FB: 1})
+    # Twice, as XLA compiles for a further number of images at the second call with it.
+    seconds = interleaved(candidates, rounds, warm_up=2).with_sum(BARE, {passes.F: len(EPSILONS), passes.FB: 1})
     return {
         "batch": batch,
         "images_per_second": {name: batch / median for name, median in seconds.medians().items()},
