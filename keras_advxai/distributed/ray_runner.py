@@ -15,6 +15,7 @@ from keras_advxai.data import Batches, Fingerprint, ImageFiles
 from keras_advxai.data.fingerprint import BatchHashes
 from keras_advxai.distributed.job import Job, ShardData, ShardResult, divided, measure_shard
 from keras_advxai.execution import Evaluator
+from keras_advxai.execution.moving import moving
 from keras_advxai.measurements.part import Part
 from keras_advxai.models.inputs import check_whole_number
 
@@ -102,7 +103,8 @@ class RayRunner:
             found = {"env_vars": {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))}}
             ray.init(address=self.address, runtime_env=found, log_to_driver=False, include_dashboard=False)
         try:
-            with tqdm(total=batches.expected_images, unit="img", desc=title, disable=not progress) as bar:
+            shown = tqdm(total=batches.expected_images, unit="img", desc=title, disable=not progress)
+            with shown as bar, moving(bar):
                 first = 0
                 for shard in self._results(ray, job, shards, shared, bar):
                     batches.has_labels = shard.has_labels

@@ -64,7 +64,7 @@ def compiling(model: keras.Model) -> str:
         The text; empty for a model with fewer than 300 layers.
     """
     count = sum(isinstance(item, keras.layers.Layer) for item in all_operations(model))
-    # Until it is compiled the bar stands still, for a minute where there are a thousand layers.
+    # Until it is compiled the bar counts nothing, for a minute where there are a thousand layers.
     return f"{count} layers: about {duration_text(_EACH_LAYER * count)}, once" if count >= _MANY_LAYERS else ""
 
 

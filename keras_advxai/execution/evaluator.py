@@ -22,6 +22,7 @@ from keras_advxai.execution.collected import Collected
 from keras_advxai.execution.duration import compiling, forecast
 from keras_advxai.execution.errors import EvaluationError
 from keras_advxai.execution.identity import identity
+from keras_advxai.execution.moving import moving
 from keras_advxai.execution.parts import Parts
 from keras_advxai.execution.replicas import step_for
 from keras_advxai.execution.reporting import report_of
@@ -236,7 +237,8 @@ class Evaluator:
         """What is found on each batch, in their order, with a bar."""
         known, announced, done = parts.recorded_images, not progress, 0
         heading, expected = f"{title} (compiling)", batches.expected_images
-        with tqdm(total=expected, initial=known, unit="img", desc=heading, disable=not progress) as bar:
+        shown = tqdm(total=expected, initial=known, unit="img", desc=heading, disable=not progress)
+        with shown as bar, moving(bar):
 
             def announce(images: int, x: Any) -> None:
                 nonlocal announced
