@@ -122,7 +122,7 @@ def image_pb(tag: str, pixels: np.ndarray, description: str) -> Any:
 
     Args:
         tag: The name of the picture.
-        pixels: `(height, width, channels)` uint8.
+        pixels: `(height, width, 3)` or `(height, width, 4)` uint8.
         description: What it shows.
     """
     height, width = pixels.shape[:2]

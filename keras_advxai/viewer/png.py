@@ -59,8 +59,9 @@ def _smallest(rows: np.ndarray) -> bytes:
 
 def _quickly(rows: np.ndarray) -> bytes:
     # The differences from the row above, in bytes, which wrap around as PNG's do. Level 1 takes as long.
-    lines = np.full((len(rows), 1 + rows[0].size), 2, np.uint8)
-    lines[:, 1:] = flat = rows.reshape(len(rows), -1)
+    flat = rows.reshape(len(rows), -1)
+    lines = np.full((len(flat), 1 + flat.shape[1]), 2, np.uint8)
+    lines[:, 1:] = flat
     lines[1:, 1:] -= flat[:-1]
     return _deflated(lines.tobytes(), level=2)
 
