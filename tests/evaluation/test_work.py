@@ -14,6 +14,7 @@ from helpers import counted_operations
 import keras_advxai as kax
 from keras_advxai.evaluation.measure import Measure
 from keras_advxai.evaluation.plan import MeasurementPlan
+from keras_advxai.measurements import drift
 
 N = 3
 FGSM, PGD, GRAD_CAM = kax.attacks.FGSM(), kax.attacks.PGD(keep="last"), kax.explainers.GradCAM()
@@ -106,3 +107,16 @@ def test_only_the_images_for_pictures_come_back_with_their_heatmaps(model, few):
         del found["clean"]["last"]  # one heatmap, for the next batch
         sizes = {tuple(item.shape) for item in tf.nest.flatten(found) if np.prod(item.shape) > 2 * len(x)}
         assert sizes == (set() if keep == 0 else {(keep, *helpers.SHAPE), (2, keep, *helpers.SHAPE)})
+
+
+def test_intervals_are_computed_when_they_are_asked_for(model, few, monkeypatch):
+    drawn = []
+    resampled = drift.resampled
+    monkeypatch.setattr(drift, "resampled", lambda *given: drawn.append(given[1]) or resampled(*given))
+    report = kax.evaluate(model, few, attacks=("fgsm",), epsilons=(0.01, 0.02), images=0, progress=False)
+    assert report.mod("fgsm", "grad_cam", 0.02) >= 0
+    assert not drawn
+    assert report.rows[0].mod_low <= report.rows[0].mod
+    assert drawn.count("fgsm") == 1  # for both epsilons
+    report.to_csv()
+    assert drawn.count("fgsm") == 1
